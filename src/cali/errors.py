@@ -1,0 +1,27 @@
+"""Every error that CALI raises on purpose.
+
+    CaliError
+    +-- Misconfigured    the person must change something: an option, a setting, a file    exit code 2
+    +-- Poison           this input can never be read; it is quarantined and counted
+    +-- Retryable        a dependency failed; the same call may succeed later
+
+A message is one line that says what is wrong and where.
+"""
+
+from __future__ import annotations
+
+
+class CaliError(Exception):
+    """The root of the tree."""
+
+
+class Misconfigured(CaliError):
+    """An option, a setting or a file that cannot be used as it is."""
+
+
+class Poison(CaliError):
+    """Input that no retry will make readable."""
+
+
+class Retryable(CaliError):
+    """A dependency did not answer as it should have; trying later may help."""
