@@ -1,0 +1,96 @@
+"""retrieve: which known error an event is, if any.
+
+    text -> signatures that hold --decide--> Retrieved(hits, known, margin)
+              none? -> index search -^
+
+Two ways to know, in this order (measured in docs/adr/0005-retrieval.md):
+
+1. A signature holds: the event contains what the entry says it must contain. The most specific one is the answer. No
+   search is needed, so a log of known errors costs neither the embedder nor Milvus.
+2. Nothing holds: the index gives the nearest entries. They are shown and go to the model as context, and count as known
+   only when the first is so near, and so far ahead of the second, that it was never wrong in calibration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp
+from typing import TYPE_CHECKING
+
+from cali.models import Hit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cali.ports import KnowledgeIndex
+    from cali.stages.retrieve.signatures import Match, Signatures
+
+LIMIT = 5  # hits shown
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """When nearness alone makes an entry known, and how the weight of a signature becomes a score."""
+
+    near: float = 0.80
+    ahead: float = 0.15
+    verified: float = 0.5  # the score of the weakest signature that holds
+    half: float = 16.0  # literal characters that halve the rest of the way to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What retrieval found. `hits` are best first; when `known`, the first may be asserted. `margin` is how far it is
+    ahead of the second. `verified` names the entries whose signature holds, best first."""
+
+    hits: tuple[Hit, ...]
+    known: bool
+    margin: float
+    verified: tuple[str, ...] = ()
+
+
+UNKNOWN = Retrieved((), known=False, margin=0.0)
+CALIBRATED = Calibration()
+
+
+def retrieve(
+    text: str,
+    signatures: Signatures,
+    index: KnowledgeIndex | None = None,
+    limit: int = LIMIT,
+    calibration: Calibration = CALIBRATED,
+) -> Retrieved:
+    """What is known about an event's redacted text. Asks `index` only when no signature holds; without one, what has
+    no signature stays unknown and has no hits."""
+    matches = signatures.matches(text)
+    if matches or index is None:
+        return decide(matches, (), limit, calibration)
+    return decide((), index.search(text, limit), limit, calibration)
+
+
+def decide(
+    matches: Sequence[Match],
+    near: Sequence[Hit],
+    limit: int = LIMIT,
+    calibration: Calibration = CALIBRATED,
+) -> Retrieved:
+    """The open-set decision, from the signatures that hold and the entries that are near, each best first."""
+    if matches:
+        hits = tuple(Hit(match.id, _sureness(match.weight, calibration)) for match in matches)
+        return Retrieved(
+            hits[:limit], known=True, margin=_margin(hits), verified=tuple(match.id for match in matches)
+        )
+    if not near:
+        return UNKNOWN
+    margin = _margin(near)
+    known = near[0].score >= calibration.near and margin >= calibration.ahead
+    return Retrieved(tuple(near[:limit]), known=known, margin=margin)
+
+
+def _sureness(weight: int, calibration: Calibration) -> float:
+    rest = 1.0 - calibration.verified
+    return round(1.0 - rest * exp(-weight * 0.6931 / calibration.half), 4)
+
+
+def _margin(hits: Sequence[Hit]) -> float:
+    return round(hits[0].score - (hits[1].score if len(hits) > 1 else 0.0), 4)

@@ -1,0 +1,191 @@
+"""Loads the knowledge base: dated YAML files shipped with the package, and a team's own, whose entries win by id.
+
+YAML and pydantic take a second for some hundred entries, so the checked form is kept as JSON in a cache folder, named
+by the content of the files it was made of. A cache that is missing, damaged or not writable costs time, never a result.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from cali.errors import Misconfigured
+from cali.models import KnowledgeEntry, Severity
+from cali.stages.retrieve.literals import Needs, needs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+FORM = "1"  # of the cached JSON; raise it when the code that makes it changes
+DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """The entries in force, by id in alphabetical order. `version` is a date and a hash of their content;
+    `needed` says what each pattern needs (`literals.py`), so that nobody has to work it out again."""
+
+    version: str
+    entries: Mapping[str, KnowledgeEntry]
+    needed: Mapping[str, Needs] = field(default_factory=dict)
+
+
+def shipped() -> Path:
+    """The folder of the newest knowledge that came with the package."""
+    root = Path(str(files("cali") / "knowledge"))
+    dated = sorted(path for path in root.glob("20*-*-*") if path.is_dir())
+    if not dated:
+        raise Misconfigured(f"{root}: no dated knowledge folder was installed")
+    return dated[-1]
+
+
+def load(folder: Path | None = None, team: Path | None = None, cache: Path | None = None) -> Knowledge:
+    """The knowledge of `folder` (default: as shipped) with the entries of `team` over it.
+
+    Raises Misconfigured, one line naming file, entry and fault. `cache` is a folder to keep the parsed form in.
+    """
+    layers = [_sources(folder or shipped())] + ([_sources(team)] if team else [])
+    key = _key(layers)
+    kept = _from_cache(cache, key)
+    if kept:
+        return kept
+    knowledge = _parse(layers)
+    _to_cache(cache, key, knowledge)
+    return knowledge
+
+
+def of(entries: Iterable[KnowledgeEntry], date: str) -> Knowledge:
+    """Knowledge of entries at hand. The version does not depend on their order."""
+    by_id = {entry.id: entry for entry in sorted(entries, key=lambda entry: entry.id)}
+    content = blake2b(digest_size=4)
+    for entry in by_id.values():
+        content.update(orjson.dumps(entry))
+    patterns = {p for e in by_id.values() for p in (*(p for held in e.match for p in held), *e.unless)}
+    needed = {pattern: needs(pattern) for pattern in sorted(patterns)}
+    return Knowledge(f"{date}-{content.hexdigest()}", by_id, needed)
+
+
+def yaml_files(place: Path) -> list[Path]:
+    """The knowledge files of a folder, or the file itself, in a fixed order."""
+    if place.is_file():
+        return [place]
+    if not place.is_dir():
+        raise Misconfigured(f"{place}: no such knowledge folder or file")
+    return sorted(path for path in place.iterdir() if path.suffix in {".yaml", ".yml"} and path.is_file())
+
+
+def _sources(place: Path) -> list[tuple[Path, bytes]]:
+    try:
+        return [(path, path.read_bytes()) for path in yaml_files(place)]
+    except OSError as error:
+        raise Misconfigured(f"{place}: cannot be read: {error.strerror}") from error
+
+
+def _key(layers: list[list[tuple[Path, bytes]]]) -> str:
+    digest = blake2b(FORM.encode(), digest_size=12)
+    for layer in layers:
+        for path, content in layer:  # the length keeps two files apart from one that holds both
+            digest.update(f"\0{path.name}\0{len(content)}\0".encode())
+            digest.update(content)
+        digest.update(b"\1")
+    return digest.hexdigest()
+
+
+def _parse(layers: list[list[tuple[Path, bytes]]]) -> Knowledge:
+    from cali.stages.retrieve.schema import Fault, read  # 0.1 s that a warm start need not pay
+
+    entries: dict[str, KnowledgeEntry] = {}
+    dates = []
+    for layer in layers:
+        mine: dict[str, Path] = {}
+        for path, _ in layer:
+            found = read(path)
+            dates.append(found.version)
+            twice = [
+                Fault(str(path), e.id, f"is also in {mine[e.id]}") for e in found.entries if e.id in mine
+            ]
+            twice += [Fault(str(path), i, "is here twice") for i in _repeated(e.id for e in found.entries)]
+            for fault in (*found.faults, *twice):
+                raise Misconfigured(str(fault))
+            mine |= dict.fromkeys((entry.id for entry in found.entries), path)
+            entries |= {entry.id: entry for entry in found.entries}
+    if not entries:
+        raise Misconfigured("the knowledge base is empty: no entry in any of its folders")
+    return of(entries.values(), max(dates))
+
+
+def _repeated(ids: Iterable[str]) -> list[str]:
+    seen: set[str] = set()
+    return [i for i in ids if i in seen or seen.add(i)]  # type: ignore[func-returns-value]
+
+
+def _from_cache(cache: Path | None, key: str) -> Knowledge | None:
+    if cache is None:
+        return None
+    try:
+        content = (cache / f"knowledge-{key}.json").read_bytes()
+        seal, body = content[:32], content[32:]
+        if blake2b(body, digest_size=16).hexdigest().encode() != seal:
+            return None
+        kept = orjson.loads(body)
+        entries = {item["id"]: _entry(item) for item in kept["entries"]}
+        needed = {pattern: Needs(tuple(anyof), weight) for pattern, (anyof, weight) in kept["needed"].items()}
+        return Knowledge(kept["version"], entries, needed)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _entry(item: dict[str, Any]) -> KnowledgeEntry:
+    return KnowledgeEntry(
+        id=item["id"],
+        title=item["title"],
+        area=item["area"],
+        symptoms=tuple(item["symptoms"]),
+        match=tuple(map(tuple, item["match"])),
+        cause=item["cause"],
+        fix=tuple(item["fix"]),
+        severity=Severity(item["severity"]),
+        unless=tuple(item["unless"]),
+        references=tuple(item["references"]),
+        tags=tuple(item["tags"]),
+    )
+
+
+def _to_cache(cache: Path | None, key: str, knowledge: Knowledge) -> None:
+    if cache is None:
+        return
+    body = orjson.dumps(
+        {
+            "version": knowledge.version,
+            "entries": list(knowledge.entries.values()),
+            "needed": {pattern: tuple(need) for pattern, need in knowledge.needed.items()},
+        }
+    )
+    seal = blake2b(body, digest_size=16).hexdigest().encode()
+    with suppress(OSError):  # a read-only home: the next start parses again
+        cache.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=cache, prefix=".knowledge-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(seal + body)
+            Path(name).replace(cache / f"knowledge-{key}.json")
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
+        _forget(cache, keep=f"knowledge-{key}.json")
+
+
+def _forget(cache: Path, keep: str) -> None:
+    """Drops the forms of files that changed over a day ago; younger ones may belong to another folder in use."""
+    now = (cache / keep).stat().st_mtime
+    for old in cache.glob("knowledge-*.json"):
+        if now - old.stat().st_mtime > DAY:
+            old.unlink(missing_ok=True)
