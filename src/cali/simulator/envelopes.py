@@ -1,0 +1,70 @@
+"""What a collector makes of a line before anybody sees it."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import orjson
+
+from cali.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cali.simulator.fleet import Line
+
+
+@lru_cache(maxsize=64)
+def _minute(minute: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:", time.gmtime(minute * 60))
+
+
+def _stamp(now: float) -> str:
+    minute = int(now // 60)
+    return f"{_minute(minute)}{min(now - minute * 60, 59.999999):09.6f}"
+
+
+def _fluentbit(line: Line) -> str:
+    log = orjson.dumps(line.text).decode()
+    return f'{{"@timestamp":"{_stamp(line.time)}Z","log":{log},"stream":"{line.stream}","kubernetes":{line.pod.metadata}}}'
+
+
+def _cri(line: Line) -> str:
+    return f"{_stamp(line.time)}{_nanos(line.time)}Z {line.stream} F {line.text}"
+
+
+def _nanos(now: float) -> str:
+    """The last three digits of a nanosecond stamp, made from the time alone so that a line is always the same."""
+    return f"{int(now * 1e6) * 7919 % 1000:03d}"
+
+
+def _raw(line: Line) -> str:
+    return line.text
+
+
+def _kubectl(line: Line) -> str:
+    return f"[pod/{line.pod.name}/{line.pod.container}] {line.text}"
+
+
+_ENVELOPES: dict[str, Callable[[Line], str]] = {
+    "fluentbit": _fluentbit,
+    "cri": _cri,
+    "raw": _raw,
+    "kubectl": _kubectl,
+}
+ENVELOPES = tuple(_ENVELOPES)
+
+
+def enveloper(kind: str) -> Callable[[Line], str]:
+    """The function that wraps a line in this kind of envelope, for loops over many lines."""
+    try:
+        return _ENVELOPES[kind]
+    except KeyError:
+        raise Misconfigured(f"unknown envelope {kind!r}; there are {', '.join(ENVELOPES)}") from None
+
+
+def envelope(line: Line, kind: str = "fluentbit") -> str:
+    """The line as the collector writes it, without a line end."""
+    return enveloper(kind)(line)

@@ -1,0 +1,92 @@
+"""Phrases: literal text with values in braces, compiled once and spoken millions of times.
+
+    {user}       a fresh value of that name (values.py)
+    {user:a}     the same value wherever {user:a} stands in the phrase
+    {GET|PUT}    one of these; write one twice to have it twice as often
+    {1..900}     a whole number of that range
+    {1..900~}    the same, mostly small: what durations and sizes look like
+
+Anything else in braces is literal, so JSON can be written as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from cali.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from random import Random
+
+Draw = Callable[[], str | int]
+Speak = Callable[[], str]
+
+_POD_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # what Kubernetes makes up names from
+_SLOT = re.compile(
+    r"\{(?:(?P<name>[a-z][a-z0-9_]*(?::[a-z0-9]+)?)|(?P<low>\d+)\.\.(?P<high>\d+)(?P<skew>~?)|(?P<any>[^{}\"|]*(?:\|[^{}\"|]*)+))\}"
+)
+
+
+def suffix(rng: Random, length: int) -> str:
+    """A made-up part of a name, in the letters that Kubernetes uses for them."""
+    return "".join(rng.choices(_POD_LETTERS, k=length))
+
+
+def compile_phrase(text: str, values: Mapping[str, Draw], rng: Random) -> Speak:
+    """A function that gives the phrase with fresh values. Misconfigured if it asks for a value nobody draws."""
+    parts: list[str] = []
+    slots: list[tuple[str, Draw]] = []
+    last = 0
+    for match in _SLOT.finditer(text):
+        parts.append(text[last : match.start()].replace("%", "%%"))
+        slots.append((match["name"] or "", _draw(match, values, rng)))
+        last = match.end()
+    parts.append(text[last:].replace("%", "%%"))
+    frame = "%s".join(parts)
+    draws = tuple(draw for _, draw in slots)
+    tags = [name for name, _ in slots if ":" in name]
+    if len(tags) != len(set(tags)):
+        return _with_repeats(frame, [name if ":" in name else "" for name, _ in slots], draws)
+    if not draws:
+        literal = frame % ()
+        return lambda: literal
+    if len(draws) == 1:
+        (only,) = draws
+        return lambda: frame % only()
+    return lambda: frame % tuple([draw() for draw in draws])
+
+
+def _with_repeats(frame: str, tags: list[str], draws: tuple[Draw, ...]) -> Speak:
+    first = {tag: tags.index(tag) for tag in tags if tag}
+    source = [first.get(tag, index) for index, tag in enumerate(tags)]
+
+    def speak() -> str:
+        drawn: list[str | int] = []
+        for index, origin in enumerate(source):
+            drawn.append(draws[index]() if origin == index else drawn[origin])
+        return frame % tuple(drawn)
+
+    return speak
+
+
+def _draw(match: re.Match[str], values: Mapping[str, Draw], rng: Random) -> Draw:
+    random = rng.random
+    if match["name"]:
+        name = match["name"].partition(":")[0]
+        if name not in values:
+            raise Misconfigured(
+                f"phrase asks for the value {{{name}}}, which does not exist: {match.string[:80]!r}"
+            )
+        return values[name]
+    if match["low"]:
+        low, span = int(match["low"]), int(match["high"]) - int(match["low"]) + 1
+        if span < 1:
+            raise Misconfigured(f"phrase has the empty range {match[0]}: {match.string[:80]!r}")
+        if match["skew"]:
+            return lambda: low + int(random() ** 3 * span)
+        return lambda: low + int(random() * span)
+    choices = match["any"].split("|")
+    count = len(choices)
+    return lambda: choices[int(random() * count)]

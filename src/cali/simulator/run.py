@@ -1,0 +1,264 @@
+"""Runs a scenario: healthy traffic, faults at their places in the run, one interleaved stream of lines.
+
+A place in the run is a number of lines written, so every length holds the same mix and the same faults.
+What one log call wrote stays together within its stream, and lines of other streams fall in between.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect
+from collections import deque
+from itertools import accumulate
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from cali.errors import Misconfigured
+from cali.simulator.fleet import Line, Pod, pods
+from cali.simulator.phrase import Draw, Speak, compile_phrase, suffix
+from cali.simulator.values import Clock, draws
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from cali.simulator.scenario import Fault, Say, Scenario, Service
+
+_T = TypeVar("_T")
+_STAYS_TOGETHER = 0.75  # how often the next line of a stack trace follows the last with nothing in between
+_LEAST_TIMES = 2  # a fault speaks at least this often, however short the run
+_AHEAD = 0.01  # seconds a paced stream may run ahead before it sleeps
+
+
+class _Voice(NamedTuple):
+    """A phrase ready to be spoken by one of these pods."""
+
+    speak: Speak
+    pods: tuple[Pod, ...]
+    stream: str
+    fault: str | None
+
+
+class _Streams:
+    """The rest of multi-line events, stream by stream, until they are written."""
+
+    def __init__(self, rng: Random) -> None:
+        self._random = rng.random
+        self._waiting: dict[tuple[Pod, str], deque[tuple[str, str | None]]] = {}
+        self._order: list[tuple[Pod, str]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._order)
+
+    def busy(self, pod: Pod, stream: str) -> bool:
+        return (pod, stream) in self._waiting
+
+    def put(self, pod: Pod, stream: str, text: str, fault: str | None) -> None:
+        key = (pod, stream)
+        queue = self._waiting.get(key)
+        if queue is None:
+            queue = self._waiting[key] = deque()
+            self._order.append(key)
+        queue.extend((line, fault) for line in text.split("\n"))
+
+    def take(self, now: float) -> Line:
+        index = int(self._random() ** 2 * len(self._order))  # the oldest first, mostly
+        key = self._order[index]
+        queue = self._waiting[key]
+        text, fault = queue.popleft()
+        if not queue:
+            del self._waiting[key], self._order[index]
+        return Line(now, text, key[0], key[1], fault)
+
+
+def simulate(
+    scenario: Scenario, *, seed: int, lines: int | None = None, seconds: float | None = None, start: float
+) -> Iterator[Line]:
+    """The lines of a run in order of time; the same seed and size give the same lines. With only one of `lines`
+    and `seconds` the other follows from the scenario's own pace. The clock is simulated and begins at `start`."""
+    lines, seconds = _size(scenario, lines, seconds)
+    rng = Random(seed)
+    clock = Clock(start)
+    values = draws(rng, clock)
+    fleet = {service.name: pods(service, rng) for service in scenario.services}
+    voices, ladder = _healthy(scenario, fleet, values, rng)
+    due = heapq.merge(
+        *(_occasions(fault, scenario, fleet, values, rng, lines) for fault in scenario.faults), key=_place
+    )
+    return _write(lines, seconds / lines, clock, rng, voices, ladder, due)
+
+
+def _write(
+    lines: int,
+    step: float,
+    clock: Clock,
+    rng: Random,
+    voices: list[_Voice],
+    ladder: list[float],
+    due: Iterator[tuple[float, tuple[_Voice, ...]]],
+) -> Iterator[Line]:
+    random, total = rng.random, ladder[-1]
+    waiting = _Streams(rng)
+    place, spoken = next(due, (float("inf"), ()))
+    now = start = clock.now
+    short = min(step, 0.0015)
+    written = 0
+    while written < lines:
+        if waiting:
+            now += short * random()
+            if random() < _STAYS_TOGETHER:
+                yield waiting.take(now)
+                written += 1
+                continue
+        else:
+            # A stack trace takes many lines but no time; the clock makes up for that little by little.
+            now = max(now + 1e-6, min(start + (written + random()) * step, now + 3 * step * random()))
+        clock.set(now)
+        if written >= place:
+            for voice in spoken:
+                waiting.put(_one(voice.pods, random), voice.stream, voice.speak(), voice.fault)
+            place, spoken = next(due, (float("inf"), ()))
+            continue
+        speak, able, stream, fault = voices[bisect(ladder, random() * total)]
+        pod = able[int(random() * len(able))]
+        text = speak()
+        if "\n" in text or waiting.busy(pod, stream):
+            waiting.put(pod, stream, text, fault)
+            continue
+        yield Line(now, text, pod, stream, fault)
+        written += 1
+
+
+def paced(
+    lines: Iterable[Line], rate: float, sleep: Callable[[float], None], clock: Callable[[], float]
+) -> Iterator[Line]:
+    """The same lines at `rate` per second of that clock, at most a hundredth of a second early; 0 means no waiting."""
+    if rate <= 0:
+        yield from lines
+        return
+    begun = clock()
+    for count, line in enumerate(lines):
+        early = begun + count / rate - clock()
+        if early > _AHEAD:
+            sleep(early)
+        yield line
+
+
+def _size(scenario: Scenario, lines: int | None, seconds: float | None) -> tuple[int, float]:
+    pace = scenario.lines / scenario.seconds
+    if lines is None:
+        lines = scenario.lines if seconds is None else max(1, round(seconds * pace))
+    if seconds is None:
+        seconds = lines / pace
+    if lines < 1 or seconds <= 0:
+        raise Misconfigured(
+            f"a run needs at least one line and some time, not {lines} lines in {seconds:g} seconds"
+        )
+    return lines, seconds
+
+
+def _healthy(
+    scenario: Scenario, fleet: dict[str, tuple[Pod, ...]], values: dict[str, Draw], rng: Random
+) -> tuple[list[_Voice], list[float]]:
+    """Every healthy voice, and the ladder of their summed weights to pick one by."""
+    voices: list[_Voice] = []
+    weights: list[float] = []
+    for service in scenario.services:
+        total = sum(say.weight for say in service.lines)
+        for say in service.lines:
+            if say.weight * service.share > 0:
+                able = _speakers(say, fleet[service.name], values, rng, None)
+                voices += able
+                weights += [service.share * say.weight / total / len(able)] * len(able)
+    if not voices:
+        raise Misconfigured(f"scenario {scenario.name}: no service has a share, so nobody would write")
+    return voices, list(accumulate(weights))
+
+
+def _speakers(
+    say: Say, able: tuple[Pod, ...], values: dict[str, Draw], rng: Random, fault: str | None
+) -> tuple[_Voice, ...]:
+    """One voice for all pods, or one for each where the line names the pod that writes it."""
+    if "{self}" not in say.text:
+        return (_Voice(compile_phrase(say.text, values, rng), able, say.stream, fault),)
+    return tuple(
+        _Voice(compile_phrase(say.text.replace("{self}", pod.name), values, rng), (pod,), say.stream, fault)
+        for pod in able
+    )
+
+
+def _occasions(
+    fault: Fault,
+    scenario: Scenario,
+    fleet: dict[str, tuple[Pod, ...]],
+    values: dict[str, Draw],
+    rng: Random,
+    lines: int,
+) -> Iterator[tuple[float, tuple[_Voice, ...]]]:
+    """When a fault speaks, as a number of lines written, and what it says then."""
+    service = next(service for service in scenario.services if service.name == fault.kind.service)
+    victim = _one(fleet[service.name], rng.random)
+    known = {**values, **_about(service, victim, rng)}
+
+    def able(say: Say) -> tuple[Pod, ...]:
+        if say.service == service.name:
+            return (victim,) if fault.kind.one_pod else fleet[say.service]
+        return (
+            tuple(pod for pod in fleet[say.service] if pod.per_node and pod.node == victim.node)
+            or fleet[say.service]
+        )
+
+    def voices(says: tuple[Say, ...]) -> tuple[_Voice, ...]:
+        return tuple(_one(_speakers(say, able(say), known, rng, fault.id), rng.random) for say in says)
+
+    return _plan(
+        fault, lines, rng, voices(fault.kind.first), voices(fault.kind.says), voices(fault.kind.last)
+    )
+
+
+def _plan(
+    fault: Fault,
+    lines: int,
+    rng: Random,
+    begin: tuple[_Voice, ...],
+    says: tuple[_Voice, ...],
+    end: tuple[_Voice, ...],
+) -> Iterator[tuple[float, tuple[_Voice, ...]]]:
+    ladder = list(accumulate(say.weight for say in fault.kind.says))
+    span = fault.lasts * lines
+    times = max(_LEAST_TIMES, round(fault.rate * span / 1000))
+    for count in range(times):
+        jitter = rng.random() if count else 0.0
+        place = fault.at * lines + span * (count + jitter) / times
+        # Each thing it can say is said once before any is said again, so that short runs show them too.
+        chosen = says[count] if count < len(says) else says[bisect(ladder, rng.random() * ladder[-1])]
+        yield place, ((*begin, chosen) if count == 0 else (chosen,))
+    if end:
+        yield fault.at * lines + span, end
+
+
+def _about(service: Service, victim: Pod, rng: Random) -> dict[str, Draw]:
+    """What a fault's phrases may say of the service that it hit."""
+    fresh = f"{service.workload}-{suffix(rng, 9)}-{suffix(rng, 5)}"
+    facts = {
+        "victim": victim.name,
+        "victim_node": victim.node,
+        "victim_id": suffix(rng, 22),
+        "victim_uid": f"{rng.getrandbits(32):08x}-5a1c-4d0e-9b7f-{rng.getrandbits(48):012x}",
+        "fresh_pod": fresh,
+        "workload": service.workload,
+        "namespace": service.namespace,
+        "container": service.container,
+    }
+    return {name: _always(value) for name, value in facts.items()}
+
+
+def _always(value: str) -> Draw:
+    return lambda: value
+
+
+def _one(able: tuple[_T, ...], random: Callable[[], float]) -> _T:
+    return able[int(random() * len(able))]
+
+
+def _place(occasion: tuple[float, tuple[_Voice, ...]]) -> float:
+    return occasion[0]

@@ -1,0 +1,246 @@
+"""What is simulated, as data: services and what they say when healthy, faults and what they make them say.
+
+A scenario file names services and faults; each name is a file under `services/` or `faults/`.
+Every text is a phrase (`phrase.py`): literal text with values in braces.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cali.errors import Misconfigured
+from cali.simulator.datafile import Node, data_file, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+POD_KINDS = ("deployment", "statefulset", "daemonset")
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """One thing a service may write: a phrase, how often among its siblings, and to which stream."""
+
+    service: str
+    weight: float
+    text: str
+    stream: str = "stdout"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A workload of the fleet. `share` is its part of the healthy lines, relative to the other services."""
+
+    name: str
+    namespace: str
+    workload: str
+    container: str
+    pods_are: str
+    replicas: int
+    share: float
+    image: str
+    lines: tuple[Say, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A way to fail: what is written when it begins, while it lasts and when it ends, and what explains it.
+    With `one_pod` the failing service speaks from a single pod."""
+
+    name: str
+    service: str
+    known: bool
+    cause_any: tuple[str, ...]
+    markers: tuple[str, ...]
+    one_pod: bool
+    first: tuple[Say, ...]
+    says: tuple[Say, ...]
+    last: tuple[Say, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A kind of failure at a place in the run. `at` and `lasts` are fractions of the run, `rate` is how often
+    it speaks per 1,000 lines while it lasts, `root` the fault that brought it about."""
+
+    id: str
+    kind: Kind
+    at: float
+    lasts: float
+    rate: float
+    root: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A fleet and its faults. `lines` over `seconds` is the size of a run when nothing else is asked for."""
+
+    name: str
+    lines: int
+    seconds: float
+    services: tuple[Service, ...]
+    faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What is known about one fault because it was planted. `start` is a fraction of the run."""
+
+    id: str
+    kind: str
+    namespace: str
+    workload: str
+    start: float
+    known: bool
+    cause_any: tuple[str, ...]
+    markers: tuple[str, ...]
+    root: str | None
+
+
+def load_scenario(path_or_name: str | Path) -> Scenario:
+    """The scenario of that file, or the one shipped under that name. Misconfigured says what is wrong and where."""
+    path = Path(path_or_name)
+    if not path.suffix:
+        path = data_file("scenarios", str(path_or_name), str(path_or_name))
+    node = read(path)
+    node.only("name", "lines", "seconds", "services", "faults")
+    services = tuple(_service(entry) for entry in node.nodes("services"))
+    _no_doubles((service.name for service in services), "service", node)
+    by_name = {service.name: service for service in services}
+    faults = tuple(_fault(entry, by_name) for entry in node.nodes("faults", needed=False))
+    _no_doubles((fault.id for fault in faults), "fault", node)
+    _roots_hold(faults, node)
+    return Scenario(
+        name=node.text("name"),
+        lines=node.whole("lines", least=1),
+        seconds=node.number("seconds", least=0.001),
+        services=services,
+        faults=faults,
+    )
+
+
+def truth(scenario: Scenario) -> tuple[Truth, ...]:
+    """What a right analysis of a run would say, fault by fault."""
+    places = {service.name: service for service in scenario.services}
+    return tuple(
+        Truth(
+            id=fault.id,
+            kind=fault.kind.name,
+            namespace=places[fault.kind.service].namespace,
+            workload=places[fault.kind.service].workload,
+            start=fault.at,
+            known=fault.kind.known,
+            cause_any=fault.kind.cause_any,
+            markers=fault.kind.markers,
+            root=fault.root,
+        )
+        for fault in scenario.faults
+    )
+
+
+def _service(entry: Node) -> Service:
+    entry.only("use", "replicas", "share", "namespace")
+    name = entry.text("use")
+    node = read(data_file("services", name, entry.where))
+    node.only("namespace", "container", "pods", "replicas", "share", "image", "forms", "lines")
+    forms = node.forms()
+    return Service(
+        name=name,
+        namespace=entry.text("namespace", node.text("namespace")),
+        workload=name,
+        container=node.text("container", name),
+        pods_are=node.one_of("pods", POD_KINDS),
+        replicas=entry.whole("replicas", least=1, default=node.whole("replicas", least=1)),
+        share=entry.number("share", least=0.0, default=node.number("share", least=0.0)),
+        image=node.text("image"),
+        lines=tuple(_say(line, name, forms) for line in node.nodes("lines")),
+    )
+
+
+def _fault(entry: Node, services: Mapping[str, Service]) -> Fault:
+    entry.only("id", "kind", "at", "lasts", "rate", "root")
+    at = entry.number("at", least=0.0)
+    lasts = entry.number("lasts", least=0.0)
+    if at + lasts > 1:
+        raise Misconfigured(f"{entry.where}: at + lasts is {at + lasts:g}, beyond the end of the run (1)")
+    return Fault(
+        id=entry.text("id"),
+        kind=_kind(entry.text("kind"), entry, services),
+        at=at,
+        lasts=lasts,
+        rate=entry.number("rate", least=0.001),
+        root=entry.text("root", "") or None,
+    )
+
+
+def _kind(name: str, entry: Node, services: Mapping[str, Service]) -> Kind:
+    node = read(data_file("faults", name, entry.where))
+    node.only("service", "known", "cause_any", "markers", "one_pod", "first", "says", "last")
+    service = node.text("service")
+
+    def spoken(key: str, *, needed: bool) -> tuple[Say, ...]:
+        return tuple(_fault_say(line, service, services) for line in node.nodes(key, needed=needed))
+
+    kind = Kind(
+        name=name,
+        service=service,
+        known=node.flag("known"),
+        cause_any=node.texts("cause_any"),
+        markers=node.texts("markers"),
+        one_pod=node.flag("one_pod", default=False),
+        first=spoken("first", needed=False),
+        says=spoken("says", needed=True),
+        last=spoken("last", needed=False),
+    )
+    missing = {say.service for say in (*kind.first, *kind.says, *kind.last)} | {service}
+    for absent in sorted(missing - services.keys()):
+        raise Misconfigured(
+            f"{entry.where}: fault kind {name!r} needs the service {absent!r}, which is not listed"
+        )
+    for pattern in (*kind.cause_any, *kind.markers):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise Misconfigured(f"{node.where}: {pattern!r} is no regular expression: {error}") from None
+    return kind
+
+
+def _fault_say(line: Node, default: str, services: Mapping[str, Service]) -> Say:
+    name = line.text("in", default)
+    if name not in services:
+        raise Misconfigured(f"{line.where}: needs the service {name!r}, which the scenario does not list")
+    return _say(line, name, read(data_file("services", name, line.where)).forms())
+
+
+def _say(line: Node, service: str, forms: Mapping[str, str]) -> Say:
+    line.only("in", "w", "form", "text", "fields", "stream")
+    return Say(
+        service=service,
+        weight=line.number("w", least=0.0, default=1.0),
+        text=line.phrase(forms),
+        stream=line.one_of("stream", ("stdout", "stderr"), "stdout"),
+    )
+
+
+def _no_doubles(names: Iterable[str], what: str, node: Node) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise Misconfigured(f"{node.where}: {what} {name!r} is listed twice")
+        seen.add(name)
+
+
+def _roots_hold(faults: tuple[Fault, ...], node: Node) -> None:
+    starts = {fault.id: fault.at for fault in faults}
+    for fault in faults:
+        if fault.root is None:
+            continue
+        if fault.root not in starts or fault.root == fault.id:
+            raise Misconfigured(
+                f"{node.where}: fault {fault.id!r} names the root {fault.root!r}, which is no other fault"
+            )
+        if starts[fault.root] >= fault.at:
+            raise Misconfigured(f"{node.where}: fault {fault.id!r} must start after its root {fault.root!r}")

@@ -1,0 +1,138 @@
+"""Measures an analysis against what was planted. Pure: the report and the labels in, a score out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from cali.errors import Misconfigured
+from cali.simulator.scenario import Truth
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How an analysis did. All but the counts are ids: of faults, and in `false_alarms` of incidents.
+
+    A fault is found when an incident's evidence holds one of its lines. Its cause is right when one of its
+    incidents gives a cause that `cause_any` accepts; of an unknown fault when no incident claims to know it from
+    the knowledge base. A cascade's first is right when its first-listed incident is the root's. An incident whose
+    evidence holds no fault's line is a false alarm.
+    """
+
+    found: tuple[str, ...]
+    missed: tuple[str, ...]
+    cause_right: tuple[str, ...]
+    cause_wrong: tuple[str, ...]
+    first_cause_right: tuple[str, ...]
+    first_cause_wrong: tuple[str, ...]
+    false_alarms: tuple[str, ...]
+    incidents: int
+    faults: int
+
+    @property
+    def recall(self) -> float:
+        return len(self.found) / self.faults if self.faults else 1.0
+
+    @property
+    def precision(self) -> float:
+        return 1 - len(self.false_alarms) / self.incidents if self.incidents else 1.0
+
+
+class _Seen(NamedTuple):
+    """What counts of an incident: the faults its evidence belongs to, and what is said about them."""
+
+    id: str
+    faults: frozenset[str]
+    origin: str
+    cause: str
+
+
+def score(truth: Sequence[Truth], labels_by_line: Mapping[int, str], incidents_json: Any) -> Score:
+    """The score of the report of `cali analyze --format json`, given as parsed JSON. Lines count from 1.
+    Misconfigured if the report is not one."""
+    seen = [_seen(incident, labels_by_line) for incident in _incidents(incidents_json)]
+    found = [fault for fault in truth if any(fault.id in incident.faults for incident in seen)]
+    right = {fault.id: _cause_is_right(fault, seen) for fault in found}
+    firsts = _firsts(truth, seen)
+    return Score(
+        found=tuple(fault.id for fault in found),
+        missed=tuple(fault.id for fault in truth if fault not in found),
+        cause_right=_those(right, True),
+        cause_wrong=_those(right, False),
+        first_cause_right=_those(firsts, True),
+        first_cause_wrong=_those(firsts, False),
+        false_alarms=tuple(incident.id for incident in seen if not incident.faults),
+        incidents=len(seen),
+        faults=len(truth),
+    )
+
+
+def read_truth(path: Path) -> tuple[tuple[Truth, ...], dict[int, str]]:
+    """The faults and the labels that `cali simulate --truth` wrote. Misconfigured if the file holds none."""
+    try:
+        data = orjson.loads(path.read_bytes())
+        faults = tuple(_truth(fault) for fault in data["faults"])
+        return faults, {int(line): str(fault) for line, fault in data["labels"].items()}
+    except OSError as error:
+        raise Misconfigured(f"{path}: cannot be read: {error.strerror}") from None
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Misconfigured(f"{path}: is no truth written by cali simulate: {error}") from None
+
+
+def _truth(fault: Mapping[str, Any]) -> Truth:
+    lists = {name: tuple(fault[name]) for name in ("cause_any", "markers")}
+    return Truth(**{**fault, **lists})
+
+
+def _incidents(report: Any) -> list[Mapping[str, Any]]:
+    incidents = report.get("incidents") if isinstance(report, Mapping) else None
+    if not isinstance(incidents, list) or not all(isinstance(incident, Mapping) for incident in incidents):
+        raise Misconfigured(
+            "the report holds no list of incidents; is it the output of cali analyze --format json?"
+        )
+    return incidents
+
+
+def _seen(incident: Mapping[str, Any], labels: Mapping[int, str]) -> _Seen:
+    diagnosis = incident.get("diagnosis") or {}
+    lines = (evidence.get("line") for evidence in diagnosis.get("evidence") or ())
+    return _Seen(
+        id=str(incident.get("id", "")),
+        faults=frozenset(labels[line] for line in lines if line in labels),
+        origin=str(diagnosis.get("origin") or "none"),
+        cause=str(diagnosis.get("cause") or ""),
+    )
+
+
+def _cause_is_right(fault: Truth, seen: Iterable[_Seen]) -> bool:
+    mine = [incident for incident in seen if fault.id in incident.faults]
+    if not fault.known:
+        return all(incident.origin in ("none", "model") for incident in mine)
+    return any(
+        re.search(pattern, incident.cause, re.IGNORECASE)
+        for incident in mine
+        if incident.origin != "none"
+        for pattern in fault.cause_any
+    )
+
+
+def _firsts(truth: Sequence[Truth], seen: Sequence[_Seen]) -> dict[str, bool]:
+    """For every cascade that was seen at all: whether its first-listed incident is its root's."""
+    firsts: dict[str, bool] = {}
+    for root in dict.fromkeys(fault.root for fault in truth if fault.root):
+        group = {root} | {fault.id for fault in truth if fault.root == root}
+        first = next((incident for incident in seen if incident.faults & group), None)
+        if first is not None:
+            firsts[root] = root in first.faults
+    return firsts
+
+
+def _those(verdicts: Mapping[str, bool], wanted: bool) -> tuple[str, ...]:
+    return tuple(id_ for id_, verdict in verdicts.items() if verdict is wanted)
