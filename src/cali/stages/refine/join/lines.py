@@ -1,0 +1,197 @@
+"""What the lines of multi-line events look like, as tables. Each row names the runtime that writes it.
+
+`FRAMES` continue whatever is open. `CONTINUES` says which lines continue a block in a given form. `ADOPTED` are
+unindented lines with which a trace starts: they belong to the log line before them when that line reports trouble.
+`OPENINGS` give a block its form from its first line. In every table the first match wins.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+
+
+class Form(IntEnum):
+    """What an open block is so far; it decides which lines may follow."""
+
+    PLAIN = 0  # one line, nothing special
+    TEXT = 1  # a log line with indented lines
+    DONE = 2  # brackets that have closed again: only frames may follow
+    TRACE = 3  # Java, .NET, Node, Ruby: frames and causes
+    PYTHON = 4  # inside a traceback, before its exception line
+    PYTHON_END = 5  # after the exception line
+    PYTHON_CHAIN = 6  # after the sentence that links two tracebacks
+    GO_PRELUDE = 7  # "runtime: ..." lines, before the fatal error
+    GO = 8
+    RUST_PANIC = 9  # "panicked at src/main.rs:1:2:", before the message
+    RUST = 10
+    NODE_SOURCE = 11  # "/app/index.js:3", before the line of code
+    NODE_CODE = 12  # after the line of code, up to the exception
+    PHP = 13
+    POSTGRES = 14
+    ERLANG = 15
+
+
+Row = tuple[re.Pattern[str], Form]
+
+
+def _row(pattern: str, form: Form) -> Row:
+    return re.compile(pattern), form
+
+
+# A qualified exception name, as Java, .NET and Python print it: "java.io.IOException: x", "a.b.MyError".
+_TYPE = r"(?:[A-Za-z_][\w$]*[.+])+[\w$]*(?:Exception|Error|Throwable|Failure|Fault)(?:`\d+)?(?=:|\s*$)"
+_TRACEBACK = r"Traceback \(most recent call last\):"
+_GOROUTINE = r"goroutine \d+ (?:\S+ )*\["
+_RUBY_FRAME = r"\S+\.(?:rb|erb|rake|ru):\d+:in [`'][^']*'"
+
+FRAMES: tuple[Row, ...] = (
+    _row(r'\s+File "[^"]*", line \d+', Form.PYTHON),  # Python
+    _row(
+        r"\s+at \S.*(?:\(|:\d|:line \d|<anonymous>|\.\w)|\s+at <anonymous>", Form.TRACE
+    ),  # Java, Node, .NET, Rust
+    _row(
+        r"\s*\.\.\. \d+ (?:more|common frames omitted|lines matching cause)", Form.TRACE
+    ),  # Java, Logback, Node
+    _row(
+        r"\s+(?:Caused by|Suppressed|Wrapped by): \S", Form.TRACE
+    ),  # Java: a cause inside a suppressed exception
+    _row(r"\s+--- End of ", Form.TRACE),  # .NET
+    _row(r"\s+---> \S", Form.TRACE),  # .NET: inner exception
+    _row(r"\s+(?:\d+: )?from \S+:\d+(?::in |$)", Form.TRACE),  # Ruby
+    _row(r"\t\S+\.(?:go|s):\d+(?: \+0x|$)", Form.GO),  # Go
+    _row(r"#\d+ (?:\S+\(\d+\): |\{main\}|\[internal function\])", Form.PHP),  # PHP
+    _row(r"  thrown in \S", Form.PHP),  # PHP
+    _row(r"\s+\d+: +(?:0x[0-9a-f]+ - )?[<\w][\w<>]*(?:::| as )", Form.RUST),  # Rust
+    _row(r"\s+(?:\| |\+-\+?-{4,}|\+ Exception Group Traceback)", Form.PYTHON_END),  # Python: exception groups
+)
+
+# Lines without indentation that never start anything, for the runtimes of Form.TRACE.
+_LINKS = _row(
+    r"Caused by:|Suppressed: |Wrapped by: "  # Java; Rust's anyhow writes "Caused by:" alone
+    r"|--- End of "  # .NET
+    r"|Node\.js v\d"  # Node, last line of a crash
+    r"|" + _RUBY_FRAME + r"$",  # Rails
+    Form.TRACE,
+)
+
+_CHAIN = r"During handling of the above exception|The above exception was the direct cause"
+_LEVELS = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)\b"
+_RUST = (_row(r"stack backtrace:|note: (?:run with|Some details)", Form.RUST),)
+# A field of a Postgres error. Postgres always writes two spaces after the colon.
+POSTGRES_FIELD = re.compile(r"(?:.*[\s\]])?(?:DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION):  ")
+POSTGRES_PID = re.compile(r"\[(\d+)(?:-\d+)?\]")
+_GO_FATAL = _row(r"fatal error: ", Form.GO)
+
+CONTINUES: dict[Form, tuple[Row, ...]] = {
+    Form.TRACE: (_LINKS,),
+    Form.PYTHON: (
+        _row(
+            rf"(?!{_LEVELS})[A-Za-z_][\w.<>]*(?:: .*|:)?$", Form.PYTHON_END
+        ),  # "ValueError: x", "KeyboardInterrupt"
+        _row(_CHAIN, Form.PYTHON_CHAIN),
+    ),
+    Form.PYTHON_END: (_row(_CHAIN, Form.PYTHON_CHAIN),),
+    Form.PYTHON_CHAIN: (
+        _row(_TRACEBACK, Form.PYTHON),
+        _row(
+            rf"(?!{_LEVELS})[A-Za-z_][\w.]*(?:: .*)?$", Form.PYTHON_END
+        ),  # an exception that was never raised
+    ),
+    Form.GO_PRELUDE: (_GO_FATAL, _row(r"runtime: |runtime stack:", Form.GO_PRELUDE)),
+    Form.GO: (
+        _row(_GOROUTINE, Form.GO),
+        _row(
+            r"(?:panic|[\w/@%~-]+\.[^\s(]*(?:\(\*?[\w\[\].]+\)[^\s(]*)?)\(.*\)$", Form.GO
+        ),  # "main.(*T).run(0xc00001, 0x1)"
+        _row(r"created by \S", Form.GO),
+        _row(
+            r"\[signal SIG|\[recovered|runtime stack:|PC=0x|\.\.\.additional frames|\.\.\.\d+ frames", Form.GO
+        ),
+        _row(r"r(?:[a-z]{2}|\d+|flags) +0x|[c-g]s +0x", Form.GO),  # registers
+        _row(r"exit status \d+$", Form.GO),  # go run
+    ),
+    Form.RUST_PANIC: (
+        _row(r"(?!\d{4}-\d\d)", Form.RUST),
+    ),  # the message of the panic: any text but a log line
+    Form.RUST: _RUST,
+    Form.NODE_SOURCE: (
+        _row(r"(?!\[?\d{4}-\d\d)", Form.NODE_CODE),
+    ),  # the line of code: any text but a log line
+    Form.NODE_CODE: (
+        _row(r"\^+$", Form.NODE_CODE),  # the caret
+        _row(r"(?:Uncaught )?\[?[\w.$]*(?:Error|Exception|Rejection)\b", Form.TRACE),
+        _row(r"Node\.js v\d|Thrown at:", Form.TRACE),
+    ),
+    Form.PHP: (_row(r"Stack trace:|Next \S+|\[stacktrace\]|\"\}\s*$", Form.PHP),),
+    Form.POSTGRES: (),  # its fields are checked with their process id, in grammar.py
+    Form.ERLANG: (_row(r"\*\* ", Form.ERLANG),),  # "** Reason for termination == "
+}
+
+ADOPTED: tuple[Row, ...] = (
+    _row(_TRACEBACK + "$", Form.PYTHON),  # Python: logging.exception
+    _row(_TYPE, Form.TRACE),  # Java and .NET loggers print the exception below the message
+    _row(_GOROUTINE, Form.GO),  # Go: net/http, debug.Stack
+    _row(r"\[signal SIG", Form.GO),  # Go
+    _row(r"Stack trace:$|\[stacktrace\]$", Form.PHP),  # PHP, Laravel
+    _row(r"stack backtrace:|note: run with", Form.RUST),  # Rust
+    _LINKS,
+    _row(r"\*\* (?:Last message|When Server|Reason for)", Form.ERLANG),  # Erlang, after a log line of its own
+)
+
+OPENINGS: tuple[Row, ...] = (
+    *FRAMES,  # a stream that begins in the middle of a trace
+    _row(_TRACEBACK + "$", Form.PYTHON),  # Python
+    _row(r"runtime: (?:goroutine stack|out of memory|cannot allocate)", Form.GO_PRELUDE),  # Go
+    _row(r"panic: |fatal error: |SIG[A-Z]+: |" + _GOROUTINE, Form.GO),  # Go
+    _row(r"thread '.*' (?:\(\d+\) )?panicked at [^']+:\d+:\d+:$", Form.RUST_PANIC),  # Rust since 1.73
+    _row(r"thread '.*' (?:\(\d+\) )?panicked at ", Form.RUST),  # Rust before
+    _row(
+        r"(?:(?:file://)?/\S*\.[cm]?[jt]sx?|node:\S+|[A-Z]:\\\S*\.[cm]?[jt]sx?):\d+$", Form.NODE_SOURCE
+    ),  # Node
+    _row(r"(?:PHP )?(?:Fatal|Recoverable fatal|Parse) error: +", Form.PHP),  # PHP
+    _row(
+        r"=[A-Z ]+ REPORT====|\*\* (?:Generic server|State machine|gen_event handler) ", Form.ERLANG
+    ),  # Erlang
+    _row(_TYPE, Form.TRACE),  # Java, .NET, Python: an exception as first line
+    _row(
+        r"(?:.*[\s\]])?(?:ERROR|FATAL|PANIC|WARNING|NOTICE|LOG|INFO|DEBUG\d?):  \S", Form.POSTGRES
+    ),  # Postgres
+)
+
+# The one test that every line pays for: a line that fails it, and holds no ":  ", neither continues a plain line nor
+# opens anything. It must accept whatever the tables above accept, and may accept more.
+SUSPECT = re.compile(
+    r"[\s#})\]^|]|\[s|Traceback |Caused by|Suppressed|Wrapped by|--- End|During handling|The above exc|\.\.\. \d|Node\.js v"
+    r"|goroutine |panic: |fatal error: |SIG[A-Z]+: |runtime: |stack backtrace|note: |thread '|Stack trace:|=[A-Z ]+ REPORT"
+    r"|\*\* |(?:file:/)?/\S+:\d+$|node:|[A-Z]:\\|(?:PHP )?(?:Fatal|Recoverable fatal|Parse) error|"
+    + _TYPE
+    + "|"
+    + _RUBY_FRAME
+)
+
+# Rows of `kubectl describe`, of YAML and of tables: indented, yet each says something of its own.
+ROWS = re.compile(
+    r"\s+(?:Normal|Warning)\s+[A-Z]"  # kubectl: an event
+    r"|\s+(?i:reason|exit ?code|state|last ?state|ready|restart ?count|message|started|finished)\s*:"  # kubectl: a state
+    r"|\s+(?:-{3,}\s+)+-{3,}\s*$"  # the rule below a table's header
+    r"| +\S+(?: \S+)*(?: {2,}\S+(?: \S+)*){2,}\s*$"  # three columns or more
+)
+
+# A line that a logger wrote: indented lines below it are its own.
+LOGGED = re.compile(
+    r"\W{0,2}\d{2,4}[-/.:]\d\d[-/.:]\d\d|[IWEF]\d{4} |<\d+>|[A-Z][a-z]{2} [ \d]\d \d\d:"  # a time; klog; syslog
+    r"|(?:level|time|ts|lvl)=|\W?(?i:trace|debug|info|notice|warn|warning|error|err|fatal|crit|critical|severe)\b"
+    r"|(?:trce|dbug|info|warn|fail|crit): "  # .NET console logger
+    r"|[\w.]*(?:Error|Exception)\b|.{0,60}\b(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE)\b"
+)
+
+# A line that reports trouble: an unindented trace below it is its own. "Listening on port 80" owns no trace.
+TROUBLE = re.compile(
+    r"(?i)[EFW]\d{4} |err|fail|exception|fatal|crit|warn|severe|panic|unable|could ?n[o']t|cannot|can't|unhandled"
+    r"|uncaught|crash|abort|reject|denied|time[d ]{0,2}out|terminat|invalid|unexpected|problem|emerg|alert"
+)
+# ... unless it says of itself that it is harmless.
+CALM = re.compile(
+    r".{0,60}\b(?:TRACE|DEBUG|INFO|NOTICE)\b|(?:info|dbug|trce): |[ID]\d{4} |.{0,60}\blevel=\"?(?:info|debug)"
+)
