@@ -5,19 +5,17 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import click
 import orjson
 
 from cali.errors import Misconfigured
 from cali.simulator import ENVELOPES, Scenario, enveloper, load_scenario, paced, simulate, truth
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _CHUNK = 512  # lines per write when nobody waits for them one by one
 _WRITES = 100  # writes per second of a paced stream, at most about

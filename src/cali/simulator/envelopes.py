@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import orjson
 
 from cali.errors import Misconfigured
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cali.simulator.fleet import Line
+from cali.simulator.fleet import Line
 
 
 @lru_cache(maxsize=64)

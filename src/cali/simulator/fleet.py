@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from random import Random
+from typing import NamedTuple
 
 import orjson
 
 from cali.simulator.phrase import suffix
-
-if TYPE_CHECKING:
-    from random import Random
-
-    from cali.simulator.scenario import Service
+from cali.simulator.scenario import Service
 
 _NODES = ("ip-10-0-1-84", "ip-10-0-2-17", "ip-10-0-3-202")
 

@@ -13,12 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from random import Random
 
 from cali.errors import Misconfigured
-
-if TYPE_CHECKING:
-    from random import Random
 
 Draw = Callable[[], str | int]
 Speak = Callable[[], str]

@@ -9,19 +9,16 @@ from __future__ import annotations
 import heapq
 from bisect import bisect
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from cali.errors import Misconfigured
 from cali.simulator.fleet import Line, Pod, pods
 from cali.simulator.phrase import Draw, Speak, compile_phrase, suffix
+from cali.simulator.scenario import Fault, Say, Scenario, Service
 from cali.simulator.values import Clock, draws
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from cali.simulator.scenario import Fault, Say, Scenario, Service
 
 _T = TypeVar("_T")
 _STAYS_TOGETHER = 0.75  # how often the next line of a stack trace follows the last with nothing in between

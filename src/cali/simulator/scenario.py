@@ -7,15 +7,12 @@ Every text is a phrase (`phrase.py`): literal text with values in braces.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cali.errors import Misconfigured
 from cali.simulator.datafile import Node, data_file, read
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 POD_KINDS = ("deployment", "statefulset", "daemonset")
 
@@ -180,9 +177,12 @@ def _kind(name: str, entry: Node, services: Mapping[str, Service]) -> Kind:
     node = read(data_file("faults", name, entry.where))
     node.only("service", "known", "cause_any", "markers", "one_pod", "first", "says", "last")
     service = node.text("service")
+    asked = f"{entry.where}: kind {name!r}"
+    if service not in services:
+        raise Misconfigured(f"{asked} needs the service {service!r}, which the scenario does not list")
 
     def spoken(key: str, *, needed: bool) -> tuple[Say, ...]:
-        return tuple(_fault_say(line, service, services) for line in node.nodes(key, needed=needed))
+        return tuple(_fault_say(line, service, services, asked) for line in node.nodes(key, needed=needed))
 
     kind = Kind(
         name=name,
@@ -195,11 +195,6 @@ def _kind(name: str, entry: Node, services: Mapping[str, Service]) -> Kind:
         says=spoken("says", needed=True),
         last=spoken("last", needed=False),
     )
-    missing = {say.service for say in (*kind.first, *kind.says, *kind.last)} | {service}
-    for absent in sorted(missing - services.keys()):
-        raise Misconfigured(
-            f"{entry.where}: fault kind {name!r} needs the service {absent!r}, which is not listed"
-        )
     for pattern in (*kind.cause_any, *kind.markers):
         try:
             re.compile(pattern)
@@ -208,10 +203,10 @@ def _kind(name: str, entry: Node, services: Mapping[str, Service]) -> Kind:
     return kind
 
 
-def _fault_say(line: Node, default: str, services: Mapping[str, Service]) -> Say:
+def _fault_say(line: Node, default: str, services: Mapping[str, Service], asked: str) -> Say:
     name = line.text("in", default)
     if name not in services:
-        raise Misconfigured(f"{line.where}: needs the service {name!r}, which the scenario does not list")
+        raise Misconfigured(f"{asked} needs the service {name!r}, which the scenario does not list")
     return _say(line, name, read(data_file("services", name, line.where)).forms())
 
 

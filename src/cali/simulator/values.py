@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from random import Random
 
 from cali.simulator.phrase import Draw, suffix
-
-if TYPE_CHECKING:
-    from random import Random
 
 _NAMES = (
     "anna",
