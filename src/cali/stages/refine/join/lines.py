@@ -43,6 +43,8 @@ def _row(pattern: str, form: Form) -> Row:
 _TYPE = r"(?:[A-Za-z_][\w$]*[.+])+[\w$]*(?:Exception|Error|Throwable|Failure|Fault)(?:`\d+)?(?=:|\s*$)"
 _TRACEBACK = r"Traceback \(most recent call last\):"
 _GOROUTINE = r"goroutine \d+ (?:\S+ )*\["
+# A function without its arguments, as zap and logrus print it: "sigs.k8s.io/x/pkg.(*Controller).Start", "main.main".
+_GO_FUNCTION = r"(?:[\w.~-]+/[\w./~-]*|main|runtime|testing)\.(?:\(\*?\w+\)\.)?[\w.\[\]]+$"
 _RUBY_FRAME = r"\S+\.(?:rb|erb|rake|ru):\d+:in [`'][^']*'"
 
 FRAMES: tuple[Row, ...] = (
@@ -71,6 +73,7 @@ _LINKS = _row(
     r"Caused by:|Suppressed: |Wrapped by: "  # Java; Rust's anyhow writes "Caused by:" alone
     r"|--- End of "  # .NET
     r"|Node\.js v\d"  # Node, last line of a crash
+    r"|From previous event:"  # Node, Bluebird's long traces
     r"|" + _RUBY_FRAME + r"$",  # Rails
     Form.TRACE,
 )
@@ -104,6 +107,7 @@ CONTINUES: dict[Form, tuple[Row, ...]] = {
         _row(
             r"(?:panic|[\w/@%~-]+\.[^\s(]*(?:\(\*?[\w\[\].]+\)[^\s(]*)?)\(.*\)$", Form.GO
         ),  # "main.(*T).run(0xc00001, 0x1)"
+        _row(_GO_FUNCTION, Form.GO),
         _row(r"created by \S", Form.GO),
         _row(
             r"\[signal SIG|\[recovered|runtime stack:|PC=0x|\.\.\.additional frames|\.\.\.\d+ frames", Form.GO
@@ -133,6 +137,7 @@ ADOPTED: tuple[Row, ...] = (
     _row(_TYPE, Form.TRACE),  # Java and .NET loggers print the exception below the message
     _row(_GOROUTINE, Form.GO),  # Go: net/http, debug.Stack
     _row(r"\[signal SIG", Form.GO),  # Go
+    _row(_GO_FUNCTION, Form.GO),  # Go: zap's stack trace
     _row(r"Stack trace:$|\[stacktrace\]$", Form.PHP),  # PHP, Laravel
     _row(r"stack backtrace:|note: run with", Form.RUST),  # Rust
     _LINKS,
@@ -162,10 +167,12 @@ OPENINGS: tuple[Row, ...] = (
 # The one test that every line pays for: a line that fails it, and holds no ":  ", neither continues a plain line nor
 # opens anything. It must accept whatever the tables above accept, and may accept more.
 SUSPECT = re.compile(
-    r"[\s#})\]^|]|\[s|Traceback |Caused by|Suppressed|Wrapped by|--- End|During handling|The above exc|\.\.\. \d|Node\.js v"
+    r"[\s#})\]^|]|\[s|Traceback |Caused by|Suppressed|Wrapped by|--- End|During handling|The above exc|\.\.\. \d|Node\.js v|From prev"
     r"|goroutine |panic: |fatal error: |SIG[A-Z]+: |runtime: |stack backtrace|note: |thread '|Stack trace:|=[A-Z ]+ REPORT"
     r"|\*\* |(?:file:/)?/\S+:\d+$|node:|[A-Z]:\\|(?:PHP )?(?:Fatal|Recoverable fatal|Parse) error|"
     + _TYPE
+    + "|"
+    + _GO_FUNCTION
     + "|"
     + _RUBY_FRAME
 )
@@ -183,6 +190,7 @@ LOGGED = re.compile(
     r"\W{0,2}\d{2,4}[-/.:]\d\d[-/.:]\d\d|[IWEF]\d{4} |<\d+>|[A-Z][a-z]{2} [ \d]\d \d\d:"  # a time; klog; syslog
     r"|(?:level|time|ts|lvl)=|\W?(?i:trace|debug|info|notice|warn|warning|error|err|fatal|crit|critical|severe)\b"
     r"|(?:trce|dbug|info|warn|fail|crit): "  # .NET console logger
+    r"|terminate called |\S+:\d+: \w*Warning: "  # C++; Python's warnings
     r"|[\w.]*(?:Error|Exception)\b|.{0,60}\b(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE)\b"
 )
 
