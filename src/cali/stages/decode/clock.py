@@ -1,0 +1,139 @@
+"""Time stamps to seconds since the epoch. Text stamps come in three parts: all up to the minute, the seconds,
+and a tail (a zone or a year). A minute is parsed once and remembered; a line then costs one look-up and one float."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_MONTHS = {
+    m: i
+    for i, m in enumerate(
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
+    )
+}
+_MINUTES = (
+    re.compile(r"(?P<y>\d{4})[-/.](?P<mo>\d\d)[-/.](?P<d>\d\d)[T ](?P<h>\d\d):(?P<mi>\d\d)", re.ASCII),
+    re.compile(r"(?P<yy>\d\d)/(?P<mo>\d\d)/(?P<d>\d\d) (?P<h>\d\d):(?P<mi>\d\d)", re.ASCII),
+    re.compile(r"(?P<y>\d{4})?(?P<mo>\d\d)(?P<d>\d\d) (?P<h>\d\d):(?P<mi>\d\d)", re.ASCII),
+    re.compile(r"(?:\w{3},? )?(?P<mo>[A-Za-z]{3}) +(?P<d>\d\d?) (?P<h>\d\d):(?P<mi>\d\d)", re.ASCII),
+    re.compile(
+        r"(?P<d>\d\d?)[-/ ](?P<mo>[A-Za-z]{3})[-/ ](?P<y>\d{4})[: ](?P<h>\d\d):(?P<mi>\d\d)", re.ASCII
+    ),
+)
+_ZONE = re.compile(r" ?(?P<sign>[+-])(?P<h>\d\d):?(?P<m>\d\d)?", re.ASCII)
+_ZONES = {
+    "EST": -5,
+    "EDT": -4,
+    "CST": -6,
+    "CDT": -5,
+    "MST": -7,
+    "MDT": -6,
+    "PST": -8,
+    "PDT": -7,
+    "CET": 1,
+    "CEST": 2,
+}
+_YEAR = re.compile(r" (?P<y>\d{4})", re.ASCII)
+_ISO = re.compile(
+    r"(?P<t>\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d)(?::(?P<s>\d\d)(?P<f>[.,]\d{1,12})?)?(?P<z> ?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?",
+    re.ASCII,
+)
+_LIMIT = 4096
+
+
+class Clock:
+    """Reads time stamps. `year` is used where a stamp has none (klog, syslog); without it such a line has no time."""
+
+    def __init__(self, year: int | None = None) -> None:
+        self._year = year
+        self._minutes: dict[str, float | None] = {}
+
+    def stamp(self, minute: str, seconds: str, tail: str) -> float | None:
+        """Seconds since the epoch of `2026-11-20T10:00`, `05.123`, `+02:00`; no zone means UTC."""
+        key = minute + tail
+        try:
+            start = self._minutes[key]
+        except KeyError:
+            start = self._remember(key, minute, tail)
+        if start is None:
+            return None
+        try:
+            return start + float(seconds)
+        except ValueError:
+            return start + float(seconds.replace(",", "."))
+
+    def value(self, value: object) -> float | None:
+        """The time in a JSON value: an ISO string, or an epoch in seconds, ms, us or ns; None for anything else."""
+        if isinstance(value, str):
+            # The shape that every encoder writes for UTC, without a regular expression.
+            if value[-1:] == "Z" and value[16:17] == ":":
+                start = self._minutes.get(value[:16] + "Z")
+                if start is not None:
+                    return self._seconds(start, value[17:-1])
+            return self._text(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return _epoch(float(value))
+        return None
+
+    @staticmethod
+    def _seconds(start: float, seconds: str) -> float | None:
+        try:
+            number = float(seconds)
+        except ValueError:
+            return None
+        return start + number if 0 <= number < 61 else None
+
+    def _text(self, value: str) -> float | None:
+        match = _ISO.match(value)
+        if match:
+            return self.stamp(match["t"], (match["s"] or "0") + (match["f"] or ""), match["z"] or "")
+        try:
+            return _epoch(float(value)) if len(value) < 32 else None
+        except ValueError:
+            return None
+
+    def _remember(self, key: str, minute: str, tail: str) -> float | None:
+        if len(self._minutes) >= _LIMIT:
+            self._minutes.clear()
+        start = self._minutes[key] = self._minute(minute, tail)
+        return start
+
+    def _minute(self, minute: str, tail: str) -> float | None:
+        for pattern in _MINUTES:
+            match = pattern.fullmatch(minute)
+            if match:
+                break
+        else:
+            return None
+        parts = match.groupdict()
+        late = _YEAR.fullmatch(tail)
+        short = parts.get("yy")
+        year = parts.get("y") or (short and f"20{short}") or (late and late["y"]) or self._year
+        month = parts["mo"]
+        number = int(month) if month.isdigit() else _MONTHS.get(month.lower())
+        if not year or not number:
+            return None
+        try:
+            moment = datetime(
+                int(year), number, int(parts["d"]), int(parts["h"]), int(parts["mi"]), tzinfo=UTC
+            )
+        except ValueError:
+            return None
+        return moment.timestamp() - _offset(tail)
+
+
+def _offset(tail: str) -> int:
+    zone = _ZONE.fullmatch(tail)
+    if not zone:
+        return _ZONES.get(tail.strip(), 0) * 3600
+    seconds = int(zone["h"]) * 3600 + int(zone["m"] or 0) * 60
+    return -seconds if zone["sign"] == "-" else seconds
+
+
+def _epoch(number: float) -> float | None:
+    """An epoch is told from its size: up to the year 2286 seconds have ten digits, and each finer unit three more."""
+    for unit in (1.0, 1e3, 1e6, 1e9):
+        if 1e8 <= number / unit < 1e10:
+            return number / unit
+    return None

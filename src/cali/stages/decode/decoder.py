@@ -1,0 +1,246 @@
+"""One physical line in, one record out.
+
+The layout of a text line is remembered under the line with its digits made alike, and that of an object under its
+keys: of a stream's lines nearly all have been seen but for their digits (README.md has the figures).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cali.models import Quarantined, Record, Scope, Severity
+from cali.stages.decode.clean import clean, text_of
+from cali.stages.decode.clock import Clock
+from cali.stages.decode.fields import Plan, plan
+from cali.stages.decode.jsonlog import Spoken, load, special, spoken
+from cali.stages.decode.layout import BLIND, Layout
+from cali.stages.decode.scope import Source, Sources
+from cali.stages.decode.severity import from_priority, from_status
+from cali.stages.decode.text import layout_of
+
+MESSAGE_LIMIT = 64 * 1024
+"""Characters of a message that are kept. What a person or a model can use of a line ends long before."""
+
+_MEMO_LINES = 16_384
+_MEMO_LENGTH = 1024  # longer lines hardly repeat, and would make the memo large
+_NESTING = 3  # an envelope, the line in it, the line in that
+_OBJECT = b"{"
+_new = tuple.__new__  # a named tuple's own constructor costs twice as much, and this runs for every line
+
+
+class Decoder:
+    """Takes the wrapping off lines. It looks at each line and needs no configuration.
+
+    `cluster` goes into every scope. `year` completes the stamps that have none (klog, syslog); without it those
+    lines have no time. An instance keeps bounded memos and no other state: each line is decoded by itself.
+    """
+
+    def __init__(self, cluster: str = "", *, year: int | None = None) -> None:
+        self._nowhere = Scope(cluster)
+        self._unknown = Source(self._nowhere, "")
+        self._clock = Clock(year)
+        self._sources = Sources(cluster)
+        self._layouts: dict[bytes, Layout] = {}
+        self._before_object: dict[bytes, Layout] = {}
+        self._plans: dict[tuple[str, ...], Plan] = {}
+
+    def decode(self, raw: bytes, line: int) -> Record | Quarantined | None:
+        """The record of one line (without its newline); None for a blank one, Quarantined for what is no text."""
+        if raw[:1] == _OBJECT:
+            doc = load(raw)
+            if doc is not None:
+                return self._object(doc, raw, line, 0)
+        elif raw[-1:] == b"}":
+            at = raw.find(_OBJECT)
+            layout = self._before_object.get(raw[:at].translate(BLIND))
+            if layout is not None:
+                doc = load(raw[at:])
+                if doc is not None:
+                    return self._behind(raw[:at].decode(), layout, doc, raw[at:], line, 0)
+        layout = self._layouts.get(raw.translate(BLIND))
+        if layout is not None:
+            return self._apply(raw.decode(), layout, line, 0)
+        text = text_of(raw)
+        if text is None:
+            return Quarantined(line, "mostly control characters or bytes that are not UTF-8", raw)
+        return self._unseen(text, line, 0)
+
+    def _text(self, text: str, line: int, depth: int) -> Record | None:
+        """The record of a line that was found inside another."""
+        text = text.rstrip("\r\n")
+        layout = self._layouts.get(text.encode(errors="replace").translate(BLIND))
+        if layout is not None:
+            return self._apply(text, layout, line, depth)
+        return self._unseen(clean(text), line, depth)
+
+    def _unseen(self, text: str, line: int, depth: int) -> Record | None:
+        layout = layout_of(text[:MESSAGE_LIMIT])
+        if layout.special != "json" and len(text) <= _MEMO_LENGTH:
+            if len(self._layouts) >= _MEMO_LINES:
+                self._layouts.clear()
+            self._layouts[text.encode(errors="replace").translate(BLIND)] = layout
+        elif layout.start and layout.special == "json" and text.find("{") == layout.start:
+            if len(self._before_object) >= _MEMO_LINES:
+                self._before_object.clear()
+            self._before_object[text[: layout.start].encode(errors="replace").translate(BLIND)] = layout
+        return self._apply(text, layout, line, depth)
+
+    def _apply(self, text: str, layout: Layout, line: int, depth: int) -> Record | None:
+        start, end, pieces, span, severity, status, priority, origin, space, out, partial, kind = layout
+        if kind:
+            return self._special(text, layout, line, depth)
+        if span is None:
+            time = None
+        else:
+            a, b, c, d, e = span
+            time = self._clock.stamp(text[a:b], text[c:d], text[d:e])
+        if status is not None:
+            severity = from_status(text[status[0] : status[1]])
+        elif priority is not None:
+            severity = from_priority(text[priority[0] : priority[1]])
+        if origin is None:
+            scope, stream = self._nowhere, out
+        else:
+            scope, stream = self._origin(text, origin, space, out)
+        if pieces:
+            message = " ".join([text[a:b] for a, b in pieces])
+        else:
+            message = text[start:end] if start or end else text
+        if len(message) > MESSAGE_LIMIT:
+            message = message[:MESSAGE_LIMIT]
+        return _new(Record, (line, message, time, severity, scope, stream, partial))
+
+    def _origin(
+        self, text: str, origin: tuple[int, int], space: tuple[int, int] | None, out: str
+    ) -> tuple[Scope, str]:
+        name = text[origin[0] : origin[1]]
+        if space is not None:
+            name = f"{text[space[0] : space[1]]} {name}"
+        scope, stream = self._sources.prefix(name)
+        return scope, f"{stream}/{out}" if out else stream
+
+    def _special(self, text: str, layout: Layout, line: int, depth: int) -> Record | None:
+        """A blank line, or an object behind a header."""
+        if layout.special == "blank":
+            return None
+        body = text[layout.start :]
+        doc = load(body) if depth < _NESTING else None
+        if doc is None:
+            return self._apply(text, layout._replace(special=""), line, depth)
+        return self._behind(text, layout, doc, body, line, depth)
+
+    def _behind(
+        self, text: str, layout: Layout, doc: dict[str, Any], body: bytes | str, line: int, depth: int
+    ) -> Record | None:
+        """The record of an object behind a header."""
+        inner = self._object(doc, body, line, depth + 1)
+        if inner is None or not layout.start:
+            return inner
+        header = self._apply(text, layout._replace(special=""), line, depth)
+        return _over(header, inner, self._nowhere) if header else inner
+
+    def _object(self, doc: dict[str, Any], raw: bytes | str, line: int, depth: int) -> Record | None:
+        keys = tuple(doc)
+        where = self._plans.get(keys)
+        if where is None:
+            where = self._plan(keys)
+        said = special(doc, where.kind) if where.kind else None
+        if said is None:
+            said = spoken(doc, where)
+        source = self._source(doc, where)
+        stream = doc.get("stream")
+        stream = stream if stream.__class__ is str else ""
+        if source.stream:
+            stream = f"{source.stream}/{stream}" if stream else source.stream
+        time = self._time(doc, where)
+        text, more, severity, workload = said
+        if not text:
+            return self._unsaid(doc, raw, Record(line, "", time, severity, source.scope, stream))
+        if where.raw and depth < _NESTING:
+            envelope = _new(Record, (line, "", time, None, source.scope, stream, False))
+            return self._collected(doc, where, said, envelope, depth)
+        message = self._whole(text, more)
+        if not message or message.isspace():
+            return None
+        scope = source.scope
+        if workload and not scope.workload:
+            scope = self._sources.named(workload).scope
+        return _new(Record, (line, message, time, severity, scope, stream, False))
+
+    def _collected(
+        self, doc: dict[str, Any], where: Plan, said: Spoken, envelope: Record, depth: int
+    ) -> Record | None:
+        """The line in an envelope, decoded in its turn; the envelope knows best where and when."""
+        inner = self._text(said.text, envelope.line, depth + 1)
+        if inner is None:
+            return None
+        scope, stream = envelope.scope, envelope.stream
+        if not scope.workload:
+            scope = self._sources.named(said.workload).scope if said.workload else inner.scope
+        cut = inner.partial or (where.docker and said.text[-1] != "\n")
+        if where.tags:
+            cut = cut or any(doc[tag] in ("P", "true", True) for tag in where.tags)
+        return _new(
+            Record,
+            (
+                envelope.line,
+                inner.message + said.more if said.more else inner.message,
+                envelope.time if envelope.time is not None else inner.time,
+                inner.severity if inner.severity is not None else said.severity,
+                scope,
+                stream or inner.stream,
+                cut,
+            ),
+        )
+
+    def _unsaid(self, doc: dict[str, Any], raw: bytes | str, envelope: Record) -> Record | None:
+        """An object without a message is its own message; an envelope around nothing is a blank line."""
+        if isinstance(doc.get("log"), str):
+            return None
+        text = text_of(raw) if isinstance(raw, bytes) else raw
+        return envelope._replace(message=self._whole(text, "")) if text else None
+
+    def _whole(self, text: str, more: str) -> str:
+        message = text + more if more else text
+        if not message.isprintable():
+            message = clean(message).rstrip("\r\n")
+        return message[:MESSAGE_LIMIT] if len(message) > MESSAGE_LIMIT else message
+
+    def _source(self, doc: dict[str, Any], where: Plan) -> Source:
+        if where.pod:
+            metadata = doc["kubernetes"]
+            if metadata.__class__ is dict:
+                return self._sources.pod(metadata)
+        return self._unknown
+
+    def _time(self, doc: dict[str, Any], where: Plan) -> float | None:
+        for key in where.time:
+            value = doc[key]
+            if value.__class__ is dict:  # MongoDB's date, log4j2's instant
+                value = value.get("$date") or value.get("epochSecond")
+            time = self._clock.value(value)
+            if time is not None:
+                return time
+        return None
+
+    def _plan(self, keys: tuple[str, ...]) -> Plan:
+        where = plan(keys)
+        if len(keys) <= 64:  # objects with more keys are rarely repeated
+            if len(self._plans) >= _MEMO_LINES:
+                self._plans.clear()
+            self._plans[keys] = where
+        return where
+
+
+def _over(header: Record, inner: Record, nowhere: Scope) -> Record:
+    """An inner record with what its header knows better: time, origin, and whether it was cut."""
+    severity: Severity | None = inner.severity if inner.severity is not None else header.severity
+    return Record(
+        inner.line,
+        inner.message,
+        header.time if header.time is not None else inner.time,
+        severity,
+        header.scope if header.scope != nowhere else inner.scope,
+        header.stream or inner.stream,
+        header.partial or inner.partial,
+    )

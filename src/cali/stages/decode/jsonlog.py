@@ -1,0 +1,229 @@
+"""JSON log lines: what the application said, and of its fields only those that explain a failure."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from cali.models import Severity
+from cali.stages.decode.scope import workload_of
+from cali.stages.decode.severity import from_number, from_status, parse_level
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cali.stages.decode.fields import Plan
+
+_new = tuple.__new__  # a named tuple's own constructor costs twice as much, and this runs for every line
+_NOTHING = ("null", "undefined", "None", "nil", "<nil>")
+_HOLE = re.compile(r"\{[@$]?(?P<name>\w+)(?:[,:][^}]*)?\}")
+_STACK_KEYS = (
+    "stack",
+    "stack_trace",
+    "stacktrace",
+    "stackTrace",
+    "StackTrace",
+    "extendedStackTrace",
+    "traceback",
+)
+
+
+class Spoken(NamedTuple):
+    """What an object says. `text` is the message alone, empty if there is none; `more` is what explains it, ready
+    to be appended."""
+
+    text: str
+    more: str
+    severity: Severity | None
+    workload: str
+
+
+def spoken(doc: Mapping[str, Any], plan: Plan) -> Spoken:
+    """What an object says. Without a message its error is one; a mere status is none."""
+    text = ""
+    for key in plan.message:
+        value = doc[key]
+        if value.__class__ is str and value and not value.isspace():
+            text = _filled(value, doc) if key == "@mt" else value
+            break
+    more = _more(doc, plan, text) if plan.explained else ""
+    if not text:
+        told = plan.stacks or any(doc[key] for key in plan.explain if key not in plan.status)
+        text, more = (more.strip(), "") if told else ("", "")
+    severity = _severity(doc, plan) if plan.graded else None
+    return _new(Spoken, (text, more, severity, _workload(doc, plan) if plan.workload else ""))
+
+
+def _filled(template: str, doc: Mapping[str, Any]) -> str:
+    """A Serilog message template with the values that the line holds."""
+    return _HOLE.sub(lambda hole: _flat(doc[hole["name"]]) if hole["name"] in doc else hole[0], template)
+
+
+def load(raw: bytes | str) -> dict[str, Any] | None:
+    """The object that a text holds; None when it is no JSON, or no object."""
+    try:
+        doc = orjson.loads(raw)
+    except ValueError:
+        doc = _lenient(raw)
+    return doc if doc.__class__ is dict else None
+
+
+def _lenient(raw: bytes | str) -> Any:
+    """Python's encoder writes NaN and Infinity, which JSON has not; read them as null."""
+    text = raw.decode(errors="replace") if isinstance(raw, bytes) else raw
+    if "NaN" not in text and "Infinity" not in text:
+        return None
+    try:
+        return orjson.loads(orjson.dumps(json.loads(text)))
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def special(doc: Mapping[str, Any], kind: str) -> Spoken | None:
+    """What an object of a shape of its own says: a MongoDB line, or a Kubernetes event."""
+    return _mongo(doc) if kind == "mongo" else _event(doc)
+
+
+def _event(doc: Mapping[str, Any]) -> Spoken | None:
+    about, text, reason = doc["involvedObject"], doc.get("message") or doc.get("note"), doc["reason"]
+    if (
+        not isinstance(about, dict)
+        or not isinstance(text, str)
+        or not isinstance(reason, str)
+        or not text.strip()
+    ):
+        return None
+    kind, name = about.get("kind"), about.get("name")
+    workload = name if isinstance(name, str) else ""
+    if kind == "Pod":
+        workload = workload_of(workload)
+    level = doc["type"]
+    return Spoken(f"{reason} {text}", "", parse_level(level) if isinstance(level, str) else None, workload)
+
+
+def _mongo(doc: Mapping[str, Any]) -> Spoken | None:
+    """`t` is an object, `s` a letter, and `attr` tells what failed."""
+    letter, text, attr = doc.get("s"), doc.get("msg"), doc.get("attr")
+    if not isinstance(letter, str) or not isinstance(text, str) or not text.strip():
+        return None
+    error = attr.get("error") if isinstance(attr, dict) else None
+    more = f" error={_flat(error)}" if error else ""
+    return Spoken(text, more, parse_level(letter[:1]), "")
+
+
+def _severity(doc: Mapping[str, Any], plan: Plan) -> Severity | None:
+    """The level field; without one an HTTP status or an exit code. A level that is given wins: its author chose it."""
+    for key in plan.level:
+        found = _level(doc[key])
+        if found is not None:
+            return found
+    log = doc.get("log")
+    if log.__class__ is dict and (found := _level(log.get("level"))) is not None:
+        return found
+    for key in plan.status:
+        status = doc[key]
+        if status.__class__ is int or (status.__class__ is str and status.isdigit()):
+            found = from_status(str(status))
+            if found is not None:
+                return found
+    for key in plan.exit:
+        code = doc[key]
+        if code.__class__ is int:
+            return Severity.ERROR if code else Severity.INFO
+    return Severity.INFO if plan.serilog and "@l" not in doc else None
+
+
+def _level(value: object) -> Severity | None:
+    if value.__class__ is str:
+        word = str(value)
+        if word.isdecimal() and word.isascii():
+            return from_number(int(word)) if len(word) < 4 else None
+        return parse_level(word)
+    if value.__class__ is int or value.__class__ is float:
+        number = float(value)
+        return from_number(number)
+    if isinstance(value, dict):
+        name = value.get("name")
+        return parse_level(name) if isinstance(name, str) else None
+    return None
+
+
+def _workload(doc: Mapping[str, Any], plan: Plan) -> str:
+    for key in plan.workload:
+        value = doc[key]
+        if isinstance(value, dict):
+            value = value.get("name")
+        if isinstance(value, str) and 0 < len(value) <= 128:
+            return value
+    return ""
+
+
+def _more(doc: Mapping[str, Any], plan: Plan, text: str) -> str:
+    """Scalars as `key=value` on the message's line, stacks on lines of their own."""
+    scalars, stacks = [], []
+    for key in plan.explain:
+        value = doc[key]
+        if not value or value is True or value == text or value in _NOTHING:
+            continue
+        if isinstance(value, dict):
+            line, stack = _error(value, text)
+            if line:
+                scalars.append(f" {key}={line}")
+            if stack:
+                stacks.append(stack)
+        elif isinstance(value, str) and "\n" in value:
+            stacks.append(value)
+        else:
+            scalars.append(f" {key}={_flat(value)}")
+    for key in plan.stacks:
+        value = doc[key]
+        if not value or value is True or value == text:
+            continue
+        if isinstance(value, dict):
+            line, stack = _error(value, text)
+            stacks.extend(part for part in (line if line not in stack else "", stack) if part)
+        else:
+            stacks.append(value if isinstance(value, str) else _flat(value))
+    unique = dict.fromkeys(stack.strip("\r\n") for stack in stacks)
+    return "".join(scalars) + "".join(f"\n{stack}" for stack in unique if stack)
+
+
+def _error(value: dict[str, Any], text: str) -> tuple[str, str]:
+    """The one-line cause and the stack of an error object, as Node, ECS, log4j2 and .NET write them."""
+    stack = next((value[key] for key in _STACK_KEYS if isinstance(value.get(key), str)), "")
+    kind = next(
+        (
+            value[key]
+            for key in ("type", "name", "class", "exception_class")
+            if isinstance(value.get(key), str)
+        ),
+        "",
+    )
+    said = next(
+        (
+            value[key]
+            for key in ("message", "msg", "exception_message", "errmsg")
+            if isinstance(value.get(key), str)
+        ),
+        "",
+    )
+    if said == text and stack:
+        said = ""
+    if stack and said and said in stack:
+        return "", stack
+    if said and kind and not said.startswith(kind):
+        return f"{kind}: {said}", stack
+    return said or ("" if stack else kind or _flat(value)), stack
+
+
+def _flat(value: object) -> str:
+    """A value on one line. What cannot be written as JSON again is nested past any use."""
+    if isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value).decode()
+    except (TypeError, ValueError, RecursionError):
+        return "..."

@@ -1,0 +1,56 @@
+"""Each format as a table: the line, and the record that it must become."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cali.models import Quarantined, Record, Scope, Severity
+from cali.stages.decode import Decoder
+
+TEN = 1795168800.0  # 2026-11-20T10:00:00Z
+TABLE = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text(encoding="utf-8"))
+CASES = [
+    pytest.param(case, id=f"{family}-{i}") for family, cases in TABLE.items() for i, case in enumerate(cases)
+]
+
+
+def expected(case: dict[str, Any]) -> Record:
+    return Record(
+        line=7,
+        message=case["message"],
+        time=round(TEN + case["time"], 4) if "time" in case else None,
+        severity=Severity[case["severity"].upper()] if "severity" in case else None,
+        scope=Scope("prod", *case.get("scope", "//").split("/")),
+        stream=case.get("stream", ""),
+        partial=case.get("partial", False),
+    )
+
+
+def rounded(record: Record | Quarantined | None) -> Record:
+    assert isinstance(record, Record)
+    return record if record.time is None else record._replace(time=round(record.time, 4))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_line_becomes_its_record(case):
+    # given a decoder that has seen nothing
+    decoder = Decoder("prod", year=2026)
+    # when a line of the format arrives
+    record = rounded(decoder.decode(case["line"].encode(), 7))
+    # then its parts are where they belong
+    assert record == expected(case)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_line_seen_before_becomes_the_same_record(case):
+    decoder = Decoder("prod", year=2026)
+    # given a line that differs in its digits alone has been decoded
+    decoder.decode(case["line"].translate(str.maketrans("123456789", "213456798")).encode(), 6)
+    # when the line arrives
+    record = rounded(decoder.decode(case["line"].encode(), 7))
+    # then the memo changes nothing
+    assert record == expected(case)
