@@ -1,0 +1,164 @@
+"""The template book: parameters that look like words, learnt from a batch of templates.
+
+A pure function of one message can't see that `visible is showampm` and `visible is ownerinfo` are one statement.
+Many templates together show it. The book keeps, for every skeleton (the number of tokens and where the wildcards
+stand), a sample of the templates seen: the 512 with the smallest hashes. Such a sample is the same in any order of
+input, and the sample of two samples is the sample of both inputs: so books merge exactly. What is merged is derived
+from the samples alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+
+import orjson
+
+from cali.errors import Misconfigured
+from cali.stages.refine.masks import WILDCARD
+
+FORMAT = 1
+SAMPLE = 512  # templates kept of one skeleton: enough to see that a place is free, 40 kB at the most
+FREE = 4  # distinct words a place must have shown before it is taken for a parameter
+FIRST = 16  # as many for the first place: what a statement begins with tells it from others
+SHARE = 0.6  # of the templates in hand, how many must differ at a place for it to be free
+TOKENS = 120  # a longer template is never merged
+_STATE = re.compile(r"[A-Z][A-Z_]+")  # RUNNING, GET: states and verbs, which tell statements apart
+
+Skeleton = tuple[int, tuple[int, ...]]
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Samples of templates under one version of the masks, and the merges that follow from them."""
+
+    masks: str
+    samples: Mapping[Skeleton, frozenset[str]]
+    _patterns: Mapping[Skeleton, tuple[Words, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        derived = {skeleton: patterns(sample) for skeleton, sample in self.samples.items()}
+        object.__setattr__(
+            self, "_patterns", {skeleton: found for skeleton, found in derived.items() if found}
+        )
+
+    def merged(self, text: str) -> str:
+        """The text that stands for this one: itself, unless the book merges it with others."""
+        words = tuple(text.split())
+        for pattern in self._patterns.get(skeleton(words), ()):
+            if all(p in (WILDCARD, w) for p, w in zip(pattern, words, strict=True)):
+                return " ".join(pattern)
+        return text
+
+    @property
+    def merges(self) -> list[str]:
+        """The merged templates, in order."""
+        return sorted(" ".join(pattern) for found in self._patterns.values() for pattern in found)
+
+
+def learn(masks: str, texts: Iterable[str]) -> Book:
+    """The book of the templates seen, in whatever order and however often they were seen."""
+    samples: dict[Skeleton, set[str]] = defaultdict(set)
+    for text in texts:
+        words = tuple(text.split())
+        if len(words) <= TOKENS:
+            sample = samples[skeleton(words)]
+            sample.add(text)
+            if len(sample) >= 4 * SAMPLE:
+                _trim(sample)
+    return Book(masks, {key: frozenset(_trim(sample)) for key, sample in samples.items()})
+
+
+def merge(first: Book, second: Book) -> Book:
+    """The book that learning from both inputs would have given."""
+    if first.masks != second.masks:
+        raise Misconfigured(f"books of masks {first.masks} and {second.masks} cannot be merged")
+    both = {
+        key: set(first.samples.get(key, ())) | second.samples.get(key, frozenset())
+        for key in first.samples.keys() | second.samples.keys()
+    }
+    return Book(first.masks, {key: frozenset(_trim(sample)) for key, sample in both.items()})
+
+
+def save(book: Book, path: Path) -> None:
+    """Writes the book; the same book gives the same bytes."""
+    rows = sorted(text for sample in book.samples.values() for text in sample)
+    document = {"format": FORMAT, "masks": book.masks, "merges": book.merges, "templates": rows}
+    path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def load(path: Path, masks: str) -> Book:
+    """The book in a file; one that is damaged, or made under other masks, is Misconfigured."""
+    try:
+        document = orjson.loads(path.read_bytes())
+        made_for, rows = document["masks"], document["templates"]
+        known = document["format"] == FORMAT and all(isinstance(row, str) for row in rows)
+    except OSError as error:
+        raise Misconfigured(f"{path}: {error.strerror}") from error
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise Misconfigured(f"{path}: not a template book") from error
+    if not known:
+        raise Misconfigured(f"{path}: not a template book of format {FORMAT}")
+    if made_for != masks:
+        raise Misconfigured(f"{path}: learnt under masks {made_for}, these are {masks}; learn it again")
+    return learn(masks, rows)
+
+
+def skeleton(words: Words) -> Skeleton:
+    """How many tokens, and where the wildcards stand. A parameter that looks like a word does not change it."""
+    return len(words), tuple(i for i, word in enumerate(words) if WILDCARD in word)
+
+
+def patterns(sample: frozenset[str]) -> tuple[Words, ...]:
+    """The merges in templates of one skeleton, the most telling first."""
+    rows = sorted({tuple(text.split()) for text in sample})
+    found: list[Words] = []
+    _split(rows, found)
+    return tuple(sorted(found, key=lambda words: (words.count(WILDCARD), words)))
+
+
+def _split(rows: list[Words], found: list[Words]) -> None:
+    """Parts rows at the place with the fewest words until those places are left where nearly every row differs."""
+    if len(rows) < FREE:
+        return
+    seen = [Counter(column) for column in zip(*rows, strict=True)]
+    varying = [place for place, words in enumerate(seen) if len(words) > 1]
+    free = {place for place in varying if _free(seen[place], len(rows), FIRST if place == 0 else FREE)}
+    fixed = [place for place in varying if place not in free]
+    if not fixed:
+        pattern = tuple(WILDCARD if place in free else word for place, word in enumerate(rows[0]))
+        if _tells(pattern):
+            found.append(pattern)
+        return
+    at = min(fixed, key=lambda place: (len(seen[place]), place))
+    parts: dict[str, list[Words]] = defaultdict(list)
+    for row in rows:
+        parts[row[at]].append(row)
+    for part in parts.values():
+        _split(part, found)
+
+
+def _free(words: Counter[str], rows: int, least: int) -> bool:
+    """Whether a place holds a parameter: many different words, hardly any twice, and no mere states."""
+    states = sum(1 for word in words if _STATE.fullmatch(word))
+    return len(words) >= max(least, SHARE * rows) and states < len(words) / 2
+
+
+def _tells(pattern: Words) -> bool:
+    """Whether enough words are left that the pattern says something."""
+    kept = sum(1 for word in pattern if WILDCARD not in word and any(map(str.isalpha, word)))
+    return kept >= 2 or (kept == 1 and len(pattern) <= 3)
+
+
+def _trim(sample: set[str]) -> set[str]:
+    if len(sample) > SAMPLE:
+        ranked = sorted(
+            sample, key=lambda text: blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        )
+        sample.intersection_update(ranked[:SAMPLE])
+    return sample
