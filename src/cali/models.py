@@ -86,6 +86,7 @@ class Event(NamedTuple):
     severity: Severity
     scope: Scope
     template: Template
+    levelled: bool = True  # the structure said how severe it is; otherwise the words did
 
 
 class Status(StrEnum):
@@ -132,6 +133,27 @@ class Diagnosis:
     confidence: float = 0.0
     knowledge: tuple[Hit, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One kind of error in one scope: what came of all its events. `id` follows from scope and fingerprint alone."""
+
+    id: str
+    scope: Scope
+    template: Template
+    title: str
+    severity: Severity
+    count: int
+    first_line: int
+    last_line: int
+    first_seen: float | None
+    last_seen: float | None
+    samples: tuple[Event, ...]  # a few of its events, the first among them
+    status: Status = Status.OPENED
+    burst: bool = False  # far more of it came at once than its own baseline
+    follows: str | None = None  # the id of the incident that broke first, when this one followed from it
+    diagnosis: Diagnosis | None = None
 
 
 @dataclass(frozen=True, slots=True)
