@@ -10,6 +10,7 @@ import logging
 import re
 import shutil
 import tempfile
+import weakref
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,7 +144,9 @@ class MilvusIndex:
             return False  # whole, but not readable to this version of Milvus Lite
 
     def _private_place(self) -> Path:
-        self._private = Path(tempfile.mkdtemp(prefix="cali-index-"), "index.db")
+        folder = tempfile.mkdtemp(prefix="cali-index-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)  # also when nobody closes, at exit
+        self._private = Path(folder, "index.db")
         return self._private
 
     def _fill(self, collection: str, found: Sequence[Row]) -> None:
@@ -212,7 +215,10 @@ def _create(client: Any, collection: str, size: int) -> None:
     indexes = client.prepare_index_params()
     indexes.add_index("dense", index_type="FLAT", metric_type="COSINE")
     indexes.add_index("sparse", index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
-    client.create_collection(collection, schema=schema, index_params=indexes)
+    client.create_collection(collection, schema=schema)
+    client.create_index(
+        collection, indexes, sync=False
+    )  # waiting sleeps 0.5 s for each; loading waits anyway
 
 
 def _rename(client: Any, old: str, new: str) -> None:

@@ -23,7 +23,11 @@ class WordLlamaEmbedder:
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         if not texts:
             return []
-        vectors: list[list[float]] = self._model.embed(list(texts), norm=True).tolist()
+        import numpy as np
+
+        model = self._model
+        with np.errstate(invalid="ignore", divide="ignore"):  # a text without a word has no direction: all zeros
+            vectors: list[list[float]] = np.nan_to_num(model.embed(list(texts), norm=True)).tolist()
         return vectors
 
     @cached_property

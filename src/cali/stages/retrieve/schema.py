@@ -87,7 +87,7 @@ def read(path: Path) -> ReadFile:
     """Reads and checks one knowledge file; never raises for what the file holds."""
     file = str(path)
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a safe loader, the fast one if it is there
         head = FileShape.model_validate(raw)
     except (OSError, UnicodeDecodeError) as error:
         return ReadFile("", (), (Fault(file, "", f"cannot be read: {_line(error)}"),))

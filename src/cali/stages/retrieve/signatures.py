@@ -23,6 +23,9 @@ LONGEST = (
     32_768  # of a longer text the first and the last half of this is read: a trace names its cause at an end
 )
 
+# Letters outside ASCII that case-insensitive patterns take for one inside it.
+FOLDED = str.maketrans({"\u212a": "k", "\u017f": "s", "\u0130": "i", "\u0131": "i"})
+
 
 class Match(NamedTuple):
     """An entry whose signature holds. `weight` says how specific: the literal characters its patterns ask for.
@@ -72,7 +75,7 @@ class Signatures:
         """The same with how specific each is: its best alternative counts. Ties go by id."""
         text = _ends(text)
         best: dict[int, Match] = {}
-        for option in self._candidates(text.lower()):
+        for option in self._candidates(_folded(text)):
             before = best.get(option.entry)
             if before and before.weight >= option.weight:
                 continue
@@ -121,6 +124,10 @@ class Signatures:
 
 def _pieces(text: str) -> set[str]:
     return {text[i : i + PIECE] for i in range(len(text) - PIECE + 1)}
+
+
+def _folded(text: str) -> str:
+    return text.lower() if text.isascii() else text.translate(FOLDED).lower()
 
 
 def _may_hold(want: Needs, lower: str) -> bool:

@@ -1,0 +1,134 @@
+"""What is wrong with knowledge that has the right shape: what `cali kb check` says, one fault per line.
+
+An entry must recognise its own examples, must not lose them to another entry, and its patterns must be quick on any text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cali.stages.retrieve.schema import Fault, read
+from cali.stages.retrieve.signatures import Signatures
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cali.models import KnowledgeEntry
+
+WIDE_AT_MOST = 3  # open-ended wildcards in one pattern; each more is another power of the text's length
+MANY = 64  # a repeat that may go further counts as open-ended
+
+
+class Source(NamedTuple):
+    """An entry and the file it was read from."""
+
+    file: str
+    entry: KnowledgeEntry
+
+
+def gather(files: Sequence[Path]) -> tuple[list[Source], list[Fault]]:
+    """The well-formed entries of some files, and what is wrong with the others. An id may be there once."""
+    sources: list[Source] = []
+    faults: list[Fault] = []
+    seen: dict[str, str] = {}
+    for file in files:
+        found = read(file)
+        faults += found.faults
+        for entry in found.entries:
+            if entry.id in seen:
+                faults.append(Fault(str(file), entry.id, f"its id is also in {seen[entry.id]}"))
+                continue
+            seen[entry.id] = str(file)
+            sources.append(Source(str(file), entry))
+    return sources, faults
+
+
+def audit(sources: Sequence[Source], others: Mapping[str, KnowledgeEntry]) -> Iterator[Fault]:
+    """The faults of the entries of `sources`, next to `others`, which they replace by id."""
+    mine = {source.entry.id: source.entry for source in sources}
+    signatures = Signatures(({**others, **mine}).values())
+    for file, entry in sources:
+        for symptom in entry.symptoms:
+            what = _claim(entry.id, symptom, signatures)
+            if what:
+                yield Fault(file, entry.id, what)
+        for pattern in (*(p for held in entry.match for p in held), *entry.unless):
+            what = slow(pattern)
+            if what:
+                yield Fault(file, entry.id, f"pattern {pattern!r} {what}")
+        for reference in entry.references:
+            if not re.fullmatch(r"https://[^\s/]+\.[^\s/]+(/\S*)?", reference):
+                yield Fault(file, entry.id, f"reference {reference!r} is not an https URL")
+
+
+def slow(pattern: str) -> str:
+    """Why a pattern may take more than linear time on some text, or nothing. A heuristic: it reads the pattern alone."""
+    try:
+        parser: Any = import_module("re._parser")
+        tree = list(parser.parse(pattern, re.IGNORECASE | re.MULTILINE))
+    except (ImportError, AttributeError, re.error):
+        return ""
+    if any(_open_inside(body) for body in _open_bodies(tree)):
+        return "repeats a part that itself repeats: some texts take it for ever"
+    wide = sum(1 for body in _open_bodies(tree) if _is_wide(body))
+    if wide > WIDE_AT_MOST:
+        return f"has {wide} open-ended wildcards: write a list of patterns that must all hold instead"
+    return ""
+
+
+def _claim(own: str, symptom: str, signatures: Signatures) -> str:
+    matches = signatures.matches(symptom)
+    weights = {match.id: match.weight for match in matches}
+    if own not in weights:
+        return f"its signature does not match its symptom {_short(symptom)}"
+    if matches[0].id != own:
+        first = matches[0]
+        return f"its symptom {_short(symptom)} goes to {first.id} (weight {first.weight}, its own is {weights[own]})"
+    return ""
+
+
+def _open_bodies(items: Sequence[Any]) -> Iterator[list[Any]]:
+    """The bodies of all open-ended repeats, at any depth. Possessive ones never go back and are left out."""
+    for op, value in items:
+        kind = str(op)
+        if kind in {"MAX_REPEAT", "MIN_REPEAT"} and value[1] > MANY:
+            yield list(value[2])
+        for inner in _inner(kind, value):
+            yield from _open_bodies(inner)
+
+
+def _inner(kind: str, value: Any) -> Iterator[list[Any]]:
+    if kind in {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}:
+        yield list(value[2])
+    elif kind == "SUBPATTERN":
+        yield list(value[3])
+    elif kind == "ATOMIC_GROUP":
+        yield list(value)
+    elif kind in {"ASSERT", "ASSERT_NOT"}:
+        yield list(value[1])
+    elif kind == "BRANCH":
+        yield from (list(branch) for branch in value[1])
+
+
+def _open_inside(body: list[Any]) -> bool:
+    """A repeat in a repeat is harmless when a literal marks where each round starts or ends: `(?:\\.\\w+)*`."""
+    marked = bool(body) and (str(body[0][0]) == "LITERAL" or str(body[-1][0]) == "LITERAL")
+    if len(body) == 1 and str(body[0][0]) == "SUBPATTERN":
+        return _open_inside(list(body[0][1][3]))
+    return not marked and any(True for _ in _open_bodies(body))
+
+
+def _is_wide(body: list[Any]) -> bool:
+    return len(body) == 1 and (str(body[0][0]) in {"ANY", "NOT_LITERAL"} or _negated(body[0]))
+
+
+def _negated(item: tuple[Any, Any]) -> bool:
+    return str(item[0]) == "IN" and str(item[1][0][0]) == "NEGATE"
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return repr(line if len(line) <= 80 else f"{line[:77]}...")
