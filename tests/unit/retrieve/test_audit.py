@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cali.stages.retrieve.audit import audit, gather, slow
+from cali.stages.retrieve.knowledge import load, shipped, yaml_files
+
+FIXTURES = Path(__file__).parent / "knowledge"
+FILE = """
+version: "2026-03-01"
+area: frob
+entries:
+  - id: frob-stuck
+    title: Stuck
+    symptoms: ["the frob is stuck"]
+    match: ["frob is stuck"]
+    cause: The frob needs oil.
+    fix: ["Oil it."]
+    severity: warning
+    references: ["https://example.org/frob"]
+"""
+
+
+def faults_of(tmp_path: Path, *changes: tuple[str, str], more: str = "") -> list[str]:
+    text = FILE
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path = tmp_path / "frob.yaml"
+    path.write_text(text + more)
+    sources, faults = gather([path])
+    return [str(fault).removeprefix(f"{path}: entry ") for fault in (*faults, *audit(sources, {}))]
+
+
+def test_sound_knowledge_has_no_faults(tmp_path: Path) -> None:
+    assert faults_of(tmp_path) == []
+    sources, faults = gather(yaml_files(FIXTURES))
+    assert [*faults, *audit(sources, {})] == []
+
+
+def test_an_example_must_match_its_own_signature(tmp_path: Path) -> None:
+    (fault,) = faults_of(tmp_path, ('["the frob is stuck"]', '["the frob is stuck", "frob jammed"]'))
+    assert fault == "frob-stuck: its signature does not match its symptom 'frob jammed'"
+
+
+def test_an_example_must_not_go_to_another_entry(tmp_path: Path) -> None:
+    other = (
+        FILE.split("entries:\n")[1]
+        .replace("frob-stuck", "frob-general")
+        .replace('["frob is stuck"]', '["the frob is stuck"]')
+    )
+    (fault,) = faults_of(tmp_path, more=other)
+    assert fault.startswith("frob-stuck: its symptom 'the frob is stuck' goes to frob-general")
+
+
+def test_a_team_entry_replaces_the_shipped_one_of_its_id(tmp_path: Path) -> None:
+    (tmp_path / "frob.yaml").write_text(FILE)
+    sources, _ = gather([tmp_path / "frob.yaml"])
+    assert list(audit(sources, load(tmp_path).entries)) == []
+
+
+def test_an_id_may_be_there_once(tmp_path: Path) -> None:
+    (fault,) = faults_of(tmp_path, more=FILE.split("entries:\n")[1])
+    assert fault.startswith("frob-stuck: its id is also in ")
+
+
+def test_references_are_https(tmp_path: Path) -> None:
+    (fault,) = faults_of(tmp_path, ("https://example.org", "http://example.org"))
+    assert "is not an https URL" in fault
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(a+)+b", r"(\w*\s*)*x", "(?:.*,)*.*z".replace(",", "[a,]"), "a.*b.*c.*d.*e", "(?:(?:ab?)+)+"]
+)
+def test_patterns_that_some_texts_hold_up_are_named(pattern: str, tmp_path: Path) -> None:
+    assert slow(pattern)
+    faults = faults_of(tmp_path, ('match: ["frob is stuck"]', f"match: ['frob is stuck', '{pattern}']"))
+    assert any("pattern" in fault for fault in faults)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["lookup .*: no such host", r"(?:\.\w+)*Exception", "a.*b.*c.*d", r"\d+(?:,\d+)*", "x{1,8}y{2}"],
+)
+def test_quick_patterns_pass(pattern: str) -> None:
+    assert slow(pattern) == ""
+
+
+def test_the_shipped_knowledge_is_sound() -> None:
+    sources, faults = gather(yaml_files(shipped()))
+    assert [str(fault) for fault in (*faults, *audit(sources, {}))] == []
+    assert len(sources) > 300
