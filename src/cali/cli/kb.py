@@ -1,0 +1,266 @@
+"""`cali kb`: look at the knowledge base, ask it, check it, add to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cali.errors import Misconfigured
+from cali.stages.retrieve import retrieve
+from cali.stages.retrieve.knowledge import Knowledge, load, shipped, yaml_files
+from cali.stages.retrieve.signatures import Signatures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cali.models import KnowledgeEntry
+    from cali.stages.retrieve.schema import Fault
+
+FORMAT = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print.",
+)
+EXISTING = click.Path(exists=True, path_type=Path)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the knowledge of this run lies: the team's folder, if there is one, and the folder for caches."""
+
+    team: Path | None
+    cache: Path
+
+    def knowledge(self) -> Knowledge:
+        return load(team=self.team, cache=self.cache)
+
+
+@click.group("kb")
+@click.option(
+    "--team",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="CALI_KNOWLEDGE_DIR",
+    show_envvar=True,
+    help="Folder with the team's own entries; they win over the shipped ones by id.",
+)
+@click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="CALI_CACHE_DIR",
+    show_envvar=True,
+    default=Path("~/.cache/cali"),
+    show_default=True,
+    help="Folder for parsed knowledge, indexes and remembered answers; it may be deleted at any time.",
+)
+@click.pass_context
+def command(context: click.Context, team: Path | None, cache: Path) -> None:
+    """The knowledge base: known errors with their causes and fixes."""
+    context.obj = Places(team.expanduser() if team else None, cache.expanduser())
+
+
+@command.command("list")
+@click.option("--area", help="Only entries of this area, for example kubernetes.")
+@click.option("--tag", help="Only entries with this tag.")
+@FORMAT
+@click.pass_obj
+def list_entries(places: Places, area: str | None, tag: str | None, form: str) -> None:
+    """List the entries, one per line."""
+    knowledge = places.knowledge()
+    found = [
+        entry
+        for entry in knowledge.entries.values()
+        if (area is None or entry.area == area) and (tag is None or tag in entry.tags)
+    ]
+    if not found:
+        areas = ", ".join(sorted({entry.area for entry in knowledge.entries.values()}))
+        raise Misconfigured(f"no entry has this area and tag; the areas are {areas}")
+    found.sort(key=lambda entry: (entry.area, entry.id))
+    if form == "json":
+        click.echo(json.dumps([_brief(entry) for entry in found], indent=2, ensure_ascii=False))
+        return
+    width = max(len(entry.id) for entry in found)
+    for entry in found:
+        click.echo(f"{entry.area:14} {entry.id:{width}}  {entry.severity.label:8} {entry.title}")
+    click.echo(f"{len(found)} entries, knowledge {knowledge.version}", err=True)
+
+
+@command.command("show")
+@click.argument("name", metavar="ID")
+@FORMAT
+@click.pass_obj
+def show(places: Places, name: str, form: str) -> None:
+    """Show one entry in full."""
+    entries = places.knowledge().entries
+    if name not in entries:
+        raise Misconfigured(f"no entry has the id {name!r}{_nearest(name, entries)}")
+    click.echo(_as_json(entries[name]) if form == "json" else _page(entries[name]))
+
+
+@command.command("search")
+@click.argument("text")
+@click.option(
+    "--limit", type=click.IntRange(1, 50), default=5, show_default=True, help="How many entries at most."
+)
+@FORMAT
+@click.pass_obj
+def search(places: Places, text: str, limit: int, form: str) -> None:
+    """Find the entries that explain TEXT, best first. A star marks one whose signature holds in it."""
+    from cali.adapters.milvus import MilvusIndex
+    from cali.adapters.remembered_hits import RememberedHits
+    from cali.adapters.wordllama import WordLlamaEmbedder
+
+    knowledge = places.knowledge()
+    embedder = WordLlamaEmbedder()
+    milvus = MilvusIndex(str(places.cache / "index"), embedder)
+    index = RememberedHits(milvus, places.cache, embedder.name)
+    index.ensure(knowledge.version, list(knowledge.entries.values()))
+    try:
+        found = retrieve(text, Signatures(knowledge.entries.values(), knowledge.needed), index, limit)
+    finally:
+        milvus.close()
+    if form == "json":
+        rows = [
+            {"id": hit.id, "score": hit.score, "verified": hit.id in found.verified} for hit in found.hits
+        ]
+        click.echo(json.dumps({"known": found.known, "margin": found.margin, "hits": rows}, indent=2))
+        return
+    for hit in found.hits:
+        star = "*" if hit.id in found.verified else " "
+        click.echo(f"{hit.score:.3f} {star} {hit.id}  {knowledge.entries[hit.id].title}")
+    if not found.known:
+        click.echo("unknown: no signature holds, and nothing is near enough to be sure", err=True)
+
+
+@command.command("check")
+@click.argument("paths", nargs=-1, type=EXISTING)
+@click.pass_context
+def check(context: click.Context, paths: tuple[Path, ...]) -> None:
+    """Check knowledge files or folders: their shape, ids, signatures, patterns and references.
+
+    Without PATHS: the shipped knowledge, and the team's over it. Exit code 2 with a line per fault.
+    """
+    places: Places = context.obj
+    layers = list(paths) or [shipped(), *([places.team] if places.team else [])]
+    count, faults = _check(layers, alone=not paths)
+    for fault in faults:
+        click.echo(str(fault), err=True)
+    click.echo(f"{count} entries, {len(faults)} faults")
+    context.exit(2 if faults else 0)
+
+
+@command.command("add")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--replace", is_flag=True, help="Replace the file of the same name in the team's folder.")
+@click.pass_obj
+def add(places: Places, file: Path, replace: bool) -> None:
+    """Check FILE and copy it into the team's folder. Nothing is overwritten without --replace."""
+    if places.team is None:
+        raise Misconfigured(
+            "no folder for the team's entries: give `kb --team DIR` or set CALI_KNOWLEDGE_DIR"
+        )
+    if file.suffix not in {".yaml", ".yml"}:
+        raise Misconfigured(f"{file}: a knowledge file ends in .yaml")
+    target = places.team / file.name
+    if target.exists() and not replace:
+        raise Misconfigured(f"{target}: is already there; --replace overwrites it")
+    there = (
+        [path for path in yaml_files(places.team) if path.name != file.name] if places.team.is_dir() else []
+    )
+    count, faults = _check([file], alone=False)
+    if faults:
+        raise Misconfigured(
+            f"{faults[0]}" + (f" (and {len(faults) - 1} more: cali kb check {file})" if faults[1:] else "")
+        )
+    mine, other = set(_ids([file])), _ids(there)
+    for name in sorted(mine & other.keys()):
+        raise Misconfigured(f"{file}: entry {name}: is already in {other[name]}")
+    _copy(file, target)
+    click.echo(f"added {count} entries: {target}")
+    for name in sorted(mine & load(cache=places.cache).entries.keys()):
+        click.echo(f"{name} now replaces the shipped entry")
+
+
+def _check(layers: list[Path], alone: bool) -> tuple[int, list[Fault]]:
+    """Checks each layer over the ones before it; unless `alone`, over the shipped knowledge."""
+    from cali.stages.retrieve.audit import audit, gather
+
+    under: dict[str, KnowledgeEntry] = {}
+    if not alone:
+        under = {source.entry.id: source.entry for source in gather(yaml_files(shipped()))[0]}
+    count, faults = 0, []
+    for layer in layers:
+        sources, wrong = gather(yaml_files(layer))
+        faults += [*wrong, *audit(sources, under)]
+        under |= {source.entry.id: source.entry for source in sources}
+        count += len(sources)
+    return count, faults
+
+
+def _ids(files: list[Path]) -> dict[str, str]:
+    from cali.stages.retrieve.audit import gather
+
+    return {source.entry.id: source.file for source in gather(files)[0]}
+
+
+def _copy(file: Path, target: Path) -> None:
+    """In one step: who loads the folder meanwhile sees the old file or the new one."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".adding-")
+        with os.fdopen(handle, "wb") as out:
+            out.write(file.read_bytes())
+        Path(name).chmod(0o644)  # a temporary file is its owner's alone; the folder is the team's
+        Path(name).replace(target)
+    except OSError as error:
+        raise Misconfigured(f"{target}: cannot be written: {error.strerror}") from error
+
+
+def _nearest(name: str, entries: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(entries), n=3)
+    return f"; near: {', '.join(near)}" if near else ""
+
+
+def _brief(entry: KnowledgeEntry) -> dict[str, object]:
+    return {
+        "id": entry.id,
+        "area": entry.area,
+        "title": entry.title,
+        "severity": entry.severity.label,
+        "tags": list(entry.tags),
+    }
+
+
+def _as_json(entry: KnowledgeEntry) -> str:
+    return json.dumps({**asdict(entry), "severity": entry.severity.label}, indent=2, ensure_ascii=False)
+
+
+def _page(entry: KnowledgeEntry) -> str:
+    def part(title: str, lines: tuple[str, ...]) -> list[str]:
+        return ["", title, *(f"  {line}" for text in lines for line in text.splitlines())] if lines else []
+
+    return "\n".join(
+        [
+            f"{entry.id}  ({entry.area}, {entry.severity.label})",
+            entry.title,
+            *part("Cause", (entry.cause,)),
+            *part("Fix", entry.fix),
+            *part("Examples", entry.symptoms),
+            *part(
+                "Holds when one of these is in the event", tuple(" and ".join(held) for held in entry.match)
+            ),
+            *part("Unless", entry.unless),
+            *part("References", entry.references),
+            *part("Tags", (", ".join(entry.tags),) if entry.tags else ()),
+        ]
+    )
