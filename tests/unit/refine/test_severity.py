@@ -1,0 +1,311 @@
+"""Severity by words: what is trouble, what only sounds like it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cali.models import Severity
+from cali.stages.refine.severity import by_words, needs_digits, worst
+
+CRITICAL = """
+panic: runtime error: invalid memory address or nil pointer dereference
+FATAL: the database system is starting up
+fatal error: concurrent map writes
+Out of memory: Killed process 1234 (java)
+java.lang.OutOfMemoryError: Java heap space
+Container app was OOMKilled
+Segmentation fault (core dumped)
+kernel: Oops: 0002 [#1] SMP
+write /data/x: no space left on device
+index is corrupted, rebuild needed
+fork: Cannot allocate memory
+Kernel panic - not syncing: VFS
+SIGSEGV (0xb) at pc=0x00007f
+"""
+ERROR = """
+Error: Cannot find module 'express'
+error: failed to push some refs
+ERROR something bad
+[error] 12#12: *1 upstream prematurely closed
+E: Unable to locate package foo
+connect ECONNREFUSED 10.0.0.5:5432
+dial tcp 10.0.0.5:5432: connect: connection refused
+read: connection reset by peer
+write: broken pipe
+lookup db on 10.96.0.10:53: no such host
+open /etc/app.yaml: no such file or directory
+permission denied while trying to connect to the Docker daemon
+Access denied for user 'app'@'localhost' (using password: YES)
+403 Forbidden
+pods is forbidden: User "x" cannot list resource "pods"
+Unauthorized
+You must be logged in to the server (Unauthorized)
+context deadline exceeded
+Read timed out.
+timeout waiting for connection from pool
+request timed out after 30000ms
+timeout of 30000ms exceeded
+Back-off restarting failed container app in pod web-1
+Back-off pulling image "foo:latest"
+CrashLoopBackOff
+Error: ImagePullBackOff
+ErrImagePull
+Failed to pull image "foo": not found
+FailedScheduling 0/3 nodes are available
+FailedMount Unable to attach or mount volumes
+Readiness probe failed: HTTP probe failed with statuscode: 503
+Liveness probe failed: dial tcp: connect refused
+The node was low on resource: memory. Container was evicted
+Pod was Evicted
+node is unhealthy
+Node ip-10-0-0-1 status is now: NodeNotReady
+no route to host
+server is unreachable
+Deadlock found when trying to get lock; try restarting transaction
+message rejected by broker
+task was rejected from executor
+Throttling: Rate exceeded
+ThrottlingException: Rate exceeded
+quota exceeded for quota metric
+certificate has expired
+x509: certificate has expired or is not yet valid
+token expired at 2024-05-01
+lost connection to MySQL server during query
+transaction aborted
+process exited with exit code 1
+exitCode: 137
+command terminated, exit status 2
+exited with code 127
+status=500 path=/a
+"GET /a HTTP/1.1" 502 166
+responded with 503
+upstream returned 504
+HTTP 500 from payment
+500 Internal Server Error
+java.lang.IllegalStateException: no bean
+Exception in thread "main" java.lang.NullPointerException
+Caused by: java.net.ConnectException: Connection refused
+Traceback (most recent call last):
+ValueError: invalid literal for int() with base 10
+django.db.utils.OperationalError: server closed the connection
+SomethingError: msg
+TypeError: x is not a function
+UnhandledPromiseRejectionWarning: Error: boom
+Uncaught Exception: boom
+psycopg2.errors.UniqueViolation: duplicate key value violates unique constraint
+duplicate key value violates unique constraint "users_pkey"
+couldn't connect to server
+could not translate host name "db" to address
+can't open file
+unable to load configuration
+Job has reached the specified backoff limit: BackoffLimitExceeded
+5 errors generated.
+3 errors found
+errors: 7
+Tests run: 5, Failures: 1, Errors: 0, Skipped: 0
+failed=2 unreachable=0
+error rate 12.5%
+address already in use
+listen EADDRINUSE: address already in use :::3000
+getaddrinfo ENOTFOUND db
+EACCES: permission denied, open '/x'
+ORA-12541: TNS error
+npm ERR! code ELIFECYCLE
+SSL_ERROR_SYSCALL in connection to x
+net::ERR_CONNECTION_REFUSED
+sh: foo: command not found
+Too many open files
+Killed
+worker crashed
+leader lost quorum
+lost leadership
+The connection was lost
+CreateContainerConfigError
+Invalid username or password
+Handler dispatch failed
+Error while handling request
+AccessDeniedException: User is not authorized to perform
+level=error msg="boom"
+"""
+WARNING = """
+WARN disk is slow
+warning: unused variable
+DeprecationWarning: Buffer() is deprecated
+connection refused, will retry in 5s
+failed to reach db, retrying (attempt 2/5)
+timed out, retrying in 10 seconds
+request throttled
+npm WARN deprecated foo@1.0.0
+could not read config, using defaults; falling back to default
+[WARNING] cache degraded
+consumer is degraded
+"""
+WELL = """
+0 errors
+0 errors, 0 warnings
+completed with 0 failures
+failed=0
+ok=12 changed=3 unreachable=0 failed=0
+errors: 0
+errors=0 dropped=0
+no errors
+No errors found
+finished without error
+without any errors
+error=null
+"error": null
+err=<nil>
+error=<nil>
+"error": ""
+"errors": []
+error: none
+ErrorHandler registered
+Mapped "{[/error]}" onto public BasicErrorController.error
+Mapped "{[/error],produces=[text/html]}"
+errorPageFilter registered
+Mapping filter: 'errorPageFilter' to: [/*]
+error_log = /var/log/php/error.log
+on_error: continue
+failover complete
+failure_threshold=3
+failureThreshold: 3
+log_level=error
+log level set to error
+fail-on: error
+--error-limit 10
+--fail-fast enabled
+succeeded at retry 1
+succeeded after 3 attempts, previous error: connection refused
+connection recovered
+reconnected to broker after connection lost
+graceful shutdown complete
+terminating gracefully
+timeout=30s
+timeout: 30s
+timeoutSeconds: 1
+session timeout set to 30 minutes
+Established session 0x14f05578bd80006, negotiated timeout = 10000
+error rate 0.00%
+error_rate=0.0
+Tests run: 5, Failures: 0, Errors: 0, Skipped: 0
+--- PASS: TestErrorHandling (0.00s)
+test_raises_error PASSED
+exception handling enabled
+error reporting initialized
+crash reporter started
+exit code 0
+process exited with code 0
+exited with status 0
+exit code 143
+Received SIGTERM, shutting down
+caught SIGINT, exit code 130
+Is the server running?
+Usage: tool [--fail-on LEVEL] errors are printed
+0 packets dropped
+0% packet loss, errors 0
+retries=0 failed=0
+expired sessions removed
+12 expired entries deleted
+cache entry expired
+errors will be logged to stderr
+dead letter on error: continue
+restartPolicy: on-failure
+the job did not fail
+max_retries=3
+maxRetries=3 retryBackoff=2s
+loaded error messages from /etc/errors.json
+error-free run
+exception mapper registered
+GET /error 200
+GET /errors.js 304
+ExceptionHandlerExceptionResolver ready
+non-fatal
+INFO handler for errors
+alarm cleared: the error was resolved
+"""
+SILENT = """
+Started Application in 3.2 seconds
+Listening on port 8080
+user 42 logged in
+GET /index.html 200 12ms
+status=200 took 3ms
+"GET / HTTP/1.1" 200 512
+Connected to 10.0.0.1:5432
+Pulled image "nginx:1.25"
+order 500 created
+took 503 ms
+port 5000 open
+mirror synced
+Successfully assigned default/web to node-1
+checkpoint complete: wrote 500 buffers
+
+"""
+
+
+def rows(table: str) -> list[str]:
+    return [row for row in table.strip("\n").split("\n") if row]
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [(m, Severity.CRITICAL) for m in rows(CRITICAL)]
+    + [(m, Severity.ERROR) for m in rows(ERROR)]
+    + [(m, Severity.WARNING) for m in rows(WARNING)],
+)
+def test_trouble_is_found(message: str, expected: Severity) -> None:
+    assert by_words(message) == expected
+
+
+@pytest.mark.parametrize("message", rows(WELL))
+def test_healthy_lines_with_frightening_words_are_no_trouble(message: str) -> None:
+    assert by_words(message) in (None, Severity.INFO)
+
+
+@pytest.mark.parametrize("message", rows(SILENT))
+def test_lines_that_say_nothing_get_no_severity(message: str) -> None:
+    assert by_words(message) is None
+
+
+def blind(message: str) -> str:
+    return message.translate(str.maketrans("123456789", "0" * 9))
+
+
+@pytest.mark.parametrize(
+    ("bad", "good"),
+    [
+        ("5 errors", "0 errors"),
+        ("status=500", "status=200"),
+        ("exit code 1", "exit code 0"),
+        ("Failures: 1", "Failures: 0"),
+        ('"GET / HTTP/1.1" 502 1', '"GET / HTTP/1.1" 200 1'),
+        ("error rate 3.50%", "error rate 0.00%"),
+    ],
+)
+def test_a_digit_that_decides_is_announced(bad: str, good: str) -> None:
+    assert by_words(bad) == Severity.ERROR
+    assert by_words(good) in (None, Severity.INFO)
+    assert needs_digits(blind(bad))
+
+
+@pytest.mark.parametrize("message", ["order 12 created", "connection refused by 10.0.0.1:80", "took 503 ms"])
+def test_most_shapes_need_no_digits(message: str) -> None:
+    assert not needs_digits(blind(message))
+
+
+EVERY_ROW = rows(CRITICAL + ERROR + WARNING + WELL + SILENT)
+
+
+@given(st.sampled_from(EVERY_ROW), st.randoms(use_true_random=False))
+@settings(max_examples=300, deadline=None)
+def test_unless_announced_digits_change_nothing(message, random) -> None:
+    other = "".join(str(random.randrange(10)) if c in "0123456789" else c for c in message)
+    if not needs_digits(blind(message)):
+        assert by_words(other) == by_words(message)
+
+
+def test_structure_wins_then_words_then_info() -> None:
+    assert worst(Severity.INFO, Severity.ERROR) == Severity.INFO
+    assert worst(None, Severity.ERROR) == Severity.ERROR
+    assert worst(None, None) == Severity.INFO
