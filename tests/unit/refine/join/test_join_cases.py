@@ -42,6 +42,16 @@ def test_lines_of_one_stream_become_its_events(case):
     assert [text(block) for block in _join(records)] == _events(case)
 
 
+@pytest.mark.parametrize("case", CASES, ids=NAMES)
+def test_a_hand_over_before_every_line_changes_nothing(case):
+    joiner, blocks = Joiner(WIDE), []
+    for number, line in enumerate(_lines(case), 1):
+        joiner = Joiner(WIDE, pending=joiner.pending())
+        blocks += joiner.push(Record(number, line))
+
+    assert [text(block) for block in blocks + joiner.flush()] == _events(case)
+
+
 # With a time the line above counts as logged, so rows without a logger may be its own.
 TIMED = [case for case in CASES if not any(event.startswith(" ") for event in _events(case)[1:])]
 

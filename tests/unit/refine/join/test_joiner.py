@@ -171,6 +171,31 @@ def test_a_quiet_stream_holds_others_back_no_longer_than_the_gap():
     assert [_lines(block) for block in joiner.push(Record(40, "\tat a.B(B.java:1)", stream="quiet"))] == []
 
 
+def test_a_block_quiet_for_longer_than_the_gap_does_not_go_on():
+    frame = "\tat a.B(B.java:1)"
+    busy = [Record(number, frame, stream="busy") for number in range(3, 14)]
+    records = [
+        Record(1, "x", stream="busy"),
+        Record(2, "y", stream="quiet"),
+        *busy,
+        Record(14, frame, stream="quiet"),
+    ]
+
+    assert [len(block.records) for block in _join(records, Limits(gap=12))] == [12, 2]
+    assert [len(block.records) for block in _join(records, Limits(gap=11))] == [12, 1, 1]
+
+
+def test_bytes_of_a_block_are_counted_across_a_hand_over():
+    joiner, limits = Joiner(), Limits(bytes=60)
+    for record in _records("java.lang.Error: x", *["\tat a.B.c(B.java:1)"] * 2):
+        joiner.push(record)
+    joiner = Joiner(limits, pending=joiner.pending())
+
+    blocks = joiner.push(Record(4, "\tat a.B.c(B.java:1)"))
+
+    assert [len(block.records) for block in blocks + joiner.flush()] == [3, 1]
+
+
 def test_a_block_that_never_stops_growing_is_released_in_the_end():
     joiner = Joiner(Limits(gap=10, lines=1000))
     held = most = 0
