@@ -25,8 +25,8 @@ _HOLD = 8  # gaps after which a block is released though it still grows
 class Limits:
     """How far a block may reach before it is released as it is; what follows starts a new block.
 
-    lines: the deepest stacks (Java's 1024 frames) are cut once, everything usual fits.
-    bytes: of UTF-8; as much as the largest log entry that CloudWatch takes, so nothing larger is worth building.
+    lines: usual stacks fit several times over; only runaway recursion (Java prints 1024 frames) is cut.
+    bytes: of UTF-8; 500 lines of 500 bytes. What is larger is data, not a trace.
     seconds: between two records of a stream. One log call writes its lines within milliseconds; this leaves room
         for a blocked pipe or a paused process.
     gap: records of the whole input since the block's last one. Collectors read a file in chunks of 32 to 256 KiB, a
