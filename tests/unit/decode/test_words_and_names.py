@@ -127,6 +127,18 @@ def test_no_moment(value):
     assert Clock().value(value) is None
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["2026-11-20T10:00:Z", "2026-11-20T10:00:1_0Z", "2026-11-20T10:00:nanZ", "2026-11-20T10:00:05.5Z"],
+)
+def test_a_known_minute_changes_no_answer(value):
+    # given a clock that knows the minute
+    clock = Clock()
+    clock.value("2026-11-20T10:00:00Z")
+    # then it reads as one that does not
+    assert clock.value(value) == Clock().value(value)
+
+
 def test_a_stamp_without_a_year_needs_one():
     raw = b"E1120 10:00:00.000000 1 a.go:1] lost"
     without, given = Decoder().decode(raw, 1), Decoder(year=2026).decode(raw, 1)

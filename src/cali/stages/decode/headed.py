@@ -14,6 +14,7 @@ from cali.stages.decode.layout import (
 )
 
 _ISO = r"(?P<t>\d{4}-\d\d-\d\dT\d\d:\d\d):(?P<s>\d\d(?:\.\d{1,9})?)(?P<z>Z|[+-]\d\d:\d\d)"
+_DATE = r"(?P<t>\d{4}-\d\d-\d\d[T ]\d\d:\d\d):(?P<s>\d\d(?:[.,]\d{1,9})?)"
 _REQUEST = r'(?P<m>"[^"]*" (?P<n>\d{3}))\b'
 _AGE = r"(?:<invalid>|<unknown>|(?:\d+[dhmsy])+)(?: \(x\d+ over (?:<invalid>|(?:\d+[dhmsy])+)\))?"
 _REASON = r"[A-Z][A-Za-z]+"
@@ -86,13 +87,19 @@ RULES = by_first(
             "[",
             rf"\[(?P<lvl>(?i:trace|debug|info|notice|warn(?:ing)?|err(?:or)?|crit(?:ical)?|fatal|severe|alert|emerg))\]:? {M}",
         ),
+        # loggers that put the level before the time, or leave the date out
+        rule("ruby", "TDIWEFA", rf"[A-Z], \[{_DATE} #\d+\] +{LEVEL} -- [^:]*: {M}"),
+        rule("serilog console", "[", rf"\[\d\d:\d\d:\d\d(?:\.\d+)? (?P<lvl>VRB|DBG|INF|WRN|ERR|FTL)\] {M}"),
+        rule("dotnet console", LOWER, r"(?P<m>(?P<lvl>trce|dbug|info|warn|fail|crit): [A-Z][\w.]+\[\d+\].*)"),
+        rule("dropwizard", UPPER, rf"{LEVEL} +\[{_DATE}\] (?:[\w.$]+: )?{M}"),
+        rule("django", UPPER, rf"{LEVEL} {_DATE} (?:\w+ \d+ \d+ )?{M}"),
         rule("level, colon", UPPER, rf"{LEVEL}: +{M}"),
         rule("level, logger", UPPER, rf"{LEVEL}:[\w.-]+:{M}"),
         rule("zap console, no stamp", UPPER, rf"{LEVEL}\t(?:[\w./@-]+:\d+\t)?{M}"),
         rule(
             "level",
             UPPER,
-            r"(?P<lvl>TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRITICAL|FATAL|SEVERE) +(?:- )?(?!EXCEPTION)"
+            r"(?P<lvl>TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRITICAL|FATAL|SEVERE) +(?:- )?(?!EXCEPTION|\d+ \()"
             + M,
         ),
         # hand-made logfmt whose message is not quoted

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 BLIND = bytes.maketrans(b"123456789", b"000000000")
 
 Span = tuple[int, int]
+_new = tuple.__new__
 
 
 class Layout(NamedTuple):
@@ -81,46 +82,55 @@ def by_first(rules: tuple[Rule, ...]) -> dict[str, tuple[re.Pattern[str], ...]]:
 def read(match: re.Match[str]) -> Layout:
     """The layout that a rule's match describes, without what `rest` holds."""
     groups = match.re.groupindex
+    get = groups.get
     word = match["lvl"] if "lvl" in groups else None
     start, end = match.span("m") if "m" in groups else (match.end(), match.end())
-    return Layout(
+    fields = (
         start,
         None if end == len(match.string) else end,
-        time=_time(match),
-        severity=parse_level(word) if word else None,
-        status=_span(match, "n"),
-        priority=_span(match, "pri"),
-        origin=_span(match, "who"),
-        namespace=_span(match, "ns"),
-        out=(match["out"] or "") if "out" in groups else "",
-        partial="part" in groups and match["part"] == "P",
+        (),
+        _time(match) if "t" in groups else None,
+        parse_level(word) if word else None,
+        _span(match, get("n")),
+        _span(match, get("pri")),
+        _span(match, get("who")),
+        _span(match, get("ns")),
+        (match["out"] or "") if "out" in groups else "",
+        "part" in groups and match["part"] == "P",
+        "",
     )
+    return _new(Layout, fields)
 
 
 def nest(outer: Layout, inner: Layout) -> Layout:
     """The layout of a wrapped line. The wrapping knows time and origin best, the application its severity."""
-    judged = inner.severity is not None or inner.status or inner.priority
-    return inner._replace(
-        time=outer.time or inner.time,
-        severity=inner.severity if judged else outer.severity,
-        status=inner.status if judged else outer.status,
-        priority=inner.priority if judged else outer.priority,
-        origin=outer.origin or inner.origin,
-        namespace=outer.namespace or inner.namespace,
-        out=outer.out or inner.out,
-        partial=outer.partial or inner.partial,
+    judge = outer if inner.severity is None and not inner.status and not inner.priority else inner
+    fields = (
+        inner.start,
+        inner.end,
+        inner.pieces,
+        outer.time or inner.time,
+        judge.severity,
+        judge.status,
+        judge.priority,
+        outer.origin or inner.origin,
+        outer.namespace or inner.namespace,
+        outer.out or inner.out,
+        outer.partial or inner.partial,
+        inner.special,
     )
+    return _new(Layout, fields)
 
 
-def _span(match: re.Match[str], group: str) -> Span | None:
-    if group not in match.re.groupindex or match[group] is None:
+def _span(match: re.Match[str], group: int | None) -> Span | None:
+    if group is None or match[group] is None:
         return None
     return match.span(group)
 
 
 def _time(match: re.Match[str]) -> tuple[int, int, int, int, int] | None:
-    if "t" not in match.re.groupindex or match["t"] is None:
+    if match["t"] is None:
         return None
     seconds = match.span("s")
-    tail = match.end("z") if "z" in match.re.groupindex and match["z"] else seconds[1]
-    return (*match.span("t"), *seconds, tail)
+    tail = match.end("z") if "z" in match.re.groupindex else -1
+    return (*match.span("t"), *seconds, max(tail, seconds[1]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from cali.models import Severity
 
 _WORDS = {
-    Severity.TRACE: "trace trc finest finer all silly t spam",
-    Severity.DEBUG: "debug dbg fine config verbose vrb vbs d",
+    Severity.TRACE: "trace trc trce finest finer all silly t spam",
+    Severity.DEBUG: "debug dbg dbug fine config verbose vrb vbs d",
     Severity.INFO: "info inf information informational i log normal http ok success default",
     Severity.NOTICE: "notice note n",
     Severity.WARNING: "warning warn wrn w",

@@ -47,7 +47,7 @@ STAMPS = {
 }
 """The time stamps that a line can begin with, by its first character."""
 
-_LOGGER = r"[A-Za-z_$][\w$/-]*(?:[.:][\w$\[\]/-]+)+"  # com.acme.Orders, o.a.k.Log, celery.worker
+_LOGGER = r"[A-Za-z_$][\w$/-]*(?:(?:\.|::?)[\w$\[\]/-]+)+"  # com.acme.Orders, o.a.k.Log, celery.worker
 _CLASS = r"\((?:[a-z]\w*\.)+[\w$.]+\)"  # (kafka.server.KafkaServer)
 _BRACKETS = r"(?:\[[^\]]*\] ?|\([^)]*\) )"
 
@@ -88,6 +88,16 @@ AFTER = by_first(
             "[",
             rf"\[\d+(?:-\d+)?\](?::? \S*@\S*)?(?: \[?[\w-]+\]?)?:? (?P<lvl>LOG|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|DEBUG\d?): +{M}",
         ),
+        rule(
+            "postgres on RDS",
+            ":",
+            rf":[^:@]*:[^:@]*@[^:]*:\[\d+\]:(?P<lvl>LOG|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|DEBUG\d?): +{M}",
+        ),
+        rule(
+            "postgres on RDS, detail",
+            ":",
+            r":[^:@]*:[^:@]*@[^:]*:\[\d+\]:(?P<m>(?:DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION): .*)",
+        ),
         rule("two brackets, level", "[", rf"\[[^\]]*\] ?\[{ANYCASE} *\]:? (?:- )?{M}"),
         rule("level in brackets", "[", rf"\[ *{ANYCASE} *\]:?(?: -)? {M}"),
         rule("mysql", DIGITS, rf"\d+ \[{ANYCASE}\] (?:\[MY-\d+\] )?(?:\[\w+\] )?{M}"),
@@ -107,7 +117,12 @@ AFTER = by_first(
         # a level word in the clear
         rule("level, dash", UPPER, rf"{LEVEL} *[-–:|] {M}"),
         rule("level", UPPER, rf"{LEVEL} +{M}"),
-        rule("lower level, colon", UPPER + LOWER, rf"{ANYCASE}: {M}"),
+        # (a Go panic keeps its first word: it tells what the lines after it are)
+        rule("lower level, colon", LOWER, rf"(?!panic){ANYCASE}: {M}"),
+        rule("dash, lower level, colon", "-", rf"- {ANYCASE}: {M}"),
+        rule("laravel", LOWER, rf"[a-z]+\.{LEVEL}: {M}"),
+        rule("python basic", ":", rf":{LEVEL}:[\w.]+:{M}"),
+        rule("envoy", '"', r'(?P<m>"[A-Z-]+ [^"]*" (?P<n>\d{3}))\b'),
         # syslog and journal: `host program[pid]: message`
         rule("syslog", ANY, r"(?:[\w.:-]+ )?[\w./@-]+(?:\(\w+\))?\[\d+\]: (?P<rest>(?=\s*\S).*)"),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
 
 from cali.models import Severity
 from cali.stages.decode import logfmt
@@ -10,20 +10,19 @@ from cali.stages.decode.headed import RULES
 from cali.stages.decode.layout import Layout, nest, read
 from cali.stages.decode.stamped import AFTER, STAMPS, SYSLOG
 
-if TYPE_CHECKING:
-    import re
-
 _DEPTH = 4  # kubectl's prefix, a runtime's stamp, syslog, the application: nothing real wraps deeper
 _TIME_OF_DAY = len("10:00")  # alone it may well be part of a sentence, so a rule must follow it
 _OTHER_RULES = RULES[""]
 _OTHER_AFTER = AFTER[""]
+_BLANK = re.compile(r"\s*\Z")
+_GAP = (" ", "\t")
 _MARKS = {"#": Severity.WARNING, "*": Severity.NOTICE, "-": Severity.INFO, ".": Severity.DEBUG}
 
 
 def layout_of(text: str, at: int = 0, depth: int = 0) -> Layout:
     """The layout of the text from `at` on. Text that no rule knows is a message as a whole."""
     first = text[at : at + 1]
-    if not first or text.isspace() or not text[at:].strip():
+    if _BLANK.match(text, at):
         return Layout(at, special="blank")
     if first == "{":
         return Layout(at, special="json")
@@ -56,7 +55,8 @@ def _stamped(text: str, stamp: re.Match[str], depth: int) -> Layout | None:
     elif bracketed and text[at : at + 2] != ": ":
         return None
     if text[at : at + 2] != ": ":
-        at += len(text[at:]) - len(text[at:].lstrip(" \t"))
+        while text[at : at + 1] in _GAP:
+            at += 1
     outer = read(stamp)
     for pattern in AFTER.get(text[at : at + 1], _OTHER_AFTER):
         match = pattern.match(text, at)
@@ -66,7 +66,9 @@ def _stamped(text: str, stamp: re.Match[str], depth: int) -> Layout | None:
         match = SYSLOG.match(text, at)
         if match:
             return nest(outer, _follow(text, match, depth))
-    if outer.time is None or outer.time[1] - outer.time[0] <= _TIME_OF_DAY or not text[at:].strip():
+    if text[stamp.end() : stamp.end() + 1] not in (" ", "\t", "]"):
+        return None
+    if outer.time is None or outer.time[1] - outer.time[0] <= _TIME_OF_DAY or _BLANK.match(text, at):
         return None
     return nest(outer, layout_of(text, at, depth + 1)) if depth < _DEPTH else outer._replace(start=at)
 
