@@ -1,0 +1,128 @@
+"""Applies the redaction rules to text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from cali.stages.refine.redact.rules import Rule, default_table
+
+_BLIND = str.maketrans("123456789", "000000000")
+_RARE_FIRST = (
+    "~",
+    "$",
+    "%00",
+    "@",
+    "&",
+    "?",
+    "+0",
+    ";",
+    "</",
+    "://",
+    ")",
+    "_",
+    "=",
+    '"',
+    "0000",
+    "00 0",
+    "00-0",
+    "00.0",
+    "key",
+    "-",
+    ".",
+)
+_PASSES = 6  # what one rule hides may bring out a match of another; more rounds than this mean a broken rule
+
+
+class _RuleFailedError(Exception):
+    """A rule could not decide; its name is the argument."""
+
+
+class Redactor:
+    """Replaces secrets and personal data with typed placeholders such as `<email>`.
+
+    `text` is all most callers need. On a hot path, memoise `candidates` per digit-blind shape and call `apply`
+    only when it is not empty: `apply(s, candidates(blind(s))) == text(s)`.
+    Redaction is idempotent. When a rule fails, the whole text is hidden and the rule is named.
+    """
+
+    def __init__(
+        self, rules: Sequence[Rule] | None = None, *, addresses: bool = False, version: str = "custom"
+    ) -> None:
+        """`rules` default to the table that ships with CALI; `addresses` also hides IP addresses."""
+        if rules is None:
+            version, rules = default_table()
+        self.version = f"{version}+addresses" if addresses else version
+        options = {"", "addresses"} if addresses else {""}
+        self._rules = tuple(rule for rule in rules if rule.option in options)
+        needs: dict[str, int] = {}
+        for index, rule in enumerate(self._rules):
+            for literal in rule.needs:
+                needs[literal] = needs.get(literal, 0) | 1 << index
+        self._gates = _gates(needs)
+
+    def text(self, s: str) -> str:
+        """`s` with everything hidden that a rule finds."""
+        rules = self.candidates(s.translate(_BLIND))
+        return self.apply(s, rules) if rules else s
+
+    def candidates(self, blind: str) -> tuple[Rule, ...]:
+        """The rules that may match some line of this shape. `blind` is the line with each digit set to 0."""
+        low = blind.lower()
+        bits = 0
+        for gate, needs in self._gates:
+            if gate in low:
+                for literal, rules in needs:
+                    if literal in low:
+                        bits |= rules
+        found: list[Rule] = []
+        while bits:
+            index = (bits & -bits).bit_length() - 1
+            bits &= bits - 1
+            rule = self._rules[index]
+            if rule.pattern.search(blind):
+                found.append(rule)
+        return tuple(found)
+
+    def apply(self, s: str, rules: Sequence[Rule]) -> str:
+        """`s` with everything hidden that these rules find, and what only then comes to light."""
+        try:
+            for _ in range(_PASSES):
+                before = s
+                for rule in rules:
+                    s = _hide(s, rule)
+                if s == before:
+                    return s
+                rules = self.candidates(s.translate(_BLIND))
+        except _RuleFailedError as failure:
+            return f"<hidden: redaction rule {failure} failed>"
+        return f"<hidden: redaction rule {rules[0].name if rules else 'order'} failed>"
+
+
+def _gates(needs: dict[str, int]) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:
+    """The literals by the rarest sign in them: a line without the sign needs no look for any of its literals."""
+    groups: dict[str, list[tuple[str, int]]] = {}
+    for literal, rules in needs.items():
+        gate = next((sign for sign in _RARE_FIRST if sign in literal), "")
+        groups.setdefault(gate, []).append((literal, rules))
+    return tuple((gate, tuple(group)) for gate, group in groups.items())
+
+
+def _hide(s: str, rule: Rule) -> str:
+    groups = rule.pattern.groupindex
+    values = [name for name in ("v", "w") if name in groups]
+    verify, placeholder = rule.verify, rule.placeholder
+
+    def replace(match: re.Match[str]) -> str:
+        if verify is not None and not verify(match):
+            return match[0]
+        for name in values:
+            start, end = match.span(name)
+            if start >= 0:
+                return s[match.start() : start] + placeholder + s[end : match.end()]
+        return placeholder
+
+    try:
+        return rule.pattern.sub(replace, s)
+    except Exception as error:
+        raise _RuleFailedError(rule.name) from error

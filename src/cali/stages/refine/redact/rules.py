@@ -1,0 +1,134 @@
+"""The table of redaction rules: read from a dated file, checked before use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from cali.errors import Misconfigured
+from cali.stages.refine.redact.verify import VERIFIERS
+
+VERSION = "redaction-2026-11-20"
+
+_FIELDS = {"name", "placeholder", "needs", "pattern", "verify", "cased", "option"}
+_PLACEHOLDER = re.compile(r"<[a-z][a-z0-9-]*>")
+_NOT_A_LITERAL_DIGIT = re.compile(r"\{\d*,?\d*\}|0-9|\\d")
+_NEED_WITH_DIGIT_OR_CAPITAL = re.compile(r"[1-9A-Z]")
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one starts a process four times sooner
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing to hide. `pattern` hides its group `v` (or `w`), or all of the match when it has neither.
+
+    `needs` are literals, one of which must be in the lower-cased, digit-blind line; `verify` may refuse a match;
+    a rule with an `option` is used only when that option is on.
+    """
+
+    name: str
+    placeholder: str
+    pattern: re.Pattern[str]
+    needs: tuple[str, ...]
+    verify: Callable[[re.Match[str]], bool] | None = None
+    option: str = ""
+
+
+class Table(NamedTuple):
+    """A version and its rules, in order."""
+
+    version: str
+    rules: tuple[Rule, ...]
+
+
+@cache
+def default_table() -> Table:
+    """The table that ships with CALI."""
+    name = f"{VERSION}.yaml"
+    return parse_table(files("cali").joinpath("masks").joinpath(name).read_text("utf-8"), name)
+
+
+def load_table(path: Path) -> Table:
+    """A table from a file. Raises `Misconfigured`, naming the file and the rule, when it can't be used."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{path}: can't read the redaction rules: {error}") from error
+    return parse_table(text, str(path))
+
+
+def parse_table(text: str, source: str) -> Table:
+    """A table from its YAML text; `source` is what errors call it."""
+    try:
+        data = yaml.load(text, _Loader)  # noqa: S506 - a safe loader, the C one where there is one
+    except yaml.YAMLError as error:
+        raise Misconfigured(f"{source}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict) or not isinstance(data.get("rules"), list) or not data.get("version"):
+        raise Misconfigured(f"{source}: needs `version` and a list of `rules`")
+    fragments = data.get("fragments") or {}
+    rules: list[Rule] = []
+    for number, entry in enumerate(data["rules"], 1):
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            raise Misconfigured(f"{source}: rule {number} has no name")
+        try:
+            rules.append(_rule(entry, fragments))
+        except (ValueError, re.error, RecursionError) as error:
+            raise Misconfigured(f"{source}: rule {entry['name']}: {error}") from error
+        if entry["name"] in (rule.name for rule in rules[:-1]):
+            raise Misconfigured(f"{source}: rule {entry['name']}: the name is used twice")
+    return Table(str(data["version"]), tuple(rules))
+
+
+def _rule(entry: Mapping[str, Any], fragments: Mapping[str, str]) -> Rule:
+    if unknown := entry.keys() - _FIELDS:
+        raise ValueError(f"unknown field {', '.join(sorted(map(str, unknown)))}")
+    missing = [field for field in ("placeholder", "pattern") if not isinstance(entry.get(field), str)]
+    if missing:
+        raise ValueError(f"`{missing[0]}` is missing")
+    placeholder = entry["placeholder"]
+    if not _PLACEHOLDER.fullmatch(placeholder):
+        raise ValueError(f"placeholder {placeholder!r} is not like <name>")
+    verify = entry.get("verify")
+    if verify is not None and verify not in VERIFIERS:
+        raise ValueError(f"there is no verify function {verify!r}")
+    pattern = _compile(entry["pattern"], fragments, cased=bool(entry.get("cased")))
+    if pattern.search(placeholder):
+        raise ValueError("the pattern matches its own placeholder")
+    return Rule(
+        name=entry["name"],
+        placeholder=placeholder,
+        pattern=pattern,
+        needs=_needs(entry.get("needs")),
+        verify=VERIFIERS[verify] if verify else None,
+        option=str(entry.get("option", "")),
+    )
+
+
+def _needs(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(need, str) and need for need in value):
+        raise ValueError("`needs` must be a list of literals")
+    for need in value:
+        if _NEED_WITH_DIGIT_OR_CAPITAL.search(need):
+            raise ValueError(f"`needs` {need!r} has a capital or a digit other than 0")
+    return tuple(value)
+
+
+def _compile(source: str, fragments: Mapping[str, str], *, cased: bool) -> re.Pattern[str]:
+    for _ in range(4):  # fragments may use fragments, a few deep
+        source = re.sub(r"\{\{(\w+)\}\}", lambda match: _fragment(match[1], fragments), source)
+    if digit := re.search(r"\d", _NOT_A_LITERAL_DIGIT.sub("", source)):
+        raise ValueError(f"the pattern asks for the digit {digit[0]}; only \\d and 0-9 may stand for digits")
+    return re.compile(source, re.VERBOSE if cased else re.VERBOSE | re.IGNORECASE)
+
+
+def _fragment(name: str, fragments: Mapping[str, str]) -> str:
+    if name not in fragments:
+        raise ValueError(f"there is no fragment {name!r}")
+    return fragments[name]

@@ -1,0 +1,280 @@
+"""What a pattern alone can't tell: whether the value beside a secret word is a secret.
+
+Each function sees the match in the true text and says whether it is to be hidden. Number rules are in numbers.py.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+
+from cali.stages.refine.redact import numbers
+
+# Values that say nothing: empty, masked, a literal, a reference to somewhere else.
+_NOTHING = re.compile(
+    r"""
+      (?: null | nil | none | undefined | true | false | yes | no | empty | n/a | na | unset | set | unknown | redacted
+        | masked | hidden | filtered | removed | present | provided | absent | missing | required | optional | disabled
+        | enabled | string | str | bool | boolean | text | bytes | int | integer | object | on | off | default | sensitive | protected
+        | invalid | incorrect | expired | wrong | failed | ok | changed | revoked | authentication | authorization ) [.!]?
+    | [^A-Za-z0-9\u0080-\U0010ffff]*                    # punctuation only
+    | .* (?: \*{3} | x{5} | \u2022{3} | \.{3}\Z | \u2026 ) .*   # masked, in whole or in part
+    | (?: < [^<>]* > | \[ [^\[\]]* \] | \( [^()]* \) ) [.,:]?   # <redacted>, [FILTERED], (hidden), <*>, a placeholder
+    | \$ (?: [A-Z_][A-Z0-9_]{2,} | \{ .* | \( .* ) | %[A-Z_]+% | %\(?\w*\)?[sdvqr]% ? | \{\{ .* | \{\w*\}   # $VAR, ${VAR}, %s, {{ x }}
+    | @Microsoft\.KeyVault.* | (?: vault | ref | secretref | env | file | ssm | op | sm ) :.*
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+# A value that begins like this is a sentence about a secret, not the secret.
+_PROSE = re.compile(
+    r"""(?: is | are | was | were | be | been | must | should | shall | can | cannot | can't | could | may | might | will | has
+          | have | had | not | no | does | do | did | didn't | doesn't | too | the | a | an | this | that | your | you | its | it | for
+          | from | of | to | in | on | at | by | with | or | and | but | if | when | unable | failed | failure | error | expected
+          | unexpected | unsupported | malformed | mismatch | please | enter | field | user | value | token | key | secret
+          | signature | length | policy | only | all | any | got | already | never | using | reset | rotation | rotated | updated | deleted
+          | created | accepted | rejected | verified | verification | change | minimum | contains | flag | file | option
+          | refresh | validation | retrieved | fetched | loaded | generated | loading | fetching | refreshing | reading )
+        (?: [ ,.:;)] .* )? """,
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+# Names, addresses, hashes with their kind, dates: never secrets by themselves, even beside a secret word.
+_NAMED = re.compile(
+    r"""
+      arn:.* | (?:sha\d+|md5|sha\d+-\d+):.* | [a-z][a-z0-9+.-]*://.* | 0x[0-9a-f]{1,16} | [\w.$]+@[0-9a-f]{1,16}
+    | \d{4}-\d\d-\d\d.* | \d[\d.,:]* (?:ms|s|m|h|d|kb|mb|gb|b|%)? | (?:\d{1,3}\.){3}\d{1,3}(?::\d+)? | v?\d+(?:\.\d+)+.*
+    | (?:/[\w.@-]+){2,}/? | \.{1,2}/.* | [A-Z]:\\.* | (?:projects|secret|kv|prod|dev|staging)/.* | .*\.(?:ya?ml|json|pem|key|crt|txt|env|conf|properties|java|py|go|js|ts)(?::\d+)?
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+# Kubernetes names with generated ends: its alphabet has no vowels and no 0, 1, 3.
+_GENERATED_NAME = re.compile(
+    r"(?:[a-z0-9]+[-./])+[bcdfghjklmnpqrstvwxz2456789]{4,10}(?:-[bcdfghjklmnpqrstvwxz2456789]{5})?"
+)
+_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_WORD = re.compile(
+    r"\d{0,6}|[A-Za-z]{1,3}\d{1,4}[a-z]?|\d{1,3}[a-z]{1,3}|(?:[a-z]{2,15}|[A-Z]{2,15}|[A-Z]?[a-z]{1,12}(?:[A-Z][a-z]{2,12}|[A-Z]{1,4}(?=[A-Z][a-z]|\Z)){0,5})\d{0,3}"
+)
+_VOWEL = re.compile(r"[aeiouyAEIOUY]")
+_SPLIT = re.compile(r"[^A-Za-z0-9]+")
+_NOT_A_SECRETS_NAME = re.compile(
+    r"(?:next|page|pagination|continuation|continue|cancell?ation|request|idempotency|client_?request|fencing|lease|sync|resume|cursor"
+    r"|unexpected|pull|unknown|max|min|input|output|prompt|completion|total|num|per|start|end|syntax|parse[dr]?|first|last|stop|eos|bos|pad|unk|mask|sep)[ _-]?$",
+    re.IGNORECASE,
+)  # fmt: skip
+
+
+def says_something(value: str) -> bool:
+    """Whether a value beside a password word can be a password at all."""
+    return not _NOTHING.fullmatch(value) and not _PROSE.fullmatch(value)
+
+
+def looks_random(value: str) -> bool:
+    """Whether a value looks made by a machine: no word, name, path, address, date, version or plain number."""
+    if len(value) < 8 or not says_something(value) or _NAMED.fullmatch(value):
+        return False
+    if _GENERATED_NAME.fullmatch(value) and not _UUID.fullmatch(value):
+        return False
+    return not all(_is_word(part) for part in _SPLIT.split(value))
+
+
+def _is_word(part: str) -> bool:
+    if not _WORD.fullmatch(part):
+        return False
+    return len(part) < 8 or part.isdigit() or _VOWEL.search(part) is not None
+
+
+def _value(match: re.Match[str]) -> str:
+    value = match["v"]
+    return match["w"] if value is None else value
+
+
+def _before(match: re.Match[str], size: int) -> str:
+    return match.string[max(0, match.start() - size) : match.start()]
+
+
+def _named_otherwise(match: re.Match[str]) -> bool:
+    """The key is the end of a longer one that is no secret: `next_token`, `unexpected token`, an ARN's `:secret:`."""
+    before = _before(match, 80)
+    return bool(_NOT_A_SECRETS_NAME.search(before)) or "arn:" in before.rsplit(" ", 1)[-1]
+
+
+def something(match: re.Match[str]) -> bool:
+    """The value is no literal, mask, reference or sentence."""
+    return says_something(_value(match))
+
+
+def random(match: re.Match[str]) -> bool:
+    """The value looks made by a machine."""
+    return looks_random(match["v"])
+
+
+def password(match: re.Match[str]) -> bool:
+    """Any value that says something; for a short word beside a path, a list or a count, more is asked."""
+    value = match["v"]
+    if not says_something(value):
+        return False
+    if match["s"].lstrip("\\\"'").startswith(","):
+        return looks_like_password(value)  # ("password", "email") lists names of fields
+    if match["k"].lower().endswith("pwd"):
+        return not value.startswith(("/", "~", ".")) and value[1:3] != ":\\"  # the working directory
+    if match["k"].lower() == "pass":
+        if match["k"].isupper() and ":" in match["s"]:
+            return False  # PASS: TestLogin
+        return not value.isdigit() and not _NAMED.fullmatch(value)  # pass: 12 counts tests
+    return True
+
+
+def looks_like_password(value: str) -> bool:
+    """A value with a digit or a sign beside letters."""
+    return len(value) >= 4 and any(not c.isalpha() and c not in "_-. " for c in value)
+
+
+def keyed(match: re.Match[str]) -> bool:
+    """The value of a key that names a secret in full, such as `client_secret`."""
+    value = match["v"]
+    if not says_something(value) or _named_otherwise(match):
+        return False
+    if match["s"].lstrip("\\\"'").startswith(","):
+        return looks_like_password(value)
+    return not (_NAMED.fullmatch(value) and not value.isdigit()) and not value.lower().startswith("arn:")
+
+
+def secret_value(match: re.Match[str]) -> bool:
+    """The value of a key that may name a secret, such as `token`: a random one, or one long word after `=`."""
+    value = match["v"]
+    if _named_otherwise(match):
+        return False
+    if match["k"].lower() == "auth" or "," in match["s"]:
+        return looks_random(value)
+    return looks_random(value) or (
+        len(value) >= 16 and value.isalpha() and value.islower() and says_something(value)
+    )
+
+
+def beside(match: re.Match[str]) -> bool:
+    """A value that only stands next to a secret word has to look random in itself, and be no id."""
+    value = match["v"].rstrip(".,!*")
+    if _UUID.fullmatch(value) or _named_otherwise(match) or _SPLIT.split(value)[0] == "":
+        return False
+    kinds = sum(
+        (any(c.isdigit() for c in value), any(c.islower() for c in value), any(c.isupper() for c in value))
+    )
+    return kinds >= 2 and "=" not in value.rstrip("=") and looks_random(value)
+
+
+def credential(match: re.Match[str]) -> bool:
+    """The value after an authentication scheme."""
+    value = match["v"]
+    return says_something(value) and (
+        looks_random(value) or (any(c.isdigit() for c in value) and not _NAMED.fullmatch(value))
+    )
+
+
+def basic(match: re.Match[str]) -> bool:
+    """What `Basic` names: it decodes to `user:password`, or stands in an authorization header."""
+    value = match["v"]
+    if "authorization" in _before(match, 30).lower() and value.lower() not in {"realm", "auth"}:
+        return says_something(value)
+    try:
+        plain = base64.b64decode(value.rstrip("=") + "=" * (-len(value.rstrip("=")) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return b":" in plain and plain.isascii() and plain.decode("ascii").isprintable()
+
+
+def pairs(match: re.Match[str]) -> bool:
+    """A cookie: at least one name with a value."""
+    name, equals, value = match["v"].partition("=")
+    return bool(equals) and bool(name) and says_something(value.split(";")[0]) and " " not in name
+
+
+def query_value(match: re.Match[str]) -> bool:
+    """A value in a query string; short keys that have other uses must look random."""
+    if match["k"].lower() in {"key", "code", "auth", "token", "signature"}:
+        return looks_random(match["v"])
+    return says_something(match["v"])
+
+
+def flag_value(match: re.Match[str]) -> bool:
+    """The word after `--password`; not the help text of the flag."""
+    value = match["v"]
+    if value.replace("_", "").isalpha() and value.isupper():
+        return False  # --password PASSWORD
+    return says_something(value) and not value.startswith(("-", "/", "$"))
+
+
+def quoted_password(match: re.Match[str]) -> bool:
+    """A quoted word after PASSWORD, not a quoted sentence or a user's name."""
+    return says_something(match["v"]) and " " not in match["v"]
+
+
+def key_body(match: re.Match[str]) -> bool:
+    """A private key has a body; a sentence that only names its header has none."""
+    return re.search(r"[A-Za-z0-9+/]{16}", match["body"]) is not None
+
+
+def email(match: re.Match[str]) -> bool:
+    """An address, not a package version, a unit of systemd or a file."""
+    if "@" not in match[0] and "%40" not in match[0]:
+        return False
+    host = match["host"].lower()
+    return not re.match(r"v?\d+\.\d", host) and host.rsplit(".", 1)[1] not in _NO_DOMAIN
+
+
+_NO_DOMAIN = frozenset(
+    [
+        "service",
+        "socket",
+        "target",
+        "timer",
+        "mount",
+        "slice",
+        "scope",
+        "path",
+        "png",
+        "jpg",
+        "jpeg",
+        "gif",
+        "svg",
+        "webp",
+        "js",
+        "mjs",
+        "ts",
+        "tsx",
+        "jsx",
+        "css",
+        "json",
+        "html",
+        "java",
+        "log",
+        "yaml",
+        "yml",
+        "xml",
+        "txt",
+        "conf",
+        "jar",
+        "war",
+        "class",
+        "gz",
+        "zip",
+        "tar",
+        "whl",
+        "lock",
+        "toml",
+        "rpm",
+        "deb",
+        "exe",
+        "dll",
+    ]
+)
+
+VERIFIERS: Mapping[str, Callable[[re.Match[str]], bool]] = {
+    check.__name__: check
+    for check in (
+        something, random, password, keyed, secret_value, beside, credential, basic, pairs, query_value, flag_value,
+        quoted_password, key_body, email, numbers.card, numbers.resident_number, numbers.phone_word,
+        numbers.phone_international, numbers.phone_national, numbers.ipv4, numbers.ipv6,
+    )
+}  # fmt: skip

@@ -1,0 +1,130 @@
+"""The table of rules: what makes it unusable, what happens when a rule fails, and that no line makes it slow."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from cali.errors import Misconfigured
+from cali.stages.refine.redact import Redactor, Rule, default_table, load_table
+
+GOOD = """
+version: test-1
+rules:
+  - name: badge
+    placeholder: <badge>
+    needs: [badge-]
+    pattern: badge-\\d{4}
+"""
+
+
+def test_a_table_from_a_file_is_used(tmp_path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(GOOD)
+
+    table = load_table(path)
+
+    assert Redactor(table.rules, version=table.version).text("door badge-1234 open") == "door <badge> open"
+    assert table.version == "test-1"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("pattern: badge-\\d{4}", "pattern: badge-(", "rule badge: "),
+        ("pattern: badge-\\d{4}", "pattern: badge-7", "asks for the digit 7"),
+        ("pattern: badge-\\d{4}", "verify: luck", "rule badge: `pattern` is missing"),
+        ("pattern: badge-\\d{4}", "pattern: badge\n    verify: luck", "no verify function 'luck'"),
+        ("pattern: badge-\\d{4}", "pattern: badge", "matches its own placeholder"),
+        ("pattern: badge-\\d{4}", "pattern: x{{nothing}}", "no fragment 'nothing'"),
+        ("pattern: badge-\\d{4}", "pattern: badge-x\n    colour: red", "unknown field colour"),
+        ("needs: [badge-]", "needs: [Badge-]", "'Badge-' has a capital"),
+        ("needs: [badge-]", "needs: []", "must be a list"),
+        ("placeholder: <badge>", "placeholder: badge", "not like <name>"),
+        ("name: badge", "nome: badge", "rule 1 has no name"),
+        ("version: test-1", "", "needs `version`"),
+        ("rules:", "rules: {", "not YAML"),
+    ],
+)
+def test_a_broken_table_names_file_and_fault_in_one_line(tmp_path, old, new, says) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(GOOD.replace(old, new))
+
+    with pytest.raises(Misconfigured) as caught:
+        load_table(path)
+
+    assert str(path) in str(caught.value)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_used_twice_is_refused(tmp_path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(GOOD + GOOD.split("rules:")[1])
+
+    with pytest.raises(Misconfigured, match="used twice"):
+        load_table(path)
+
+
+def test_a_missing_table_is_one_clear_error(tmp_path) -> None:
+    with pytest.raises(Misconfigured, match="can't read the redaction rules"):
+        load_table(tmp_path / "none.yaml")
+
+
+def test_a_rule_that_raises_hides_the_line() -> None:
+    def broken(match: re.Match[str]) -> bool:
+        raise RuntimeError(match[0])
+
+    rule = Rule("odd", "<odd>", re.compile("odd"), ("odd",), broken)
+
+    assert Redactor([rule]).text("an odd line") == "<hidden: redaction rule odd failed>"
+
+
+def test_a_rule_that_never_settles_hides_the_line() -> None:
+    rule = Rule("loop", "<loop>", re.compile("loop"), ("loop",))
+
+    assert Redactor([rule]).text("a loop") == "<hidden: redaction rule loop failed>"
+
+
+def test_the_version_names_the_table_and_the_option() -> None:
+    assert Redactor().version == default_table().version == "redaction-2026-11-20"
+    assert Redactor(addresses=True).version.endswith("+addresses")
+
+
+def test_a_quiet_line_has_no_candidates() -> None:
+    assert Redactor().candidates("0000-00-00 INFO [main] order 000 created for 00.0.0.0 in 00 ms") == ()
+
+
+ADVERSARIAL = (
+    "password=", '"password":"', "password=a,", 'password="\\', "aws secret key=", "token", "aaaa", "a@", "a.", "0-", "0", "000-", "0 ",
+    "+0", "eyJaaaaaaaaaaa.", "://a:a", "-----BEGIN PRIVATE KEY-----", "MIIEabcdEFGHabcd", "cookie: a=b;", "Bearer ", "mysql -p",
+    "mysql ", "curl -u ", "--a-", "--password ", "</", "&lt;password", "\\", '"', "a:", "0.0.", "x-amz-", "한글", "name=\"password\"\r\n",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", ADVERSARIAL)
+def test_no_rule_is_worse_than_linear(unit: str) -> None:
+    """Four times the text takes about four times as long; a quadratic rule takes sixteen times."""
+    redactor = Redactor(addresses=True)
+
+    def seconds(size: int) -> float:
+        text = (unit * (size // len(unit) + 1))[:size]
+        start = time.process_time()
+        redactor.text(text)
+        return time.process_time() - start
+
+    small = min(seconds(25_000) for _ in range(2))
+    assert seconds(100_000) < max(10 * small, 0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", ADVERSARIAL)
+def test_a_megabyte_made_to_be_slow_takes_seconds(unit: str) -> None:
+    text = (unit * (1_000_000 // len(unit) + 1))[:1_000_000]
+    start = time.process_time()
+
+    Redactor(addresses=True).text(text)
+
+    assert time.process_time() - start < 5
