@@ -148,15 +148,33 @@ def secret_value(match: re.Match[str]) -> bool:
         return False
     if match["k"].lower() == "auth" or "," in match["s"]:
         return looks_random(value)
-    return looks_random(value) or (
-        len(value) >= 16 and value.isalpha() and value.islower() and says_something(value)
+    return (
+        looks_random(value)
+        or _mixes(value)
+        or (len(value) >= 16 and value.isalpha() and value.islower() and says_something(value))
     )
+
+
+def _mixes(value: str) -> bool:
+    """A short run of letters and digits, and no version, algorithm or address."""
+    if len(value) < 6 or not value.isalnum() or value.isalpha() or value.isdigit():
+        return False
+    return not _NAMED.fullmatch(value) and not _ALGORITHM.match(value)
+
+
+_ALGORITHM = re.compile(
+    r"(?:sha|md|base|utf|v|pbkdf|oauth|rfc|scram|aes|rs|hs|es|bcrypt|argon)-?\d", re.IGNORECASE
+)
 
 
 def beside(match: re.Match[str]) -> bool:
     """A value that only stands next to a secret word has to look random in itself, and be no id."""
     value = match["v"].rstrip(".,!*")
     if _UUID.fullmatch(value) or _named_otherwise(match) or _SPLIT.split(value)[0] == "":
+        return False
+    if match["k"].lower().startswith("passw") and len(value) < 12:
+        return _mixes(value)
+    if len(value) < 12:
         return False
     kinds = sum(
         (any(c.isdigit() for c in value), any(c.islower() for c in value), any(c.isupper() for c in value))
