@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import orjson
@@ -166,3 +167,18 @@ def test_the_memos_are_bounded():
     for i in range(40_000):
         decoder.decode(f"word{i:x}z".encode().translate(bytes.maketrans(b"0123456789", b"ghijklmnop")), i)
     assert len(decoder._layouts) < 20_000
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"ERROR ", b"2026-11-20 10:00:00 ERROR ", b"2026-11-20 10:00:00 ERROR 1 --- ", b"level=error "],
+)
+@pytest.mark.parametrize("unit", [b" ", b"a.", b"[a] ", b'[a="b"]', b"a=b ", b'a="', b"- "])
+def test_no_line_costs_its_length_squared(head, unit):
+    # given a line as long as any that the rules see, made of one thing over and over
+    raw = head + unit * (70_000 // len(unit)) + b"\n}"
+    started = time.process_time()
+    # when it is decoded
+    Decoder().decode(raw, 1)
+    # then that takes milliseconds; a rule that gives back what it took needs seconds
+    assert time.process_time() - started < 1

@@ -61,14 +61,14 @@ RULES = by_first(
         rule(
             "syslog 5424",
             "<",
-            rf"<(?P<pri>\d{{1,3}})>\d (?:{_ISO}|-) \S+ \S+ \S+ \S+ (?:-|(?:\[(?:[^\]\\\"]|\\.|\"(?:[^\"\\]|\\.)*\")*\])+) (?:\ufeff)?(?P<rest>(?=\s*\S).*)",
+            rf"<(?P<pri>\d{{1,3}})>\d (?:{_ISO}|-) \S+ \S+ \S+ \S+ (?:-|(?:\[(?:[^\]\\\"]|\\.|\"(?:[^\"\\]|\\.)*\")*\])+) (?:\ufeff)?(?P<rest>(?=\s*+\S).*)",
         ),
         rule(
             "syslog 3164",
             "<",
-            r"<(?P<pri>\d{1,3})>(?P<t>[A-Z][a-z]{2} +\d\d? \d\d:\d\d):(?P<s>\d\d(?:\.\d+)?) (?:[\w.:-]+ )?[\w./@-]+(?:\[\d+\])?: (?P<rest>(?=\s*\S).*)",
+            r"<(?P<pri>\d{1,3})>(?P<t>[A-Z][a-z]{2} +\d\d? \d\d:\d\d):(?P<s>\d\d(?:\.\d+)?) (?:[\w.:-]+ )?[\w./@-]+(?:\[\d+\])?: (?P<rest>(?=\s*+\S).*)",
         ),
-        rule("syslog priority", "<", r"<(?P<pri>\d{1,3})>(?P<rest>(?=\s*\S).*)"),
+        rule("syslog priority", "<", r"<(?P<pri>\d{1,3})>(?P<rest>(?=\s*+\S).*)"),
         rule("kernel", "[", rf"\[ *\d+\.\d{{3,6}}\] {M}"),
         # Kubernetes events: kubectl get events, with and without its namespace column; kubectl describe
         rule(

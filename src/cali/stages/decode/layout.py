@@ -56,7 +56,7 @@ LOWER = UPPER.lower()
 ANY = ""
 
 # Some text must remain when a header is taken off; a bare header is its own message.
-M = r"(?P<m>(?=\s*\S).*)"
+M = r"(?P<m>(?=\s*+\S).*)"
 REST = r"(?P<rest>.*)"
 _WORDS = (
     "TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRIT(?:ICAL)?|FATAL|SEVERE|ALERT|EMERG(?:ENCY)?|"
@@ -67,7 +67,11 @@ ANYCASE = rf"(?P<lvl>(?i:{_WORDS}|NOTE|SYSTEM|INFORMATION|TRC|DBG|INF|WRN|FTL|LO
 
 
 def rule(name: str, first: str, pattern: str) -> Rule:
-    """A rule whose pattern is compiled the one way that rules are: ASCII classes, `.` takes newlines too."""
+    """A rule whose pattern is compiled the one way that rules are: ASCII classes, `.` takes newlines too.
+
+    Spaces that were taken are never given back: a line of many spaces would cost their number squared.
+    """
+    pattern = pattern.replace(" +", " ++").replace(" *", " *+")
     return Rule(name, first, re.compile(pattern, re.ASCII | re.DOTALL))
 
 

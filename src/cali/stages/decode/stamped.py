@@ -56,21 +56,21 @@ AFTER = by_first(
         # container runtime: what the application wrote is decoded again
         rule("cri", "s", rf"(?P<out>stdout|stderr) (?P<part>[FP])(?::\w+)?(?: {REST})?\Z"),
         # Java
-        rule("spring boot", UPPER, rf"{LEVEL} +\d+ --- (?:\[[^\]]*\] ?)+(?:{_LOGGER}|\w+) *: {M}"),
-        rule("spring boot, logger only", UPPER, rf"{LEVEL} +\d+ --- (?:\[[^\]]*\] ?)+[^\s:]+ *: {M}"),
+        rule("spring boot", UPPER, rf"{LEVEL} +\d+ --- (?:\[[^\]]*\] ?){{1,3}}+(?:{_LOGGER}|\w+) *: {M}"),
+        rule("spring boot, logger only", UPPER, rf"{LEVEL} +\d+ --- (?:\[[^\]]*\] ?){{1,3}}+[^\s:]+ *: {M}"),
         rule("logback", "[", rf"\[[^\]]*\] {LEVEL} +(?:{_BRACKETS})?[\w.$/\[\]-]+(?::\d+)? +[-–:] {M}"),
         rule("log4j thread first", "[", rf"\[[^\]]*\] {LEVEL} +{_LOGGER}: {M}"),
         rule("thread, level", "[", rf"\[[^\]]*\] {LEVEL} +(?:- )?{M}"),
         rule("jboss", UPPER, rf"{LEVEL} +\[{_LOGGER}\] \([^)]*\) {M}"),
-        rule("kafka", UPPER, rf"{LEVEL} (?P<m>(?=\s*\S).*?) {_CLASS}(?: *\[[^\]]*\])?\Z"),
+        rule("kafka", UPPER, rf"{LEVEL} (?P<m>(?=\s*+\S).*?) {_CLASS}(?: *\[[^\]]*\])?\Z"),
         rule(
             "log4j",
             UPPER,
-            rf"{LEVEL} +{_BRACKETS}*(?:\[{_LOGGER}\]|{_LOGGER}(?: \[[^\]]*\])*(?: *:| [-–])|[A-Z][\w$]*[a-z][\w$]* [-–]) {M}",
+            rf"{LEVEL} +{_BRACKETS}{{0,4}}(?:\[{_LOGGER}\]|{_LOGGER}(?: \[[^\]]*\])*(?: *:| [-–])|[A-Z][\w$]*[a-z][\w$]* [-–]) {M}",
         ),
         rule("zookeeper", "[", rf"\[myid:\d*\] - {LEVEL} +\[[^\]]*\] - {M}"),
         rule("loguru", "|", rf"\| {LEVEL} +\| [\w.<>:-]+ - {M}"),
-        rule("tomcat", UPPER, rf"{LEVEL} +\[[^\]]*\] (?:[a-z]\w*\.){{2,}}[\w$.]+ {M}"),
+        rule("tomcat", UPPER, rf"{LEVEL} +\[[^\]]*\] (?:[a-z]\w*+\.){{2}}(?:\w++\.)*+[\w$]++ {M}"),
         rule("piped", "|", rf"\| {ANYCASE} +\| {M}"),
         # brackets: RabbitMQ, nginx, Fluent Bit, Elasticsearch, MySQL, gunicorn, PHP-FPM
         rule("elasticsearch", "[", rf"\[{ANYCASE} *\]\[[\w.$]+ *\] (?:\[[^\]]+\] ?)?{M}"),
@@ -124,10 +124,10 @@ AFTER = by_first(
         rule("python basic", ":", rf":{LEVEL}:[\w.]+:{M}"),
         rule("envoy", '"', r'(?P<m>"[A-Z-]+ [^"]*" (?P<n>\d{3}))\b'),
         # syslog and journal: `host program[pid]: message`
-        rule("syslog", ANY, r"(?:[\w.:-]+ )?[\w./@-]+(?:\(\w+\))?\[\d+\]: (?P<rest>(?=\s*\S).*)"),
+        rule("syslog", ANY, r"(?:[\w.:-]+ )?[\w./@-]+(?:\(\w+\))?\[\d+\]: (?P<rest>(?=\s*+\S).*)"),
     )
 )
 """What can follow a time stamp, by its first character."""
 
-SYSLOG = re.compile(r"[\w.:-]+ [\w./@-]+(?:\[\d+\])?: (?P<rest>(?=\s*\S).*)", re.ASCII | re.DOTALL)
+SYSLOG = re.compile(r"[\w.:-]+ [\w./@-]+(?:\[\d+\])?: (?P<rest>(?=\s*+\S).*)", re.ASCII | re.DOTALL)
 """`host program: message`, tried only after a stamp of syslog's own form: elsewhere it is prose."""
