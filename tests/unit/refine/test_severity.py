@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -128,6 +130,11 @@ Handler dispatch failed
 Error while handling request
 AccessDeniedException: User is not authorized to perform
 level=error msg="boom"
+pq: relation "users" does not exist
+no healthy upstream
+Readiness probe errored: rpc error
+authentication failure; logname= uid=0
+Exception causing close of session 0x0 due to java.io.IOException: not running
 """
 WARNING = """
 WARN disk is slow
@@ -141,6 +148,8 @@ npm WARN deprecated foo@1.0.0
 could not read config, using defaults; falling back to default
 [WARNING] cache degraded
 consumer is degraded
+Retrying connect to server: 10.0.0.1. Already tried 3 time(s)
+instruction cache parity error corrected
 """
 WELL = """
 0 errors
@@ -222,6 +231,12 @@ GET /error 200
 GET /errors.js 304
 ExceptionHandlerExceptionResolver ready
 non-fatal
+OOM score adjusted to 1000
+removing expired token for key 1
+checking for errors in config
+Error rate is 0%
+retry succeeded
+Adding 1 torrents; 0 failed
 INFO handler for errors
 alarm cleared: the error was resolved
 """
@@ -299,7 +314,7 @@ EVERY_ROW = rows(CRITICAL + ERROR + WARNING + WELL + SILENT)
 
 @given(st.sampled_from(EVERY_ROW), st.randoms(use_true_random=False))
 @settings(max_examples=300, deadline=None)
-def test_unless_announced_digits_change_nothing(message, random) -> None:
+def test_unless_announced_digits_change_nothing(message: str, random: Random) -> None:
     other = "".join(str(random.randrange(10)) if c in "0123456789" else c for c in message)
     if not needs_digits(blind(message)):
         assert by_words(other) == by_words(message)

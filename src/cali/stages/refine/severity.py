@@ -26,7 +26,7 @@ _ROOTS = (
     "epipe", "ehost", "enetun", "emfile", "enfile", "eai_again", "enotfound", "enomem", "erofs", "enodev", "ebusy", "eio", "sigsegv", "sigabrt",
     "sigbus", "rolled back", "undefined", "unhandled", "uncaught", "conflict", "mismatch", "unexpected", "bug:", "kernel bug", "oops",
     "stall", "starv", "not responding", "dropped", "already in use", "too many open", "missing", "data loss", "split", "leader",
-    "not authori", "return",
+    "not authori", "not exist", "no healthy", "return",
 )  # fmt: skip
 _SERVER_ERROR = re.compile(r"(?<![\w.:-])5\d\d(?![\w.:-])")
 _DIGIT_ROOTS = ("err", "fail", "exception", "crash", "timeout", "warn", "reject", "abort", "drop", "retries", "panic", "kill", "denied",
@@ -50,7 +50,7 @@ _BAD = r"(?:errors?|errs?|fail(?:ed|ures?|s)?|exceptions?|crash(?:es|ed)?|timeou
 # Rows in which a number decides. {n} is the number: compiled once with the value meant, once with any digits.
 _ZERO_ROWS = (
     rf"(?<![\w.,:/-]) {{n}} (?: \s(?!of\b)[a-z]{{2,14}} ){{0,2}}? \s {_BAD} \b",  # 0 errors, 0 packets dropped
-    rf"\b {_BAD} (?: [ _-](?:count|total|rate|ratio|percent(?:age)?|tests?|jobs?|requests?|messages?|records?) )? [\"']? \s? [=:]? \s? [\"']? {{n}} %? (?![\d\w])",
+    rf"\b {_BAD} (?: [ _-](?:count|total|rate|ratio|percent(?:age)?|tests?|jobs?|requests?|messages?|records?) )? [\"']? \s? (?: [=:] | is | was )? \s? [\"']? {{n}} %? (?![\d\w])",
     rf"\b (?:num|total|count)_? {_BAD} [\"']? \s? [=:] \s? {{n}} (?![\d\w])",
     r"\b exit(?:ed|s)? [ _-]? (?:with[ ])? (?:normally[ ])? (?:code|status|value)? [\"']? \s? [=:(]? \s? {n} (?![\d\w.])",
     r"\b (?:return(?:ed)?[ ](?:code|status)|rc|error[ _]?code|errno|err_?code|code) [\"']? \s? [=:]? \s? {n} (?![\d\w.])",
@@ -124,6 +124,8 @@ _HARMLESS = re.compile(
     | \b (?: max | min | maximum | minimum ) [_ -]? (?: retr(?:y|ies) | errors? | failures? ) \b
     | \b (?: ready | back ) \s to \b
       # housekeeping
+    | \b (?: remov(?:ing|ed) | purg(?:ing|ed) | delet(?:ing|ed) | evict(?:ing|ed) | clean(?:ing|ed)\sup ) \s (?:\d+\s)? expired \b | \b oom \s score
+    | \b (?: check(?:ing|ed)? | scan(?:ning|ned)? | watch(?:ing)? | monitor(?:ing)? | look(?:ing)? ) \s for \s (?: \w+\s )? (?: errors? | failures? | exceptions? | problems? | deadlocks? | corruption ) \b
     | \b (?: session | cache | entr(?:y|ies) | keys? | items? | records? | lease | segments? | snapshots? | files? | rows? | messages? | cookies? | logs? ) s? \s (?: has\s | have\s )? expired | \b expired \s (?: sessions? | cache | entr(?:y|ies) | keys? | items? | records? | leases? | segments? | snapshots? | files? | rows? | messages? | logs? | tokens \b )
     | \b cache [ ] (?:entry[ ])? (?: not\sfound | missing | invalidated ) | \b not\sfound ,? \s (?: in\scache | using | falling\sback | creating | will\sbe\screated | ignoring | skipping | so\b ) | \b (?: 404 | \d{3} ) \s not\sfound \b
     | \b (?: password | offset | counter | circuit\sbreaker | state | position | cursor | timer | statistics | stats | sequence )s? \s (?: has\s | was\s )? (?:been\s)? reset | \b reset \s (?: to | the | state | offset | counter | password )
@@ -135,41 +137,47 @@ _HARMLESS = re.compile(
 
 _CRITICAL = re.compile(
     r"""
+      (?<! \w ) (?= \w ) (?:
       \b fatal(?:ly)? \b | \b panic(?:ked)? \b | \b kernel \s bug | \b oops: | \b BUG:
     | \b out \s of \s memory | OutOfMemory | OOM-?Killed | \b oom[- ]kill | \b OOM \b | \b cannot \s allocate \s memory | \b killed \s process \b
     | \b seg(?:mentation\s)?fault \b | \b segmentation \s (?:fault|violation) | SIGSEGV | SIGABRT | SIGBUS | \b core \s dumped | \b stack \s (?:overflow|smashing)
     | \b corrupt(?:ed|ion)? \b | \b data \s loss \b | \b no \s space \s left | ENOSPC | \b disk \s (?:is\s)? full | \b emergency \b
-    | \b split[- ]brain | \b critical \s (?:error|failure|problem|alert)
+    | \b split[- ]brain | \b critical \s (?:error|failure|problem|alert) )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 _ERROR = re.compile(
     r"""
-      \b errors? \b | [a-z0-9](?:error|exception)s? \b | \b exceptions? \b | \b err \b [:!=\]\s] | ERR_[A-Z] | [A-Z]_ERR(?:OR)? \b | \b [A-Z]{2,}_ERROR
-    | \b fail(?:ed|ures?|s|ing)? \b | (?-i: \b Failed[A-Z] | [a-z] Failed \b | \bErr[A-Z][a-z] | [a-z]Failure\b ) | \b traceback \b | \A \s* E: \s
+      (?<! \w ) (?= \w ) (?:
+      \b errors? \b | \b errored \b | \b (?: does\snot | doesn't | do\snot ) \s exist \b | \b no \s healthy \b | \b exceptions? \b | \b err \b [:!=\]\s]
+    | \b fail(?:ed|ures?|s|ing)? \b | (?-i: \b Failed[A-Z] | \bErr[A-Z][a-z]) | \b traceback \b | (?-i: \b E: \s )
     | \b (?: cannot | can't | can\snot | could\snot | couldn't | unable\sto | wasn't\sable\sto | not\sable\sto ) \b
     | \b refused \b | \b (?: access | permission | request ) \s denied | \b denied \b | \b unauthori[sz]ed \b | \b forbidden \b | \b not\sauthori[sz]ed \b
-    | \b tim(?:ed|ing)[- ]?out \b | \b time-?outs? \b | \b killed \b | \b crash(?:ed|es|ing)? \b | Crash(?:Loop)?BackOff | \b back-?off \s restarting | (?:Image)?(?:Pull|Container|Loop)BackOff | \b back-?off \s pulling
-    | \b evicted \b | \b unhealthy \b | (?:probe|check) \s failed | \b not \s? ready \b | NotReady \b | \b unreachable \b | \b unavailable \b | \b not \s responding
-    | \b deadlock(?:ed)? \b | \b rejected \b | \b rejecting \b | \b exceed(?:ed|s|ing) \b | [a-z]Exceeded \b | \b expired \b | (?-i: \bExpired[A-Z] )
+    | \b tim(?:ed|ing)[- ]?out \b | \b time-?outs? \b | \b killed \b | \b crash(?:ed|es|ing)? \b | \b back-?off \s restarting | \b back-?off \s pulling
+    | \b evicted \b | \b unhealthy \b | (?:probe|check) \s failed | \b not \s? ready \b | \b unreachable \b | \b unavailable \b | \b not \s responding
+    | \b deadlock(?:ed)? \b | \b rejected \b | \b rejecting \b | \b exceed(?:ed|s|ing) \b | \b expired \b | (?-i: \bExpired[A-Z] )
     | \b lost \s (?: connection | leadership | leader | quorum | contact | connectivity | heartbeat ) | \b (?: connection | leader(?:ship)? | quorum | heartbeat ) \s (?: was\s | is\s | has\sbeen\s )? (?: lost | broken | dropped | aborted )
     | \b reset \s by \s peer | \b connection \s reset | \b broken \s pipe | \b no \s such \b | \b no \s route \s to | \b abort(?:ed|ing)? \b | \b unexpected \s (?: eof | end | token | response | status | error | close | shutdown )
     | \b E(?: CONNREFUSED | CONNRESET | CONNABORTED | TIMEDOUT | PIPE | NOENT | ACCES | PERM | ADDRINUSE | HOSTUNREACH | NETUNREACH | MFILE | NFILE | IO | AI_AGAIN | NOTFOUND | BUSY | NOMEM | ROFS | NODEV ) \b
     | \b (?: un(?:handled|caught) ) \b | \b invalid \b | \b not \s found \b | \b (?: constraint | policy ) \s violation | \b violat(?:es|ed|ion) \b | \b insufficient \b
-    | \b rolled \s back \b | \b undefined \s (?: method | variable | symbol | reference | function | index ) | \b address \s already \s in \s use | \b too \s many \s open | \b missing \s (?: required | mandatory ) | \b checksum \s mismatch
+    | \b rolled \s back \b | \b undefined \s (?: method | variable | symbol | reference | function | index ) | \b address \s already \s in \s use | \b too \s many \s open | \b missing \s (?: required | mandatory ) | \b checksum \s mismatch )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+# Names that end in trouble: exception classes, reasons of Kubernetes, error constants.
+_ERROR_NAME = re.compile(
+    r"(?:[Ee]rror|[Ee]xception)s?\b|(?:Exceeded|Failed|Failure|NotReady|BackOff)\b|ERR_[A-Z]|_ERR(?:OR)?(?:\b|_[A-Z])"
+)
 _WARNING = re.compile(
     r"""
-      \b warn(?:ing)?s? \b | \b deprecat(?:ed|ion|ions|es) \b | \b retry(?:ing)? \b (?= \s (?: in | after | attempt | \d | now | with ) | \.\.\. | \s* \Z ) | \b will \s (?:be\s)? retr | \b throttl(?:ed|ing) \b | \b degraded \b
+      \b warn(?:ing)?s? \b | \b deprecat(?:ed|ion|ions|es) \b | \b retrying \b | \b retry \b (?= \s (?: in | after | attempt | \d | now | with ) | \.\.\. | \s* \Z ) | \b will \s (?:be\s)? retr | \b throttl(?:ed|ing) \b | \b degraded \b
     | \b dropped \b | \b stall(?:ed)? \b | \b starv(?:ed|ation) \b | \b conflict \b | \b mismatch \b
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 # Trouble that the program itself is dealing with, or announces for later: no worse than WARNING.
 _SOFT = re.compile(
-    r"\bwill (?:be )?(?:retr|try again|reconnect|continue)|\bretrying\b|\bretry(?:ing)? in\b|\btrying again\b|\breconnecting\b"
+    r"\bcorrected\b|\bwill (?:be )?(?:retr|try again|reconnect|continue)|\bretrying\b|\bretry(?:ing)? in\b|\btrying again\b|\breconnecting\b"
     r"|\bdeprecat(?:ed|ion)|\b(?:using|falling back to|fall back to|fallback to) (?:the )?(?:default|cache|previous|stale|secondary|replica)|\bignor(?:ed|ing)\b|\battempt \d+(?: of |/)\d+",
     re.IGNORECASE,
 )
@@ -202,7 +210,12 @@ def _judge(message: str) -> Severity | None:
 def _bad(text: str) -> Severity | None:
     if _CRITICAL.search(text):
         return Severity.CRITICAL
-    if _ERROR.search(text) or _EXIT.search(text) or (_SERVER_ERROR.search(text) and _HTTP.search(text)):
+    if (
+        _ERROR_NAME.search(text)
+        or _ERROR.search(text)
+        or _EXIT.search(text)
+        or (_SERVER_ERROR.search(text) and _HTTP.search(text))
+    ):
         return Severity.ERROR
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +21,7 @@ rules:
 """
 
 
-def test_a_table_from_a_file_is_used(tmp_path) -> None:
+def test_a_table_from_a_file_is_used(tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text(GOOD)
 
@@ -48,7 +49,9 @@ def test_a_table_from_a_file_is_used(tmp_path) -> None:
         ("rules:", "rules: {", "not YAML"),
     ],
 )
-def test_a_broken_table_names_file_and_fault_in_one_line(tmp_path, old, new, says) -> None:
+def test_a_broken_table_names_file_and_fault_in_one_line(
+    tmp_path: Path, old: str, new: str, says: str
+) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text(GOOD.replace(old, new))
 
@@ -60,7 +63,7 @@ def test_a_broken_table_names_file_and_fault_in_one_line(tmp_path, old, new, say
     assert "\n" not in str(caught.value)
 
 
-def test_a_name_used_twice_is_refused(tmp_path) -> None:
+def test_a_name_used_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text(GOOD + GOOD.split("rules:")[1])
 
@@ -68,7 +71,7 @@ def test_a_name_used_twice_is_refused(tmp_path) -> None:
         load_table(path)
 
 
-def test_a_missing_table_is_one_clear_error(tmp_path) -> None:
+def test_a_missing_table_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="can't read the redaction rules"):
         load_table(tmp_path / "none.yaml")
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from cali.stages.refine.redact.rules import Rule, default_table
+from cali.stages.refine.redact.suspicion import Suspicion
 
 _BLIND = str.maketrans("123456789", "000000000")
 _RARE_FIRST = (
@@ -43,6 +44,7 @@ class Redactor:
 
     `text` is all most callers need. On a hot path, memoise `candidates` per digit-blind shape and call `apply`
     only when it is not empty: `apply(s, candidates(blind(s))) == text(s)`.
+    To tell quickly that a text has no candidates: none of its tokens is suspect, nor the text for its `suspects_spaced`.
     Redaction is idempotent. When a rule fails, the whole text is hidden and the rule is named.
     """
 
@@ -60,6 +62,9 @@ class Redactor:
             for literal in rule.needs:
                 needs[literal] = needs.get(literal, 0) | 1 << index
         self._gates = _gates(needs)
+        suspicion = Suspicion(needs)
+        self.suspects_token = suspicion.token
+        self.suspects_spaced = suspicion.spaced
 
     def text(self, s: str) -> str:
         """`s` with everything hidden that a rule finds."""
