@@ -80,7 +80,7 @@ class ReferenceIndex:
         )
 
     def _bm25(self, wanted: Counter[str], words: Counter[str], k: float = 1.5, b: float = 0.75) -> float:
-        mean = sum(self._spread.values()) / len(self._rows)
+        mean = sum(held.total() for held in self._words) / len(self._rows)
         length = words.total() / mean
         score = 0.0
         for word in wanted.keys() & words.keys():

@@ -14,7 +14,6 @@ import click
 from cali.errors import Misconfigured
 from cali.stages.retrieve import retrieve
 from cali.stages.retrieve.knowledge import Knowledge, load, shipped, yaml_files
-from cali.stages.retrieve.signatures import Signatures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -124,7 +123,7 @@ def search(places: Places, text: str, limit: int, form: str) -> None:
     index = RememberedHits(milvus, places.cache, embedder.name)
     index.ensure(knowledge.version, list(knowledge.entries.values()))
     try:
-        found = retrieve(text, Signatures(knowledge.entries.values(), knowledge.needed), index, limit)
+        found = retrieve(text, knowledge.signatures(), index, limit)
     finally:
         milvus.close()
     if form == "json":

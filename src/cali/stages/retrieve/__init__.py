@@ -5,8 +5,8 @@
 
 Two ways to know, in this order (measured in docs/adr/0005-retrieval.md):
 
-1. A signature holds: the event contains what the entry says it must contain. The most specific one is the answer. No
-   search is needed, so a log of known errors costs neither the embedder nor Milvus.
+1. A signature holds: the event contains what the entry says it must contain. The one ranked first (`ranking.py`) is the
+   answer. No search is needed, so a log of known errors costs neither the embedder nor Milvus.
 2. Nothing holds: the index gives the nearest entries. They are shown and go to the model as context, and count as known
    only when the first is so near, and so far ahead of the second, that it was never wrong in calibration.
 """
@@ -33,9 +33,10 @@ class Calibration:
     """When nearness alone makes an entry known, and how the weight of a signature becomes a score."""
 
     near: float = 0.80
-    ahead: float = 0.15
+    ahead: float = 0.25
     verified: float = 0.5  # the score of the weakest signature that holds
     half: float = 16.0  # literal characters that halve the rest of the way to 1
+    step: float = 0.8  # what a signature scores at most of the one ranked before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def decide(
 ) -> Retrieved:
     """The open-set decision, from the signatures that hold and the entries that are near, each best first."""
     if matches:
-        hits = tuple(Hit(match.id, _sureness(match.weight, calibration)) for match in matches)
+        hits = _verified(matches, calibration)
         return Retrieved(
             hits[:limit], known=True, margin=_margin(hits), verified=tuple(match.id for match in matches)
         )
@@ -85,6 +86,14 @@ def decide(
     margin = _margin(near)
     known = near[0].score >= calibration.near and margin >= calibration.ahead
     return Retrieved(tuple(near[:limit]), known=known, margin=margin)
+
+
+def _verified(matches: Sequence[Match], calibration: Calibration) -> tuple[Hit, ...]:
+    hits: list[Hit] = []
+    for match in matches:
+        most = hits[-1].score * calibration.step if hits else 1.0
+        hits.append(Hit(match.id, round(min(most, _sureness(match.weight, calibration)), 4)))
+    return tuple(hits)
 
 
 def _sureness(weight: int, calibration: Calibration) -> float:

@@ -6,17 +6,18 @@ An entry must recognise its own examples, must not lose them to another entry, a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cali.stages.retrieve.knowledge import of
 from cali.stages.retrieve.schema import Fault, read
-from cali.stages.retrieve.signatures import Signatures
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from cali.models import KnowledgeEntry
+    from cali.stages.retrieve.signatures import Signatures
 
 WIDE_AT_MOST = 3  # open-ended wildcards in one pattern; each more is another power of the text's length
 MANY = 64  # a repeat that may go further counts as open-ended
@@ -49,7 +50,7 @@ def gather(files: Sequence[Path]) -> tuple[list[Source], list[Fault]]:
 def audit(sources: Sequence[Source], others: Mapping[str, KnowledgeEntry]) -> Iterator[Fault]:
     """The faults of the entries of `sources`, next to `others`, which they replace by id."""
     mine = {source.entry.id: source.entry for source in sources}
-    signatures = Signatures(({**others, **mine}).values())
+    signatures = of({**others, **mine}.values(), "").signatures()
     for file, entry in sources:
         for symptom in entry.symptoms:
             what = _claim(entry.id, symptom, signatures)
@@ -81,12 +82,10 @@ def slow(pattern: str) -> str:
 
 def _claim(own: str, symptom: str, signatures: Signatures) -> str:
     matches = signatures.matches(symptom)
-    weights = {match.id: match.weight for match in matches}
-    if own not in weights:
+    if own not in {match.id for match in matches}:
         return f"its signature does not match its symptom {_short(symptom)}"
     if matches[0].id != own:
-        first = matches[0]
-        return f"its symptom {_short(symptom)} goes to {first.id} (weight {first.weight}, its own is {weights[own]})"
+        return f"its symptom {_short(symptom)} goes to {matches[0].id}"
     return ""
 
 

@@ -20,22 +20,29 @@ import orjson
 from cali.errors import Misconfigured
 from cali.models import KnowledgeEntry, Severity
 from cali.stages.retrieve.literals import Needs, needs
+from cali.stages.retrieve.ranking import NO_RANKING, Ranking, learn
+from cali.stages.retrieve.signatures import Signatures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-FORM = "1"  # of the cached JSON; raise it when the code that makes it changes
+FORM = "2"  # of the cached JSON; raise it when the code that makes it changes
 DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """The entries in force, by id in alphabetical order. `version` is a date and a hash of their content;
-    `needed` says what each pattern needs (`literals.py`), so that nobody has to work it out again."""
+    `needed` says what each pattern needs (`literals.py`) and `ranking` who comes first (`ranking.py`): both take longer
+    to work out than to keep. `signatures()` is ready to be asked."""
 
     version: str
     entries: Mapping[str, KnowledgeEntry]
     needed: Mapping[str, Needs] = field(default_factory=dict)
+    ranking: Ranking = NO_RANKING
+
+    def signatures(self) -> Signatures:
+        return Signatures(self.entries.values(), self.needed, self.ranking)
 
 
 def shipped() -> Path:
@@ -70,7 +77,8 @@ def of(entries: Iterable[KnowledgeEntry], date: str) -> Knowledge:
         content.update(orjson.dumps(entry))
     patterns = {p for e in by_id.values() for p in (*(p for held in e.match for p in held), *e.unless)}
     needed = {pattern: needs(pattern) for pattern in sorted(patterns)}
-    return Knowledge(f"{date}-{content.hexdigest()}", by_id, needed)
+    ranking = learn(by_id.values(), Signatures(by_id.values(), needed).matching)
+    return Knowledge(f"{date}-{content.hexdigest()}", by_id, needed, ranking)
 
 
 def yaml_files(place: Path) -> list[Path]:
@@ -138,7 +146,7 @@ def _from_cache(cache: Path | None, key: str) -> Knowledge | None:
         kept = orjson.loads(body)
         entries = {item["id"]: _entry(item) for item in kept["entries"]}
         needed = {pattern: Needs(tuple(anyof), weight) for pattern, (anyof, weight) in kept["needed"].items()}
-        return Knowledge(kept["version"], entries, needed)
+        return Knowledge(kept["version"], entries, needed, Ranking(*kept["ranking"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -167,6 +175,7 @@ def _to_cache(cache: Path | None, key: str, knowledge: Knowledge) -> None:
             "version": knowledge.version,
             "entries": list(knowledge.entries.values()),
             "needed": {pattern: tuple(need) for pattern, need in knowledge.needed.items()},
+            "ranking": tuple(knowledge.ranking),
         }
     )
     seal = blake2b(body, digest_size=16).hexdigest().encode()

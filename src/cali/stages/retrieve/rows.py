@@ -23,7 +23,7 @@ CODE = re.compile(
 )  # ORA-01555, E11000, exit 137, status 503: names, not values
 
 LEXICAL_HALF = 12.0  # the BM25 score that counts as half sure
-DENSE_SHARE = 0.5
+DENSE_SHARE = 0.4  # shares from 0.3 to 0.7 find the same within the noise; docs/adr/0005-retrieval.md
 
 
 class Row(NamedTuple):

@@ -12,6 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from cali.stages.retrieve.literals import Needs, needs
+from cali.stages.retrieve.ranking import NO_RANKING, Ranking, broader, likeness, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,12 +47,18 @@ class _Alternative(NamedTuple):
 class Signatures:
     """The signatures of all entries, ready to be asked about one text after the other."""
 
-    __slots__ = ("_always", "_compiled", "_entries", "_pieces", "_short")
+    __slots__ = ("_always", "_compiled", "_entries", "_pieces", "_ranking", "_short")
 
-    def __init__(self, entries: Iterable[KnowledgeEntry], needed: Mapping[str, Needs] | None = None) -> None:
-        """`needed` spares reading the patterns again; `Knowledge.needed` has it."""
+    def __init__(
+        self,
+        entries: Iterable[KnowledgeEntry],
+        needed: Mapping[str, Needs] | None = None,
+        ranking: Ranking = NO_RANKING,
+    ) -> None:
+        """`needed` spares reading the patterns again, and `ranking` orders what matches; `Knowledge` has both."""
         known = needed or {}
         self._entries = tuple(entries)
+        self._ranking = ranking
         self._compiled: dict[str, re.Pattern[str]] = {}
         self._always: list[_Alternative] = []
         self._short: list[tuple[str, _Alternative]] = []
@@ -68,11 +75,11 @@ class Signatures:
         self._index(keyed)
 
     def matching(self, text: str) -> tuple[str, ...]:
-        """The ids of the entries whose signature holds in the text, the most specific first."""
+        """The ids of the entries whose signature holds in the text, the likeliest first (`ranking.py`)."""
         return tuple(match.id for match in self.matches(text))
 
     def matches(self, text: str) -> tuple[Match, ...]:
-        """The same with how specific each is: its best alternative counts. Ties go by id."""
+        """The same with how specific each is: its best alternative counts."""
         text = _ends(text)
         best: dict[int, Match] = {}
         for option in self._candidates(_folded(text)):
@@ -84,8 +91,19 @@ class Signatures:
                 best[option.entry] = Match(self._entries[option.entry].id, option.weight, at)
         if not best:
             return ()
-        held = [match for number, match in best.items() if not self._excluded(number, text)]
-        return tuple(sorted(held, key=lambda match: (-match.weight, match.id)))
+        held = {number: match for number, match in best.items() if not self._excluded(number, text)}
+        return self._ranked(held, text) if len(held) > 1 else tuple(held.values())
+
+    def _ranked(self, held: Mapping[int, Match], text: str) -> tuple[Match, ...]:
+        after = broader([match.id for match in held.values()], self._ranking)
+        said = words(text)
+
+        def place(item: tuple[int, Match]) -> tuple[float, float, int, str]:
+            number, match = item
+            like = likeness(said, self._entries[number], self._ranking)
+            return (after[match.id], -like, -match.weight, match.id)
+
+        return tuple(match for _, match in sorted(held.items(), key=place))
 
     def _index(self, keyed: Sequence[tuple[str, _Alternative]]) -> None:
         common = Counter(piece for literal, _ in keyed for piece in _pieces(literal))
