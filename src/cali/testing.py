@@ -50,6 +50,7 @@ class ReferenceIndex:
         self._vectors: list[list[float]] = []
         self._words: list[Counter[str]] = []
         self._spread: Counter[str] = Counter()
+        self._mean = 1.0
 
     def ensure(self, version: str, entries: Sequence[KnowledgeEntry]) -> None:
         if version == self._version:
@@ -58,6 +59,7 @@ class ReferenceIndex:
         self._vectors = self._embedder.embed([row.text for row in self._rows])
         self._words = [Counter(_words(row.text)) for row in self._rows]
         self._spread = Counter(word for words in self._words for word in words)
+        self._mean = sum(words.total() for words in self._words) / max(1, len(self._rows))
         self._version = version
 
     def search(self, text: str, limit: int) -> list[Hit]:
@@ -80,8 +82,7 @@ class ReferenceIndex:
         )
 
     def _bm25(self, wanted: Counter[str], words: Counter[str], k: float = 1.5, b: float = 0.75) -> float:
-        mean = sum(held.total() for held in self._words) / len(self._rows)
-        length = words.total() / mean
+        length = words.total() / self._mean
         score = 0.0
         for word in wanted.keys() & words.keys():
             rarity = log(1 + (len(self._rows) - self._spread[word] + 0.5) / (self._spread[word] + 0.5))

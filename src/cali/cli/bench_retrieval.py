@@ -26,7 +26,7 @@ class Outcome:
     answer_ms: float
 
 
-def bench_retrieval(knowledge: Knowledge | None = None, sample: int = 150) -> list[Outcome]:
+def bench_retrieval(knowledge: Knowledge | None = None, sample: int = 100) -> list[Outcome]:
     """Holds one example of each of some entries back, and asks signatures, Milvus Lite and, as the peer of both, the
     exact index in memory for its entry. All see the same entries without these examples."""
     from cali.adapters.milvus import MilvusIndex

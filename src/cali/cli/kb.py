@@ -136,7 +136,7 @@ def search(places: Places, text: str, limit: int, form: str) -> None:
         star = "*" if hit.id in found.verified else " "
         click.echo(f"{hit.score:.3f} {star} {hit.id}  {knowledge.entries[hit.id].title}")
     if not found.known:
-        click.echo("unknown: no signature holds, and nothing is near enough to be sure", err=True)
+        click.echo("unknown: no signature holds in this text; these are only near", err=True)
 
 
 @command.command("check")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cali.models import Hit
-from cali.stages.retrieve import CALIBRATED, UNKNOWN, Calibration, decide, retrieve
+from cali.stages.retrieve import CALIBRATED, UNKNOWN, decide, retrieve
 from cali.stages.retrieve.knowledge import load
 from cali.stages.retrieve.rows import fuse, gist, rows
 from cali.stages.retrieve.signatures import Match, Signatures
@@ -51,7 +51,7 @@ def test_what_no_signature_explains_is_searched_and_stays_unknown(index: Countin
     assert not found.known
     assert found.verified == ()
     assert index.asked == 1
-    assert all(hit.score < CALIBRATED.near for hit in found.hits)
+    assert found.hits
 
 
 def test_without_an_index_the_unknown_has_no_hits() -> None:
@@ -69,15 +69,14 @@ def test_a_heavier_signature_is_surer_and_leads() -> None:
     assert found.margin == pytest.approx(found.hits[0].score - found.hits[1].score)
 
 
-@pytest.mark.parametrize(
-    ("scores", "known"),
-    [((0.95, 0.40), True), ((0.95, 0.90), False), ((0.60, 0.10), False), ((0.95,), True), ((), False)],
-)
-def test_nearness_alone_needs_height_and_distance(scores: Sequence[float], known: bool) -> None:
-    hits = [Hit(f"e{i}", score) for i, score in enumerate(scores)]
-    found = decide((), hits, calibration=Calibration(near=0.9, ahead=0.2))
-    assert found.known is known
+@pytest.mark.parametrize("scores", [(0.99,), (0.95, 0.10), (0.30, 0.29)])
+def test_nearness_alone_is_shown_and_never_asserted(scores: Sequence[float]) -> None:
+    near = [Hit(f"e{i}", score) for i, score in enumerate(scores)]
+    found = decide((), near)
+    assert not found.known
+    assert found.hits == tuple(near)
     assert found.verified == ()
+    assert found.margin == pytest.approx(scores[0] - (scores[1] if scores[1:] else 0))
 
 
 def test_the_gist_keeps_words_and_drops_values() -> None:

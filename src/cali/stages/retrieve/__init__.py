@@ -3,12 +3,11 @@
     text -> signatures that hold --decide--> Retrieved(hits, known, margin)
               none? -> index search -^
 
-Two ways to know, in this order (measured in docs/adr/0005-retrieval.md):
-
 1. A signature holds: the event contains what the entry says it must contain. The one ranked first (`ranking.py`) is the
-   answer. No search is needed, so a log of known errors costs neither the embedder nor Milvus.
-2. Nothing holds: the index gives the nearest entries. They are shown and go to the model as context, and count as known
-   only when the first is so near, and so far ahead of the second, that it was never wrong in calibration.
+   answer, and may be asserted. No search is needed, so a log of known errors costs neither the embedder nor Milvus.
+2. No signature holds: the event is unknown. The index gives the nearest entries, which are shown and go to the model as
+   context. However near they are, they are never asserted: no threshold was found at which nearness alone was right
+   often enough (docs/adr/0005-retrieval.md).
 """
 
 from __future__ import annotations
@@ -30,10 +29,8 @@ LIMIT = 5  # hits shown
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """When nearness alone makes an entry known, and how the weight of a signature becomes a score."""
+    """How the weight of a signature becomes a score."""
 
-    near: float = 0.80
-    ahead: float = 0.25
     verified: float = 0.5  # the score of the weakest signature that holds
     half: float = 16.0  # literal characters that halve the rest of the way to 1
     step: float = 0.8  # what a signature scores at most of the one ranked before it
@@ -83,9 +80,7 @@ def decide(
         )
     if not near:
         return UNKNOWN
-    margin = _margin(near)
-    known = near[0].score >= calibration.near and margin >= calibration.ahead
-    return Retrieved(tuple(near[:limit]), known=known, margin=margin)
+    return Retrieved(tuple(near[:limit]), known=False, margin=_margin(near))
 
 
 def _verified(matches: Sequence[Match], calibration: Calibration) -> tuple[Hit, ...]:
