@@ -215,10 +215,13 @@ def _copy(file: Path, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".adding-")
-        with os.fdopen(handle, "wb") as out:
-            out.write(file.read_bytes())
-        Path(name).chmod(0o644)  # a temporary file is its owner's alone; the folder is the team's
-        Path(name).replace(target)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                out.write(file.read_bytes())
+            Path(name).chmod(0o644)  # a temporary file is its owner's alone; the folder is the team's
+            Path(name).replace(target)
+        finally:
+            Path(name).unlink(missing_ok=True)  # there only if something failed
     except OSError as error:
         raise Misconfigured(f"{target}: cannot be written: {error.strerror}") from error
 

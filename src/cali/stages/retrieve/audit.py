@@ -74,6 +74,8 @@ def slow(pattern: str) -> str:
         return ""
     if any(_open_inside(body) for body in _open_bodies(tree)):
         return "repeats a part that itself repeats: some texts take it for ever"
+    if _leads_open(tree):
+        return "starts with an open-ended repeat, which is tried anew at each place: one of it is enough"
     wide = sum(1 for body in _open_bodies(tree) if _is_wide(body))
     if wide > WIDE_AT_MOST:
         return f"has {wide} open-ended wildcards: write a list of patterns that must all hold instead"
@@ -118,6 +120,20 @@ def _open_inside(body: list[Any]) -> bool:
     if len(body) == 1 and str(body[0][0]) == "SUBPATTERN":
         return _open_inside(list(body[0][1][3]))
     return not marked and any(True for _ in _open_bodies(body))
+
+
+def _leads_open(items: list[Any]) -> bool:
+    """Whether the first thing a pattern looks for is an open-ended repeat: searching is then quadratic."""
+    if not items:
+        return False
+    kind, value = str(items[0][0]), items[0][1]
+    if kind in {"MAX_REPEAT", "MIN_REPEAT"}:
+        return bool(value[1] > MANY)
+    return (
+        any(_leads_open(inner) for inner in _inner(kind, value))
+        if kind in {"SUBPATTERN", "BRANCH"}
+        else False
+    )
 
 
 def _is_wide(body: list[Any]) -> bool:
