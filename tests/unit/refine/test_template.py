@@ -52,10 +52,16 @@ KEPT = [
 class NoSecrets:
     """Redaction that has nothing to hide."""
 
+    def suspects_token(self, blind: str) -> int:
+        return 0
+
+    def suspects_spaced(self, blind: str) -> int:
+        return 0
+
     def candidates(self, blind: str) -> tuple[object, ...]:
         return ()
 
-    def text(self, message: str) -> str:
+    def apply(self, message: str, rules: tuple[object, ...]) -> str:
         return message
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from cali.models import Template
 from cali.stages.refine import masks as mask_table
@@ -20,17 +20,21 @@ DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 MESSAGES = 50_000  # entries a memo may hold before it is dropped: 60 MB at the most, measured
 LONGEST = 4_096  # a longer message is refined each time: to remember it would cost more than it saves
 
-_KEPT = "\U00010450"  # a letter of no living script, stands for a digit that belongs to a word
+# Two letters of a script that nobody writes. One stands for a digit that belongs to a word; the other marks a token
+# that may hold a secret.
+_KEPT, _SUSPECT = "\U00010450", "\U00010451"
 _ONE = re.compile(r"<[a-z][a-z0-9-]*>")
 _MANY = re.compile(r"<\*>(?:(?:, ?|; ?| |\||##|:)<\*>)+")
-_BLANKS = re.compile(r"\s+")
 
 
 class Secrets(Protocol):
-    """What the template asks of redaction: which rules could fit a shape, and their work on one message."""
+    """What the template asks of redaction: a quick no for a token or a text, which rules could fit a digit-blind text
+    that got no such no, and their work on a message."""
 
-    def candidates(self, blind: str) -> tuple[object, ...]: ...
-    def text(self, message: str) -> str: ...
+    def suspects_token(self, blind: str) -> int: ...
+    def suspects_spaced(self, blind: str) -> int: ...
+    def candidates(self, blind: str) -> tuple[Any, ...]: ...
+    def apply(self, message: str, rules: tuple[Any, ...]) -> str: ...
 
 
 class Merges(Protocol):
@@ -46,7 +50,15 @@ class _Kept(NamedTuple):
     masked: str
 
 
-_SECRET = object()  # a shape that redaction must see: each message of it is looked at
+class _Secret(NamedTuple):
+    """A shape that redaction must see: each message of it is looked at, with the rules that could fit it. `bare` is
+    what holds when they find nothing."""
+
+    rules: tuple[Any, ...]
+    bare: _Kept
+
+
+_Shape = Template | _Kept | _Secret
 
 
 def blind(message: str) -> bytes:
@@ -76,58 +88,59 @@ class Templater:
         self.masks = masks or mask_table.load()
         self._secrets = secrets
         self._book = book
-        self._shapes: dict[bytes, Template | _Kept | object] = {}
+        self._shapes: dict[bytes, _Shape] = {}
         self._tokens = _Tokens(self._mask_token)
         self._templates: dict[tuple[str, str], Template] = {}
 
     def template(self, message: str) -> Template:
         """The template of a message, secrets and parameters left out."""
-        shape = message.encode("utf-8", "surrogatepass").translate(DIGITS_TO_ZERO)
-        found = self._shapes.get(shape)
-        if found.__class__ is Template:
-            return found
+        found = self._shapes.get(message.encode("utf-8", "surrogatepass").translate(DIGITS_TO_ZERO))
+        return found if found.__class__ is Template else self._refined(found, message)[1]
+
+    def redacted(self, message: str) -> tuple[str, Template]:
+        """A message with its secrets hidden, and its template."""
+        found = self._shapes.get(message.encode("utf-8", "surrogatepass").translate(DIGITS_TO_ZERO))
+        return (message, found) if found.__class__ is Template else self._refined(found, message)
+
+    def _refined(self, found: _Shape | None, message: str) -> tuple[str, Template]:
         if found is None:
-            found = self._look(shape, message)
-        if found is _SECRET:
-            return self._of(self._secrets.text(message))
-        return self._finish(found, message)
+            found = self._look(message)
+        if isinstance(found, Template):
+            return message, found
+        if isinstance(found, _Secret):
+            hidden = self._secrets.apply(message, found.rules)
+            found = (
+                found.bare
+                if hidden == message
+                else self._kept(blind(hidden).decode("utf-8", "surrogatepass"))
+            )
+            message = hidden
+        return message, self._finish(found, message)
 
-    def holds(self, shape: bytes) -> bool:
-        """Whether one template is remembered for every message of this shape."""
-        return isinstance(self._shapes.get(shape), Template)
-
-    def _look(self, shape: bytes, message: str) -> Template | _Kept | object:
-        """What is to be known of a shape, remembered unless it is long."""
+    def _look(self, message: str) -> _Shape:
+        """What is to be known of a message's shape, remembered unless it is long."""
+        shape = blind(message)
         text = shape.decode("utf-8", "surrogatepass")
-        found: Template | _Kept | object
-        if self._secrets.candidates(text):
-            found = _SECRET
-        else:
-            found = self._shape(text)
-            if isinstance(found, _Kept) and not found.at:
-                found = self._finish(found, message)
+        masked = self._masked(text)
+        suspect = _SUSPECT in masked or self._secrets.suspects_spaced(text)
+        rules = self._secrets.candidates(text) if suspect else ()
+        kept = self._kept(text, masked)
+        found: _Shape = _Secret(rules, kept) if rules else kept if kept.at else self._finish(kept, message)
         if len(shape) <= LONGEST:
             if len(self._shapes) >= MESSAGES:
                 self._shapes.clear()
             self._shapes[shape] = found
         return found
 
-    def _of(self, message: str) -> Template:
-        """The template of a message that is redacted already."""
-        shape = self._shape(blind(message).decode("utf-8", "surrogatepass"))
-        return self._finish(shape, message)
+    def _masked(self, text: str) -> str:
+        text = mask_table.apply(self.masks.spans, text)
+        return " ".join(map(self._tokens.__getitem__, text.split(" ")))
 
-    def _shape(self, text: str) -> _Kept:
-        masked = text
-        for rule in self.masks.spans:
-            masked = rule.apply(masked)
-        masked = " ".join(map(self._tokens.__getitem__, masked.split(" ")))
-        at = self._kept_digits(text) if _KEPT in masked else ()
-        return _Kept(at, masked)
+    def _kept(self, text: str, masked: str | None = None) -> _Kept:
+        masked = (self._masked(text) if masked is None else masked).replace(_SUSPECT, "")
+        return _Kept(self._kept_digits(text) if _KEPT in masked else (), masked)
 
-    def _finish(self, shape: Template | _Kept | object, message: str) -> Template:
-        if not isinstance(shape, _Kept):
-            return shape  # type: ignore[return-value]  # a Template: nothing is left to finish
+    def _finish(self, shape: _Kept, message: str) -> Template:
         digits = "".join([message[i] for i in shape.at])
         found = self._templates.get((shape.masked, digits))
         if found is None:
@@ -140,16 +153,21 @@ class Templater:
         if masked.count(_KEPT) == len(digits):
             for digit in digits:
                 masked = masked.replace(_KEPT, digit, 1)
-        text = masked.replace(_KEPT, "0")
-        for rule in self.masks.context:
-            text = rule.apply(text)
+        text = mask_table.apply(self.masks.context, masked.replace(_KEPT, "0"))
         text = _ONE.sub(WILDCARD, text)
         if self._book:
             text = self._book.merged(text)
         return Template(fingerprint(text, self.masks.version), text)
 
     def _mask_token(self, token: str) -> str:
-        return token if self.masks.plain.fullmatch(token) else self.masks.token.sub(_keep_or_mask, token)
+        masks = self.masks
+        if masks.plain.fullmatch(token):
+            masked = token
+        elif number := masks.number.fullmatch(token):
+            masked = number[1] + WILDCARD + number[2]
+        else:
+            masked = masks.token.sub(_keep_or_mask, token)
+        return masked + _SUSPECT if self._secrets.suspects_token(token) else masked
 
     def _kept_digits(self, text: str) -> tuple[int, ...]:
         found, start = [], 0
@@ -163,7 +181,7 @@ class Templater:
 
 def fingerprint(text: str, version: str) -> str:
     """64 bits under a version of the masks. Lists of any length, and any white space, count as one."""
-    canonical = _BLANKS.sub(" ", _MANY.sub(WILDCARD, text)).strip()
+    canonical = " ".join(_MANY.sub(WILDCARD, text).split())
     return blake2b(f"{version}\0{canonical}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 

@@ -9,29 +9,6 @@ from cali.stages.refine.redact.rules import Rule, default_table
 from cali.stages.refine.redact.suspicion import Suspicion
 
 _BLIND = str.maketrans("123456789", "000000000")
-_RARE_FIRST = (
-    "~",
-    "$",
-    "%00",
-    "@",
-    "&",
-    "?",
-    "+0",
-    ";",
-    "</",
-    "://",
-    ")",
-    "_",
-    "=",
-    '"',
-    "0000",
-    "00 0",
-    "00-0",
-    "00.0",
-    "key",
-    "-",
-    ".",
-)
 _PASSES = 6  # what one rule hides may bring out a match of another; more rounds than this mean a broken rule
 
 
@@ -44,7 +21,7 @@ class Redactor:
 
     `text` is all most callers need. On a hot path, memoise `candidates` per digit-blind shape and call `apply`
     only when it is not empty: `apply(s, candidates(blind(s))) == text(s)`.
-    To tell quickly that a text has no candidates: none of its tokens is suspect, nor the text for its `suspects_spaced`.
+    A text has no candidates if `suspects_token` is 0 for each of its tokens, and `suspects_spaced` is 0 for the text.
     Redaction is idempotent. When a rule fails, the whole text is hidden and the rule is named.
     """
 
@@ -57,14 +34,9 @@ class Redactor:
         self.version = f"{version}+addresses" if addresses else version
         options = {"", "addresses"} if addresses else {""}
         self._rules = tuple(rule for rule in rules if rule.option in options)
-        needs: dict[str, int] = {}
-        for index, rule in enumerate(self._rules):
-            for literal in rule.needs:
-                needs[literal] = needs.get(literal, 0) | 1 << index
-        self._gates = _gates(needs)
-        suspicion = Suspicion(needs)
-        self.suspects_token = suspicion.token
-        self.suspects_spaced = suspicion.spaced
+        self._suspicion = Suspicion(self._rules)
+        self.suspects_token = self._suspicion.__getitem__
+        self.suspects_spaced = self._suspicion.spaced
 
     def text(self, s: str) -> str:
         """`s` with everything hidden that a rule finds."""
@@ -73,18 +45,15 @@ class Redactor:
 
     def candidates(self, blind: str) -> tuple[Rule, ...]:
         """The rules that may match some line of this shape. `blind` is the line with each digit set to 0."""
-        low = blind.lower()
-        bits = 0
-        for gate, needs in self._gates:
-            if gate in low:
-                for literal, rules in needs:
-                    if literal in low:
-                        bits |= rules
+        bits = self._suspicion.text(blind)
+        low = blind.lower() if bits else ""
         found: list[Rule] = []
         while bits:
             index = (bits & -bits).bit_length() - 1
             bits &= bits - 1
             rule = self._rules[index]
+            if rule.also and not any(literal in low for literal in rule.also):
+                continue
             if rule.pattern.search(blind):
                 found.append(rule)
         return tuple(found)
@@ -102,15 +71,6 @@ class Redactor:
         except _RuleFailedError as failure:
             return f"<hidden: redaction rule {failure} failed>"
         return f"<hidden: redaction rule {rules[0].name if rules else 'order'} failed>"
-
-
-def _gates(needs: dict[str, int]) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:
-    """The literals by the rarest sign in them: a line without the sign needs no look for any of its literals."""
-    groups: dict[str, list[tuple[str, int]]] = {}
-    for literal, rules in needs.items():
-        gate = next((sign for sign in _RARE_FIRST if sign in literal), "")
-        groups.setdefault(gate, []).append((literal, rules))
-    return tuple((gate, tuple(group)) for gate, group in groups.items())
 
 
 def _hide(s: str, rule: Rule) -> str:

@@ -17,7 +17,7 @@ from cali.stages.refine.redact.verify import VERIFIERS
 
 VERSION = "redaction-2026-11-20"
 
-_FIELDS = {"name", "placeholder", "needs", "pattern", "verify", "cased", "option"}
+_FIELDS = {"name", "placeholder", "needs", "pattern", "verify", "cased", "option", "also", "within"}
 _PLACEHOLDER = re.compile(r"<[a-z][a-z0-9-]*>")
 _NOT_A_LITERAL_DIGIT = re.compile(r"\{\d*,?\d*\}|0-9|\\d")
 _NEED_WITH_DIGIT_OR_CAPITAL = re.compile(r"[1-9A-Z]")
@@ -30,7 +30,8 @@ class Rule:
     """One thing to hide. `pattern` hides its group `v` (or `w`), or all of the match when it has neither.
 
     `needs` are literals, one of which must be in the lower-cased, digit-blind line; `verify` may refuse a match;
-    a rule with an `option` is used only when that option is on.
+    a rule with an `option` is used only when that option is on. `also` are literals, one of which must be there too;
+    `within` says that no match holds a blank or depends on one.
     """
 
     name: str
@@ -39,6 +40,8 @@ class Rule:
     needs: tuple[str, ...]
     verify: Callable[[re.Match[str]], bool] | None = None
     option: str = ""
+    also: tuple[str, ...] = ()
+    within: bool = False
 
 
 class Table(NamedTuple):
@@ -108,6 +111,8 @@ def _rule(entry: Mapping[str, Any], fragments: Mapping[str, str]) -> Rule:
         needs=_needs(entry.get("needs")),
         verify=VERIFIERS[verify] if verify else None,
         option=str(entry.get("option", "")),
+        also=_needs(entry["also"]) if "also" in entry else (),
+        within=bool(entry.get("within")),
     )
 
 

@@ -1,0 +1,52 @@
+# Everything CALI does, by name. `make help` lists it. Nothing here needs more than Python 3.11+ and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## install cali and what it needs into .venv, by hash
+
+$(READY): requirements/all.txt pyproject.toml
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cali: Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q src/cali
+	@touch $@
+
+demo: setup ## simulate a shop that fails, and let cali explain what broke
+	@$(BIN)/cali demo
+
+test: setup ## run all tests
+	$(BIN)/python -m pytest
+
+lint: setup ## check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## check types, strictly
+	$(BIN)/mypy
+
+check: lint types test ## what CI runs: lint, types, tests
+
+bench: setup ## measure cali beside a peer in the same run
+	$(BIN)/cali bench refine
+	$(BIN)/cali bench pipeline
+	$(BIN)/cali bench retrieval
+
+lock: setup ## pin the newest versions of everything, by hash
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	  --output-file requirements/run.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	  --output-file requirements/all.txt --constraint requirements/run.txt pyproject.toml requirements/dev.in
+
+clean: ## remove what was built here
+	rm -rf $(VENV) build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis

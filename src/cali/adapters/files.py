@@ -1,0 +1,60 @@
+"""Lines of files and of standard input, as bytes, with their numbers."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from cali.errors import Misconfigured
+
+STDIN = "-"
+LONGEST_LINE = (
+    8 * 1024 * 1024
+)  # a line without an end must not fill the memory; the rest becomes a line of its own
+_PEEK = 4096
+_CONTROL = bytes(set(range(32)) - {7, 8, 9, 10, 12, 13, 27})
+
+
+def lines(source: str) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file or of `-`, numbered from 1. Gzip is seen through. What can't be read is Misconfigured."""
+    name = "standard input" if source == STDIN else source
+    with _opened(source) as file:
+        try:
+            head = file.peek(_PEEK)[:_PEEK]  # type: ignore[attr-defined]  # every reader here is buffered
+            if not head:
+                raise Misconfigured(f"{name}: empty, there is nothing to read")
+            if _is_binary(head):
+                raise Misconfigured(f"{name}: a binary file, not a log")
+            yield from enumerate(_split(file), 1)
+        except (gzip.BadGzipFile, EOFError) as error:
+            raise Misconfigured(f"{name}: damaged gzip file: {error}") from error
+        except OSError as error:
+            raise Misconfigured(f"{name}: {error.strerror or error}") from error
+
+
+def _split(file: BinaryIO) -> Iterator[bytes]:
+    while line := file.readline(LONGEST_LINE):
+        yield line.rstrip(b"\r\n")
+
+
+def _opened(source: str) -> BinaryIO:
+    if source == STDIN:
+        return sys.stdin.buffer
+    path = Path(source)
+    if path.is_dir():
+        raise Misconfigured(f"{source}: a directory; name the files in it")
+    try:
+        file = path.open("rb")
+        if file.peek(2)[:2] == b"\x1f\x8b":
+            return cast(BinaryIO, gzip.open(file))
+    except OSError as error:
+        raise Misconfigured(f"{source}: {error.strerror}") from error
+    return file
+
+
+def _is_binary(head: bytes) -> bool:
+    """Text of any encoding that logs come in has few control characters; UTF-16 has a NUL in each character."""
+    return head[:2] in (b"\xff\xfe", b"\xfe\xff") or len(head.translate(None, _CONTROL)) < 0.7 * len(head)

@@ -1,0 +1,40 @@
+"""`cali learn`: a template book from logs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from cali import pipeline
+from cali.adapters import files
+from cali.cli.progress import counted
+from cali.stages.decode import Decoder
+from cali.stages.refine import book
+from cali.stages.refine.refiner import Refiner
+
+
+@click.command("learn")
+@click.argument("sources", metavar="FILE...", nargs=-1, required=True)
+@click.option("--out", "out", metavar="BOOK", type=Path, required=True, help="Where to write the book.")
+@click.option(
+    "--merge", "others", metavar="BOOK", type=Path, multiple=True, help="A book to merge in; may be repeated."
+)
+def command(sources: tuple[str, ...], out: Path, others: tuple[Path, ...]) -> None:
+    """Learn from logs which parameters look like words, and write them down as a template book.
+
+    The book does not depend on the order of its input, and merging books equals learning from all their inputs.
+    Use it with `cali refine --book BOOK`.
+    """
+    refiner = Refiner()
+    texts: set[str] = set()
+    for source in sources:
+        lines = counted(files.lines(source), sys.stderr)
+        for event in pipeline.events(lines, Decoder(), refiner, pipeline.Tally()):
+            texts.add(event.template.text)
+    learnt = book.learn(refiner.masks.version, texts)
+    for other in others:
+        learnt = book.merge(learnt, book.load(other, refiner.masks.version))
+    book.save(learnt, out)
+    click.echo(f"{out}: {len(learnt.merges):,} merges learnt from {len(texts):,} templates", err=True)

@@ -1,0 +1,96 @@
+"""`cali refine`: the templates in a log, with counts; with --each, the template of every event."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+import orjson
+
+from cali import pipeline
+from cali.adapters import files
+from cali.cli.progress import counted
+from cali.models import Event, Severity, Template
+from cali.stages.decode import Decoder
+from cali.stages.refine import book, masks
+from cali.stages.refine.refiner import Refiner
+
+BATCH = 5_000  # events written at once
+
+
+@click.command("refine")
+@click.argument("source", metavar="FILE|-")
+@click.option(
+    "--each", is_flag=True, help="One JSON object per event, in order, instead of templates with counts."
+)
+@click.option(
+    "--no-join", is_flag=True, help="Every line is an event of its own: stack traces are not joined."
+)
+@click.option(
+    "--book", "book_path", metavar="BOOK", type=Path, help="A template book, as learnt by `cali learn`."
+)
+def command(source: str, each: bool, no_join: bool, book_path: Path | None) -> None:
+    """Show the templates in a log, most frequent first, with how often each came and how severe it was.
+
+    FILE is a log of any format, gzipped or not; - is standard input. With --each every event is one line of JSON:
+    {"line", "fingerprint", "template", "severity"}.
+    """
+    learnt = book.load(book_path, masks.LATEST) if book_path else None
+    tally = pipeline.Tally()
+    lines = counted(files.lines(source), sys.stderr)
+    events = pipeline.events(lines, Decoder(), Refiner(book=learnt), tally, join=not no_join)
+    if each:
+        _write_each(events)
+    else:
+        _write_table(events, tally)
+    if tally.quarantined:
+        first = tally.reasons[0]
+        click.echo(
+            f"quarantined {tally.quarantined:,} lines, first line {first.line}: {first.reason}", err=True
+        )
+
+
+def _write_each(events: Iterable[Event]) -> None:
+    labels = {severity: severity.label for severity in Severity}
+    rows: list[bytes] = []
+    for event in events:
+        template = event.template
+        row = {
+            "line": event.lines[0],
+            "fingerprint": template.id,
+            "template": template.text,
+            "severity": labels[event.severity],
+        }
+        rows.append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        if len(rows) == BATCH:
+            sys.stdout.buffer.write(b"".join(rows))
+            rows.clear()
+    sys.stdout.buffer.write(b"".join(rows))
+
+
+def _write_table(events: Iterable[Event], tally: pipeline.Tally) -> None:
+    counts: Counter[Template] = Counter()
+    worst: dict[str, Severity] = {}
+    texts: dict[str, str] = {}
+    for event in events:
+        template = event.template
+        counts[template] += 1
+        if event.severity > worst.get(template.id, Severity.TRACE):
+            worst[template.id] = event.severity
+    by_id: Counter[str] = Counter()
+    for template, count in counts.items():
+        by_id[template.id] += count
+        texts.setdefault(template.id, template.text)
+    out = [f"{'count':>10}  {'severity':8}  {'fingerprint':16}  template"]
+    for key, count in by_id.most_common():
+        severity = worst.get(key, Severity.TRACE).label
+        out.append(f"{count:>10,}  {severity:8}  {key}  {_one_line(texts[key])}")
+    click.echo("\n".join(out))
+    click.echo(f"{tally.lines:,} lines, {tally.events:,} events, {len(by_id):,} templates", err=True)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

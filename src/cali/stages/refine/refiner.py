@@ -1,0 +1,74 @@
+"""From the records of one event to the event: redacted, its severity found, its template named.
+
+    Block -> join.text, join.gist -> redact, severity -> template -> Event
+
+What the words of a message say of its severity is asked once per template.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cali.models import Block, Event, Record, Severity, Template
+from cali.stages.refine.book import Book
+from cali.stages.refine.join import gist, text
+from cali.stages.refine.masks import WILDCARD, Masks
+from cali.stages.refine.redact import Redactor
+from cali.stages.refine.severity import by_words, needs_digits, worst
+from cali.stages.refine.template import LONGEST, MESSAGES, Templater
+
+
+class _Words(NamedTuple):
+    """What the words of a template say of the severity, and whether the values of its numbers have a say."""
+
+    severity: Severity | None
+    needs_digits: bool
+
+
+class Refiner:
+    """Refines messages and blocks. A pure function of its arguments: what it remembers never changes a result."""
+
+    def __init__(
+        self, *, redactor: Redactor | None = None, masks: Masks | None = None, book: Book | None = None
+    ) -> None:
+        self.redactor = redactor or Redactor()
+        self._templates = Templater(self.redactor, masks, book)
+        self._redacted = self._templates.redacted
+        self.template = self._templates.template
+        self.masks = self._templates.masks
+        self._words: dict[str, _Words] = {}
+
+    def refine(self, block: Block) -> Event:
+        """The event that a block of records tells."""
+        records = block.records
+        if len(records) > 1:
+            return self._joined(records)
+        record = records[0]
+        message, template = self._redacted(record.message)
+        if record.severity is not None:
+            return Event((record.line,), message, record.time, record.severity, record.scope, template)
+        severity = self._by_words(template, message)
+        return Event((record.line,), message, record.time, severity, record.scope, template, False)
+
+    def _by_words(self, template: Template, message: str) -> Severity:
+        words = self._words.get(template.id)
+        if words is None:
+            if len(self._words) >= MESSAGES:
+                self._words.clear()
+            # A parameter says nothing of how bad a message is: a path may well be called /error.
+            plain = template.text.replace(WILDCARD, "000")
+            words = self._words[template.id] = _Words(by_words(plain), needs_digits(plain))
+        found = by_words(message) if words.needs_digits else words.severity
+        return Severity.INFO if found is None else found
+
+    def _joined(self, records: tuple[Record, ...]) -> Event:
+        whole = text(Block(records))
+        tell = gist(whole)
+        structure = next((record.severity for record in records if record.severity is not None), None)
+        time = next((record.time for record in records if record.time is not None), None)
+        severity = worst(structure, by_words(whole if len(whole) <= LONGEST else tell))
+        lines = tuple(record.line for record in records)
+        message = self.redactor.text(whole)
+        return Event(
+            lines, message, time, severity, records[0].scope, self.template(tell), structure is not None
+        )
