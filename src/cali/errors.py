@@ -4,6 +4,7 @@
     +-- Misconfigured    the person must change something: an option, a setting, a file    exit code 2
     +-- Poison           this input can never be read; it is quarantined and counted
     +-- Retryable        a dependency failed; the same call may succeed later
+        +-- Conflict     somebody else was faster; read again and apply again
 
 A message is one line that says what is wrong and where.
 """
@@ -25,3 +26,7 @@ class Poison(CaliError):
 
 class Retryable(CaliError):
     """A dependency did not answer as it should have; trying later may help."""
+
+
+class Conflict(Retryable):
+    """What was read has changed since, so it was not written."""
