@@ -1,0 +1,35 @@
+"""detect: events to incidents, in causal order, and their lives. See README.md beside this file."""
+
+from cali.stages.detect.aggregate import Detector, Folded
+from cali.stages.detect.kept import Policy, incident_id
+from cali.stages.detect.lifecycle import (
+    LifePolicy,
+    Outcome,
+    Sighting,
+    advance,
+    diagnose,
+    mute,
+    resolve,
+    sent,
+    sweep,
+)
+from cali.stages.detect.links import Nearness
+from cali.stages.detect.order import ordered
+
+__all__ = [
+    "Detector",
+    "Folded",
+    "LifePolicy",
+    "Nearness",
+    "Outcome",
+    "Policy",
+    "Sighting",
+    "advance",
+    "diagnose",
+    "incident_id",
+    "mute",
+    "ordered",
+    "resolve",
+    "sent",
+    "sweep",
+]

@@ -1,0 +1,215 @@
+"""The life of an incident: a pure state machine that the live shells and the alerts share.
+
+    (nothing) --seen--> OPENED --diagnosed--> DIAGNOSED --silence--> QUIET --seen--> OPENED or DIAGNOSED (recurred)
+    any --a person--> RESOLVED --seen later--> REGRESSED --silence--> QUIET
+    any --a person--> MUTED --the mute is over, and seen--> OPENED or DIAGNOSED (recurred)
+
+Delivering a sighting again, in another order, or cut into other batches changes no count and makes no change twice.
+
+How a shell uses it: read what is stored, `advance`, put it back under the version that was read (on a conflict read
+again), publish what is `unsent`, then put `sent(...)`. A crash after the put leaves the changes unsent, and the
+redelivered batch publishes them. A crash before the last put publishes a change twice, under the same number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from cali.life import Change, Kind, Span, Stored
+from cali.models import Diagnosis, Event, Incident, Severity, Status
+from cali.stages.detect.reads import covers, unread, with_span
+
+UNSENT = 32  # changes that wait for a publisher that is down; beyond that the oldest but the first is dropped
+SAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class LifePolicy:
+    """When silence counts as quiet. Each time an incident comes back within `flap_window` of going quiet, the silence it
+    needs doubles, up to `2 ** flap_limit` times: one that comes and goes changes less and less often."""
+
+    quiet_after: float = 1_800.0
+    flap_window: float = 21_600.0
+    flap_limit: int = 4
+    grace: float = 60.0  # seconds after a resolve in which old processes may still complain
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What one batch says of one incident. All of `source` from `start` to `end` was read, and the incident's events are
+    at `positions`: (position, how many began there). Its count comes from these; `incident.count` is not used."""
+
+    incident: Incident
+    source: str
+    start: int
+    end: int
+    positions: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The incident as it is now, and the changes made just now. They are in `stored.unsent` too, until `sent`."""
+
+    stored: Stored
+    events: tuple[Change, ...] = ()
+
+
+POLICY = LifePolicy()
+
+
+def advance(known: Stored | None, seen: Sighting, now: float, policy: LifePolicy = POLICY) -> Outcome:
+    """Applies a sighting to what is known of its incident, which is None the first time."""
+    if known is None:
+        return _opened(seen, now)
+    span = Span(seen.start, seen.end)
+    if covers(known.reads, seen.source, span):
+        return Outcome(known)
+    fresh = unread(known.reads, seen.source, seen.positions)
+    stored = replace(known, reads=with_span(known.reads, seen.source, span, now))
+    if not fresh:
+        return Outcome(stored)
+    before = known.incident
+    time = seen.incident.last_seen
+    at = now if time is None else min(time, now)
+    late = time is not None and before.last_seen is not None and time <= before.last_seen
+    merged = _merged(before, seen.incident, fresh)
+    stored = replace(stored, incident=merged, heard_at=max(known.heard_at, now))
+    stored, kinds = _returned(stored, at, now, late, policy)
+    if merged.severity > before.severity and stored.incident.status not in (Status.MUTED, Status.RESOLVED):
+        kinds += (Kind.ESCALATED,)
+    return _changed(stored, kinds, now)
+
+
+def sweep(stored: Stored, now: float, policy: LifePolicy = POLICY) -> Outcome:
+    """Says that an incident is quiet, if nothing was heard of it for long enough."""
+    status = stored.incident.status
+    if status == Status.MUTED and stored.muted_until is not None and now >= stored.muted_until:
+        pass  # the mute is over: silence counts again
+    elif status not in (Status.OPENED, Status.DIAGNOSED, Status.REGRESSED):
+        return Outcome(stored)
+    if now - stored.heard_at < policy.quiet_after * 2 ** min(stored.flaps, policy.flap_limit):
+        return Outcome(stored)
+    quiet = replace(_with(stored, Status.QUIET), quiet_at=now, muted_until=None)
+    return _changed(quiet, (Kind.QUIET,), now)
+
+
+def diagnose(stored: Stored, diagnosis: Diagnosis, now: float) -> Outcome:
+    """Attaches a diagnosis. The same one again changes nothing."""
+    if stored.incident.diagnosis == diagnosis:
+        return Outcome(stored)
+    status = Status.DIAGNOSED if stored.incident.status == Status.OPENED else stored.incident.status
+    incident = replace(stored.incident, diagnosis=diagnosis, status=status)
+    return _changed(replace(stored, incident=incident), (Kind.DIAGNOSED,), now)
+
+
+def resolve(stored: Stored, now: float, by: str = "") -> Outcome:
+    """A person says that it is fixed. What is seen later is a regression."""
+    if stored.incident.status == Status.RESOLVED:
+        return Outcome(stored)
+    done = replace(_with(stored, Status.RESOLVED), resolved_at=now, muted_until=None, flaps=0)
+    return _changed(done, (Kind.RESOLVED,), now, by)
+
+
+def mute(stored: Stored, now: float, until: float | None, by: str = "") -> Outcome:
+    """A person wants to hear no more of it until a time, or ever (None). It is still counted."""
+    if stored.incident.status == Status.MUTED and stored.muted_until == until:
+        return Outcome(stored)
+    return _changed(replace(_with(stored, Status.MUTED), muted_until=until), (Kind.MUTED,), now, by, until)
+
+
+def sent(stored: Stored, number: int) -> Stored:
+    """The incident after its changes up to a number are published for certain."""
+    return replace(stored, unsent=tuple(change for change in stored.unsent if change.number > number))
+
+
+def _opened(seen: Sighting, now: float) -> Outcome:
+    count = sum(events for _, events in seen.positions)
+    incident = replace(seen.incident, count=count, status=Status.OPENED)
+    reads = with_span((), seen.source, Span(seen.start, seen.end), now)
+    return _changed(Stored(incident, heard_at=now, reads=reads), (Kind.OPENED,), now)
+
+
+def _returned(
+    stored: Stored, at: float, now: float, late: bool, policy: LifePolicy
+) -> tuple[Stored, tuple[Kind, ...]]:
+    """What becomes of an incident that was thought to be over, now that there is news of it from time `at`."""
+    status = stored.incident.status
+    if status == Status.QUIET and not late:
+        soon = stored.quiet_at is not None and now - stored.quiet_at < policy.flap_window
+        flaps = min(stored.flaps + 1, policy.flap_limit) if soon else 0
+        return replace(_with(stored, _active(stored)), flaps=flaps, quiet_at=None), (Kind.RECURRED,)
+    if status == Status.MUTED and stored.muted_until is not None and now >= stored.muted_until:
+        return replace(_with(stored, _active(stored)), muted_until=None), (Kind.RECURRED,)
+    if (
+        status == Status.RESOLVED
+        and stored.resolved_at is not None
+        and at > stored.resolved_at + policy.grace
+    ):
+        return replace(_with(stored, Status.REGRESSED), flaps=0), (Kind.REGRESSED,)
+    return stored, ()
+
+
+def _active(stored: Stored) -> Status:
+    return Status.OPENED if stored.incident.diagnosis is None else Status.DIAGNOSED
+
+
+def _with(stored: Stored, status: Status) -> Stored:
+    return replace(stored, incident=replace(stored.incident, status=status))
+
+
+def _changed(
+    stored: Stored, kinds: tuple[Kind, ...], now: float, by: str = "", until: float | None = None
+) -> Outcome:
+    incident = stored.incident
+    made = tuple(
+        Change(incident.id, stored.changes + place, kind, now, incident.severity, incident.count, by, until)
+        for place, kind in enumerate(kinds, 1)
+    )
+    unsent = stored.unsent + made
+    if len(unsent) > UNSENT:
+        unsent = unsent[:1] + unsent[1 - UNSENT :]
+    return Outcome(replace(stored, changes=stored.changes + len(made), unsent=unsent), made)
+
+
+def _merged(one: Incident, other: Incident, fresh: int) -> Incident:
+    """Both, in whatever order they came: the earlier one says how it began, the later one how it went on."""
+    first, _ = sorted((one, other), key=_when)
+    severity: Severity = max(one.severity, other.severity)
+    return replace(
+        one,
+        title=first.title,
+        severity=severity,
+        count=one.count + fresh,
+        first_line=first.first_line,
+        last_line=max(
+            one, other, key=lambda incident: (_time(incident.last_seen), incident.last_line)
+        ).last_line,
+        first_seen=min((one.first_seen, other.first_seen), key=lambda time: (time is None, time)),
+        last_seen=max((one.last_seen, other.last_seen), key=_time),
+        samples=_samples(one.samples + other.samples),
+        burst=one.burst or other.burst,
+        follows=one.follows or other.follows,
+    )
+
+
+def _time(time: float | None) -> float:
+    return float("-inf") if time is None else time
+
+
+def _when(incident: Incident) -> tuple[bool, float, int, str]:
+    time = incident.first_seen
+    return (time is None, time or 0.0, incident.first_line, incident.title)
+
+
+def _samples(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """The first, the last, and those next to the first whose messages differ."""
+    known = {(event.lines, event.message): event for event in events}
+    told = sorted(known.values(), key=lambda event: (_time(event.time), event.lines, event.message))
+    if len(told) <= SAMPLES:
+        return tuple(told)
+    messages, kept = {told[0].message}, told[:1]
+    for event in told[1:-1]:
+        if len(kept) < SAMPLES - 1 and event.message not in messages:
+            messages.add(event.message)
+            kept.append(event)
+    return (*kept, told[-1])
