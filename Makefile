@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types bench lock clean
+.PHONY: help setup demo test check lint types bench reference lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench: setup ## measure cali beside a peer in the same run
 	$(BIN)/cali bench refine
 	$(BIN)/cali bench pipeline
 	$(BIN)/cali bench retrieval
+
+reference: setup ## write docs/cli.md from the commands themselves
+	@$(BIN)/python -m cali.cli.reference > docs/cli.md
 
 lock: setup ## pin the newest versions of everything, by hash
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
