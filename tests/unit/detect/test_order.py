@@ -162,6 +162,21 @@ def test_a_known_cause_comes_before_the_bare_symptom_beside_it():
     assert titles(apart, weight=weight) == [known, symptom]
 
 
+def test_two_lines_of_one_known_outage_are_one_trouble():
+    slots = "FATAL: remaining connection slots are reserved"
+    given = [incident(FULL, "postgres", 10.0, 60.0), incident(slots, "postgres", 12.0, 60.0, line=2)]
+
+    def known(one: Incident) -> str:
+        return "pg-full"
+
+    assert ties(given) == {}
+    assert ties(given, known=known) == {slots: FULL}
+    bugs = [incident("TypeError: a", "carts", 10.0, 60.0), incident("TypeError: b", "carts", 12.0, 60.0)]
+    assert ties(bugs, known=known) == {}
+    killed = [incident(f"oom-kill of pod {name}", "kubelet", 10.0, 60.0) for name in ("orders", "carts")]
+    assert ties(killed, known=known) == {}
+
+
 def test_tags_of_knowledge_say_what_words_do_not():
     odd = "AH-7: the session pool is gone, shutting down"
     suffers = "SQLSTATE 08006: connection lost"

@@ -6,6 +6,7 @@ a false tie hides an incident, a missing one costs a line.
     named     the effect suffers, and names what the cause happened in, or what the cause says has stopped serving
     quoted    the effect repeats the cause's line, in one scope
     of kind   the effect suffers from a kind of dependency, the cause is the outage of the only such one
+    same      both are the same known outage of one workload
     specific  in one workload: a symptom of unknown cause beside a failure whose cause is known
 """
 
@@ -42,6 +43,7 @@ class Case(NamedTuple):
     incident: Incident
     traits: Traits
     weight: float
+    known: str | None = None  # the known error that it is
 
 
 class Tie(NamedTuple):
@@ -60,6 +62,7 @@ def ties(cases: Sequence[Case], near: Nearness) -> Iterator[Tie]:
             (_NAMED, index.named(effect)),
             (_QUOTED, index.quoted(effect)),
             (_OF_KIND, index.of_kind(effect)),
+            (_OF_KIND, index.same(effect)),
             (_SPECIFIC, index.specific(effect)),
         ):
             for cause in found:
@@ -79,6 +82,7 @@ class _Index:
         self._by_kind: dict[str, list[Case]] = defaultdict(list)
         self._by_quote: dict[tuple[Scope, tuple[str, ...]], list[Case]] = defaultdict(list)
         self._by_scope: dict[Scope, list[Case]] = defaultdict(list)
+        self._by_known: dict[tuple[Scope, str], list[Case]] = defaultdict(list)
         for case in sorted(cases, key=lambda case: (-case.incident.severity, -case.weight, case.place)):
             self._add(case)
 
@@ -91,6 +95,8 @@ class _Index:
                 _put(self._by_kind[kind], case, self._near.candidates)
         if read.quote:
             _put(self._by_quote[scope, starts(read.quote)], case, self._near.candidates)
+        if case.known and read.outage and not read.reports:
+            _put(self._by_known[scope, case.known], case, self._near.candidates)
         if case.weight > 0:
             _put(self._by_scope[scope], case, self._near.candidates)
 
@@ -118,6 +124,11 @@ class _Index:
             near = [cause for cause in self._by_kind.get(kind, ()) if self._in_time(cause, effect)]
             yield from (cause for cause in near if _beside(cause, effect))
             yield from _only_server(kind, near, effect)
+
+    def same(self, effect: Case) -> Iterator[Case]:
+        for cause in self._by_known.get((effect.incident.scope, effect.known or ""), ()):
+            if cause.place < effect.place and self._in_time(cause, effect):
+                yield cause
 
     def specific(self, effect: Case) -> Iterator[Case]:
         scope = effect.incident.scope

@@ -14,6 +14,7 @@ from cali.stages.detect.links import Case, Nearness, ties
 from cali.stages.detect.traits import Tags, traits
 
 Weight = Callable[[Incident], float]
+Known = Callable[[Incident], str | None]
 
 
 def ordered(
@@ -21,16 +22,23 @@ def ordered(
     *,
     tags: Tags | None = None,
     weight: Weight | None = None,
+    known: Known | None = None,
     nearness: Nearness | None = None,
 ) -> list[Incident]:
     """The incidents with `follows` set on those that follow from another, to the id of what broke first.
 
     Most severe groups first, then the earliest; in a group the root, then its followers. A symptom of which nobody knows
-    the cause comes after what is as severe. `tags` gives the tags of the known error that an incident is; `weight` how
-    specifically its cause is known (0: not). The order of the input does not matter.
+    the cause comes after what is as severe. `tags` gives the tags of the known error that an incident is; `known` its
+    id, and `weight` how specifically its cause is known (0: not). The order of the input does not matter.
     """
     cases = [
-        Case(place, incident, traits(incident, tags), weight(incident) if weight else 0.0)
+        Case(
+            place,
+            incident,
+            traits(incident, tags),
+            weight(incident) if weight else 0.0,
+            known(incident) if known else None,
+        )
         for place, incident in enumerate(sorted(incidents, key=_when))
     ]
     causes = _causes(cases, nearness or Nearness())

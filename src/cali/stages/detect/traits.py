@@ -73,6 +73,7 @@ class Traits(NamedTuple):
     needs: frozenset[str]  # kinds of dependency that it complains of
     about: frozenset[str]  # kinds that it is about in any way
     outage: bool  # it says that something has stopped serving
+    reports: bool  # it happened in something that tells of others
     symptom: bool  # it says that something else did not answer
     words: tuple[str, ...]
     quote: tuple[str, ...]  # the words of its title; empty if they are too few to be known again
@@ -97,7 +98,19 @@ def traits(incident: Incident, tags: Tags | None = None) -> Traits:
     reports = incident.scope == NOWHERE or any(map(_REPORTER.search, incident.scope))
     subjects = own | _subjects(message) if outage and reports else own
     words = tuple(word.lower() for word in _WORDS.findall(message))
-    return Traits(own, subjects, peers, serves, needs, about, outage, symptom, words, _quote(incident.title))
+    return Traits(
+        own=own,
+        subjects=subjects,
+        peers=peers,
+        serves=serves,
+        needs=needs,
+        about=about,
+        outage=outage,
+        reports=reports,
+        symptom=symptom,
+        words=words,
+        quote=_quote(incident.title),
+    )
 
 
 def starts(quote: tuple[str, ...]) -> tuple[str, ...]:
