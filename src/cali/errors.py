@@ -25,7 +25,12 @@ class Poison(CaliError):
 
 
 class Retryable(CaliError):
-    """A dependency did not answer as it should have; trying later may help."""
+    """A dependency did not answer as it should have; trying later may help. `after` is how many seconds it asked us
+    to wait, if it said."""
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
 
 
 class Conflict(Retryable):

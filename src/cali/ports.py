@@ -3,8 +3,9 @@ shared contract suite, the embedded ones and those for AWS alike."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from cali.life import Stored
 from cali.models import Hit, KnowledgeEntry, Status
@@ -28,6 +29,55 @@ class KnowledgeIndex(Protocol):
 
     def search(self, text: str, limit: int) -> list[Hit]:
         """The best entries, best first; an empty list when nothing is near."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question to a model. `schema` is the strict JSON schema that the answer must follow."""
+
+    system: str
+    user: str
+    schema: Mapping[str, object]
+    max_tokens: int
+
+
+class Answer(NamedTuple):
+    """What a model said, unread. `finished` is false when it was cut off."""
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+    finished: bool = True
+
+
+class Model(Protocol):
+    """Answers one request with one call: it retries nothing. Raises Retryable when a later call may succeed,
+    Misconfigured when none will (key, model, quota), Poison when the server's reply cannot be read."""
+
+    @property
+    def name(self) -> str: ...
+    def explain(self, request: Request) -> Answer: ...
+
+
+class AnswerCache(Protocol):
+    """Keeps what a model said, by key, for all who share it. Never raises: what it cannot keep is asked again."""
+
+    def get(self, key: str) -> str | None: ...
+    def put(self, key: str, value: str) -> None: ...
+    def claim(self, key: str, now: float, seconds: float) -> bool:
+        """True for one caller only until the claim is released or so many seconds have passed."""
+
+    def release(self, key: str) -> None: ...
+
+
+class Budget(Protocol):
+    """What may be spent on a model in one day, counted for all who share it."""
+
+    def take(self, day: str, dollars: float) -> bool:
+        """Books one call and what it may cost; false, and nothing booked, when the day's limit would be passed."""
+
+    def settle(self, day: str, difference: float) -> None:
+        """Corrects what was booked once the true cost is known."""
 
 
 class IncidentStore(Protocol):
