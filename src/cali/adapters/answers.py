@@ -1,0 +1,161 @@
+"""One SQLite file for what a model said and what it cost today, shared by all processes of one person or machine.
+
+A file that is damaged is set aside and begun anew; one that cannot be written is done without, in memory: both cost calls,
+never a result.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from threading import Lock
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+T = TypeVar("T")
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY, until REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS spent (day TEXT PRIMARY KEY, calls INTEGER NOT NULL, dollars REAL NOT NULL);
+"""
+
+
+class AnswersFile:
+    """The AnswerCache and the Budget of one file. `calls` and `dollars` are the limits of a day; None is no limit."""
+
+    def __init__(self, path: Path | None, calls: int | None = None, dollars: float | None = None) -> None:
+        """`path` None keeps everything in memory."""
+        self._path = path
+        self._calls = calls
+        self._dollars = dollars
+        self._lock = Lock()
+        self._db = self._opened()
+
+    def get(self, key: str) -> str | None:
+        def read(db: sqlite3.Connection) -> str | None:
+            row = db.execute("SELECT value FROM answers WHERE key = ?", (key,)).fetchone()
+            return str(row[0]) if row else None
+
+        return self._do(read)
+
+    def put(self, key: str, value: str) -> None:
+        self._do(lambda db: db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, value)))
+
+    def claim(self, key: str, now: float, seconds: float) -> bool:
+        def take(db: sqlite3.Connection) -> bool:
+            taken = db.execute(
+                "INSERT INTO claims VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET until = excluded.until WHERE until <= ?",
+                (key, now + seconds, now),
+            )
+            return taken.rowcount == 1
+
+        return self._do(take)
+
+    def release(self, key: str) -> None:
+        self._do(lambda db: db.execute("DELETE FROM claims WHERE key = ?", (key,)))
+
+    def take(self, day: str, dollars: float) -> bool:
+        def book(db: sqlite3.Connection) -> bool:
+            calls, spent = _spent(db, day)
+            if self._calls is not None and calls >= self._calls:
+                return False
+            if self._dollars is not None and spent + dollars > self._dollars:
+                return False
+            _add(db, day, 1, dollars)
+            return True
+
+        return self._do(book)
+
+    def settle(self, day: str, difference: float) -> None:
+        self._do(lambda db: _add(db, day, 0, difference))
+
+    def spent(self, day: str) -> tuple[int, float]:
+        """The calls and dollars of a day."""
+        return self._do(lambda db: _spent(db, day))
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._lock:
+            try:
+                return _atomic(self._db, work)
+            except sqlite3.Error as error:
+                self._db.close()
+                damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(
+                    error, sqlite3.OperationalError
+                )
+                if damaged:
+                    self._set_aside()
+                self._db = self._opened() if damaged else _memory()
+                return _atomic(self._db, work)
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._path is None:
+            return _memory()
+        for _ in range(2):
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                return _connected(str(self._path))
+            except sqlite3.OperationalError:
+                return _memory()
+            except sqlite3.DatabaseError:
+                self._set_aside()
+            except OSError:
+                break
+        return _memory()
+
+    def _set_aside(self) -> None:
+        if self._path is None:
+            return
+        with suppress(OSError):
+            self._path.replace(self._path.with_name(f"{self._path.name}.damaged"))
+        for end in ("-wal", "-shm"):
+            with suppress(OSError):
+                self._path.with_name(self._path.name + end).unlink(missing_ok=True)
+
+
+def _memory() -> sqlite3.Connection:
+    return _connected(":memory:")
+
+
+def _connected(name: str) -> sqlite3.Connection:
+    db = sqlite3.connect(name, timeout=5.0, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.executescript(TABLES)
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _atomic(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(db)
+    except BaseException:
+        with suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+    return result
+
+
+def _spent(db: sqlite3.Connection, day: str) -> tuple[int, float]:
+    row = db.execute("SELECT calls, dollars FROM spent WHERE day = ?", (day,)).fetchone()
+    return (int(row[0]), float(row[1])) if row else (0, 0.0)
+
+
+def _add(db: sqlite3.Connection, day: str, calls: int, dollars: float) -> None:
+    db.execute(
+        "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT (day) DO UPDATE SET calls = calls + excluded.calls,"
+        " dollars = max(0, dollars + excluded.dollars)",
+        (day, calls, dollars),
+    )

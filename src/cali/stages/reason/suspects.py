@@ -1,0 +1,99 @@
+"""Finds the part of a line that speaks to its reader instead of reporting: orders for a model, forged answers, forged line
+ids. It is withheld from the search and from the model. A line is cut where such a part begins: what stands before it was
+written by the program, what follows was chosen by whoever chose it.
+
+This is the first of three walls. What it does not know still meets the fence of the prompt and the gate.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Suspect(NamedTuple):
+    """What gives such a part away, and how to call it."""
+
+    what: str
+    pattern: re.Pattern[str]
+
+
+def _suspect(what: str, pattern: str) -> Suspect:
+    return Suspect(what, re.compile(pattern, re.IGNORECASE))
+
+
+MARK = "<withheld>"
+TOLD = r"(?:report|say|answer|respond|reply|conclude|output|return|state|claim|write|set|use|give|assign|treat|mark|cite|quote)"
+
+SUSPECTS = (
+    _suspect(
+        "an order to forget",
+        r"\b(?:ignore|disregard|forget|override|bypass)\b.{0,40}\b(?:previous|prior|above|earlier|other|all|any|your|these|system)\b"
+        r".{0,40}\b(?:instruction|prompt|rule|context|message|order|direction|line|log|guideline|evidence)s?",
+    ),
+    _suspect(
+        "an order to forget", r"(?:이전|위의|앞선|모든).{0,12}(?:지시|명령|규칙|프롬프트).{0,12}(?:무시|잊)"
+    ),
+    _suspect(
+        "a role",
+        r"<\|/?(?:im_start|im_end|system|assistant|user|end)\b[^>]{0,20}\|>|</?(?:system|assistant|end_of_turn)>|\[/?INST\]|<<SYS>>"
+        r"|(?:^|[\s\"'>])(?:system|assistant|developer)(?: prompt| message| override| note)?\s*:\s+(?=(?:you|please|ignore|disregard|forget|respond|reply|answer|report|say|set|always|never|now|the (?:real|true|actual|correct|root))\b)",
+    ),
+    _suspect(
+        "a role",
+        r"\byou are (?:now |an? )?(?:an? )?(?:ai|assistant|language model|llm|chatgpt|root|admin|helpful|expert|analyst)\b",
+    ),
+    _suspect(
+        "a word to the reader",
+        r"\b(?:note|attention|dear|message|instruction|hint|important|hey|hello)s?\b[\s,:-]{1,3}(?:to |for )?(?:the |any |all |an? )?"
+        r"(?:ai|llm|model|assistant|analy[sz]er|analyst|chatgpt|gpt|claude|cali)\b",
+    ),
+    _suspect(
+        "a word to the reader",
+        r"\b(?:ai|llm|language model|log analy[sz]er|cali|assistant)s?\b[,:]? (?:must|should|please|shall|will now)\b",
+    ),
+    _suspect(
+        "a dictated answer",
+        rf"\b(?:please |must |should |always |now |instead )?{TOLD}\b.{{0,40}}\b(?:root cause|the cause|confidence|diagnosis|severity (?:to|as)|evidence (?:to|as))\b",
+    ),
+    _suspect("a dictated answer", r"\bthe (?:real|true|actual|correct) (?:root )?cause\b"),
+    _suspect(
+        "a dictated answer",
+        r"""["'](?:understood|could_be_known)["']\s*:|["']cause["']\s*:.*["'](?:fix|evidence|confidence)["']\s*:""",
+    ),
+    _suspect(
+        "a claimed confidence",
+        r"\bconfidence\b\W{0,6}(?:is |of |level |score )?\W{0,3}(?:0?\.\d|1\.0|1\b|\d{2,3} ?%|high\b|certain\b|max)",
+    ),
+    _suspect("a forged line", r"(?:^|\s)L\d{1,4}\s?\||\bevidence\b\W{0,6}L\d{1,4}\b|\[L\d{1,4}\]"),
+    _suspect(
+        "a forged fence",
+        r"(?:^|\s)(?:<{3,}|>{3,})\s*(?:LOG|END)\b|\b(?:BEGIN|END|START) (?:OF )?(?:LOGS?|DATA|EVIDENCE)\b",
+    ),
+)
+# Every suspect needs one of these; nearly all lines have none.
+GATE = re.compile(
+    r"ignore|disregard|forget|override|bypass|무시|잊|<\|?/?(?:im_|sys|ass|user|end_of)|\[/?inst|<<sys|system|assistant|developer|you are"
+    r"|\bai\b|llm|model|analy|gpt|claude|cali|cause|confidence|evidence|severity|diagnosis|\bfix|understood|could_be|\bL\d|<<<|>>>|\blogs?\b|\bdata\b",
+    re.IGNORECASE,
+)
+
+
+def suspect(text: str) -> tuple[int, str] | None:
+    """Where a line begins to speak to its reader, and what it does; None for an honest line."""
+    if not GATE.search(text):
+        return None
+    found = [(match.start(), what) for what, pattern in SUSPECTS if (match := pattern.search(text))]
+    return min(found) if found else None
+
+
+def honest(text: str) -> str:
+    """The text with such parts withheld, line by line; the same text when there are none."""
+    if not GATE.search(text):
+        return text
+    return "\n".join(_cut(line) for line in text.split("\n"))
+
+
+def _cut(line: str) -> str:
+    found = suspect(line)
+    return line if found is None else f"{line[: found[0]].rstrip()} {MARK}".strip()

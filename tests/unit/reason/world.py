@@ -1,0 +1,124 @@
+"""Incidents, knowledge and time for the tests of reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from cali.adapters.answers import AnswersFile
+from cali.models import Event, Incident, KnowledgeEntry, Scope, Severity, Template
+from cali.ports import Model
+from cali.stages.reason import Asking, Breaker, Reasoner, ReasonSettings, Retries, World, prices
+from cali.stages.refine.redact import Redactor
+from cali.stages.retrieve import Retrieved, retrieve
+from cali.stages.retrieve.knowledge import of
+
+REDACTOR = Redactor()
+DISK = KnowledgeEntry(
+    id="disk-full",
+    title="The disk is full",
+    area="test",
+    symptoms=("write /var/lib/data: no space left on device",),
+    match=(("no space left on device",), ("ENOSPC",)),
+    cause="The file system has no free blocks.",
+    fix=("Find what fills it: `du -xh / | sort -h | tail`.", "Remove old logs with `rm -rf /var/log/old`."),
+    severity=Severity.CRITICAL,
+)
+POOL = KnowledgeEntry(
+    id="pool-empty",
+    title="The connection pool is exhausted",
+    area="test",
+    symptoms=("QueuePool limit of size 5 overflow 10 reached, connection timed out, timeout 30",),
+    match=(("QueuePool limit of size", "timed out"),),
+    cause="All connections of the pool are in use.",
+    fix=("Return connections.",),
+    severity=Severity.ERROR,
+)
+KNOWLEDGE = of([DISK, POOL], "2026-11-20")
+SIGNATURES = KNOWLEDGE.signatures()
+NOON = 1_795_176_000.0  # 2026-11-20, noon UTC
+
+
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self, now: float = NOON) -> None:
+        self.time = now
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += seconds
+
+    def world(self, chance: float = 0.5) -> World:
+        return World(self.now, self.sleep, lambda: chance)
+
+
+def event(message: str, line: int = 1, severity: Severity = Severity.ERROR, template: str = "") -> Event:
+    lines = tuple(range(line, line + message.count("\n") + 1))
+    name = template or blake2b(message.encode(), digest_size=8).hexdigest()
+    return Event(lines, message, None, severity, Scope(workload="shop"), Template(name, message))
+
+
+def incident(
+    *messages: str, count: int = 3, line: int = 1, template: str = "", severity: Severity = Severity.ERROR
+) -> Incident:
+    samples = tuple(
+        event(
+            message,
+            line + 100 * n,
+            severity,
+            template or blake2b(messages[0].encode(), digest_size=8).hexdigest(),
+        )
+        for n, message in enumerate(messages)
+    )
+    first = samples[0]
+    return Incident(
+        id=f"{first.template.id}-{line}",
+        scope=first.scope,
+        template=first.template,
+        title=messages[0].split("\n")[0],
+        severity=severity,
+        count=count,
+        first_line=line,
+        last_line=samples[-1].lines[-1],
+        first_seen=None,
+        last_seen=None,
+        samples=samples,
+    )
+
+
+def known(text: str) -> Retrieved:
+    return retrieve(text, SIGNATURES)
+
+
+def reasoner(
+    model: Model | None = None,
+    *,
+    cache: AnswersFile | None = None,
+    clock: Clock | None = None,
+    breaker: Breaker | None = None,
+    retries: Retries | None = None,
+    settings: ReasonSettings | None = None,
+) -> Reasoner:
+    if model is None:
+        return Reasoner(KNOWLEDGE, known, REDACTOR.text, settings=settings)
+    store = cache or AnswersFile(None)
+    asking = Asking(
+        model,
+        store,
+        store,
+        breaker or Breaker(),
+        (clock or Clock()).world(),
+        prices(),
+        REDACTOR.text,
+        retries,
+    )
+    return Reasoner(KNOWLEDGE, known, REDACTOR.text, asking, model.name, settings)
+
+
+def texts(found: Sequence[object]) -> str:
+    return "\n".join(str(item) for item in found)
