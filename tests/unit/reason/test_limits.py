@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from cali.adapters.answers import AnswersFile
 from cali.errors import Misconfigured, Poison, Retryable
-from cali.models import Origin
+from cali.models import Origin, Severity
 from cali.ports import Answer
-from cali.stages.reason import Breaker, BreakerSettings, Retries, prices
+from cali.stages.reason import Breaker, BreakerSettings, ReasonSettings, Retries, prices
 from cali.stages.reason.limits import Circuit, allowed, failed, gave_up, pause, succeeded
 from cali.testing_models import ScriptedModel, explanation
 from tests.unit.reason.world import NOON, Clock, incident, reasoner
@@ -167,10 +167,9 @@ def test_the_budget_of_calls_ends_the_asking_until_tomorrow() -> None:
 
 
 def test_the_most_severe_get_what_the_budget_allows() -> None:
-    from cali.models import Severity
-
     cache, model = AnswersFile(None, calls=1), ScriptedModel([KNOWS])
-    done = reasoner(model, cache=cache).diagnose_all(
+    one_by_one = ReasonSettings(threads=1)
+    done = reasoner(model, cache=cache, settings=one_by_one).diagnose_all(
         [incident("WARN odd", severity=Severity.WARNING), incident(FLUX, severity=Severity.CRITICAL)]
     )
     assert [one.diagnosis.origin for one in done if one.diagnosis] == [Origin.NONE, Origin.MODEL]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -79,12 +80,17 @@ def test_an_unknown_language_or_prompt_is_one_clear_line() -> None:
         reasoner(settings=ReasonSettings(prompt="explain-1999"))
 
 
-def test_threads_that_ask_for_one_template_make_one_call() -> None:
-    model = ScriptedModel([first_line])
-    reason = reasoner(model)
+def test_threads_that_ask_for_one_template_make_one_call_and_wait_for_it() -> None:
+    def slow(request: Request) -> str:
+        time.sleep(0.05)  # long enough for all threads to come for the same
+        return first_line(request)
+
+    clock, model = Clock(), ScriptedModel([slow])
+    reason = reasoner(model, clock=clock)
     many = [replace(flux("fc-1.prod", 7), scope=Scope(workload=str(n)), id=str(n)) for n in range(40)]
     done = reason.diagnose_all(many)
     assert len(model.history) == 1
+    assert clock.slept == []
     assert all(one.diagnosis and one.diagnosis.origin is Origin.MODEL for one in done)
 
 
