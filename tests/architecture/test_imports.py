@@ -88,6 +88,7 @@ def test_every_layer_is_known():
         "bootstrap",
         "testing",
         "testing_incidents",
+        "testing_models",
         "__init__",
         "__main__",
         "knowledge",
