@@ -39,6 +39,12 @@ def test_a_trial_that_fails_opens_it_for_twice_as_long_up_to_a_limit() -> None:
     assert pauses == [10, 20, 25, 25]
 
 
+def test_calls_that_were_under_way_when_it_opened_do_not_open_it_for_longer() -> None:
+    opened = failed(failed(Circuit(), 0, SETTINGS), 0, SETTINGS)
+    assert failed(failed(opened, 0.1, SETTINGS), 0.2, SETTINGS) == opened
+    assert failed(opened, 1, SETTINGS, at_least=20).until == 21
+
+
 def test_a_trial_that_was_not_made_leaves_the_place_to_another() -> None:
     circuit = failed(failed(Circuit(), 0, SETTINGS), 0, SETTINGS)
     trying, _ = allowed(circuit, 10)
@@ -100,7 +106,7 @@ def test_a_model_that_is_down_is_called_a_few_times_for_many_errors() -> None:
     done = reasoner(model, clock=clock).diagnose_all(
         [incident(f"ERROR strange {word}") for word in "abcdefghij"]
     )
-    assert len(model.history) == 3
+    assert 3 <= len(model.history) <= 6  # three failures open it; three other threads may be under way
     assert all(
         one.diagnosis and one.diagnosis.origin is Origin.NONE and one.diagnosis.evidence for one in done
     )

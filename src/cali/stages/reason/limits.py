@@ -48,6 +48,10 @@ def succeeded(_: Circuit) -> Circuit:
 
 def failed(circuit: Circuit, now: float, settings: BreakerSettings, at_least: float = 0.0) -> Circuit:
     """After a failure. `at_least` opens the circuit at once for so many seconds: the server asked for it."""
+    if (
+        not circuit.trying and now < circuit.until
+    ):  # a call that was under way when it opened says nothing new
+        return replace(circuit, until=max(circuit.until, now + min(at_least, settings.longest)))
     failures = circuit.failures + 1
     if not circuit.trying and failures < settings.failures and not at_least:
         return replace(circuit, failures=failures)
