@@ -5,13 +5,20 @@ lines -> decode -> join -> refine -> events
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from cali.models import Block, Event, Quarantined, Record
+from cali.models import Block, Event, Incident, KnowledgeEntry, Origin, Quarantined, Record, Severity
 from cali.stages.decode import Decoder
+from cali.stages.detect.order import ordered
 from cali.stages.refine.join import Joiner
 from cali.stages.refine.refiner import Refiner
+
+if TYPE_CHECKING:
+    from cali.stages.reason import Reasoner
+    from cali.stages.retrieve.knowledge import Knowledge
+    from cali.stages.retrieve.signatures import Signatures
 
 KEPT = 100  # quarantined lines of which the reason is kept; all are counted
 
@@ -65,3 +72,39 @@ def joined(records: Iterable[Record]) -> Iterator[Block]:
 
 def _alone(record: Record) -> Block:
     return Block((record,))
+
+
+def raises(event: Event, knowledge: Knowledge, signatures: Signatures) -> Severity | None:
+    """The severity of the known error that an event is, if it is one. A line that gives no level, and no word of warning,
+    is raised only for errors: too many healthy lines look like something to be warned of."""
+    known = signatures.matching(event.message)
+    if not known:
+        return None
+    severity = max(knowledge.entries[known[0]].severity, event.severity)
+    return severity if severity >= Severity.ERROR or event.severity >= Severity.WARNING else None
+
+
+def explained(
+    incidents: Sequence[Incident], knowledge: Knowledge, reasoner: Reasoner
+) -> tuple[Incident, ...]:
+    """Incidents with their diagnoses, in causal order: the first is the one to fix."""
+
+    def tags(incident: Incident) -> Collection[str]:
+        entry = _entry(incident, knowledge)
+        return (entry.area, *entry.tags) if entry else ()
+
+    def weight(incident: Incident) -> float:
+        return incident.diagnosis.confidence if incident.diagnosis else 0.0
+
+    def known(incident: Incident) -> str | None:
+        entry = _entry(incident, knowledge)
+        return entry.id if entry else None
+
+    return tuple(ordered(reasoner.diagnose_all(incidents), tags=tags, weight=weight, known=known))
+
+
+def _entry(incident: Incident, knowledge: Knowledge) -> KnowledgeEntry | None:
+    diagnosis = incident.diagnosis
+    if diagnosis is None or diagnosis.origin is not Origin.KNOWLEDGE or not diagnosis.knowledge:
+        return None
+    return knowledge.entries.get(diagnosis.knowledge[0].id)

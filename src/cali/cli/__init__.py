@@ -14,6 +14,7 @@ import click
 from cali.errors import CaliError
 
 COMMANDS = {
+    "analyze": "cali.cli.analyze",
     "kb": "cali.cli.kb",
     "learn": "cali.cli.learn",
     "refine": "cali.cli.refine",

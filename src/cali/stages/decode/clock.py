@@ -33,6 +33,14 @@ _ZONES = {
     "PDT": -7,
     "CET": 1,
     "CEST": 2,
+    "BST": 1,
+    "MSK": 3,
+    "HKT": 8,
+    "SGT": 8,
+    "JST": 9,
+    "KST": 9,
+    "AEST": 10,
+    "AEDT": 11,
 }
 _YEAR = re.compile(r" (?P<y>\d{4})", re.ASCII)
 _ISO = re.compile(

@@ -93,6 +93,7 @@ RULES = by_first(
         rule("dotnet console", LOWER, r"(?P<m>(?P<lvl>trce|dbug|info|warn|fail|crit): [A-Z][\w.]+\[\d+\].*)"),
         rule("dropwizard", UPPER, rf"{LEVEL} +\[{_DATE}\] (?:[\w.$]+: )?{M}"),
         rule("django", UPPER, rf"{LEVEL} {_DATE} (?:\w+ \d+ \d+ )?{M}"),
+        rule("postgres without a stamp", "L", rf"(?P<lvl>LOG): {{2}}{M}"),
         rule("level, colon", UPPER, rf"{LEVEL}: +{M}"),
         rule("level, logger", UPPER, rf"{LEVEL}:[\w.-]+:{M}"),
         rule("zap console, no stamp", UPPER, rf"{LEVEL}\t(?:[\w./@-]+:\d+\t)?{M}"),

@@ -20,7 +20,7 @@ from cali.stages.decode.layout import (
     rule,
 )
 
-_ZONE = r"(?P<z> ?(?:Z\b|UTC\b|GMT\b|CES?T\b|[ECMP][SD]T\b|[+-]\d\d:?\d\d\b))?"
+_ZONE = r"(?P<z> ?(?:Z\b|UTC\b|GMT\b|CES?T\b|[ECMP][SD]T\b|[JK]ST\b|HKT\b|SGT\b|MSK\b|AE[SD]T\b|BST\b|[+-]\d\d:?\d\d\b))?"
 _SECONDS = r"(?P<s>\d\d(?:[.,]\d{1,9})?)"
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"

@@ -15,6 +15,7 @@ from cali.stages.refine.join.lines import (
     POSTGRES_FIELD,
     POSTGRES_PID,
     ROWS,
+    TITLE,
     TROUBLE,
     Form,
     Row,
@@ -87,9 +88,17 @@ def _indented(shape: Shape, head: Record, message: str) -> Form | None:
         return form
     if form is Form.DONE or ROWS.match(message):
         return None
-    if form is Form.PLAIN:
-        return Form.TEXT if _logged(head) else None
+    if form in _PLAIN_FORMS:
+        return Form.TEXT if _logged(head) and not _stands_alone(head, message) else None
     return form
+
+
+def _stands_alone(head: Record, message: str) -> bool:
+    """Whether an indented line is no continuation: a logger wrote it, or it tells of trouble that its head does not."""
+    if TITLE.match(head.message):
+        return False
+    line = message.lstrip()
+    return LOGGED.match(line) is not None or (TROUBLE.search(line[:_HEAD]) is not None and not _troubled(head))
 
 
 def _unindented(shape: Shape, head: Record, message: str) -> Form | None:

@@ -185,6 +185,9 @@ ROWS = re.compile(
     r"| +\S+(?: \S+)*(?: {2,}\S+(?: \S+)*){2,}\s*$"  # three columns or more
 )
 
+# A head whose message stands on the next line.
+TITLE = re.compile(r"(?:trce|dbug|info|warn|fail|crit): [\w.`]+\[\d+\]$")  # .NET console logger
+
 # A line that a logger wrote: indented lines below it are its own.
 LOGGED = re.compile(
     r"\W{0,2}\d{2,4}[-/.:]\d\d[-/.:]\d\d|[IWEF]\d{4} |<\d+>|[A-Z][a-z]{2} [ \d]\d \d\d:"  # a time; klog; syslog

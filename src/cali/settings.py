@@ -1,0 +1,89 @@
+"""What a person can set from outside. This is the only reader of the environment: `CALI_*` variables, read once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from cali.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+PREFIX = "CALI_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Each field is the variable of its name: `logs_stream` is CALI_LOGS_STREAM. An empty text is not set."""
+
+    stage: str = "dev"
+    cluster: str = ""  # goes into every scope
+    logs_stream: str = ""
+    incidents_stream: str = ""
+    incidents_table: str = ""
+    logs_bucket: str = ""
+    cache_dir: str = ""  # of the command line; ~/.cache/cali without it
+    knowledge_dir: str = ""  # a team's own entries; they win over the shipped ones
+    milvus_uri: str = ""  # without one, functions search signatures alone, the command line has Milvus Lite
+    milvus_token: str = ""
+    milvus_secret: str = ""  # id of a secret {"token": ...}
+    slack_secret: str = ""  # id of a secret {"webhook_url": ..., "signing_secret": ...}
+    openai_secret: str = ""  # id of a secret {"api_key": ...}
+    openai_api_key: str = ""  # of the command line; functions take theirs from the secret
+    openai_base_url: str = ""  # of any server that speaks OpenAI's protocol
+    model: str = ""  # without one, no model is asked
+    model_timeout: float = 20.0  # seconds
+    embedder: str = "hashed"  # `hashed`, or `openai` for the model below
+    embedding_model: str = "text-embedding-3-small"
+    embedding_size: int = 512
+    calls_per_day: int = 200  # of the model, for all functions together
+    dollars_per_day: float = 5.0
+    language: str = "en"
+    settle: float = 0.5  # seconds in which the rest of a stack trace may still arrive
+    fresh: float = 3.0  # a batch that is older than so many seconds has more behind it
+    batch_size: int = 1000  # of analyze's mapping: a full batch has more behind it
+    alert_wait: float = 1.5  # seconds that an alert waits for its diagnosis
+    alert_from: str = "warning"  # severity
+    quiet_after: float = 1800.0  # seconds
+    console_url: str = ""  # where an alert's link leads; `{id}` becomes the incident's id
+    firehose_drop_below: str = ""  # severity below which enrich drops a record; empty keeps all
+
+    def need(self, *names: str) -> Settings:
+        """Itself, if all of these are set. Otherwise Misconfigured, naming every variable that is missing."""
+        missing = [PREFIX + name.upper() for name in names if not getattr(self, name)]
+        if missing:
+            raise Misconfigured(f"{', '.join(missing)}: not set in the environment")
+        return self
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """The settings in an environment. Misconfigured names the variable whose value cannot be used."""
+    values: dict[str, object] = {}
+    for field in fields(Settings):
+        text = environ.get(PREFIX + field.name.upper(), "").strip()
+        if text:
+            values[field.name] = _value(field.name, str(field.type), text)
+    return Settings(**values)  # type: ignore[arg-type]  # each was converted to its field's type
+
+
+def from_environment() -> Settings:
+    """The settings of this process."""
+    import os
+
+    return read(os.environ)
+
+
+def variables() -> Iterable[str]:
+    """The names of all variables, in order."""
+    return (PREFIX + field.name.upper() for field in fields(Settings))
+
+
+def _value(name: str, kind: str, text: str) -> object:
+    try:
+        number = {"int": int, "float": float}.get(kind, str)(text)
+    except ValueError as error:
+        raise Misconfigured(f"{PREFIX}{name.upper()}: {text!r} is not a number") from error
+    if isinstance(number, int | float) and not number >= 0:
+        raise Misconfigured(f"{PREFIX}{name.upper()}: {text!r} is below 0")
+    return number
