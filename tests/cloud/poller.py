@@ -1,0 +1,249 @@
+"""An event-source mapping at work: batches from one shard, delivered to a function until each record is done.
+
+Everything that is decided is decided in batches.py; here it is done.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from random import Random
+from typing import Any, Protocol
+
+from tests.cloud.batches import Batch, Dropped, Outcome, Row, Settings, cut, decide, expire, lane
+from tests.cloud.payloads import failure_key, failure_record, kinesis_event
+from tests.cloud.streams import ShardReader
+
+TICK = 0.25  # the longest sleep of a loop that waits for news
+SHUFFLED = 4  # batches that are mixed with each other
+
+
+class Invocable(Protocol):
+    """What a mapping delivers to."""
+
+    def invoke(self, payload: bytes) -> Outcome: ...
+
+
+@dataclass(slots=True)
+class Deliveries:
+    """How batches are delivered when somebody wants to see what a consumer makes of it."""
+
+    twice: bool = False  # the first outcome is lost, so the batch comes again
+    shuffled: Random | None = None  # batches of a shard overtake each other
+
+
+@dataclass(slots=True)
+class Progress:
+    """What one mapping has done in one shard."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    oldest: float = 0.0  # the largest age of a record at its first delivery: Lambda's IteratorAge
+    longest: float = 0.0  # the longest that one batch was delivered again and again
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The part of a shard whose records are delivered in order, one batch at a time."""
+
+    waiting: deque[Row] = field(default_factory=deque)
+    since: float = 0.0
+    ready: deque[Batch] = field(default_factory=deque)  # cut already, or to be delivered again
+    not_before: float = 0.0
+    begun: float = 0.0
+    busy: bool = False
+
+    @property
+    def empty(self) -> bool:
+        return not (self.busy or self.waiting or self.ready)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a mapping is between. `target` is asked for the function at each delivery: a deployment may replace it."""
+
+    mapping: str
+    stream_arn: str
+    function_arn: str
+    role: str
+    target: Callable[[], Invocable]
+    keep_failure: Callable[[str, str, bytes], None]  # destination ARN, key, body
+
+
+class ShardPoller:
+    """One mapping on one shard. `settings` may be replaced at any time, as an update of the mapping does."""
+
+    def __init__(
+        self, source: Source, reader: ShardReader, settings: Settings, deliveries: Deliveries | None = None
+    ) -> None:
+        self.settings = settings
+        self.progress = Progress()
+        self._source = source
+        self._reader = reader
+        self._deliveries = deliveries or Deliveries()
+        self._place = reader.end if settings.position == "LATEST" else 0
+        self._lanes = [_Lane() for _ in range(settings.factor)]
+        self._pool = ThreadPoolExecutor(10, thread_name_prefix="deliver")
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, daemon=True, name=f"poll {source.mapping[:8]}")
+        self._thread.start()
+
+    @property
+    def idle(self) -> bool:
+        """Everything in the shard was read and is done."""
+        with self._reader.news:
+            return (
+                self._reader.caught_up
+                and self._place == self._reader.end
+                and all(lane_.empty for lane_ in self._lanes)
+            )
+
+    def close(self) -> None:
+        """Stops delivering; what is being delivered is waited for."""
+        with self._reader.news:
+            self._closing = True
+            self._reader.news.notify_all()
+        self._thread.join()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self) -> None:
+        news = self._reader.news
+        while True:
+            with news:
+                if self._closing:
+                    return
+                settings, now = self.settings, time.time()
+                if settings.enabled:
+                    self._spread(settings, now)
+                    for lane_ in self._lanes:
+                        self._start(lane_, settings, now)
+                news.wait(self._sleep(now))
+
+    def _spread(self, settings: Settings, now: float) -> None:
+        if settings.factor != len(self._lanes):
+            if any(lane_.busy or lane_.ready for lane_ in self._lanes):
+                return  # first finish in the old lanes, so that keys stay in order
+            held = sorted(
+                (row for lane_ in self._lanes for row in lane_.waiting), key=lambda row: int(row.sequence)
+            )
+            self._lanes = [_Lane() for _ in range(settings.factor)]
+            self._into_lanes(held, now)
+        rows = self._reader.rows(self._place)
+        self._place += len(rows)
+        self._into_lanes(rows, now)
+
+    def _into_lanes(self, rows: list[Row], now: float) -> None:
+        for row in rows:
+            lane_ = self._lanes[lane(row.key, len(self._lanes))]
+            if not lane_.waiting:
+                lane_.since = now
+            lane_.waiting.append(row)
+
+    def _start(self, lane_: _Lane, settings: Settings, now: float) -> None:
+        if lane_.busy or now < lane_.not_before:
+            return
+        if not lane_.ready:
+            self._cut(lane_, settings, now)
+        if lane_.ready:
+            lane_.busy = True
+            lane_.begun = lane_.begun or now
+            self._pool.submit(self._deliver, lane_, lane_.ready.popleft(), settings)
+
+    def _cut(self, lane_: _Lane, settings: Settings, now: float) -> None:
+        mixed = self._deliveries.shuffled
+        for _ in range(SHUFFLED if mixed else 1):
+            count = cut(list(islice(lane_.waiting, settings.batch_size)), settings, now, lane_.since)
+            if not count:
+                break
+            rows = tuple(lane_.waiting.popleft() for _ in range(count))
+            lane_.ready.append(Batch(rows))
+            lane_.since = now
+        if mixed and len(lane_.ready) > 1:
+            batches = list(lane_.ready)
+            mixed.shuffle(batches)
+            lane_.ready = deque(batches)
+
+    def _deliver(self, lane_: _Lane, batch: Batch, settings: Settings) -> None:
+        """Runs in a thread of the pool: one delivery and what follows from it."""
+        now = time.time()
+        young = expire(batch, settings, now)
+        self._give_up(young.dropped, None, settings)
+        after = replace(young, again=(), dropped=())
+        if young.again:
+            batch = young.again[0]
+            if not batch.tries:
+                self.progress.oldest = max(self.progress.oldest, now - batch.rows[-1].arrived)
+            outcome = self._invoke(batch)
+            after = decide(batch, outcome, settings)
+            self._give_up(after.dropped, outcome, settings)
+        self._count(after.done, bool(after.again))
+        with self._reader.news:
+            lane_.ready.extendleft(reversed(after.again))
+            lane_.not_before = time.time() + (after.again[0].pause if after.again else 0.0)
+            if not after.again:
+                self.progress.longest = max(self.progress.longest, time.time() - lane_.begun)
+                lane_.begun = 0.0
+            lane_.busy = False
+            self._reader.news.notify_all()
+
+    def _invoke(self, batch: Batch) -> Outcome:
+        source = self._source
+        payload = kinesis_event(batch.rows, source.stream_arn, self._reader.shard, source.role)
+        try:
+            if self._deliveries.twice:
+                source.target().invoke(payload)
+            return source.target().invoke(payload)
+        except Exception as error:  # whatever it is, the records must come again
+            return Outcome(error=f"{type(error).__name__}: {error}")
+
+    def _give_up(self, dropped: tuple[Dropped, ...], outcome: Outcome | None, settings: Settings) -> None:
+        source, shard, now = self._source, self._reader.shard, time.time()
+        for drop in dropped:
+            with self._reader.news:
+                self.progress.counts["dropped"] += len(drop.rows)
+            if settings.on_failure:
+                payload = kinesis_event(drop.rows, source.stream_arn, shard, source.role)
+                body = failure_record(
+                    drop, outcome, source.function_arn, source.stream_arn, shard, payload, now
+                )
+                source.keep_failure(settings.on_failure, failure_key(source.mapping, shard, now), body)
+
+    def _count(self, done: tuple[Row, ...], again: bool) -> None:
+        with self._reader.news:
+            self.progress.counts["done"] += len(done)
+            self.progress.counts["deliveries"] += 1
+            self.progress.counts["again"] += again
+
+    def _sleep(self, now: float) -> float:
+        """Until something can be due that nobody tells: the end of a window or of a pause."""
+        due = [TICK]
+        if not self.settings.enabled:
+            return TICK
+        for lane_ in self._lanes:
+            if not lane_.busy and lane_.ready:
+                due.append(lane_.not_before - now)
+            elif not lane_.busy and lane_.waiting:
+                due.append(lane_.since + self.settings.window - now)
+        return max(min(due), 0.005)
+
+
+def destination_bucket(arn: str) -> tuple[str, str]:
+    """The bucket of a failure destination and the prefix within it."""
+    bucket, _, prefix = arn.rsplit(":", 1)[-1].partition("/")
+    return bucket, f"{prefix.rstrip('/')}/" if prefix else ""
+
+
+def keep_in_s3(client: Any) -> Callable[[str, str, bytes], None]:
+    """What a mapping with a failure destination on S3 does with records that are given up."""
+
+    def keep(destination: str, key: str, body: bytes) -> None:
+        if not destination.startswith("arn:aws:s3:"):
+            raise RuntimeError(f"{destination}: only failure destinations on S3 are emulated")
+        bucket, prefix = destination_bucket(destination)
+        client.put_object(Bucket=bucket, Key=prefix + key, Body=body)
+
+    return keep
