@@ -1,0 +1,83 @@
+"""The analysis for a program: the contract of `cali analyze --format json`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+from cali.models import Diagnosis, Incident
+from cali.report.analysis import Analysis, evidence
+from cali.report.visible import ACTIVE
+from cali.report.wording import moment
+
+
+def as_json(analysis: Analysis) -> bytes:
+    """One JSON object, the same bytes for the same analysis, ending in a line feed. Characters that could act in a
+    terminal are written as JSON escapes, so that it may be printed to one."""
+    summary = analysis.summary
+    whole = {
+        "summary": {
+            "lines": summary.lines,
+            "events": summary.events,
+            "templates": summary.templates,
+            "incidents": len(analysis.incidents),
+            "quarantined": summary.quarantined,
+        },
+        "incidents": [_incident(incident) for incident in analysis.incidents],
+    }
+    written = orjson.dumps(_sound(whole), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    return ACTIVE.sub(_escaped, written).encode()
+
+
+def time(seconds: float | None) -> str | None:
+    """ISO 8601 in UTC with milliseconds; None when not known."""
+    when = moment(seconds)
+    return f"{when.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z" if when else None
+
+
+def _incident(incident: Incident) -> dict[str, Any]:
+    return {
+        "id": incident.id,
+        "fingerprint": incident.template.id,
+        "template": incident.template.text,
+        "title": incident.title,
+        "severity": incident.severity.label,
+        "scope": str(incident.scope),
+        "count": incident.count,
+        "first_seen": time(incident.first_seen),
+        "last_seen": time(incident.last_seen),
+        "status": incident.status.value,
+        "burst": incident.burst,
+        "follows": incident.follows,
+        "samples": [sample.message for sample in incident.samples],
+        "diagnosis": _diagnosis(incident, incident.diagnosis),
+    }
+
+
+def _diagnosis(incident: Incident, diagnosis: Diagnosis | None) -> dict[str, Any]:
+    return {
+        "origin": diagnosis.origin.value if diagnosis else "none",
+        "cause": diagnosis.cause if diagnosis else "",
+        "fix": list(diagnosis.fix) if diagnosis else [],
+        "confidence": diagnosis.confidence if diagnosis else 0.0,
+        "evidence": [{"line": line, "text": text} for line, text in evidence(incident)],
+        "knowledge": [{"id": hit.id, "score": hit.score} for hit in diagnosis.knowledge] if diagnosis else [],
+        "versions": dict(sorted(diagnosis.versions.items())) if diagnosis else {},
+    }
+
+
+def _sound(value: Any) -> Any:
+    """Half a surrogate pair cannot be written in UTF-8; it becomes a question mark."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_sound(key): _sound(item) for key, item in value.items()}
+    return [_sound(item) for item in value] if isinstance(value, list) else value
+
+
+def _escaped(match: re.Match[str]) -> str:
+    # What lies beyond 0xffff is written as the two halves of a pair, as JSON has it.
+    units = match[0].encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
