@@ -101,7 +101,7 @@ _HARMLESS = re.compile(
     r"""
       (?<! \w ) (?= [\w/-] ) (?:  # every phrase starts where a word does; to say so once is six times faster
       # a client asked for what is not there: Django, Python's http.server
-      \A \s* Not[ ]Found: [ ] (?=/) | \b code[ ]\d{3},[ ]message[ ] [\w ()'"/]* \Z
+      \A \s* Not[ ]Found: [ ] (?= / | 000 ) | \b code[ ]\d{3},[ ]message[ ] [\w ()'"/]* \Z
       # nothing happened
     |      \b (?: no | without | zero | never | any | free\sof ) \s (?: any \s | more \s | new \s | known \s | fatal \s | critical \s | such \s | further \s )? (?: \w+ \s )? (?: errors? | failures? | exceptions? | crash(?:es)? | timeouts? | warnings? | problems? | corruption | conflicts? | deadlocks? | retries ) \b
     | \b (?: did | does | do | has | have | was | were | is | are | will | would | should ) (?: \snot | n't ) \s (?: been\s )? (?: fail(?:ed)? | crash(?:ed)? | time[d]?\sout | abort(?:ed)? | expired? | exceed(?:ed)? | corrupt(?:ed)? | panic | reject(?:ed)? | killed | lost )\b

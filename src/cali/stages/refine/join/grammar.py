@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from cali.models import Record
 
-_PLAIN_FORMS = (Form.PLAIN, Form.TEXT)
+_PLAIN_FORMS = (Form.PLAIN, Form.TEXT, Form.ANNOUNCED)
 _HEAD = 400  # characters of a head in which words are looked for
 
 
@@ -42,7 +42,7 @@ def opening(record: Record) -> Shape:
     message = record.message
     form = _first(OPENINGS, message)
     if form is None:
-        form = Form.PLAIN
+        form = Form.ANNOUNCED if _announces(record) else Form.PLAIN
     return Shape(form, max(0, _nesting(record)))
 
 
@@ -106,7 +106,12 @@ def _unindented(shape: Shape, head: Record, message: str) -> Form | None:
         return shape.form
     if shape.form in _PLAIN_FORMS and (adopted := _first(ADOPTED, message)) is not None and _troubled(head):
         return adopted
-    return None
+    return Form.TEXT if shape.form is Form.ANNOUNCED and not LOGGED.match(message) else None
+
+
+def _announces(head: Record) -> bool:
+    """Whether a logged head tells of trouble and says that the reason follows: `closing AMQP connection <...>:`."""
+    return head.message.endswith(":") and _logged(head) and _troubled(head)
 
 
 def _logged(head: Record) -> bool:

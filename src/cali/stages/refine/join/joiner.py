@@ -84,6 +84,7 @@ class Joiner:
             or record.partial
             or _suspect(message) is not None
             or ":  " in message
+            or message[-1:] == ":"
         ):
             return self._consider(stream, record)
         queue = self._queue
@@ -170,7 +171,7 @@ class Joiner:
 
 def _shape(record: Record) -> Shape | None:
     message = record.message
-    if record.partial or ":  " in message or _suspect(message) is not None:
+    if record.partial or ":  " in message or message[-1:] == ":" or _suspect(message) is not None:
         return opening(record)
     return None
 

@@ -30,6 +30,7 @@ class Form(IntEnum):
     PHP = 13
     POSTGRES = 14
     ERLANG = 15
+    ANNOUNCED = 16  # "closing AMQP connection <0.1.0> (...):", before the reason
 
 
 Row = tuple[re.Pattern[str], Form]
