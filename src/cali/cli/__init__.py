@@ -15,6 +15,7 @@ from cali.errors import CaliError
 
 COMMANDS = {
     "analyze": "cali.cli.analyze",
+    "demo": "cali.cli.demo",
     "kb": "cali.cli.kb",
     "learn": "cali.cli.learn",
     "refine": "cali.cli.refine",

@@ -67,7 +67,7 @@ def command(
         raise Misconfigured(f"--out {out}: {out.parent} is not a directory")
     parts = Embedded(settings.read(os.environ), ask=not no_model)
     analysis = analyze(sources, parts, book_path)
-    write(rendered(analysis, form, color=out is None and _colored()), out)
+    write(rendered(analysis, form, color=out is None and colored()), out)
     worst = max((incident.severity for incident in analysis.incidents), default=Severity.TRACE)
     return int(fail_on is not None and worst >= Severity[fail_on.upper()])
 
@@ -148,5 +148,6 @@ def _healthy(severities: Counter[Severity], incidents: Sequence[Incident]) -> di
     return {severity: count for severity, count in sorted(left.items()) if count > 0}
 
 
-def _colored() -> bool:
+def colored() -> bool:
+    """Whether standard output takes colours."""
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ

@@ -1,0 +1,137 @@
+"""`cali demo`: a simulated shop that fails, explained, and how much of what was planted was found."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import orjson
+
+from cali import settings
+from cali.bootstrap import Embedded
+from cali.cli.analyze import analyze, colored, rendered, write
+from cali.errors import Misconfigured
+from cali.simulator import Scenario, Truth, enveloper, load_scenario, simulate, truth
+from cali.simulator.score import Score, score
+
+START = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)  # fixed, so that the same seed gives the same report
+
+
+@click.command("demo")
+@click.option(
+    "--lines", type=click.IntRange(min=1), help="How many lines to write.  [default: what the scenario says]"
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help="The same seed and size give the same lines and the same report.",
+)
+@click.option(
+    "--scenario",
+    default="shop",
+    show_default=True,
+    metavar="FILE|NAME",
+    help="What to simulate: a scenario shipped with cali by its name, or a YAML file.",
+)
+@click.option(
+    "--out",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("out/demo"),
+    show_default=True,
+    help="Where the log and the reports go; made if it is not there.",
+)
+def command(lines: int | None, seed: int, scenario: str, out: Path) -> int:
+    """Let a simulated shop fail, and explain what broke.
+
+    A shop of many services writes interleaved logs of several formats, with faults planted in them. Its log is analysed as
+    `cali analyze` would, without any network. Then the simulator, which knows what it planted, tells how much was found.
+    Exit code 1 if a fault was missed or a false alarm raised.
+    """
+    story = load_scenario(scenario)
+    log = _folder(out) / f"{story.name}.log"
+    run = planted(story, seed, lines, log)
+    click.echo(
+        f"{run.lines:,} lines of {len(story.services)} services with {len(run.faults)} faults: {log}\n"
+    )
+    begun = time.perf_counter()
+    analysis = analyze([str(log)], Embedded(settings.read(os.environ), ask=False))
+    seconds = time.perf_counter() - begun
+    found = score(run.faults, run.labels, orjson.loads(rendered(analysis, "json", color=False)))
+    for form, name in (("json", "report.json"), ("html", "report.html")):
+        write(rendered(analysis, form, color=False), out / name)
+    write(rendered(analysis, "text", color=colored()), None)
+    click.echo()
+    click.echo("\n".join(verdict(run.faults, found, seconds)))
+    click.echo(f"\nThe report: {out / 'report.html'}")
+    return int(bool(found.missed or found.false_alarms))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A simulated log, and what is known of it because it was planted. `labels` are the faults' lines by number."""
+
+    lines: int
+    faults: tuple[Truth, ...]
+    labels: dict[int, str]
+
+
+def planted(story: Scenario, seed: int, lines: int | None, log: Path) -> Run:
+    """Simulates and writes the log. The faults are those that got to speak: a very short run has no room for all."""
+    wrap = enveloper("fluentbit")
+    labels: dict[int, str] = {}
+    size = lines or story.lines
+    written = simulate(story, seed=seed, lines=size, seconds=story.seconds, start=START.timestamp())
+    try:
+        with log.open("w", encoding="utf-8") as file:
+            for number, line in enumerate(written, 1):
+                file.write(wrap(line) + "\n")
+                if line.fault is not None:
+                    labels[number] = line.fault
+    except OSError as error:
+        raise Misconfigured(f"{log}: cannot be written: {error.strerror}") from error
+    spoke = set(labels.values())
+    return Run(size, tuple(fault for fault in truth(story) if fault.id in spoke), labels)
+
+
+def verdict(faults: Sequence[Truth], found: Score, seconds: float) -> list[str]:
+    """What was found of what was planted, a line each, with the names of what went wrong."""
+    cascades = len(found.first_cause_right) + len(found.first_cause_wrong)
+    return [
+        "What the simulator knows that it planted:",
+        _row("faults found", len(found.found), found.faults, "missed", found.missed),
+        _row("cause right", len(found.cause_right), found.faults, "wrong", found.cause_wrong),
+        _row(
+            "first cause of a cascade right",
+            len(found.first_cause_right),
+            cascades,
+            "wrong",
+            found.first_cause_wrong,
+        ),
+        f"  {'false alarms':32}{len(found.false_alarms):>4}{_named('incidents', found.false_alarms)}",
+        f"  {'known to nobody, on purpose':32}{sum(not fault.known for fault in faults):>4}   (right is to say so)",
+        f"  {'seconds':32}{seconds:>6.1f}",
+    ]
+
+
+def _row(what: str, got: int, of: int, wrong: str, names: Sequence[str]) -> str:
+    return f"  {what:32}{got:>4} of {of}{_named(wrong, names)}"
+
+
+def _named(what: str, names: Sequence[str]) -> str:
+    return f"   {what}: {', '.join(names)}" if names else ""
+
+
+def _folder(out: Path) -> Path:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(f"--out {out}: {error.strerror}") from error
+    return out
