@@ -6,7 +6,7 @@ a false tie hides an incident, a missing one costs a line.
     named     the effect suffers, and names what the cause happened in, or what the cause says has stopped serving
     quoted    the effect repeats the cause's line, in one scope
     of kind   the effect suffers from a kind of dependency, the cause is the outage of the only such one
-    same      both are the same known outage of one workload
+    same      both are the same known failure in one scope
     specific  in one workload: a symptom of unknown cause beside a failure whose cause is known
 """
 
@@ -95,7 +95,7 @@ class _Index:
                 _put(self._by_kind[kind], case, self._near.candidates)
         if read.quote:
             _put(self._by_quote[scope, starts(read.quote)], case, self._near.candidates)
-        if case.known and read.outage and not read.reports:
+        if case.known and (read.outage or read.symptom or read.reports):  # two exceptions of one class are two bugs
             _put(self._by_known[scope, case.known], case, self._near.candidates)
         if case.weight > 0:
             _put(self._by_scope[scope], case, self._near.candidates)
