@@ -95,7 +95,9 @@ class _Index:
                 _put(self._by_kind[kind], case, self._near.candidates)
         if read.quote:
             _put(self._by_quote[scope, starts(read.quote)], case, self._near.candidates)
-        if case.known and (read.outage or read.symptom or read.reports):  # two exceptions of one class are two bugs
+        if (
+            case.known and (read.outage or read.symptom) and not read.reports
+        ):  # else they may be two bugs, two pods
             _put(self._by_known[scope, case.known], case, self._near.candidates)
         if case.weight > 0:
             _put(self._by_scope[scope], case, self._near.candidates)
