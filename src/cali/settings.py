@@ -34,7 +34,7 @@ class Settings:
     openai_base_url: str = ""  # of any server that speaks OpenAI's protocol
     model: str = ""  # without one, no model is asked
     model_timeout: float = 20.0  # seconds
-    embedder: str = "hashed"  # `hashed`, or `openai` for the model below
+    embedder: str = "hashed"  # `hashed`, `openai` for the model below, or `wordllama` where it is installed
     embedding_model: str = "text-embedding-3-small"
     embedding_size: int = 512
     calls_per_day: int = 200  # of the model, for all functions together
