@@ -6,9 +6,12 @@ import sqlite3
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
+from tests.functional.aws_account import Account, account
 
+from cali.adapters.dynamodb import DynamoIncidents
 from cali.adapters.sqlite import SqliteIncidents
 from cali.errors import Conflict, Misconfigured, Retryable
 from cali.life import Change, Kind, Read, Span, Stored
@@ -71,9 +74,20 @@ FULL = replace(
 )
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Account]:
+    with account() as made:
+        yield made
+
+
+@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[IncidentStore]:
-    made: Any = MemoryIncidents() if request.param == "memory" else SqliteIncidents(tmp_path / "incidents.db")
+    made: Any = MemoryIncidents()
+    if request.param == "sqlite":
+        made = SqliteIncidents(tmp_path / "incidents.db")
+    elif request.param == "dynamodb":
+        aws = request.getfixturevalue("aws")
+        made = DynamoIncidents(aws.client("dynamodb"), aws.new_table(f"t-{uuid4()}"))
     yield made
     if hasattr(made, "close"):
         made.close()
