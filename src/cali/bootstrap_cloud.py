@@ -1,0 +1,347 @@
+"""Builds the adapters of the functions on AWS, each part when it is first used; `bootstrap.py` does it for one machine.
+
+A part that a function does not use is never imported: `analyze` runs without pymilvus and openai.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from functools import cache, cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cali import settings as settings_
+from cali.adapters import aws
+from cali.errors import Misconfigured, Retryable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cali.adapters.dynamodb import DynamoIncidents
+    from cali.adapters.dynamodb_shared import DynamoMarks, DynamoNotes
+    from cali.adapters.kinesis import KinesisStream
+    from cali.adapters.s3 import S3Bucket
+    from cali.adapters.secrets import Secrets
+    from cali.functions.alert import Alert, Chat
+    from cali.functions.analyze import Analyze
+    from cali.functions.diagnose import Diagnose
+    from cali.functions.enrich import Enrich
+    from cali.functions.lives import Lives
+    from cali.functions.quarantine import Quarantine
+    from cali.functions.sweep import Sweep
+    from cali.models import Event, Severity
+    from cali.ports import Embedder, KnowledgeIndex
+    from cali.settings import Settings
+    from cali.stages.decode import Decoder
+    from cali.stages.detect import LifePolicy
+    from cali.stages.reason import Asking, Reasoner
+    from cali.stages.refine.refiner import Refiner
+    from cali.stages.retrieve import Retrieved
+    from cali.stages.retrieve.knowledge import Knowledge
+    from cali.stages.retrieve.signatures import Signatures
+
+AWAY = 30.0  # seconds for which an index that failed is left alone
+COMPILED = "cali_compiled"  # the package of the layer that holds the knowledge in its checked form
+KEPT = Path("/tmp/cali")  # noqa: S108 - the one place where a function may write
+
+
+class Cloud:
+    """What the functions on AWS are made of. Everything is built once for a process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`warn` is told, in one line, what a function does without."""
+        self.settings = settings
+        self._now = now
+        self._sleep = sleep
+        self._warn = warn
+
+    @cached_property
+    def analyze(self) -> Analyze:
+        from cali.functions.analyze import Analyze, Waiting
+
+        wanted = self.settings.need("logs_bucket", "incidents_table", "incidents_stream")
+        return Analyze(
+            self._decoder,
+            self._refiner,
+            self._raises,
+            self._lives,
+            self._notes,
+            self._quarantine,
+            self._now,
+            Waiting(wanted.settle, wanted.fresh, wanted.batch_size),
+            self._life_policy,
+        )
+
+    @cached_property
+    def diagnose(self) -> Diagnose:
+        from cali.functions.diagnose import Diagnose
+
+        self.settings.need("logs_bucket", "incidents_table", "incidents_stream")
+        return Diagnose(self._incidents, self._lives, self._reasoner, self._bucket, self._now)
+
+    @cached_property
+    def alert(self) -> Alert:
+        from cali.functions.alert import Alert, AlertPolicy
+
+        wanted = self.settings.need("incidents_table")
+        policy = AlertPolicy(wanted.alert_wait, _severity(wanted.alert_from), wanted.console_url)
+        return Alert(self._incidents, self._chat, self._marks, self._now, self._sleep, policy)
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        from cali.functions.sweep import Sweep
+
+        self.settings.need("logs_stream", "incidents_table", "incidents_stream")
+        return Sweep(
+            self._incidents,
+            self._lives,
+            self.analyze,
+            self._stream(self.settings.logs_stream),
+            self._now,
+            self._life_policy,
+        )
+
+    @cached_property
+    def enrich(self) -> Enrich:
+        from cali.functions.enrich import Enrich
+
+        least = self.settings.firehose_drop_below
+        return Enrich(self._decoder, self._refiner, _severity(least) if least else None)
+
+    def keep_unread(self, event: str, data: str, reason: str) -> None:
+        """Keeps a message of the incidents stream that nobody can read; `event` is shard and sequence number."""
+        from cali.functions.quarantine import Unread
+
+        shard, _, sequence = event.partition(":")
+        source = f"{self.settings.incidents_stream}/{shard}"
+        raw = data.encode()
+        self._quarantine.keep(source, [Unread(int(sequence or 0), reason, raw)], self._now())
+
+    def signing_secret(self) -> str:
+        """With what Slack signs its requests; empty when none is kept, and then nothing is believed."""
+        if not self.settings.slack_secret:
+            return ""
+        return self._secrets.value(self.settings.slack_secret, "signing_secret", "")
+
+    @cached_property
+    def _lives(self) -> Lives:
+        from cali.functions.lives import Lives
+
+        return Lives(self._incidents, self._stream(self.settings.incidents_stream), self._sleep)
+
+    @cached_property
+    def _life_policy(self) -> LifePolicy:
+        from cali.stages.detect import LifePolicy
+
+        return LifePolicy(quiet_after=self.settings.quiet_after)
+
+    @cached_property
+    def _decoder(self) -> Decoder:
+        from cali.stages.decode import Decoder
+
+        return Decoder(self.settings.cluster, year=time.gmtime(self._now()).tm_year)
+
+    @cached_property
+    def _refiner(self) -> Refiner:
+        from cali.stages.refine.refiner import Refiner
+
+        return Refiner()
+
+    @cached_property
+    def _knowledge(self) -> Knowledge:
+        from cali.stages.retrieve.knowledge import load
+
+        return load(cache=compiled() or KEPT)
+
+    @cached_property
+    def _signatures(self) -> Signatures:
+        return self._knowledge.signatures()
+
+    def _raises(self, event: Event) -> Severity | None:
+        """The severity of the known error that an event is. The knowledge is read with the first doubtful line."""
+        matches = self._signatures.matches(event.message)
+        return self._knowledge.entries[matches[0].id].severity if matches else None
+
+    @cached_property
+    def _incidents(self) -> DynamoIncidents:
+        from cali.adapters.dynamodb import DynamoIncidents
+
+        return DynamoIncidents(aws.client("dynamodb"), self.settings.incidents_table)
+
+    @cached_property
+    def _notes(self) -> DynamoNotes:
+        from cali.adapters.dynamodb_shared import DynamoNotes
+
+        return DynamoNotes(aws.client("dynamodb"), self.settings.incidents_table, self._now)
+
+    @cached_property
+    def _marks(self) -> DynamoMarks:
+        from cali.adapters.dynamodb_shared import DynamoMarks
+
+        return DynamoMarks(aws.client("dynamodb"), self.settings.incidents_table, self._now)
+
+    @cached_property
+    def _bucket(self) -> S3Bucket:
+        from cali.adapters.s3 import S3Bucket
+
+        return S3Bucket(aws.client("s3"), self.settings.logs_bucket)
+
+    @cached_property
+    def _quarantine(self) -> Quarantine:
+        from cali.functions.quarantine import Quarantine
+
+        return Quarantine(self._bucket, self._refiner.redactor.text)
+
+    def _stream(self, name: str) -> KinesisStream:
+        from cali.adapters.kinesis import KinesisStream
+
+        return KinesisStream(aws.client("kinesis"), name, self._sleep)
+
+    @cached_property
+    def _secrets(self) -> Secrets:
+        from cali.adapters.secrets import Secrets
+
+        return Secrets(lambda: aws.client("secretsmanager"))
+
+    @cached_property
+    def _chat(self) -> Chat:
+        if not self.settings.slack_secret:
+            from cali.adapters.console_chat import ConsoleChat
+
+            return ConsoleChat()
+        from cali.adapters.slack_webhook import SlackWebhook
+
+        secret = self.settings.slack_secret
+        return SlackWebhook(lambda: self._secrets.value(secret, "webhook_url"))
+
+    @cached_property
+    def _reasoner(self) -> Reasoner:
+        from cali.stages.reason import Reasoner, ReasonSettings
+
+        versions = {"masks": self._refiner.masks.version}
+        return Reasoner(
+            self._knowledge,
+            self._retriever,
+            self._refiner.redactor.text,
+            self._asking,
+            self.settings.model,
+            ReasonSettings(language=self.settings.language, versions=versions),
+        )
+
+    @cached_property
+    def _retriever(self) -> Callable[[str], Retrieved]:
+        from cali.stages.retrieve import retrieve
+
+        index = self._index
+        away_until = 0.0
+
+        def found(text: str) -> Retrieved:
+            nonlocal away_until
+            if index is not None and self._now() >= away_until:
+                try:
+                    return retrieve(text, self._signatures, index)
+                except Retryable as error:  # signatures need no index; the rest goes on without neighbours
+                    away_until = self._now() + AWAY
+                    self._warn(f"searched without the index: {error}")
+            return retrieve(text, self._signatures)
+
+        return found
+
+    @cached_property
+    def _index(self) -> KnowledgeIndex | None:
+        wanted = self.settings
+        if not wanted.milvus_uri:
+            return None
+        from cali.adapters.milvus import MilvusIndex
+        from cali.adapters.remembered_hits import RememberedHits
+
+        token = self._secrets.value(wanted.milvus_secret, "token") if wanted.milvus_secret else ""
+        embedder = self._embedder()
+        # It is opened with the first question that no signature and no earlier answer settles.
+        index = RememberedHits(
+            MilvusIndex(wanted.milvus_uri, embedder, token, timeout=5.0), KEPT, embedder.name
+        )
+        index.ensure(self._knowledge.version, list(self._knowledge.entries.values()))
+        return index
+
+    def _embedder(self) -> Embedder:
+        wanted = self.settings
+        if wanted.embedder == "hashed":
+            from cali.testing import HashedEmbedder
+
+            return HashedEmbedder()
+        if wanted.embedder == "wordllama":
+            from cali.adapters.wordllama import WordLlamaEmbedder
+
+            return WordLlamaEmbedder()
+        if wanted.embedder == "openai":
+            from cali.adapters.openai_embeddings import OpenAIEmbedder
+
+            url = wanted.openai_base_url or None
+            return OpenAIEmbedder(self._api_key(), wanted.embedding_model, wanted.embedding_size, url)
+        raise Misconfigured(f"CALI_EMBEDDER: {wanted.embedder!r} is none of hashed, openai, wordllama")
+
+    @cached_property
+    def _asking(self) -> Asking | None:
+        wanted = self.settings
+        if not wanted.model:
+            return None
+        from cali.adapters.dynamodb_shared import DynamoAnswers, DynamoBudget, SharedBreaker
+        from cali.adapters.openai import OpenAIModel
+        from cali.stages.reason import Asking, Retries, World, prices
+
+        client, table = aws.client("dynamodb"), wanted.incidents_table
+        url = wanted.openai_base_url or None
+        return Asking(
+            OpenAIModel(self._api_key(), wanted.model, url, timeout=wanted.model_timeout),
+            DynamoAnswers(client, table, self._now),
+            DynamoBudget(client, table, self._now, wanted.calls_per_day, wanted.dollars_per_day),
+            SharedBreaker(self._notes),
+            World(self._now, self._sleep, random.random),
+            prices(),
+            self._refiner.redactor.text,
+            Retries(attempts=2, longest=5.0),
+        )
+
+    def _api_key(self) -> str:
+        if self.settings.openai_secret:
+            return self._secrets.value(self.settings.openai_secret, "api_key")
+        if self.settings.openai_base_url:
+            return "none"  # a server of one's own that asks for no key
+        raise Misconfigured("CALI_OPENAI_SECRET: not set in the environment, and CALI_MODEL asks for a model")
+
+
+@cache
+def cloud() -> Cloud:
+    """The parts of this process, from its environment."""
+    return Cloud(settings_.from_environment(), warn=_log)
+
+
+def compiled() -> Path | None:
+    """The folder with the knowledge in its checked form, if the layer brought one."""
+    spec = find_spec(COMPILED)
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(places[0]) if places else None
+
+
+def _severity(name: str) -> Severity:
+    from cali.models import Severity
+
+    try:
+        return Severity[name.upper()]
+    except KeyError as error:
+        names = ", ".join(severity.label for severity in Severity)
+        raise Misconfigured(f"{name!r} is no severity: {names}") from error
+
+
+def _log(line: str) -> None:
+    logging.getLogger("cali").warning(line)

@@ -1,0 +1,120 @@
+"""diagnose: what opened gets its cause, once; what the knowledge base does not know is kept for learning.
+
+    change -> incident -> reason (knowledge, or the model at most once per template) -> lives -> new_errors/
+
+A model that is away is no diagnosis: the incident stays without one, and `sweep` asks again.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cali.functions.lives import Asked
+from cali.life import Kind
+from cali.models import Diagnosis, Origin
+from cali.stages.detect import Outcome, diagnose
+from cali.stages.detect.record import dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cali.functions.lives import Lives
+    from cali.functions.quarantine import Objects
+    from cali.life import Change, Stored
+    from cali.models import Incident
+    from cali.ports import IncidentStore
+
+# What `Reasoner` says under `gate` when asking again later may help.
+PASSING = ("the model is unavailable", "another process is asking", "the model's server cannot be understood")
+
+
+class Reasons(Protocol):
+    """Explains an incident; see `cali.stages.reason.Reasoner`."""
+
+    def diagnose(self, incident: Incident) -> Diagnosis: ...
+
+
+class Done(StrEnum):
+    """What came of a message."""
+
+    NOTHING = "nothing"  # it asks for no diagnosis, or there is one already
+    KNOWN = "known"
+    EXPLAINED = "explained"
+    SILENT = "silent"  # nothing can be said
+    LATER = "later"  # the model is away
+
+
+class Diagnose:
+    """Diagnoses incidents. The same message again changes nothing and asks nobody."""
+
+    def __init__(
+        self,
+        store: IncidentStore,
+        lives: Lives,
+        reasoner: Reasons,
+        objects: Objects,
+        now: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._lives = lives
+        self._reasoner = reasoner
+        self._objects = objects
+        self._now = now
+
+    def message(self, message: Change | Asked) -> Done:
+        """Takes one message of the incidents stream."""
+        if not isinstance(message, Asked) and message.kind not in (
+            Kind.OPENED,
+            Kind.REGRESSED,
+            Kind.RECURRED,
+        ):
+            return Done.NOTHING
+        stored = self._store.get(message.incident)
+        if stored is None:
+            return Done.NOTHING
+        diagnosis = stored.incident.diagnosis
+        if diagnosis is None:
+            diagnosis = self._reasoner.diagnose(stored.incident)
+            if _is_passing(diagnosis):
+                return Done.LATER
+            told = self._lives.apply(message.incident, partial(_told, diagnosis=diagnosis, now=self._now()))
+            stored = told or stored
+        elif isinstance(message, Asked) or message.kind is not Kind.OPENED:
+            return Done.NOTHING
+        # An opened incident that has its diagnosis already may come from a crash before this: put it once more.
+        if diagnosis.origin is not Origin.KNOWLEDGE:
+            self._objects.put(new_error_key(stored.incident, self._now()), new_error(stored))
+        return {
+            Origin.KNOWLEDGE: Done.KNOWN,
+            Origin.MODEL: Done.EXPLAINED,
+            Origin.NONE: Done.SILENT,
+        }[diagnosis.origin]
+
+
+def new_error_key(incident: Incident, now: float) -> str:
+    """`new_errors/dt=<day it was first seen>/<incident>.json`: the same whenever it is written."""
+    seen = incident.first_seen if incident.first_seen is not None else now
+    day = datetime.fromtimestamp(seen, UTC).date().isoformat()
+    return f"new_errors/dt={day}/{incident.id}.json"
+
+
+def new_error(stored: Stored) -> bytes:
+    """What learning needs of an incident that the knowledge base does not know. All text in it is redacted."""
+    held: dict[str, Any] = json.loads(dumps(stored))["incident"]
+    template = stored.incident.template
+    return json.dumps({"v": 1, **held, "fingerprint": template.id, "template": template.text}).encode()
+
+
+def _told(known: Stored | None, diagnosis: Diagnosis, now: float) -> Outcome | None:
+    """Somebody else's diagnosis stays: what a person may have read already does not change."""
+    if known is None or known.incident.diagnosis is not None:
+        return None if known is None else Outcome(known)
+    return diagnose(known, diagnosis, now)
+
+
+def _is_passing(diagnosis: Diagnosis) -> bool:
+    return diagnosis.origin is Origin.NONE and diagnosis.versions.get("gate", "").startswith(PASSING)

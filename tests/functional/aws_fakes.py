@@ -1,0 +1,236 @@
+"""What the functions are given in tests: ports in memory, records as Lambda delivers them, and parts that fail."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from cali.adapters.kinesis import Entry
+from cali.errors import Conflict, Retryable
+from cali.functions.analyze import Analyze, Report, Waiting
+from cali.functions.lives import Asked, Lives, loads
+from cali.functions.quarantine import Quarantine
+from cali.life import Change
+from cali.models import Diagnosis, Incident, Status
+from cali.stages.decode import Decoder
+from cali.stages.refine.refiner import Refiner
+from cali.testing_incidents import MemoryIncidents
+
+NOON = 1_795_176_000.0
+FIRST = 49_640_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000
+SHARD = "cali-logs-stream/shardId-000000000000"
+REFINER = Refiner()
+
+
+class Clock:
+    """Time that passes when somebody sleeps."""
+
+    def __init__(self, now: float = NOON) -> None:
+        self.time = now
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+class MemoryNotes:
+    """Notes with the contract of the table's."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[bytes, int]] = {}
+
+    def read(self, name: str) -> tuple[bytes, int]:
+        return self.kept.get(name, (b"", 0))
+
+    def write(self, name: str, body: bytes, version: int) -> None:
+        if self.read(name)[1] != version:
+            raise Conflict(f"note {name}")
+        self.kept[name] = (body, version + 1)
+
+
+class MemoryObjects:
+    """A bucket."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def put(self, key: str, body: bytes, kind: str = "") -> None:
+        self.kept[key] = body
+
+    def rows(self, prefix: str) -> list[dict[str, Any]]:
+        return [
+            orjson.loads(line)
+            for key, body in self.kept.items()
+            if key.startswith(prefix)
+            for line in body.splitlines()
+        ]
+
+
+class MemoryStream:
+    """A stream that keeps what was put."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def put(self, entries: Iterable[Entry]) -> None:
+        self.entries += list(entries)
+
+    def messages(self) -> list[Change | Asked]:
+        return [loads(entry.data) for entry in self.entries]
+
+
+class MemoryMarks:
+    """Marks with the contract of the table's."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, float | None] = {}
+
+    def take(self, name: str, now: float, seconds: float) -> bool:
+        until = self.kept.get(name, 0.0)
+        if until is None or until > now:
+            return False
+        self.kept[name] = now + seconds
+        return True
+
+    def done(self, name: str) -> None:
+        self.kept[name] = None
+
+    def is_done(self, name: str) -> bool:
+        return name in self.kept and self.kept[name] is None
+
+    def give_back(self, name: str) -> None:
+        if not self.is_done(name):
+            self.kept.pop(name, None)
+
+
+class MemoryChat:
+    """A chat that fails as its script says, and then takes all."""
+
+    def __init__(self, *script: Exception) -> None:
+        self.posts: list[Mapping[str, Any]] = []
+        self.script = list(script)
+
+    def post(self, message: Mapping[str, Any]) -> None:
+        if self.script:
+            raise self.script.pop(0)
+        self.posts.append(message)
+
+
+class Failing:
+    """Any port, of which the calls whose turn is in `turns` (from 1) fail: `before` they have an effect, or after it."""
+
+    def __init__(self, inner: Any, turns: Iterable[int], *, before: bool, only: str = "") -> None:
+        self._inner = inner
+        self._turns = set(turns)
+        self._before = before
+        self._only = only
+        self.calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._inner, name)
+        if self._only and name != self._only:
+            return call
+
+        def tried(*given: Any, **named: Any) -> Any:
+            self.calls += 1
+            fails = self.calls in self._turns
+            if fails and self._before:
+                raise Retryable("killed before the effect")
+            result = call(*given, **named)
+            if fails:
+                raise Retryable("killed after the effect")
+            return result
+
+        return tried
+
+
+class Explains:
+    """A reasoner that says what its script says for every incident, and counts."""
+
+    def __init__(self, say: Callable[[Incident], Diagnosis]) -> None:
+        self.asked: list[str] = []
+        self.say = say
+
+    def diagnose(self, incident: Incident) -> Diagnosis:
+        self.asked.append(incident.id)
+        return self.say(incident)
+
+
+def fluent(message: str, pod: str = "orders-6d4cf56db6-abcde", time: float = NOON) -> bytes:
+    """A line as Fluent Bit sends it."""
+    return orjson.dumps(
+        {
+            "@timestamp": time,
+            "log": message,
+            "stream": "stdout",
+            "kubernetes": {"namespace_name": "shop", "pod_name": pod, "container_name": "app"},
+        }
+    )
+
+
+def delivered(
+    payloads: Sequence[bytes], first: int = 0, arrived: float = NOON - 1.0, step: float = 0.0
+) -> list[dict[str, Any]]:
+    """Records of a shard as Lambda gives them; the n-th has the sequence number FIRST + first + n, times 3."""
+    return [
+        {
+            "kinesis": {
+                "data": b64encode(payload).decode(),
+                "sequenceNumber": str(FIRST + 3 * (first + place)),
+                "partitionKey": "p",
+                "approximateArrivalTimestamp": arrived + step * place,
+            },
+            "eventID": f"shardId-000000000000:{FIRST + 3 * (first + place)}",
+            "eventSourceARN": "arn:aws:kinesis:ap-northeast-2:1:stream/cali-logs-stream",
+            "eventSource": "aws:kinesis",
+        }
+        for place, payload in enumerate(payloads)
+    ]
+
+
+class World:
+    """All that analyze touches. A new `analyze` over the same world is a new container after a crash."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
+        self.store: Any = MemoryIncidents()
+        self.notes: Any = MemoryNotes()
+        self.stream: Any = MemoryStream()
+        self.objects: Any = MemoryObjects()
+
+    def analyze(self, **parts: Any) -> Analyze:
+        """An analyze in which some of the parts are others."""
+        lives = Lives(parts.get("store", self.store), parts.get("stream", self.stream), self.clock.sleep)
+        return Analyze(
+            Decoder("prod"),
+            parts.get("refiner", REFINER),
+            lambda _: None,
+            lives,
+            parts.get("notes", self.notes),
+            Quarantine(parts.get("objects", self.objects), REFINER.redactor.text),
+            self.clock.now,
+            Waiting(batch=parts.get("batch", 1000)),
+        )
+
+    def batch(self, items: Sequence[dict[str, Any]], **parts: Any) -> Report:
+        return self.analyze(**parts).batch(SHARD, items)
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """What the store holds: how often each error came, by workload and template."""
+        found = self.store.find(list(Status), 10_000)
+        return {
+            (one.incident.scope.workload, one.incident.template.text): one.incident.count for one in found
+        }
+
+    def published(self) -> set[tuple[str, int, str]]:
+        """The changes that were published, each once however often it was put."""
+        return {
+            (message.incident, message.number, message.kind.value)
+            for message in self.stream.messages()
+            if isinstance(message, Change)
+        }
