@@ -1,0 +1,64 @@
+"""The functions as Chalice knows them: what invokes them, and nothing else. What they do is in `cali.functions`."""
+
+from typing import Any
+
+from chalice import Chalice, Response
+from chalice.app import CloudWatchEvent, KinesisEvent
+from chalicelib import shell
+
+from cali.ops.event_sources import SOURCES
+
+app = Chalice(app_name="cali")
+
+
+def reads(function: str) -> Any:
+    """A function that a stream invokes, as the table of event sources has it."""
+    source = SOURCES[function]
+    return app.on_kinesis_record(
+        stream=source.stream,
+        name=function,
+        batch_size=source.batch_size,
+        starting_position=source.position,
+        maximum_batching_window_in_seconds=source.window,
+    )
+
+
+@reads("analyze")
+def analyze(event: KinesisEvent) -> dict[str, Any]:
+    with shell.observed("analyze", event.context) as seen:
+        return shell.analyze(event.to_dict(), seen)
+
+
+@reads("diagnose")
+def diagnose(event: KinesisEvent) -> dict[str, Any]:
+    with shell.observed("diagnose", event.context) as seen:
+        return shell.messages(event.to_dict(), "diagnose", seen)
+
+
+@reads("alert")
+def alert(event: KinesisEvent) -> dict[str, Any]:
+    with shell.observed("alert", event.context) as seen:
+        return shell.messages(event.to_dict(), "alert", seen)
+
+
+@app.lambda_function(name="enrich")
+def enrich(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    with shell.observed("enrich", context) as seen:
+        return shell.enrich(event, seen)
+
+
+@app.schedule("rate(1 minute)", name="sweep")
+def sweep(event: CloudWatchEvent) -> dict[str, int]:
+    with shell.observed("sweep", event.context) as seen:
+        return shell.sweep(seen)
+
+
+@app.route("/health", methods=["GET"])
+def health() -> dict[str, str]:
+    return shell.health()
+
+
+@app.route("/slack/actions", methods=["POST"], content_types=["application/x-www-form-urlencoded"])
+def slack_actions() -> Response:
+    request = app.current_request
+    return Response(body="", status_code=shell.slack_action(request.headers, request.raw_body))

@@ -1,0 +1,169 @@
+"""One invocation: its parts from bootstrap, its log, its metrics, its trace, and what Lambda wants to hear.
+
+Nothing is built and nothing heavy imported before the first invocation.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+from cali.bootstrap_cloud import cloud
+from cali.errors import Poison, Retryable
+
+NAMESPACE = "CALI"
+
+
+class Seen:
+    """What an invocation counts: metrics in CloudWatch's embedded format, and one log line at its end."""
+
+    def __init__(self, function: str) -> None:
+        self._function = function
+        self._counts: dict[str, float] = {}
+
+    def add(self, **counts: float) -> None:
+        for name, value in counts.items():
+            self._counts[name] = self._counts.get(name, 0) + value
+
+    def warn(self, line: str) -> None:
+        logger().warning(line, function=self._function)
+
+    def flush(self) -> None:
+        if not self._counts:
+            return
+        from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+        logger().info("done", function=self._function, **self._counts)
+        (first, value), *others = self._counts.items()
+        with single_metric(first, MetricUnit.Count, value, namespace=NAMESPACE) as metric:
+            metric.add_dimension("function", self._function)
+            for name, count in others:
+                metric.add_metric(name, MetricUnit.Count, count)
+
+
+@cache
+def logger() -> Any:
+    from aws_lambda_powertools.logging import Logger
+
+    return Logger(service="cali", level=None)
+
+
+@cache
+def tracer() -> Any:
+    """X-Ray, where Lambda traces; it does nothing elsewhere. Clients are not patched: that would import them all."""
+    from aws_lambda_powertools.tracing import Tracer
+
+    return Tracer(service="cali", auto_patch=False)
+
+
+@contextmanager
+def observed(function: str, context: Any) -> Iterator[Seen]:
+    """Counts, logs and traces what happens inside. Log lines carry the id of the request."""
+    seen = Seen(function)
+    logger().append_keys(request=getattr(context, "aws_request_id", ""))
+    with tracer().provider.in_subsegment(f"## {function}"):
+        try:
+            yield seen
+        finally:
+            seen.flush()
+
+
+def analyze(event: dict[str, Any], seen: Seen) -> dict[str, Any]:
+    """A batch of the log stream. It comes again from its first record on when a dependency failed."""
+    failures = []
+    for shard, items in groupby(event["Records"], _shard):
+        batch = list(items)
+        try:
+            report = cloud().analyze.batch(shard, batch)
+        except Retryable as error:
+            seen.warn(f"{shard}: the batch is to come again: {error}")
+            failures.append({"itemIdentifier": batch[0]["kinesis"]["sequenceNumber"]})
+            continue
+        seen.add(
+            records=report.records,
+            again=report.again,
+            lines=report.lines,
+            events=report.events,
+            incidents=report.incidents,
+            quarantined=report.quarantined,
+        )
+    return {"batchItemFailures": failures}
+
+
+def messages(event: dict[str, Any], function: str, seen: Seen) -> dict[str, Any]:
+    """A batch of the incidents stream, each message by itself. It comes again from the first that failed."""
+    from aws_lambda_powertools.utilities.batch import (
+        BatchProcessor,
+        EventType,
+        process_partial_response,
+    )
+
+    from cali.functions.lives import loads
+
+    service = getattr(cloud(), function)
+
+    def one(record: Any) -> None:
+        try:
+            message = loads(b64decode(record.kinesis.data))
+        except (Poison, ValueError) as error:
+            cloud().keep_unread(record.event_id, record.kinesis.data, str(error))
+            seen.add(quarantined=1)
+            return
+        try:
+            seen.add(**{service.message(message).value: 1})
+        except Exception as error:
+            seen.warn(f"{message.incident}: the message is to come again: {type(error).__name__}: {error}")
+            seen.add(failed=1)
+            raise
+
+    processor = BatchProcessor(EventType.KinesisDataStreams, raise_on_entire_batch_failure=False)
+    answer: dict[str, Any] = process_partial_response(event, one, processor)  # type: ignore[assignment]
+    return answer
+
+
+def enrich(event: dict[str, Any], seen: Seen) -> dict[str, Any]:
+    """What Firehose is about to write."""
+    records = cloud().enrich.records(event["records"])
+    for record in records:
+        seen.add(**{record["result"]: 1})
+    return {"records": records}
+
+
+def sweep(seen: Seen) -> dict[str, int]:
+    """What nobody else does."""
+    swept = cloud().sweep.run()
+    counts = {"quiet": swept.quiet, "asked": swept.asked, "released": swept.released, "failed": swept.failed}
+    seen.add(**counts)
+    return counts
+
+
+def health() -> dict[str, str]:
+    """That the function answers, and which one it is."""
+    return {"status": "ok", "stage": cloud().settings.stage}
+
+
+def slack_action(headers: Mapping[str, str], body: bytes) -> int:
+    """The status for a request that says it comes from Slack: 401 unless it is signed, 400 if it says nothing."""
+    import time
+
+    from cali.functions.slack import is_signed, payload
+
+    if not is_signed(
+        {name.lower(): value for name, value in headers.items()}, body, cloud().signing_secret(), time.time()
+    ):
+        return 401
+    try:
+        payload(body)
+    except Poison:
+        return 400
+    return 200
+
+
+def _shard(record: Mapping[str, Any]) -> str:
+    """`<stream>/<shard>`, by which a shard is known everywhere."""
+    stream = record["eventSourceARN"].rsplit("/", 1)[-1]
+    return f"{stream}/{record['eventID'].split(':', 1)[0]}"
