@@ -12,6 +12,7 @@ import pytest
 from tests.functional.aws_account import Account, account
 
 from cali.adapters.dynamodb import DynamoIncidents
+from cali.adapters.recent import RecentIncidents
 from cali.adapters.sqlite import SqliteIncidents
 from cali.errors import Conflict, Misconfigured, Retryable
 from cali.life import Change, Kind, Read, Span, Stored
@@ -80,10 +81,12 @@ def aws() -> Iterator[Account]:
         yield made
 
 
-@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
+@pytest.fixture(params=["memory", "recent", "sqlite", "dynamodb"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[IncidentStore]:
     made: Any = MemoryIncidents()
-    if request.param == "sqlite":
+    if request.param == "recent":
+        made = RecentIncidents()
+    elif request.param == "sqlite":
         made = SqliteIncidents(tmp_path / "incidents.db")
     elif request.param == "dynamodb":
         aws = request.getfixturevalue("aws")
