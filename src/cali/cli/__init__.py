@@ -20,6 +20,7 @@ COMMANDS = {
     "learn": "cali.cli.learn",
     "refine": "cali.cli.refine",
     "simulate": "cali.cli.simulate",
+    "watch": "cali.cli.watch",
 }
 
 

@@ -31,6 +31,12 @@ def as_json(analysis: Analysis) -> bytes:
     return ACTIVE.sub(_escaped, written).encode()
 
 
+def one_json_line(incident: Incident, **more: str) -> bytes:
+    """An incident of the contract on a line of its own, `more` before it; as safe to print as the whole."""
+    written = orjson.dumps(_sound({**more, **_incident(incident)}), option=orjson.OPT_APPEND_NEWLINE).decode()
+    return ACTIVE.sub(_escaped, written).encode()
+
+
 def time(seconds: float | None) -> str | None:
     """ISO 8601 in UTC with milliseconds; None when not known."""
     when = moment(seconds)
