@@ -55,6 +55,9 @@ class NoSecrets:
     def suspects_token(self, blind: str) -> int:
         return 0
 
+    def ids_matter(self, blind: str) -> bool:
+        return False
+
     def suspects_spaced(self, blind: str) -> int:
         return 0
 

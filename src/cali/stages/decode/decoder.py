@@ -6,14 +6,16 @@ keys: of a stream's lines nearly all have been seen but for their digits (README
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from cali.models import Quarantined, Record, Scope, Severity
+from cali.stages.alike import ZEROS, ids_alike
 from cali.stages.decode.clean import clean, text_of
 from cali.stages.decode.clock import Clock
 from cali.stages.decode.fields import Plan, plan
-from cali.stages.decode.jsonlog import Spoken, load, special, spoken
-from cali.stages.decode.layout import BLIND, Layout
+from cali.stages.decode.jsonlog import Spoken, bare, load, special, spoken
+from cali.stages.decode.layout import Layout
 from cali.stages.decode.scope import Source, Sources
 from cali.stages.decode.severity import from_priority, from_status
 from cali.stages.decode.text import layout_of
@@ -25,6 +27,8 @@ _MEMO_LINES = 16_384
 _MEMO_LENGTH = 1024  # longer lines hardly repeat, and would make the memo large
 _NESTING = 3  # an envelope, the line in it, the line in that
 _OBJECT = b"{"
+_POD = b"[pod/"
+_POD_NAME = re.compile(rb"pod/[\w.-]+/[\w.-]+").fullmatch
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much, and this runs for every line
 
 
@@ -46,18 +50,24 @@ class Decoder:
 
     def decode(self, raw: bytes, line: int) -> Record | Quarantined | None:
         """The record of one line (without its newline); None for a blank one, Quarantined for what is no text."""
+        if raw[:5] == _POD and (at := raw.find(b"] ")) > 0 and _POD_NAME(raw, 1, at):
+            return self._from_pod(raw, at, line)
+        return self._line(raw, line)
+
+    def _line(self, raw: bytes, line: int) -> Record | Quarantined | None:
         if raw[:1] == _OBJECT:
             doc = load(raw)
             if doc is not None:
                 return self._object(doc, raw, line, 0)
         elif raw[-1:] == b"}":
             at = raw.find(_OBJECT)
-            layout = self._before_object.get(raw[:at].translate(BLIND))
+            layout = self._before_object.get(raw[:at].translate(ZEROS))
             if layout is not None:
                 doc = load(raw[at:])
                 if doc is not None:
                     return self._behind(raw[:at].decode(), layout, doc, raw[at:], line, 0)
-        layout = self._layouts.get(raw.translate(BLIND))
+        shape = raw.translate(ZEROS)
+        layout = self._layouts.get(shape) or self._layouts.get(ids_alike(shape))
         if layout is not None:
             return self._apply(raw.decode(), layout, line, 0)
         text = text_of(raw)
@@ -65,31 +75,51 @@ class Decoder:
             return Quarantined(line, "mostly control characters or bytes that are not UTF-8", raw)
         return self._unseen(text, line, 0)
 
-    def _text(self, text: str, line: int, depth: int) -> Record | None:
-        """The record of a line that was found inside another."""
+    def _from_pod(self, raw: bytes, at: int, line: int) -> Record | Quarantined | None:
+        """The line behind kubectl's prefix, by itself: so what is known of it serves all pods."""
+        inner = self._line(raw[at + 2 :], line)
+        if inner is None or isinstance(inner, Quarantined):
+            return inner and inner._replace(raw=raw)
+        source = self._sources.prefix(raw[1:at].decode())
+        _, message, time, severity, _, out, cut = inner
+        stream = f"{source.stream}/{out}" if out else source.stream
+        return _new(Record, (line, message, time, severity, source.scope, stream, cut))
+
+    def _text(self, text: str, line: int, depth: int, timed: bool) -> Record | None:
+        """The record of a line that was found inside another; its own time is not read when that one told it."""
         text = text.rstrip("\r\n")
-        layout = self._layouts.get(text.encode(errors="replace").translate(BLIND))
+        if text[:1] == "{" and depth < _NESTING and text.isprintable():
+            doc = load(text)
+            if doc is not None:
+                return self._object(doc, text, line, depth + 1)
+        shape = text.encode(errors="replace").translate(ZEROS)
+        layout = self._layouts.get(shape) or self._layouts.get(ids_alike(shape))
         if layout is not None:
-            return self._apply(text, layout, line, depth)
+            return self._apply(text, layout, line, depth, timed=timed)
         return self._unseen(clean(text), line, depth)
 
     def _unseen(self, text: str, line: int, depth: int) -> Record | None:
-        layout = layout_of(text[:MESSAGE_LIMIT])
+        # The rules see the line as the memo does: what they say then holds for all lines that share its key.
+        shape = ids_alike(text.encode(errors="replace").translate(ZEROS))
+        layout = layout_of(shape.decode()[:MESSAGE_LIMIT])
         if layout.special != "json" and len(text) <= _MEMO_LENGTH:
             if len(self._layouts) >= _MEMO_LINES:
                 self._layouts.clear()
-            self._layouts[text.encode(errors="replace").translate(BLIND)] = layout
+            self._layouts[shape] = layout
         elif layout.start and layout.special == "json" and text.find("{") == layout.start:
             if len(self._before_object) >= _MEMO_LINES:
                 self._before_object.clear()
-            self._before_object[text[: layout.start].encode(errors="replace").translate(BLIND)] = layout
+            self._before_object[text[: layout.start].encode(errors="replace").translate(ZEROS)] = layout
         return self._apply(text, layout, line, depth)
 
-    def _apply(self, text: str, layout: Layout, line: int, depth: int) -> Record | None:
+    def _apply(
+        self, text: str, layout: Layout, line: int, depth: int, *, timed: bool = False
+    ) -> Record | None:
+        """The record of a line of this layout; with `timed` its time is not wanted."""
         start, end, pieces, span, severity, status, priority, origin, space, out, partial, kind = layout
         if kind:
             return self._special(text, layout, line, depth)
-        if span is None:
+        if span is None or timed:
             time = None
         else:
             a, b, c, d, e = span
@@ -144,21 +174,26 @@ class Decoder:
         where = self._plans.get(keys)
         if where is None:
             where = self._plan(keys)
-        said = special(doc, where.kind) if where.kind else None
-        if said is None:
-            said = spoken(doc, where)
-        source = self._source(doc, where)
+        if where.bare:
+            said = bare(doc, where)
+        else:
+            said = (special(doc, where.kind) if where.kind else None) or spoken(doc, where)
+        source = self._unknown
+        if where.pod and (metadata := doc["kubernetes"]).__class__ is dict:
+            source = self._sources.pod(metadata)
         stream = doc.get("stream")
         stream = stream if stream.__class__ is str else ""
         if source.stream:
             stream = f"{source.stream}/{stream}" if stream else source.stream
-        time = self._time(doc, where)
+        time = self._time(doc, where) if where.time else None
         text, more, severity, workload = said
         if not text:
             return self._unsaid(doc, raw, Record(line, "", time, severity, source.scope, stream))
         if where.raw and depth < _NESTING:
-            envelope = _new(Record, (line, "", time, None, source.scope, stream, False))
-            return self._collected(doc, where, said, envelope, depth)
+            inner = self._text(text, line, depth + 1, time is not None)
+            if inner is None:
+                return None
+            return self._collected(doc, where, said, inner, time, source.scope, stream)
         message = self._whole(text, more)
         if not message or message.isspace():
             return None
@@ -168,30 +203,34 @@ class Decoder:
         return _new(Record, (line, message, time, severity, scope, stream, False))
 
     def _collected(
-        self, doc: dict[str, Any], where: Plan, said: Spoken, envelope: Record, depth: int
-    ) -> Record | None:
-        """The line in an envelope, decoded in its turn; the envelope knows best where and when."""
-        inner = self._text(said.text, envelope.line, depth + 1)
-        if inner is None:
-            return None
-        scope, stream = envelope.scope, envelope.stream
+        self,
+        doc: dict[str, Any],
+        where: Plan,
+        said: Spoken,
+        inner: Record,
+        time: float | None,
+        scope: Scope,
+        stream: str,
+    ) -> Record:
+        """The line in an envelope; the envelope knows best where and when."""
+        text, more, graded, workload = said
+        line, message, inner_time, severity, inner_scope, inner_stream, cut = inner
         if not scope.workload:
-            scope = self._sources.named(said.workload).scope if said.workload else inner.scope
-        cut = inner.partial or (where.docker and said.text[-1] != "\n")
+            scope = self._sources.named(workload).scope if workload else inner_scope
+        if where.docker and text[-1] != "\n":
+            cut = True
         if where.tags:
             cut = cut or any(doc[tag] in ("P", "true", True) for tag in where.tags)
-        return _new(
-            Record,
-            (
-                envelope.line,
-                inner.message + said.more if said.more else inner.message,
-                envelope.time if envelope.time is not None else inner.time,
-                inner.severity if inner.severity is not None else said.severity,
-                scope,
-                stream or inner.stream,
-                cut,
-            ),
+        fields = (
+            line,
+            message + more if more else message,
+            inner_time if time is None else time,
+            graded if severity is None else severity,
+            scope,
+            stream or inner_stream,
+            cut,
         )
+        return _new(Record, fields)
 
     def _unsaid(self, doc: dict[str, Any], raw: bytes | str, envelope: Record) -> Record | None:
         """An object without a message is its own message; an envelope around nothing is a blank line."""
@@ -205,13 +244,6 @@ class Decoder:
         if not message.isprintable():
             message = clean(message).rstrip("\r\n")
         return message[:MESSAGE_LIMIT] if len(message) > MESSAGE_LIMIT else message
-
-    def _source(self, doc: dict[str, Any], where: Plan) -> Source:
-        if where.pod:
-            metadata = doc["kubernetes"]
-            if metadata.__class__ is dict:
-                return self._sources.pod(metadata)
-        return self._unknown
 
     def _time(self, doc: dict[str, Any], where: Plan) -> float | None:
         for key in where.time:

@@ -60,6 +60,7 @@ class Plan(NamedTuple):
     graded: bool  # some key may tell the severity
     explained: bool  # some key may tell why it failed
     tags: tuple[str, ...]  # marks of a line that the runtime cut
+    bare: bool  # nothing but a message: an envelope around a line
     kind: str  # "mongo", "event", or "" for all others
 
 
@@ -83,21 +84,25 @@ def plan(keys: tuple[str, ...]) -> Plan:
         if {"involvedObject", "reason", "type"} <= have
         else ""
     )
+    workload, tags = present(_WORKLOAD), present(_TAGS)
+    graded = serilog or ("log" in have and len(message) > 1) or bool(have & {*_LEVEL, *_STATUS, *_EXIT})
+    explained = bool(have & {*_STACKS, *_EXPLAIN})
     return Plan(
         message=message,
         level=level,
         time=present(_TIME),
         stacks=present(_STACKS),
         explain=present(_EXPLAIN),
-        workload=present(_WORKLOAD),
+        workload=workload,
         status=present(_STATUS),
         exit=present(_EXIT),
         pod=pod,
         raw=not serilog and not kind and not (level and not collected),
         docker={"log", "stream"} <= have <= _DOCKER,
         serilog=serilog,
-        graded=serilog or ("log" in have and len(message) > 1) or bool(have & {*_LEVEL, *_STATUS, *_EXIT}),
-        explained=bool(have & {*_STACKS, *_EXPLAIN}),
-        tags=present(_TAGS),
+        graded=graded,
+        explained=explained,
+        tags=tags,
+        bare=len(message) == 1 and not (kind or serilog or graded or explained or workload),
         kind=kind,
     )

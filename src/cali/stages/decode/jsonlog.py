@@ -41,6 +41,9 @@ class Spoken(NamedTuple):
     workload: str
 
 
+_SILENT = Spoken("", "", None, "")
+
+
 def spoken(doc: Mapping[str, Any], plan: Plan) -> Spoken:
     """What an object says. Without a message its error is one; a mere status is none."""
     text = ""
@@ -55,6 +58,14 @@ def spoken(doc: Mapping[str, Any], plan: Plan) -> Spoken:
         text, more = (more.strip(), "") if told else ("", "")
     severity = _severity(doc, plan) if plan.graded else None
     return _new(Spoken, (text, more, severity, _workload(doc, plan) if plan.workload else ""))
+
+
+def bare(doc: Mapping[str, Any], plan: Plan) -> Spoken:
+    """What an envelope says: as `spoken`, for an object whose keys tell nothing but one message."""
+    value = doc[plan.message[0]]
+    if value.__class__ is str and value and not value.isspace():
+        return _new(Spoken, (value, "", None, ""))
+    return _SILENT
 
 
 def _filled(template: str, doc: Mapping[str, Any]) -> str:

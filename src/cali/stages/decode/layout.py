@@ -1,7 +1,7 @@
 """Where the parts of a line lie.
 
-A layout is a pure function of the digit-blind line: no rule looks at the value of a digit, so two lines that differ
-only in digits share one. What does depend on digits (the time, an HTTP status, a syslog priority, a pod's name) is
+A layout is a pure function of the line with its digits and its ids made alike: no rule looks at the value of either,
+so two lines that differ only in them share one. What does depend on digits (the time, an HTTP status, a syslog priority, a pod's name) is
 kept as a span and read from each line.
 """
 
@@ -14,8 +14,6 @@ from cali.stages.decode.severity import parse_level
 
 if TYPE_CHECKING:
     from cali.models import Severity
-
-BLIND = bytes.maketrans(b"123456789", b"000000000")
 
 Span = tuple[int, int]
 _new = tuple.__new__

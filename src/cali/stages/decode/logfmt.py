@@ -37,15 +37,14 @@ def layout_of(text: str, at: int) -> Layout | None:
     head = _PAIRS.match(text, at)
     if not head or not _LINE.match(text, at):
         return None
-    pairs = {
-        match["k"]: match for match in reversed(list(_PAIRS.finditer(text, at)))
-    }  # the first of a key counts
+    every = list(_PAIRS.finditer(text, at))
+    pairs = {match["k"]: match for match in reversed(every)}  # the first of a key counts
     message = next((_value(pairs[key]) for key in ("msg", "message") if key in pairs), None)
     level = next((pairs[key] for key in ("level", "lvl", "severity") if key in pairs), None)
     stamp = next((pairs[key] for key in ("ts", "time", "timestamp", "t") if key in pairs), None)
     if message is None and not (level and stamp):
         return None
-    pieces = _pieces(pairs, message)
+    pieces = _pieces(every, pairs, message)
     if not pieces:
         return None
     return Layout(
@@ -65,10 +64,13 @@ def _severity(pair: re.Match[str] | None) -> Severity | None:
     return parse_level(pair["q"] or pair["v"] or "") if pair else None
 
 
-def _pieces(pairs: dict[str, re.Match[str]], message: Span | None) -> tuple[Span, ...]:
+def _pieces(
+    every: list[re.Match[str]], pairs: dict[str, re.Match[str]], message: Span | None
+) -> tuple[Span, ...]:
     first = [message] if message and message[0] < message[1] else []
     failed = [pairs[key].span() for key in _FAILURE if key in pairs]
-    others = sorted(pair.span() for key, pair in pairs.items() if key not in _HEADER and key not in _FAILURE)
+    # All of them, since keys may differ in a digit alone (p50, p99), which no rule may see.
+    others = [pair.span() for pair in every if pair["k"] not in _HEADER and pair["k"] not in _FAILURE]
     return (*first, *failed, *others)
 
 

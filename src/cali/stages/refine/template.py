@@ -1,7 +1,8 @@
 """From a message to its template: a pure function of the message, the masks, the redaction rules and the book.
 
 The rules never look at a digit's value, so what they say of a message holds for every message that differs from
-it in digits alone. That makes three memos exact: of digit-blind messages, of the tokens in a message, and of
+it in digits alone. Where no digit is kept and no secret is suspected, they do not even see the ids in a message,
+but one id in the place of all (`alike`). So the memos are exact: of such shapes, of the tokens in a message, and of
 messages whose tokens are masked. All are bounded, and may be dropped at any moment without changing a result.
 """
 
@@ -13,10 +14,10 @@ from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol
 
 from cali.models import Template
+from cali.stages.alike import ZEROS, ids_alike
 from cali.stages.refine import masks as mask_table
 from cali.stages.refine.masks import WILDCARD, Masks
 
-DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 MESSAGES = 50_000  # entries a memo may hold before it is dropped: 60 MB at the most, measured
 LONGEST = 4_096  # a longer message is refined each time: to remember it would cost more than it saves
 
@@ -28,9 +29,10 @@ _MANY = re.compile(r"<\*>(?:(?:, ?|; ?| |\||##|:)<\*>)+")
 
 
 class Secrets(Protocol):
-    """What the template asks of redaction: a quick no for a token or a text, which rules could fit a digit-blind text
-    that got no such no, and their work on a message."""
+    """What the template asks of redaction: whether making ids alike could hide a secret, a quick no for a token or a
+    text, which rules could fit a digit-blind text that got no such no, and their work on a message."""
 
+    def ids_matter(self, blind: str) -> bool: ...
     def suspects_token(self, blind: str) -> int: ...
     def suspects_spaced(self, blind: str) -> int: ...
     def candidates(self, blind: str) -> tuple[Any, ...]: ...
@@ -58,12 +60,24 @@ class _Secret(NamedTuple):
     bare: _Kept
 
 
+class _Alike(NamedTuple):
+    """What holds for all shapes that differ in ids alone: their template, unless digits of theirs are kept, and
+    whether redaction must see each of them."""
+
+    template: Template | None
+    suspect: bool
+
+
 _Shape = Template | _Kept | _Secret
 
 
 def blind(message: str) -> bytes:
     """The message with every digit read as 0: what the rules of refine see."""
-    return message.encode("utf-8", "surrogatepass").translate(DIGITS_TO_ZERO)
+    return message.encode("utf-8", "surrogatepass").translate(ZEROS)
+
+
+def _text(shape: bytes) -> str:
+    return shape.decode("utf-8", "surrogatepass")
 
 
 class _Tokens(dict[str, str]):
@@ -89,43 +103,65 @@ class Templater:
         self._secrets = secrets
         self._book = book
         self._shapes: dict[bytes, _Shape] = {}
+        self._alikes: dict[bytes, _Alike] = {}
         self._tokens = _Tokens(self._mask_token)
         self._templates: dict[tuple[str, str], Template] = {}
 
     def template(self, message: str) -> Template:
         """The template of a message, secrets and parameters left out."""
-        found = self._shapes.get(message.encode("utf-8", "surrogatepass").translate(DIGITS_TO_ZERO))
+        found = self._shapes.get(message.encode("utf-8", "surrogatepass").translate(ZEROS))
         return found if found.__class__ is Template else self._refined(found, message)[1]
 
     def redacted(self, message: str) -> tuple[str, Template]:
         """A message with its secrets hidden, and its template."""
-        found = self._shapes.get(message.encode("utf-8", "surrogatepass").translate(DIGITS_TO_ZERO))
+        found = self._shapes.get(message.encode("utf-8", "surrogatepass").translate(ZEROS))
         return (message, found) if found.__class__ is Template else self._refined(found, message)
 
     def _refined(self, found: _Shape | None, message: str) -> tuple[str, Template]:
         if found is None:
-            found = self._look(message)
+            shape = blind(message)
+            found = self._alike(shape) or self._look(shape)
         if isinstance(found, Template):
             return message, found
         if isinstance(found, _Secret):
             hidden = self._secrets.apply(message, found.rules)
-            found = (
-                found.bare
-                if hidden == message
-                else self._kept(blind(hidden).decode("utf-8", "surrogatepass"))
-            )
+            found = found.bare if hidden == message else self._kept(_text(blind(hidden)))
             message = hidden
         return message, self._finish(found, message)
 
-    def _look(self, message: str) -> _Shape:
-        """What is to be known of a message's shape, remembered unless it is long."""
-        shape = blind(message)
-        text = shape.decode("utf-8", "surrogatepass")
+    def _alike(self, shape: bytes) -> Template | None:
+        """The template of all shapes that differ in ids alone, if no digit is kept and no rule of redaction fits."""
+        alike = ids_alike(shape)
+        if alike == shape:
+            return None
+        found = self._alikes.get(alike) or self._look_alike(alike)
+        if found.template is None:
+            return None
+        text, secrets = _text(shape), self._secrets
+        if (found.suspect or secrets.ids_matter(text)) and secrets.candidates(text):
+            return None
+        return found.template
+
+    def _look_alike(self, alike: bytes) -> _Alike:
+        text = _text(alike)
+        masked = self._masked(text)
+        suspect = _SUSPECT in masked or self._secrets.suspects_spaced(text) != 0
+        kept = self._kept(text, masked)
+        found = _Alike(None if kept.at else self._finish(kept, text), suspect)
+        if len(alike) <= LONGEST:
+            if len(self._alikes) >= MESSAGES:
+                self._alikes.clear()
+            self._alikes[alike] = found
+        return found
+
+    def _look(self, shape: bytes) -> _Shape:
+        """What is to be known of a shape, remembered unless it is long."""
+        text = _text(shape)
         masked = self._masked(text)
         suspect = _SUSPECT in masked or self._secrets.suspects_spaced(text)
         rules = self._secrets.candidates(text) if suspect else ()
         kept = self._kept(text, masked)
-        found: _Shape = _Secret(rules, kept) if rules else kept if kept.at else self._finish(kept, message)
+        found: _Shape = _Secret(rules, kept) if rules else kept if kept.at else self._finish(kept, text)
         if len(shape) <= LONGEST:
             if len(self._shapes) >= MESSAGES:
                 self._shapes.clear()

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from cali.stages.alike import ID_CHARACTERS
 from cali.stages.refine.redact.rules import Rule
+
+_Groups = tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
 
 _TOKENS = 100_000  # remembered tokens; then all are forgotten, which changes nothing but the time
 
@@ -29,7 +32,8 @@ class Suspicion(dict[str, int]):
             for literal in rule.needs:
                 # A blank at a literal's end says no more than that a token ends there.
                 (spaced if " " in literal.strip() else solid)[literal.strip()] |= 1 << place
-        self._solid, self._spaced = tuple(solid.items()), tuple(spaced.items())
+        self._solid, self._spaced = tuple(solid.items()), _grouped(spaced)
+        self._in_ids = _grouped({literal: 1 for literal in (*solid, *spaced) if _may_lie_in_id(literal)})
         self._any = re.compile(_trie(list(solid))) if solid else re.compile(r"(?!)")
         self._within = tuple((1 << place, rule.pattern) for place, rule in enumerate(rules) if rule.within)
 
@@ -54,12 +58,11 @@ class Suspicion(dict[str, int]):
 
     def spaced(self, blind: str) -> int:
         """The bits of the literals with a blank within that are in a digit-blind text."""
-        low = blind.lower()
-        found = 0
-        for literal, bits in self._spaced:
-            if literal in low:
-                found |= bits
-        return found
+        return _found(self._spaced, blind.lower())
+
+    def ids_matter(self, blind: str) -> bool:
+        """Whether a literal is in the text that could be lost when its ids are made alike."""
+        return _found(self._in_ids, blind.lower()) != 0
 
     def text(self, blind: str) -> int:
         """The bits of all literals in a digit-blind text."""
@@ -67,6 +70,32 @@ class Suspicion(dict[str, int]):
         for token in blind.split(" "):
             found |= self[token]
         return found
+
+
+def _may_lie_in_id(literal: str) -> bool:
+    """Whether a word of the literal may be the inside of an id; any other word keeps clear of ids, which end at words'
+    ends."""
+    return any(ID_CHARACTERS.issuperset(word) for word in re.findall(r"[A-Za-z0-9]+", literal))
+
+
+def _grouped(literals: Mapping[str, int]) -> _Groups:
+    """The literals by their first character that is no letter or digit and the two after it: few looks for many."""
+    groups: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for literal, bits in literals.items():
+        sign = re.search(r"[^A-Za-z0-9]", literal)
+        core = literal[sign.start() : sign.start() + 3] if sign else literal
+        groups[core].append((literal, bits))
+    return tuple((core, tuple(found)) for core, found in groups.items())
+
+
+def _found(groups: _Groups, low: str) -> int:
+    bits = 0
+    for core, literals in groups:
+        if core in low:
+            for literal, bit in literals:
+                if literal in low:
+                    bits |= bit
+    return bits
 
 
 def _trie(literals: list[str]) -> str:
