@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import sys
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -21,18 +23,18 @@ _CONTROL = bytes(set(range(32)) - {7, 8, 9, 10, 12, 13, 27})
 def lines(source: str) -> Iterator[tuple[int, bytes]]:
     """The lines of a file or of `-`, numbered from 1. Gzip is seen through. What can't be read is Misconfigured."""
     name = "standard input" if source == STDIN else source
-    with _opened(source) as file:
-        try:
+    try:
+        with _opened(source) as file:
             head = file.peek(_PEEK)[:_PEEK]  # type: ignore[attr-defined]  # every reader here is buffered
             if not head:
                 raise Misconfigured(f"{name}: empty, there is nothing to read")
             if _is_binary(head):
                 raise Misconfigured(f"{name}: a binary file, not a log")
             yield from enumerate(_split(file), 1)
-        except (gzip.BadGzipFile, EOFError) as error:
-            raise Misconfigured(f"{name}: damaged gzip file: {error}") from error
-        except OSError as error:
-            raise Misconfigured(f"{name}: {error.strerror or error}") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise Misconfigured(f"{name}: damaged gzip file: {error}") from error
+    except OSError as error:
+        raise Misconfigured(f"{name}: {error.strerror or error}") from error
 
 
 def _split(file: BinaryIO) -> Iterator[bytes]:
@@ -40,21 +42,26 @@ def _split(file: BinaryIO) -> Iterator[bytes]:
         yield line.rstrip(b"\r\n")
 
 
-def _opened(source: str) -> BinaryIO:
+@contextmanager
+def _opened(source: str) -> Iterator[BinaryIO]:
     if source == STDIN:
-        return sys.stdin.buffer
+        yield sys.stdin.buffer
+        return
     path = Path(source)
     if path.is_dir():
         raise Misconfigured(f"{source}: a directory; name the files in it")
-    try:
-        file = path.open("rb")
+    with path.open("rb") as file:
         if file.peek(2)[:2] == b"\x1f\x8b":
-            return cast(BinaryIO, gzip.open(file))
-    except OSError as error:
-        raise Misconfigured(f"{source}: {error.strerror}") from error
-    return file
+            with gzip.open(file) as unpacked:
+                yield cast(BinaryIO, unpacked)
+        else:
+            yield file
 
 
 def _is_binary(head: bytes) -> bool:
-    """Text of any encoding that logs come in has few control characters; UTF-16 has a NUL in each character."""
-    return head[:2] in (b"\xff\xfe", b"\xfe\xff") or len(head.translate(None, _CONTROL)) < 0.7 * len(head)
+    """Text of any encoding that logs come in has few control characters, and few bytes that are not UTF-8; what is
+    compressed is half of the latter. UTF-16 has a NUL in each character."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return True
+    whole = head.decode("utf-8", "ignore").encode()
+    return len(whole.translate(None, _CONTROL)) < 0.7 * len(head)

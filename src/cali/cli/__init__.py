@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -15,6 +16,7 @@ from cali.errors import CaliError
 
 COMMANDS = {
     "analyze": "cali.cli.analyze",
+    "bench": "cali.cli.bench",
     "demo": "cali.cli.demo",
     "kb": "cali.cli.kb",
     "learn": "cali.cli.learn",
@@ -47,14 +49,19 @@ def root() -> None:
     """
 
 
-def main() -> None:
-    """Runs the command line. Errors that a person can mend are one clear line and exit code 2."""
+def main(args: Sequence[str] | None = None) -> None:
+    """Runs the command line, by default of this process. Errors that a person can mend are one clear line and exit code 2."""
     try:
-        status = root.main(standalone_mode=False)
+        # Not root.main(): it has words and exit codes of its own for a closed pipe and for Ctrl-C.
+        with root.make_context("cali", list(sys.argv[1:] if args is None else args)) as context:
+            status = root.invoke(context)
         sys.stdout.flush()
         code = status if isinstance(status, int) else 0
     except click.exceptions.Exit as done:
         code = done.exit_code
+    except click.exceptions.NoArgsIsHelpError as asked:
+        click.echo(asked.format_message())
+        code = 0
     except click.ClickException as error:
         code = _fail(error.format_message())
     except CaliError as error:

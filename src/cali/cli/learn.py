@@ -10,6 +10,7 @@ import click
 from cali import pipeline
 from cali.adapters import files
 from cali.cli.progress import counted
+from cali.errors import Misconfigured
 from cali.stages.decode import Decoder
 from cali.stages.refine import book
 from cali.stages.refine.refiner import Refiner
@@ -27,6 +28,8 @@ def command(sources: tuple[str, ...], out: Path, others: tuple[Path, ...]) -> No
     The book does not depend on the order of its input, and merging books equals learning from all their inputs.
     Use it with `cali refine --book BOOK`.
     """
+    if not out.parent.is_dir():
+        raise Misconfigured(f"--out {out}: {out.parent} is not a directory")
     refiner = Refiner()
     texts: set[str] = set()
     for source in sources:

@@ -86,10 +86,13 @@ def merge(first: Book, second: Book) -> Book:
 
 
 def save(book: Book, path: Path) -> None:
-    """Writes the book; the same book gives the same bytes."""
+    """Writes the book; the same book gives the same bytes. Misconfigured if it cannot be written there."""
     rows = sorted(text for sample in book.samples.values() for text in sample)
     document = {"format": FORMAT, "masks": book.masks, "merges": book.merges, "templates": rows}
-    path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    try:
+        path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    except OSError as error:
+        raise Misconfigured(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def load(path: Path, masks: str) -> Book:

@@ -1,0 +1,219 @@
+"""Whatever is wrong with what a person gives: one clear line that says what and where, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.functional.shell import Ran, inside, outside, started
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+READERS = {
+    "analyze": ("analyze", "{}"),
+    "refine": ("refine", "{}"),
+    "learn": ("learn", "{}", "--out", "{tmp}/book"),
+}
+GOOD = b"2026-11-20T02:00:00Z ERROR gear jammed\n"
+
+
+def command(name: str, source: object, tmp: Path) -> list[str]:
+    return [part.format(source, tmp=tmp) for part in READERS[name]]
+
+
+def one_clear_line(ran: Ran, *says: str, code: int = 2) -> None:
+    assert ran.code == code, ran
+    assert ran.err.startswith("cali: ")
+    assert ran.err.count("\n") == 1, ran.err
+    assert "Traceback" not in ran.err
+    for said in says:
+        assert said in ran.err
+    assert ran.out == b""
+
+
+def written(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("args", [[], ["kb"]])
+def test_no_command_is_a_question_and_no_error(args: list[str]) -> None:
+    ran = inside(*args)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.text.startswith("Usage: ")
+    assert ran.text.count("\n") > 5
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_file_that_is_not_there(name: str, tmp_path: Path) -> None:
+    one_clear_line(inside(*command(name, "no/such.log", tmp_path)), "no/such.log", "No such file")
+
+
+@pytest.mark.parametrize("name", [*READERS, "watch"])
+def test_a_directory(name: str, tmp_path: Path) -> None:
+    args = command(name, tmp_path, tmp_path) if name in READERS else ["watch", str(tmp_path)]
+    one_clear_line(inside(*args), str(tmp_path), "directory")
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_path_through_a_file(name: str, tmp_path: Path) -> None:
+    path = written(tmp_path / "app.log", GOOD) / "inner.log"
+    one_clear_line(inside(*command(name, path, tmp_path)), "inner.log", "Not a directory")
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/mem").exists(), reason="Linux has a file that opens and cannot be read"
+)
+@pytest.mark.parametrize("name", READERS)
+def test_a_file_that_cannot_be_read(name: str, tmp_path: Path) -> None:
+    one_clear_line(inside(*command(name, "/proc/self/mem", tmp_path)), "/proc/self/mem")
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "empty"),
+        (bytes(range(256)) * 40, "binary"),
+        ("ERROR gear jammed\n".encode("utf-16"), "binary"),
+        (gzip.compress(GOOD * 500)[:-40], "gzip"),
+        (gzip.compress(GOOD * 500)[:20] + b"\xff" * 40, "gzip"),
+        (b"\x1f\x8b\x08", "gzip"),
+    ],
+    ids=["empty", "binary", "utf-16", "cut gzip", "damaged gzip", "three bytes of gzip"],
+)
+def test_content_that_is_no_log(name: str, data: bytes, says: str, tmp_path: Path) -> None:
+    path = written(tmp_path / "app.log", data)
+    one_clear_line(inside(*command(name, path, tmp_path)), str(path), says)
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["explain"], "explain"),
+        (["analyze", "--colour", "x"], "--colour"),
+        (["analyze"], "FILE"),
+        (["analyze", "--format", "xml", "x"], "xml"),
+        (["analyze", "--fail-on", "awful", "x"], "awful"),
+        (["watch", "--format", "html", "x"], "html"),
+        (["demo", "--lines", "0"], "--lines"),
+        (["demo", "--scenario", "mars"], "mars"),
+        (["simulate", "--scenario", "no/such.yaml"], "no/such.yaml"),
+        (["kb", "show", "no-such-entry"], "no-such-entry"),
+        (["kb", "frobnicate"], "frobnicate"),
+        (["refine", "a", "b"], "b"),
+    ],
+)
+def test_a_command_line_that_makes_no_sense(args: list[str], says: str) -> None:
+    one_clear_line(inside(*args), says)
+
+
+@pytest.mark.parametrize("name", ["analyze", "refine", "watch"])
+@pytest.mark.parametrize(
+    ("book", "says"),
+    [
+        (b"{", "book"),
+        (b"\x00\x01", "book"),
+        (b"[]", "book"),
+        (b'{"format": 99}', "book"),
+    ],
+    ids=["cut", "binary", "a list", "a later format"],
+)
+def test_a_damaged_book(name: str, book: bytes, says: str, tmp_path: Path) -> None:
+    log, path = written(tmp_path / "app.log", GOOD), written(tmp_path / "my.book", book)
+    one_clear_line(inside(name, log, "--book", path), str(path), says)
+
+
+def test_a_book_learnt_with_other_masks(tmp_path: Path) -> None:
+    log, path = written(tmp_path / "app.log", GOOD), tmp_path / "my.book"
+    assert inside("learn", log, "--out", path).code == 0
+    book = orjson.loads(path.read_bytes())
+    path.write_bytes(orjson.dumps({**book, "masks": "1999-01-01"}))
+    for name in ("analyze", "refine", "watch"):
+        one_clear_line(inside(name, log, "--book", path), str(path), "1999-01-01")
+
+
+@pytest.mark.parametrize("args", [["analyze", "{log}"], ["learn", "{log}"], ["simulate", "--lines", "10"]])
+def test_an_output_in_a_directory_that_is_not_there(args: list[str], tmp_path: Path) -> None:
+    log, out = written(tmp_path / "app.log", GOOD), tmp_path / "no" / "such" / "out"
+    one_clear_line(inside(*(arg.format(log=log) for arg in args), "--out", out), str(out))
+
+
+def test_an_output_that_is_a_directory(tmp_path: Path) -> None:
+    log = written(tmp_path / "app.log", GOOD)
+    one_clear_line(inside("analyze", log, "--out", tmp_path), str(tmp_path))
+    assert sorted(tmp_path.iterdir()) == [log]
+
+
+def test_a_demo_that_cannot_write(tmp_path: Path) -> None:
+    one_clear_line(inside("demo", "--out", written(tmp_path / "file", b"x") / "demo"), "--out")
+
+
+def test_watch_names_what_it_cannot_follow(tmp_path: Path) -> None:
+    one_clear_line(inside("watch", tmp_path / "no" / "app.log"), "no directory")
+    packed = written(tmp_path / "app.log.gz", gzip.compress(GOOD))
+    one_clear_line(inside("watch", packed), str(packed), "cali analyze")
+    other = written(tmp_path / "other.db", b"SQLite format 3\0" + b"x" * 200)
+    log = written(tmp_path / "app.log", GOOD)
+    one_clear_line(inside("watch", log, "--state", other), str(other))
+
+
+@pytest.mark.parametrize("name", ["CALI_MODEL_TIMEOUT", "CALI_CALLS_PER_DAY"])
+def test_a_setting_that_is_no_number(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "soon")
+    one_clear_line(inside("analyze", written(tmp_path / "app.log", GOOD)), name, "soon")
+
+
+@pytest.mark.parametrize("name", ["analyze", "refine", "watch"])
+def test_nothing_on_standard_input(name: str) -> None:
+    one_clear_line(outside(name, "-"), "standard input", "empty")
+
+
+def test_a_reader_that_goes_away(tmp_path: Path) -> None:
+    log = written(tmp_path / "app.log", b"".join(b"ERROR gear %d jammed\n" % n for n in range(60_000)))
+    cali = started("refine", "--each", log)
+    assert cali.stdout is not None
+    cali.stdout.readline()
+    cali.stdout.close()
+    said = cali.communicate(timeout=30)[1].decode()
+    assert cali.returncode == 2
+    assert said.count("\n") == 1
+    assert "output was closed" in said
+
+
+@pytest.mark.parametrize("args", [("analyze", "-"), ("refine", "-")])
+def test_ctrl_c(args: tuple[str, ...]) -> None:
+    cali = started(*args)
+    assert cali.stdin is not None
+    cali.stdin.write(GOOD)
+    cali.stdin.flush()
+    _wait_for_input_to_be_read(cali)
+    cali.send_signal(signal.SIGINT)
+    out, err = cali.communicate(timeout=30)
+    assert cali.returncode == 130
+    assert (out, err) == (b"", b"cali: interrupted\n")
+
+
+def _wait_for_input_to_be_read(cali: subprocess.Popen[bytes]) -> None:
+    """Until the process has come to its work, whatever the machine is doing besides."""
+    import fcntl
+    import termios
+
+    assert cali.stdin is not None
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        waiting = bytearray(4)
+        fcntl.ioctl(cali.stdin.fileno(), termios.FIONREAD, waiting)
+        if waiting == bytes(4):
+            time.sleep(0.1)
+            return
+        time.sleep(0.02)
+    os.kill(cali.pid, signal.SIGKILL)
+    raise AssertionError("cali read nothing in 20 seconds")
