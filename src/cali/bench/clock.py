@@ -1,0 +1,23 @@
+"""How a benchmark takes the time."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterable
+
+
+def seconds(work: Callable[[], object], runs: int) -> float:
+    """The median processor time of some runs of the work."""
+    taken = []
+    for _ in range(runs):
+        begun = time.process_time()
+        work()
+        taken.append(time.process_time() - begun)
+    return statistics.median(taken)
+
+
+def drain(items: Iterable[object]) -> None:
+    """Takes all items and keeps none."""
+    for _ in items:
+        pass

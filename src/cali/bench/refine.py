@@ -1,0 +1,65 @@
+"""Templates per second beside Drain3 with ten masks, on the same messages in the same process: those of the simulated
+shop, their headers taken off. Nearly all hold fresh values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cali import Refiner, pipeline
+from cali.bench.clock import drain, seconds
+from cali.bench.pipeline import simulated
+from cali.errors import Misconfigured
+from cali.stages.decode import Decoder
+
+_MASKS = (
+    r"[\da-fA-F]{8}-[\da-fA-F]{4}-[\da-fA-F]{4}-[\da-fA-F]{4}-[\da-fA-F]{12}",  # UUID
+    r"[a-z][a-z\d+.-]*://[^\s,;\"'<>()\[\]]+",  # URL
+    r"(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?",  # address
+    r"(?:[\da-fA-F]{2}:){5}[\da-fA-F]{2}",  # hardware address
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?Z?",  # date and time
+    r"\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?",  # time of day
+    r"(?:/[\w.@%+~-]+){2,}/?",  # path
+    r"\b0[xX][\da-fA-F]+\b",
+    r"\b[\da-fA-F]{12,}\b",
+    r"\b[-+]?\d+(?:\.\d+)*\b",
+)
+
+
+class Duel(NamedTuple):
+    """Messages per second, of ours and of the peer."""
+
+    messages: int
+    ours: float
+    peer: float
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.peer
+
+
+def measure(messages: int = 20_000, runs: int = 5) -> Duel:
+    """Medians over runs that each start with an empty parser. Without Drain3 it is Misconfigured."""
+    records = pipeline.decoded(simulated("raw", messages), Decoder(), pipeline.Tally())
+    texts = [record.message for record in records]
+    peer = _drain3()
+    ours = len(texts) / seconds(lambda: drain(map(Refiner().template, texts)), runs)
+    return Duel(len(texts), ours, len(texts) / seconds(lambda: drain(map(peer(), texts)), runs))
+
+
+def _drain3() -> Callable[[], Callable[[str], object]]:
+    try:
+        from drain3 import TemplateMiner
+        from drain3.masking import MaskingInstruction
+        from drain3.template_miner_config import TemplateMinerConfig
+    except ImportError:
+        raise Misconfigured("drain3 is not installed, which this compares with: pip install drain3") from None
+
+    def fresh() -> Callable[[str], object]:
+        config = TemplateMinerConfig()
+        config.profiling_enabled = False
+        config.masking_instructions = [MaskingInstruction(mask, "*") for mask in _MASKS]
+        parse: Callable[[str], object] = TemplateMiner(config=config).add_log_message
+        return parse
+
+    return fresh

@@ -1,0 +1,55 @@
+"""`cali bench`: how fast and how right the parts are, each beside a peer or by itself, measured here and now."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group("bench")
+def command() -> None:
+    """Measure cali on this machine. Times are processor time of one core; every parser starts empty."""
+
+
+@command.command("refine")
+@click.option("--messages", type=click.IntRange(min=1), default=20_000, show_default=True)
+def refine(messages: int) -> None:
+    """Templates per second beside Drain3 with ten masks."""
+    from cali.bench.refine import measure
+
+    duel = measure(messages)
+    click.echo(f"{duel.messages:,} simulated messages, medians of 5 runs")
+    click.echo(f"cali                   {duel.ours:>10,.0f} messages/s")
+    click.echo(f"Drain3 with ten masks  {duel.peer:>10,.0f} messages/s")
+    click.echo(f"ratio                  {duel.ratio:>10.1f}")
+
+
+@command.command("pipeline")
+@click.option("--lines", type=click.IntRange(min=1), default=100_000, show_default=True)
+def pipeline(lines: int) -> None:
+    """Lines per second from bytes to refined events, and what each stage costs a line."""
+    from cali.bench.pipeline import measure
+
+    click.echo(f"{lines:,} simulated lines of each form, medians of 3 runs, microseconds a line")
+    click.echo(f"{'form':10} {'decode':>7} {'join':>7} {'refine':>7} {'whole':>7} {'lines/s':>10}")
+    for pace in measure(lines):
+        click.echo(
+            f"{pace.form:10} {pace.decode:>7.2f} {pace.join:>7.2f} {pace.refine:>7.2f} {pace.whole:>7.2f}"
+            f" {pace.lines_per_second:>10,.0f}"
+        )
+
+
+@command.command("retrieval")
+@click.option(
+    "--sample", type=click.IntRange(min=1), default=100, show_default=True, help="Entries to hold back from."
+)
+def retrieval(sample: int) -> None:
+    """How often an example that was held back finds its knowledge entry again."""
+    from cali.cli.bench_retrieval import DEPTH, bench_retrieval
+
+    click.echo(f"one example of up to {sample} entries held back")
+    click.echo(f"{'':12} {'hit@1':>7} {f'hit@{DEPTH}':>7} {'ready s':>8} {'answer ms':>10}")
+    for outcome in bench_retrieval(sample=sample):
+        click.echo(
+            f"{outcome.name:12} {outcome.first:>7.1%} {outcome.among_five:>7.1%} {outcome.ready_s:>8.2f}"
+            f" {outcome.answer_ms:>10.2f}"
+        )
