@@ -1,0 +1,105 @@
+# The alarms, as a list: what is watched, from which value on, and what it means.
+
+# ---------------------------------------------------------------- Facts
+
+locals {
+  alarm_defaults = { statistic = "Maximum", below = false, threshold = 0, period = 60, periods = 5, missing = "notBreaching" }
+
+  stream_alarms = {
+    stream-behind = {
+      namespace = "AWS/Kinesis", metric = "GetRecords.IteratorAgeMilliseconds", dimensions = { StreamName = local.names.logs }
+      threshold = 3600000, means = "A reader of the log stream is an hour behind; after 24 lines are lost."
+    }
+    stream-write-throttled = {
+      namespace = "AWS/Kinesis", metric = "WriteProvisionedThroughputExceeded", dimensions = { StreamName = local.names.logs }
+      statistic = "Sum", means = "The log stream refuses lines; Fluent Bit buffers them."
+    }
+    stream-read-throttled = {
+      namespace = "AWS/Kinesis", metric = "ReadProvisionedThroughputExceeded", dimensions = { StreamName = local.names.logs }
+      statistic = "Sum", means = "More readers share the log stream than its shards carry."
+    }
+  }
+
+  function_alarms = merge(
+    { for function in ["alert", "analyze", "diagnose"] : "iterator-age-${function}" => {
+      namespace = "AWS/Lambda", metric = "IteratorAge", dimensions = { FunctionName = local.function_names[function] }
+      threshold = function == "diagnose" ? 300000 : 60000, runbook = "iterator-age"
+      means     = "The function ${function} falls behind its stream; alerts come late."
+    } },
+    { for function in local.functions : "errors-${function}" => {
+      namespace = "AWS/Lambda", metric = "Errors", dimensions = { FunctionName = local.function_names[function] }
+      statistic = "Sum", periods = 3, runbook = "errors", means = "The function ${function} fails."
+    } },
+    { for function in local.functions : "throttles-${function}" => {
+      namespace = "AWS/Lambda", metric = "Throttles", dimensions = { FunctionName = local.function_names[function] }
+      statistic = "Sum", runbook = "throttles", means = "The function ${function} is called more often than its concurrency allows."
+    } },
+    { failed-batches = {
+      namespace = "AWS/Events", metric = "TriggeredRules", dimensions = { RuleName = "${var.name}-failed-batch" }
+      statistic = "Sum", period = 300, periods = 1, means = "A function gave up on a batch; it waits in S3 under aws/lambda/."
+    } },
+  )
+
+  delivery_alarms = {
+    raw-late = {
+      namespace = "AWS/Firehose", metric = "DeliveryToS3.DataFreshness", dimensions = { DeliveryStreamName = local.names.raw }
+      threshold = 300, means = "Raw lines reach S3 more than five minutes late."
+    }
+    search-late = {
+      namespace = "AWS/Firehose", metric = "DeliveryToAmazonOpenSearchService.DataFreshness", dimensions = { DeliveryStreamName = local.names.indexed }
+      threshold = 300, means = "Lines reach OpenSearch more than five minutes late."
+    }
+    search-refused = {
+      namespace = "AWS/Firehose", metric = "DeliveryToAmazonOpenSearchService.Success", dimensions = { DeliveryStreamName = local.names.indexed }
+      statistic = "Minimum", below = true, threshold = 1, means = "OpenSearch refuses lines; they wait in S3 under firehose-failed/."
+    }
+  }
+
+  search_dimensions = { DomainName = local.names.search, ClientId = local.account }
+  search_alarms = {
+    search-red = {
+      namespace = "AWS/ES", metric = "ClusterStatus.red", dimensions = local.search_dimensions
+      periods   = 1, means = "OpenSearch lost a primary shard."
+    }
+    search-storage = {
+      namespace = "AWS/ES", metric = "FreeStorageSpace", dimensions = local.search_dimensions, statistic = "Minimum"
+      below     = true, threshold = floor(var.search_volume_gb * 1024 / 5), means = "A fifth of OpenSearch's storage is left."
+    }
+    search-blocked = {
+      namespace = "AWS/ES", metric = "ClusterIndexWritesBlocked", dimensions = local.search_dimensions
+      periods   = 1, means = "OpenSearch takes no more writes."
+    }
+    search-cpu = {
+      namespace = "AWS/ES", metric = "CPUUtilization", dimensions = local.search_dimensions, statistic = "Average"
+      threshold = 80, period = 300, periods = 3, means = "OpenSearch has been busy for a quarter of an hour."
+    }
+    search-memory = {
+      namespace = "AWS/ES", metric = "JVMMemoryPressure", dimensions = local.search_dimensions
+      threshold = 92, period = 300, periods = 3, means = "OpenSearch is short of memory and will refuse writes."
+    }
+  }
+
+  other_alarms = {
+    table-throttled = {
+      namespace = "AWS/DynamoDB", metric = "WriteThrottleEvents", dimensions = { TableName = local.names.incidents }
+      statistic = "Sum", means = "DynamoDB refuses writes of incidents; functions try again."
+    }
+    table-read-throttled = {
+      namespace = "AWS/DynamoDB", metric = "ReadThrottleEvents", dimensions = { TableName = local.names.incidents }
+      statistic = "Sum", runbook = "table-throttled", means = "DynamoDB refuses reads of incidents; functions try again."
+    }
+    milvus-unreachable = {
+      namespace  = "AWS/NetworkELB", metric = "HealthyHostCount", statistic = "Maximum", below = true, threshold = 1
+      dimensions = { LoadBalancer = aws_lb.milvus.arn_suffix, TargetGroup = aws_lb_target_group.milvus.arn_suffix }
+      means      = "No node answers for Milvus; incidents are explained without search."
+    }
+    model-spend = {
+      namespace = "CALI", metric = "model_dollars", dimensions = { function = "diagnose" }, statistic = "Sum"
+      threshold = var.model_dollars_per_day, period = 86400, periods = 1, means = "The model cost more today than it may."
+    }
+  }
+
+  alarms = { for name, alarm in merge(
+    local.stream_alarms, local.function_alarms, local.delivery_alarms, local.search_alarms, local.other_alarms
+  ) : name => merge(local.alarm_defaults, { runbook = name }, alarm) }
+}

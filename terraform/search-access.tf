@@ -1,0 +1,53 @@
+# Who reaches OpenSearch. What they may do inside is set by `python -m cali.ops search-access`.
+
+# ---------------------------------------------------------------- Settings
+
+variable "search_cidrs" {
+  description = "Where people may sign in to OpenSearch Dashboards from, with user and password."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for cidr in var.search_cidrs : can(cidrhost(cidr, 0)) && !endswith(cidr, "/0")])
+    error_message = "search_cidrs must be address blocks such as 203.0.113.7/32; the whole internet (/0) is refused."
+  }
+}
+
+# ---------------------------------------------------------------- Facts
+
+locals {
+  # Sign-in with user and password is anonymous to IAM; the address block and the domain's own roles guard it.
+  people = length(var.search_cidrs) == 0 ? [] : [{
+    Sid       = "PeopleSignIn"
+    Effect    = "Allow"
+    Principal = { AWS = "*" }
+    Action    = ["es:ESHttpDelete", "es:ESHttpGet", "es:ESHttpHead", "es:ESHttpPatch", "es:ESHttpPost", "es:ESHttpPut"]
+    Resource  = "${local.arns.search}/*"
+    Condition = { IpAddress = { "aws:SourceIp" = var.search_cidrs } }
+  }]
+}
+
+# ---------------------------------------------------------------- Access
+
+resource "aws_opensearch_domain_policy" "search" {
+  domain_name = aws_opensearch_domain.search.domain_name
+  access_policies = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat([
+      {
+        Sid       = "FirehoseIndexes"
+        Effect    = "Allow"
+        Principal = { AWS = aws_iam_role.firehose["search"].arn }
+        Action    = ["es:DescribeDomain", "es:DescribeDomainConfig", "es:DescribeDomains", "es:ESHttpGet", "es:ESHttpPost", "es:ESHttpPut"]
+        Resource  = [local.arns.search, "${local.arns.search}/*"]
+      },
+      {
+        Sid       = "GrafanaReads"
+        Effect    = "Allow"
+        Principal = { AWS = module.service_account["grafana"].arn }
+        Action    = ["es:ESHttpGet", "es:ESHttpPost"]
+        Resource  = "${local.arns.search}/*"
+      },
+    ], local.people)
+  })
+}

@@ -1,0 +1,18 @@
+# The whole root applied on a mocked AWS, with everything that is off by default on. Tests in Python read its state.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  team_members_arns    = ["arn:aws:iam::111122223333:user/kim"]
+  cluster_public_cidrs = ["203.0.113.7/32"]
+  search_cidrs         = ["203.0.113.7/32"]
+  alarm_emails         = ["on-call@example.com"]
+  github_repository    = "acme/cali"
+  interface_endpoints  = ["sts"]
+}
+
+run "everything" {
+  command = apply
+}
