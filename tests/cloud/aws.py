@@ -21,7 +21,6 @@ from tests.cloud.processes import Server, free_port
 
 LOGS, INCIDENTS = "cali-logs-stream", "cali-incidents-stream"
 BUCKET = f"cali-logs-{ACCOUNT}"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/cali-app"
 # The developer's own account must never be reached by mistake, so nothing of it is passed on.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local"}
 
@@ -43,6 +42,7 @@ class Resources:
     incident_shards: int = 1
     tables: tuple[Table, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)
+    roles: tuple[str, ...] = ("cali-app",)
 
 
 class Account:
@@ -96,12 +96,10 @@ class Account:
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
         trusted = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}
-        self.client("iam").create_role(
-            RoleName=ROLE.rsplit("/", 1)[1],
-            AssumeRolePolicyDocument=json.dumps(
-                {"Version": "2012-10-17", "Statement": [{**trusted, "Action": "sts:AssumeRole"}]}
-            ),
-        )
+        policy = {"Version": "2012-10-17", "Statement": [{**trusted, "Action": "sts:AssumeRole"}]}
+        iam = self.client("iam")
+        for role in wanted.roles:
+            iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(policy))
         dynamodb = self.client("dynamodb")
         for table in wanted.tables:
             dynamodb.create_table(TableName=table.name, **table.definition)
@@ -141,6 +139,11 @@ class Account:
         if answer.status != HTTPStatus.OK:
             raise RuntimeError(f"{method} {path}: {answer.status} {content[:200].decode(errors='replace')}")
         return content
+
+
+def role_arn(function: str) -> str:
+    """The role that a function runs as."""
+    return f"arn:aws:iam::{ACCOUNT}:role/cali-{function}"
 
 
 def clean_environment() -> dict[str, str]:

@@ -1,17 +1,20 @@
 """moto's server as a process of its own, with what it lacks: `python -m tests.cloud.emulator PORT [RUNTIME_PORT]`.
 
-Added: layers by ARN, the code of functions and layers, invocations (passed on to RUNTIME_PORT), DynamoDB throttling.
+Added: layers by ARN, the code of functions and layers, invocations (passed on to RUNTIME_PORT), DynamoDB throttling,
+APIs in Swagger 2.
 Replaced: the trigger that would start Docker for every put record, and shards whose cost grew with what they hold and
 whose sequence numbers were 1, 2, 3. The process ends when its standard input is closed, so it outlives nobody.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from http.client import HTTPConnection
 from random import Random
 from typing import Any
@@ -60,6 +63,8 @@ class Extended:
             return _found(start, layer and layer.get_layer_version())
         if path.endswith("/invocations") and self._runtime_port:
             return self._invoke(path.split("/")[-2], environ, start)
+        if path.startswith("/restapis") and environ["REQUEST_METHOD"] in ("POST", "PUT"):
+            _modernise(environ)
         return self._inner(environ, start)
 
     def _is_throttled(self) -> bool:
@@ -92,6 +97,20 @@ class Extended:
         headers = [(key, value) for key, value in answer.getheaders() if key.lower().startswith("x-amz-")]
         start(f"{answer.status} {answer.reason}", [*headers, ("Content-Length", str(len(body)))])
         return [body]
+
+
+def _modernise(environ: dict[str, Any]) -> None:
+    """Makes Chalice's Swagger 2 document one of OpenAPI 3, the only kind that moto reads. Paths and integrations, which
+    are all that matters here, are the same in both."""
+    body = _body(environ)
+    with suppress(ValueError, TypeError, KeyError):
+        document = json.loads(body)
+        if document.pop("swagger", None):
+            document = {"openapi": "3.0.0", "info": document["info"], "paths": document["paths"]}
+        document["info"].setdefault("description", "")
+        body = json.dumps(document).encode()
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
 
 
 def _layer(arn: str) -> Any:

@@ -128,7 +128,7 @@ class Host:
                 self._give_back(worker)
         with self._lock:
             self.counts["errors" if outcome.error else "invocations"] += 1
-        if outcome.error:
+        if outcome.error and not self._closed:
             self._heard(LogLine(time.time(), self.function.name, f"[local cloud] {outcome.error[:2000]}"))
         return outcome
 

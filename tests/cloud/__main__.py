@@ -1,0 +1,85 @@
+"""`python -m tests.cloud`: try CALI's AWS side on this machine, and break it. See docs/local-cloud.md."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+
+import click
+
+from cali.errors import CaliError
+from tests.cloud.cloud import Cloud, Options
+from tests.cloud.deploy import DeployError
+from tests.cloud.faults import FAULTS, chosen
+from tests.cloud.project import missing
+
+_NAMES = "\n".join(f"  {name:<18} {what}" for name, what in FAULTS.items())
+
+
+@click.command("cloud", help=f"Run CALI's functions as deployed, on this machine.\n\n\b\nFaults:\n{_NAMES}")
+@click.option("--lines", type=click.IntRange(min=1), help="Lines to simulate.  [default: 5000]")
+@click.option("--seconds", type=click.FloatRange(min=1), help="Stream for so long instead, at --rate.")
+@click.option("--rate", type=click.FloatRange(min=0), default=200, show_default=True, help="Lines per second; 0 is as fast as it goes.")  # fmt: skip
+@click.option("--shards", type=click.IntRange(1, 8), default=2, show_default=True)
+@click.option("--fault", "faults", multiple=True, metavar="NAME", help="Break something; may be given several times, or `all`.")  # fmt: skip
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same logs.")
+@click.option("--no-firehose", is_flag=True, help="Leave out S3 raw/ and OpenSearch.")
+def main(
+    lines: int | None,
+    seconds: float | None,
+    rate: float,
+    shards: int,
+    faults: tuple[str, ...],
+    seed: int,
+    no_firehose: bool,
+) -> None:
+    names = chosen([name for given in faults for name in given.replace(",", " ").split() if name != "all"])
+    if any("all" in given.split(",") for given in faults):
+        names = frozenset(FAULTS)
+    lacking = missing()
+    if lacking:
+        raise click.ClickException(lacking)
+    if lines is None:
+        lines = int(seconds * rate) if seconds and rate else 5_000
+    options = Options(lines, shards, names, rate, seed, firehose=not no_firehose)
+    say = Teller()
+    with Cloud(options, say) as cloud:
+        summary = cloud.run()
+        say("done; clearing away")
+    click.echo("\n".join(summary.lines()))
+    if summary.twice or summary.unread or summary.dropped or len(summary.quarantined) != summary.poison:
+        raise SystemExit(1)
+
+
+class Teller:
+    """Prints one line at a time, from whatever thread, with the seconds since it began."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._lock = threading.Lock()
+
+    def __call__(self, line: str) -> None:
+        with self._lock:
+            click.echo(f"{time.monotonic() - self._begun:7.1f} {line}")
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    """A polite end is as Ctrl-C, so that everything is cleared away."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        main.main(standalone_mode=False)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (CaliError, DeployError, RuntimeError) as error:
+        click.echo(f"cali: {error}", err=True)
+        sys.exit(2)

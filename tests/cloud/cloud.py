@@ -1,0 +1,270 @@
+"""The whole AWS side of CALI on this machine: started, deployed into, fed, broken, watched, and cleared away."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self
+
+from cali.adapters.dynamodb import EXPIRES, TABLE, DynamoIncidents
+from cali.life import Stored
+from cali.models import Status
+from cali.simulator import enveloper, load_scenario, simulate
+from tests.cloud import faults as faulty
+from tests.cloud import models, project
+from tests.cloud.aws import BUCKET, INCIDENTS, LOGS, Account, Resources, Table
+from tests.cloud.faults import Put, Script, poisoned
+from tests.cloud.firehose import Buffer, Firehose, Kept, to_opensearch, to_s3
+from tests.cloud.fleet import Fleet, Invocations
+from tests.cloud.milvus import Milvus
+from tests.cloud.observe import Summary, alert_of, emitted, latencies, seen
+from tests.cloud.opensearch import OpenSearch
+from tests.cloud.runtime import LogLine
+from tests.cloud.schedule import Schedule
+from tests.cloud.slack import HOOK, Slack
+from tests.cloud.stand_in import Mode
+from tests.cloud.streams import Streams
+
+AT_ONCE = 500
+STEADY = 1.5  # seconds without any work after which a run is over
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run is like. `rate` is lines per second, 0 as fast as the machine can."""
+
+    lines: int = 5_000
+    shards: int = 2
+    faults: Collection[str] = ()
+    rate: float = 500.0
+    seed: int = 1
+    start: float = 0.0  # the simulated time of the first line; 0 is now
+    firehose: bool = True
+    scenario: str = "shop"
+    processes: int = 1  # of each function
+
+
+class Cloud:
+    """A cloud that is up inside its `with` block. `say` gets one line for whatever happens."""
+
+    def __init__(self, options: Options, say: Callable[[str], None] = lambda _: None) -> None:
+        self.options = options
+        self.slack = Slack()
+        self.opensearch = OpenSearch()
+        self.kept = Kept()
+        self.metrics: Counter[str] = Counter()
+        self.put = self.poison = 0
+        self._say = say
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _start(self) -> None:
+        options, stack = self.options, self._stack
+        home = Path(tempfile.mkdtemp(prefix="cali-cloud-"))
+        stack.callback(shutil.rmtree, home, ignore_errors=True)
+        invocations = Invocations()
+        stack.callback(invocations.close)
+        self._say("starting the AWS emulator, Slack, a model server and Milvus")
+        self.account = stack.enter_context(Account(home, invocations.port))
+        self._slack_server = stack.enter_context(self.slack.serve())
+        self._search_server = stack.enter_context(self.opensearch.serve())
+        self.model = stack.enter_context(models.start())
+        self.milvus = Milvus(home)
+        stack.callback(self.milvus.close)
+        self.account.create(
+            Resources(
+                shards=options.shards,
+                tables=(Table(project.TABLE_NAME, TABLE, EXPIRES),),
+                roles=tuple(f"cali-{name}" for name in project.FUNCTIONS),
+                secrets=project.secrets(f"{self._slack_server.url}{HOOK}"),
+            )
+        )
+        self._say("deploying with chalice deploy --stage local")
+        place = project.Place(milvus=self.milvus.uri, model=self.model.url, slack=self._slack_server.url)
+        self.names = project.deploy(self.account, home, place, self._say)
+        streams = Streams(lambda: self.account.client("kinesis"))
+        stack.callback(streams.close)
+        self.fleet = Fleet(
+            self.account, home / "fleet", streams, self._heard, lambda _: faulty.deliveries(options.faults), options.processes
+        )  # fmt: skip
+        invocations.fleet = self.fleet
+        self._kinesis = self.account.client("kinesis")
+        self._readers = streams.readers(LOGS)
+        stack.callback(self.fleet.close)
+        self.fleet.watch()
+        self.schedule = Schedule(self.account.client("events"), self.fleet.invoke)
+        stack.callback(self.schedule.close)
+        if options.firehose:
+            self._pour()
+        self.incidents = DynamoIncidents(self.account.client("dynamodb"), project.TABLE_NAME)
+        self.slack.on_message = lambda message: self._say(f"  alert  {message.content.get('text', '')}")
+
+    def _pour(self) -> None:
+        s3 = self.account.client("s3")
+        raw = Firehose(self._readers, to_s3(s3, self.kept), Buffer(10, 1_000_000), from_end=False)
+        self._stack.callback(raw.close)
+        enrich = self.names["enrich"]
+        deliver = to_opensearch(
+            s3, lambda event: self.fleet.invoke(enrich, event), self._search_server.url, self.kept
+        )
+        self._stack.callback(Firehose(self._readers, deliver, Buffer(5, 500_000), from_end=False).close)
+
+    # What faults act upon.
+
+    def throttle_dynamodb(self, share: float) -> None:
+        self._say(f"  fault  DynamoDB throttles {share:.0%} of all calls")
+        self.account.throttle_dynamodb(share)
+
+    def set_milvus(self, up: bool) -> None:
+        self._say(f"  fault  Milvus is {'back' if up else 'gone'}")
+        self.milvus.start_again() if up else self.milvus.kill()
+
+    def set_model(self, up: bool) -> None:
+        self._say(f"  fault  the model is {'back' if up else 'gone'}")
+        models.set_down(self.model, not up)
+
+    def set_slack(self, up: bool) -> None:
+        self._say(f"  fault  Slack is {'back' if up else 'gone'}")
+        self._slack_server.mode = Mode.UP if up else Mode.DOWN
+
+    def kill_analyze(self) -> bool:
+        return self.fleet.host(self.names["analyze"]).kill_one()
+
+    # A run.
+
+    def run(self) -> Summary:
+        """Streams the simulated logs, waits until all is done, and says what came of it."""
+        options = self.options
+        script = Script(options.faults, self)
+        script.tell(0.0)
+        begun = time.monotonic()
+        for records in _chunks(
+            self._records(), AT_ONCE if not options.rate else max(1, int(options.rate / 10))
+        ):
+            self._put(records)
+            script.tell(min(self.put / options.lines, 0.999))
+            if options.rate:
+                time.sleep(max(0.0, begun + self.put / options.rate - time.monotonic()))
+        self._say(f"all {self.put:,} records are put after {time.monotonic() - begun:.1f} s")
+        self.settle()
+        script.end()
+        self.settle()
+        return self.summary()
+
+    def settle(self, seconds: float = 300.0) -> bool:
+        """Waits until nothing is left to do: streams read, incidents diagnosed or asked about, alerts sent. False when
+        that does not come about in time."""
+        end = time.monotonic() + seconds
+        quiet_since = time.monotonic()
+        before: Any = None
+        while time.monotonic() < end:
+            state = (self.fleet.idle, len(self.slack.messages), self._work_done())
+            if state != before or not state[0]:
+                before, quiet_since = state, time.monotonic()
+            elif time.monotonic() - quiet_since > STEADY:
+                return True
+            time.sleep(0.1)
+        self._say("not everything came to rest in time")
+        return False
+
+    def summary(self) -> Summary:
+        """What came of everything so far."""
+        stored = self._stored()
+        alerts = [alert for alert in map(alert_of, self.slack.messages) if alert is not None]
+        arrived = {
+            row.sequence: row.arrived for reader in self._readers for row in reader.rows(0, reader.end)
+        }
+        ours = [progress for name, progress in self.fleet.progress() if name == self.names["analyze"]]
+        questions = [json.dumps(asked["messages"]) for asked in self.model.requests]
+        return Summary(
+            put=self.put,
+            poison=self.poison,
+            incidents=seen(stored),
+            alerts=alerts,
+            quarantined=self._quarantined(),
+            model_calls=self.model.calls,
+            model_questions=len(set(questions)),
+            latencies=latencies(stored, alerts, arrived),
+            iterator_age=max((progress.oldest for progress in ours), default=0.0),
+            longest_batch=max((progress.longest for progress in ours), default=0.0),
+            dropped=sum(progress.counts["dropped"] for _, progress in self.fleet.progress()),
+            unread=self.put - sum(progress.counts["done"] for progress in ours),
+            counts={**self.metrics, **{f"firehose {name}": n for name, n in self.kept.counts.items()}},
+        )
+
+    def _records(self) -> Iterator[Put]:
+        options = self.options
+        scenario = load_scenario(options.scenario)
+        seconds = options.lines / options.rate if options.rate else None
+        written = simulate(
+            scenario,
+            seed=options.seed,
+            lines=options.lines,
+            seconds=seconds,
+            start=options.start or time.time(),
+        )
+        wrap = enveloper("fluentbit")
+        records = (Put(f"{line.pod.name}/{line.stream}", wrap(line).encode()) for line in written)
+        return poisoned(records, options.seed) if "poison" in options.faults else records
+
+    def _put(self, records: list[Put]) -> None:
+        rows = [{"Data": record.data, "PartitionKey": record.key} for record in records]
+        self._kinesis.put_records(StreamName=LOGS, Records=rows)
+        self.put += len(records)
+        self.poison += sum(record.key.startswith("poison-") for record in records)
+
+    def _work_done(self) -> int:
+        return sum(
+            sum(host.counts.values()) for name, host in self.fleet.hosts().items() if name in self._fed
+        )
+
+    @property
+    def _fed(self) -> set[str]:
+        """The functions that streams feed; what a clock starts never comes to rest."""
+        return {self.names[name] for name in ("analyze", "diagnose", "alert")}
+
+    def _stored(self) -> list[Stored]:
+        return self.incidents.find(tuple(Status), 100_000)
+
+    def _quarantined(self) -> dict[str, str]:
+        s3 = self.account.client("s3")
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="quarantine/")
+        keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
+        found: dict[str, str] = {}
+        for key in keys:
+            for line in s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().splitlines():
+                row = json.loads(line)
+                found[row["id"]] = row["reason"]
+        return found
+
+    def _heard(self, line: LogLine) -> None:
+        self.metrics.update(emitted([line.text]))
+        if line.text.startswith(("[ERROR]", "[local cloud]")):
+            self._say(f"  {line.function}: {line.text.splitlines()[0][:300]}")
+
+
+def _chunks(records: Iterable[Put], size: int) -> Iterator[list[Put]]:
+    iterator = iter(records)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+__all__ = ["INCIDENTS", "Cloud", "Options"]

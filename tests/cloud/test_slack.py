@@ -1,0 +1,117 @@
+"""The Slack stand-in refuses what Slack refuses, in Slack's words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.cloud.slack import BURST, HOOK, TOKEN, Slack
+from tests.cloud.stand_in import Asked, Said
+
+
+class Clock:
+    time = 1_000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def slack(clock: Clock) -> Slack:
+    return Slack(now=clock)
+
+
+def hook(slack: Slack, content: dict[str, Any]) -> Said:
+    return slack.answer(Asked("POST", HOOK, {}, json.dumps(content).encode()))
+
+
+def api(slack: Slack, method: str, token: str = TOKEN, **content: Any) -> dict[str, Any]:
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json; charset=utf-8"}
+    said = slack.answer(Asked("POST", f"/api/{method}", headers, json.dumps(content).encode()))
+    answer: dict[str, Any] = json.loads(said.body)
+    return answer
+
+
+def section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def test_a_webhook_shows_what_it_is_given(slack):
+    assert hook(slack, {"text": "hello", "blocks": [section("*world*")]}).body == b"ok"
+    assert "hello" in slack.messages[0].text
+    assert "*world*" in slack.messages[0].text
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        ({}, "no_text"),
+        ({"text": "x" * 40_001}, "msg_too_long"),
+        ({"blocks": [section("x" * 3_001)]}, "invalid_blocks"),
+        ({"blocks": [section("")]}, "invalid_blocks"),
+        ({"blocks": [{"type": "header", "text": {"type": "mrkdwn", "text": "x"}}]}, "invalid_blocks"),
+        (
+            {"blocks": [{"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}]},
+            "invalid_blocks",
+        ),
+        ({"blocks": [section("x")] * 51}, "invalid_blocks"),
+        ({"blocks": [{"type": "unheard-of"}]}, "invalid_blocks"),
+    ],
+)
+def test_what_slack_would_not_show_is_refused(slack, content, word):
+    said = hook(slack, content)
+
+    assert (said.status, said.body.decode()) == (400, word)
+    assert api(slack, "chat.postMessage", channel="cali-alerts", **content)["error"] == word
+    assert slack.messages == []
+
+
+def test_an_unknown_webhook_is_no_service(slack):
+    assert slack.answer(Asked("POST", "/services/T/B/other", {}, b'{"text":"x"}')).status == 404
+
+
+def test_a_channel_takes_one_message_a_second_after_a_short_burst(slack, clock):
+    answers = [hook(slack, {"text": "x"}) for _ in range(BURST + 2)]
+
+    assert [said.status for said in answers] == [200] * (BURST + 1) + [429]
+    assert answers[-1].headers["Retry-After"] == "1"
+    clock.time += 1
+    assert hook(slack, {"text": "x"}).status == 200
+    assert hook(slack, {"text": "x"}).status == 429
+
+
+def test_a_posted_message_can_be_updated_and_answered(slack):
+    posted = api(slack, "chat.postMessage", channel="#cali-alerts", text="one")
+    api(slack, "chat.postMessage", channel=posted["channel"], text="two", thread_ts=posted["ts"])
+    updated = api(slack, "chat.update", channel=posted["channel"], ts=posted["ts"], text="one, edited")
+
+    assert updated["ok"]
+    first, second = slack.messages
+    assert (first.text, first.edits, second.thread) == ("one, edited", 1, posted["ts"])
+
+
+@pytest.mark.parametrize(
+    ("method", "token", "content", "error"),
+    [
+        ("chat.postMessage", "wrong", {}, "invalid_auth"),
+        ("chat.postMessage", "", {}, "not_authed"),
+        ("chat.postMessage", TOKEN, {"channel": "nowhere", "text": "x"}, "channel_not_found"),
+        (
+            "chat.postMessage",
+            TOKEN,
+            {"channel": "cali-alerts", "text": "x", "thread_ts": "9.9"},
+            "thread_not_found",
+        ),
+        ("chat.update", TOKEN, {"channel": "cali-alerts", "text": "x", "ts": "9.9"}, "message_not_found"),
+        ("chat.unheardOf", TOKEN, {}, "unknown_method"),
+    ],
+)
+def test_the_api_says_what_is_wrong(slack, method, token, content, error):
+    assert api(slack, method, token, **content) == {"ok": False, "error": error}
