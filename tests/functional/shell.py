@@ -43,7 +43,7 @@ def inside(*args: object) -> Ran:
             main([str(arg) for arg in args])
         except SystemExit as done:
             code = done.code if isinstance(done.code, int) else 1
-    return Ran(code, out.buffer.getvalue(), err.getvalue())  # type: ignore[attr-defined]  # a BytesIO
+    return Ran(code, out.buffer.getvalue(), err.getvalue())
 
 
 def outside(*args: object, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Ran:

@@ -1,0 +1,104 @@
+"""Every scenario through the analysis that `cali analyze` runs; some through the command itself.
+
+given: lines of a log.
+expect: its incidents in the order shown, `any_order` where that does not matter. Of each the fields that count:
+    title, cause, severity, scope, shows, hides: patterns; hides: a pattern that is nowhere in the incident
+    count, lines (of the evidence or the samples, at least), origin; follows: the place of the incident it followed
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cali import settings
+from cali.bootstrap import Embedded
+from cali.cli.analyze import analyze
+from cali.report.json import as_json
+from tests.functional.shell import outside
+
+HERE = Path(__file__).parent
+CASES = [
+    pytest.param(case, id=f"{file.stem}: {case['name']}")
+    for file in sorted(HERE.glob("*.yaml"))
+    for case in yaml.safe_load(file.read_text("utf-8"))
+]
+IN_A_PROCESS = ("a Java trace with a cause", "PostgreSQL has no connection left", "people and passwords")
+PATTERNS = ("title", "cause", "severity", "scope", "shows")
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Embedded:
+    return Embedded(settings.read({"CALI_CACHE_DIR": str(tmp_path_factory.mktemp("cache"))}), ask=False)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_scenario(case: dict[str, Any], parts: Embedded, tmp_path: Path) -> None:
+    import orjson
+
+    log = tmp_path / "given.log"
+    log.write_text(case["given"], "utf-8")
+    check(case, orjson.loads(as_json(analyze([str(log)], parts))))
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.values[0]["name"] in IN_A_PROCESS])  # type: ignore[index]  # a case is a mapping
+def test_scenario_in_a_process_of_its_own(case: dict[str, Any], parts: Embedded) -> None:
+    env = {name: "" for name in os.environ if name.startswith("CALI_")}
+    ran = outside(
+        "analyze",
+        "-",
+        "--format",
+        "json",
+        stdin=case["given"].encode(),
+        env={**env, "CALI_CACHE_DIR": str(parts.cache)},
+    )
+    assert ran.code == 0, ran.err
+    check(case, ran.report)
+
+
+def check(case: dict[str, Any], report: Any) -> None:
+    found, wanted = report["incidents"], case["expect"]
+    told = [f"{one['severity']} {one['scope']} {one['title']} x{one['count']}" for one in found]
+    assert len(found) == len(wanted), told
+    if case.get("any_order"):
+        found = [next((one for one in found if fits(one, want, found)), None) for want in wanted]
+        assert None not in found, told
+    for one, want in zip(found, wanted, strict=True):
+        for name in PATTERNS:
+            if name in want:
+                assert re.search(str(want[name]), facts(one)[name]), (name, facts(one)[name])
+        assert fits(one, want, found), (want, one)
+
+
+def fits(one: dict[str, Any], want: dict[str, Any], found: list[Any]) -> bool:
+    said = facts(one)
+    lines = {evidence["line"] for evidence in one["diagnosis"]["evidence"]}
+    unread = want.keys() - {*PATTERNS, "hides", "count", "origin", "follows", "lines"}
+    assert not unread, f"nobody looks at {unread}"
+    return (
+        all(re.search(str(want[name]), said[name]) for name in PATTERNS if name in want)
+        and not ("hides" in want and re.search(want["hides"], str(one)))
+        and want.get("count", one["count"]) == one["count"]
+        and want.get("origin", one["diagnosis"]["origin"]) == one["diagnosis"]["origin"]
+        and lines <= set(want.get("lines", lines))
+        and ("follows" not in want or followed(want["follows"], one, found))
+    )
+
+
+def followed(place: int | None, one: dict[str, Any], found: list[Any]) -> bool:
+    return bool(one["follows"] == (None if place is None else found[place]["id"]))
+
+
+def facts(one: dict[str, Any]) -> dict[str, str]:
+    return {
+        "title": one["title"],
+        "cause": one["diagnosis"]["cause"],
+        "severity": one["severity"],
+        "scope": one["scope"],
+        "shows": " ".join(one["samples"]),
+    }
