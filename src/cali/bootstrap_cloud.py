@@ -295,7 +295,8 @@ class Cloud:
         wanted = self.settings
         if not wanted.model:
             return None
-        from cali.adapters.dynamodb_shared import DynamoAnswers, DynamoBudget, SharedBreaker
+        from cali.adapters.dynamodb_breaker import SharedBreaker
+        from cali.adapters.dynamodb_shared import DynamoAnswers, DynamoBudget
         from cali.adapters.openai import OpenAIModel
         from cali.stages.reason import Asking, Retries, World, prices
 

@@ -1,7 +1,7 @@
 """Incidents in a DynamoDB table, and the table itself: one for all that CALI's functions share.
 
-    id                     holds
-    incident#<id>          an incident and its life                    status, heard_at (index by_status), version, body
+    pk                     holds
+    incident#<id>          an incident and its life                    status, heard_at (index by-status), version, body
     answer#<key>           what a model said                           value
     mark#<key>             who does something now, or that it is done  until, done
     spent#<day>            calls and money of a day                    calls, micros
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from cali.life import Stored
 
-BY_STATUS = "by_status"
+BY_STATUS = "by-status"
 EXPIRES = "expires_at"
 DAY = 86_400
 KEPT = 120 * DAY  # an incident that nobody heard of for so long is forgotten
@@ -33,11 +33,11 @@ PAGE = 100
 
 TABLE: Mapping[str, Any] = {
     "AttributeDefinitions": [
-        {"AttributeName": "id", "AttributeType": "S"},
+        {"AttributeName": "pk", "AttributeType": "S"},
         {"AttributeName": "status", "AttributeType": "S"},
         {"AttributeName": "heard_at", "AttributeType": "N"},
     ],
-    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
     "GlobalSecondaryIndexes": [
         {
             "IndexName": BY_STATUS,
@@ -80,7 +80,7 @@ class DynamoIncidents:
         }
         if not (incident.status is Status.MUTED and new.muted_until is None):
             item[EXPIRES] = number(int(max(new.heard_at, new.muted_until or 0.0)) + KEPT)
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(id)"}
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
         if stored.version:
             condition = {
                 "ConditionExpression": "version = :read",
@@ -134,7 +134,7 @@ class DynamoIncidents:
     def _read(self, item: Mapping[str, Any]) -> Stored:
         from cali.stages.detect.record import loads  # pydantic: only where an incident is read
 
-        name = item["id"]["S"]
+        name = item["pk"]["S"]
         try:
             text = zlib.decompress(item["body"]["B"]).decode()
             return loads(text, int(item["version"]["N"]))
@@ -144,7 +144,7 @@ class DynamoIncidents:
 
 def key(kind: str, name: str) -> dict[str, Any]:
     """The key of an item."""
-    return {"id": {"S": f"{kind}#{name}"}}
+    return {"pk": {"S": f"{kind}#{name}"}}
 
 
 def number(value: float) -> dict[str, str]:

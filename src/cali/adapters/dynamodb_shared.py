@@ -1,30 +1,18 @@
-"""What all functions share besides incidents, in the same table: answers, marks, the day's budget, notes, the breaker."""
+"""What all functions share besides incidents, in the same table: answers, marks, the day's budget, notes."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from cali.adapters.aws import said
 from cali.adapters.dynamodb import DAY, EXPIRES, key, number
-from cali.errors import CaliError, Conflict, Retryable
-from cali.stages.reason.limits import (
-    Breaker,
-    BreakerSettings,
-    Circuit,
-    allowed,
-    failed,
-    gave_up,
-    succeeded,
-)
+from cali.errors import CaliError, Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ANSWERS_KEPT, MARKS_KEPT, DAYS_KEPT, NOTES_KEPT = 90 * DAY, 120 * DAY, 60 * DAY, 14 * DAY
 MICRO = 1_000_000  # dollars are counted in millionths: whole numbers add up exactly, whoever adds them
-DEAD = 180.0  # seconds after which the one call that tries an open circuit is taken for lost
 
 
 class DynamoMarks:
@@ -46,7 +34,7 @@ class DynamoMarks:
                         "until": number(now + seconds),
                         EXPIRES: number(int(now) + MARKS_KEPT),
                     },
-                    ConditionExpression="attribute_not_exists(id) OR (until <= :now AND attribute_not_exists(done))",
+                    ConditionExpression="attribute_not_exists(pk) OR (until <= :now AND attribute_not_exists(done))",
                     ExpressionAttributeValues={":now": number(now)},
                 )
         except Conflict:
@@ -214,7 +202,7 @@ class DynamoNotes:
 
     def write(self, name: str, body: bytes, version: int) -> None:
         """Keeps bytes over the version that was read. Conflict if somebody else was faster."""
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(id)"}
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
         if version:
             condition = {
                 "ConditionExpression": "version = :read",
@@ -231,48 +219,3 @@ class DynamoNotes:
                 },
                 **condition,
             )
-
-
-class SharedBreaker(Breaker):
-    """One circuit for all functions. Its state is a note; when the table fails, calls are allowed: the budget, which
-    does not forgive that, is asked next."""
-
-    def __init__(self, notes: DynamoNotes, settings: BreakerSettings | None = None) -> None:
-        super().__init__(settings)
-        self._notes = notes
-
-    def allows(self, now: float) -> bool:
-        answer = True
-
-        def ask(circuit: Circuit) -> Circuit:
-            nonlocal answer
-            if circuit.trying and now >= circuit.until + DEAD:
-                circuit = gave_up(circuit)
-            circuit, answer = allowed(circuit, now)
-            return circuit
-
-        self._change(ask)
-        return answer
-
-    def succeeded(self) -> None:
-        self._change(succeeded)
-
-    def gave_up(self) -> None:
-        self._change(gave_up)
-
-    def failed(self, now: float, at_least: float = 0.0) -> None:
-        self._change(lambda circuit: failed(circuit, now, self._settings, at_least))
-
-    def _change(self, change: Callable[[Circuit], Circuit]) -> None:
-        for _ in range(5):
-            try:
-                body, version = self._notes.read("circuit")
-                circuit = Circuit(**json.loads(body)) if body else Circuit()
-                new = change(circuit)
-                if new != circuit:
-                    self._notes.write("circuit", json.dumps(asdict(new)).encode(), version)
-            except Conflict:
-                continue
-            except Retryable:
-                return
-            return
