@@ -17,9 +17,10 @@ import orjson
 from cali.errors import Poison
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 UNPACKED = 64 * 1024 * 1024  # bytes that one record may unpack to; a subscription of 1 MB holds some 20 MB
+_RECORDS, _DATA = 3, 3  # numbers of the fields in AggregatedRecord and Record
 _GZIP, _KPL = b"\x1f\x8b", b"\xf3\x89\x9a\xc2"
 _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 # A line of text begins with none of these; an `x` may, so only with the second byte of zlib.
@@ -92,21 +93,52 @@ def _inflated(raw: bytes, bits: int) -> bytes:
 
 
 def _parts(raw: bytes) -> list[bytes]:
-    """The user records of an aggregate that the Kinesis Producer Library made."""
+    """The user records of an aggregate that the Kinesis Producer Library made: magic, a protobuf message, its MD5. The
+    format is small and frozen, so it is read here; AWS's own package for it fails where its sources are not."""
     from hashlib import md5
-
-    from aws_kinesis_agg import kpl_pb2
-    from google.protobuf.message import DecodeError
 
     body, digest = raw[4:-16], raw[-16:]
     if md5(body, usedforsecurity=False).digest() != digest:
         raise Poison("damaged KPL aggregate: its checksum does not fit")
-    aggregate = kpl_pb2.AggregatedRecord()
     try:
-        aggregate.ParseFromString(body)
-    except DecodeError as error:
-        raise Poison(f"damaged KPL aggregate: {error}") from error
-    return [record.data for record in aggregate.records]
+        return [
+            data
+            for number, record in _fields(body)
+            if number == _RECORDS
+            for inner, data in _fields(record)
+            if inner == _DATA
+        ]
+    except IndexError as error:
+        raise Poison("damaged KPL aggregate: it ends too early") from error
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """The fields of a protobuf message that hold bytes, with their numbers; numbers are skipped."""
+    at = 0
+    while at < len(message):
+        key, at = _varint(message, at)
+        kind = key & 7
+        if kind == 0:
+            _, at = _varint(message, at)
+        elif kind == 2:
+            length, at = _varint(message, at)
+            if at + length > len(message):
+                raise IndexError
+            yield key >> 3, message[at : at + length]
+            at += length
+        else:
+            raise Poison(f"damaged KPL aggregate: a field of kind {kind}")
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[at]
+        value |= (byte & 0x7F) << shift
+        at += 1
+        if byte < 0x80:
+            return value, at
+        shift += 7
 
 
 def _object(text: bytes) -> dict[str, Any] | None:

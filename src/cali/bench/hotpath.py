@@ -1,0 +1,69 @@
+"""What one core does of analyze's hot path: Kinesis events as Lambda gives them, to refined events.
+
+    python -m cali.bench.hotpath
+
+Base64, decoding with its validation, joining and refining are in it, warm; DynamoDB is not, for healthy lines reach it
+once a batch. Lines come from the simulated shop, in Fluent Bit's envelope.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+from cali.bench.clock import seconds
+from cali.functions.delivery import Delivery
+from cali.simulator import enveloper, load_scenario, simulate
+from cali.stages.decode import Decoder
+from cali.stages.detect import Detector
+from cali.stages.refine.refiner import Refiner
+
+START = 1_795_176_000.0
+FIRST = 49_640_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000
+BATCH = 1_000  # records of an event
+
+
+def events(records: int) -> list[list[dict[str, Any]]]:
+    """Kinesis events with so many records in all."""
+    envelope = enveloper("fluentbit")
+    lines = simulate(load_scenario("shop"), seed=7, lines=records, start=START)
+    items = [
+        {
+            "kinesis": {
+                "data": b64encode(envelope(line).encode()).decode(),
+                "sequenceNumber": str(FIRST + number),
+                "approximateArrivalTimestamp": START,
+            },
+            "eventID": f"shardId-000000000000:{FIRST + number}",
+        }
+        for number, line in enumerate(lines)
+    ]
+    return [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
+
+
+def run(records: int = 50_000, runs: int = 3) -> tuple[float, float]:
+    """Records a second to refined events, and with detection."""
+    batches = events(records)
+    decoder, refiner = Decoder("bench"), Refiner()
+
+    def refined() -> None:
+        for batch in batches:
+            Delivery(batch, (), decoder, refiner, lambda _: None).read()
+
+    def detected() -> None:
+        for batch in batches:
+            Delivery(batch, (), decoder, refiner, Detector(lambda _: None).observe).read()
+
+    refined()  # warm
+    total = sum(map(len, batches))
+    return total / seconds(refined, runs), total / seconds(detected, runs)
+
+
+def main() -> None:
+    refined, detected = run()
+    print(f"Kinesis event to refined events: {refined:,.0f} records/s on one core")
+    print(f"the same with detection:         {detected:,.0f} records/s on one core")
+
+
+if __name__ == "__main__":
+    main()
