@@ -47,9 +47,9 @@ reference: setup ## write docs/cli.md from the commands themselves
 lock: setup ## pin the newest versions of everything, by hash
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-	  --output-file requirements/run.txt pyproject.toml
+	  --extra aws --output-file requirements/run.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-	  --output-file requirements/all.txt --constraint requirements/run.txt pyproject.toml requirements/dev.in
+	  --extra aws --output-file requirements/all.txt pyproject.toml requirements/dev.in
 
 clean: ## remove what was built here
 	rm -rf $(VENV) build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -74,7 +74,7 @@ def test_the_gist_names_the_failure(case):
 def test_all_cases_interleaved_give_the_same_events(seed):
     chance = random.Random(seed)
     queues = {case["name"]: _lines(case) for case in CASES}
-    records = []
+    records: list[Record] = []
     while queues:
         name = chance.choice(list(queues))
         records.append(Record(len(records) + 1, queues[name].pop(0), stream=name))
