@@ -11,7 +11,9 @@ def command() -> None:
 
 
 @command.command("refine")
-@click.option("--messages", type=click.IntRange(min=1), default=20_000, show_default=True)
+@click.option(
+    "--messages", type=click.IntRange(min=1), default=20_000, show_default=True, help="How many to simulate."
+)
 def refine(messages: int) -> None:
     """Templates per second beside Drain3 with ten masks."""
     from cali.bench.refine import measure
@@ -24,7 +26,9 @@ def refine(messages: int) -> None:
 
 
 @command.command("pipeline")
-@click.option("--lines", type=click.IntRange(min=1), default=100_000, show_default=True)
+@click.option(
+    "--lines", type=click.IntRange(min=1), default=100_000, show_default=True, help="How many of each form."
+)
 def pipeline(lines: int) -> None:
     """Lines per second from bytes to refined events, and what each stage costs a line."""
     from cali.bench.pipeline import measure

@@ -17,6 +17,8 @@ from cali.stages.refine.redact import Redactor
 from cali.stages.refine.severity import by_words, needs_digits, worst
 from cali.stages.refine.template import LONGEST, MESSAGES, Templater
 
+_new = tuple.__new__  # a named tuple's own constructor costs twice as much, and this runs for every line
+
 
 class _Words(NamedTuple):
     """What the words of a template say of the severity, and whether the values of its numbers have a say."""
@@ -46,7 +48,8 @@ class Refiner:
         record = records[0]
         message, template = self._redacted(record.message)
         if record.severity is not None:
-            return Event((record.line,), message, record.time, record.severity, record.scope, template)
+            fields = ((record.line,), message, record.time, record.severity, record.scope, template, True)
+            return _new(Event, fields)
         severity = self._by_words(template, message)
         return Event((record.line,), message, record.time, severity, record.scope, template, False)
 
