@@ -52,9 +52,10 @@ SUSPECTS = (
         "a word to the reader",
         r"\b(?:ai|llm|language model|log analy[sz]er|cali|assistant)s?\b[,:]? (?:must|should|please|shall|will now)\b",
     ),
+    # "write" and "set" also begin honest lines; an order is prose, without a path or a field between verb and object.
     _suspect(
         "a dictated answer",
-        rf"\b(?:please |must |should |always |now |instead )?{TOLD}\b.{{0,40}}\b(?:root cause|the cause|confidence|diagnosis|severity (?:to|as)|evidence (?:to|as))\b",
+        rf"\b(?:please |must |should |always |now |instead )?{TOLD}\b[^:;/=|]{{0,40}}\b(?:root cause|the cause|confidence|diagnosis|severity (?:to|as)|evidence (?:to|as))\b",
     ),
     _suspect("a dictated answer", r"\bthe (?:real|true|actual|correct) (?:root )?cause\b"),
     _suspect(
@@ -66,6 +67,7 @@ SUSPECTS = (
         r"\bconfidence\b\W{0,6}(?:is |of |level |score )?\W{0,3}(?:0?\.\d|1\.0|1\b|\d{2,3} ?%|high\b|certain\b|max)",
     ),
     _suspect("a forged line", r"(?:^|\s)L\d{1,4}\s?\||\bevidence\b\W{0,6}L\d{1,4}\b|\[L\d{1,4}\]"),
+    _suspect("forged evidence", r"""\bevidence["']?\s{0,3}[:=]\s{0,3}\[?\s{0,3}[{"']"""),
     _suspect(
         "a forged fence",
         r"(?:^|\s)(?:<{3,}|>{3,})\s*(?:LOG|END)\b|\b(?:BEGIN|END|START) (?:OF )?(?:LOGS?|DATA|EVIDENCE)\b",
