@@ -98,7 +98,9 @@ def _stands_alone(head: Record, message: str) -> bool:
     if TITLE.match(head.message):
         return False
     line = message.lstrip()
-    return LOGGED.match(line) is not None or (TROUBLE.search(line[:_HEAD]) is not None and not _troubled(head))
+    return LOGGED.match(line) is not None or (
+        TROUBLE.search(line[:_HEAD]) is not None and not _troubled(head)
+    )
 
 
 def _unindented(shape: Shape, head: Record, message: str) -> Form | None:
