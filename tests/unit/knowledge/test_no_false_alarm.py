@@ -214,6 +214,8 @@ user 42 logged out
 cache miss for key orders:42
 payload size 512 bytes
 queue depth 12, lag 3
+All required environment variables are set
+checking environment variables required for start
 memory usage 41%, disk usage 52%
 """
 
@@ -266,6 +268,12 @@ error: tariff table has version 3, wanted 4
 job export-orders failed: 3 rows skipped
 failed to parse tariff "GOLD"
 permission to refund denied by policy of the shop
+address 10.0.0.4 is not whitelisted for the beta
+Requested resource not found
+Incorrect username or password.
+{"error":"invalidCredentials"}
+copy failed: Bad address (14)
+service "gift-wrap" not found in price list
 """
 
 
