@@ -194,6 +194,8 @@ def _summary(live: Live, form: str, left_out: int) -> bytes:
     facts = [f"{wording.number(len(incidents), 'incident')} in {wording.number(tally.lines, 'line')}"]
     if incidents:
         facts.append(f"{known:,} explained, {len(incidents) - known:,} unknown")
+    if live.opened > len(incidents):
+        facts.append(f"the latest of {live.opened:,} that were new")
     if tally.quarantined:
         facts.append(f"{wording.number(tally.quarantined, 'line')} unreadable")
     if left_out:
