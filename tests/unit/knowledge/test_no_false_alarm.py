@@ -214,6 +214,11 @@ user 42 logged out
 cache miss for key orders:42
 payload size 512 bytes
 queue depth 12, lag 3
+config: protocol_version=2 compression=zstd
+dhclient: lease expired, requesting a new one
+connection.reset.interval = 30s
+{"event":"quota","rate_limit_exceeded":false}
+node is low on memory headroom, 12% free
 All required environment variables are set
 checking environment variables required for start
 memory usage 41%, disk usage 52%
@@ -268,6 +273,9 @@ error: tariff table has version 3, wanted 4
 job export-orders failed: 3 rows skipped
 failed to parse tariff "GOLD"
 permission to refund denied by policy of the shop
+Policy denied: refunds over 500 need approval
+error: wrong version number in price list header
+Error: unsupported protocol: ftp
 address 10.0.0.4 is not whitelisted for the beta
 Requested resource not found
 Incorrect username or password.
