@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 from types import FrameType
 
 import click
@@ -14,6 +15,7 @@ from cali.errors import CaliError
 from tests.cloud.cloud import Cloud, Options
 from tests.cloud.deploy import DeployError
 from tests.cloud.faults import FAULTS, chosen
+from tests.cloud.observe import Summary, differences
 from tests.cloud.project import missing
 
 _NAMES = "\n".join(f"  {name:<18} {what}" for name, what in FAULTS.items())
@@ -26,6 +28,7 @@ _NAMES = "\n".join(f"  {name:<18} {what}" for name, what in FAULTS.items())
 @click.option("--shards", type=click.IntRange(1, 8), default=2, show_default=True)
 @click.option("--fault", "faults", multiple=True, metavar="NAME", help="Break something; may be given several times, or `all`.")  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same logs.")
+@click.option("--compare", is_flag=True, help="Run without faults first, and say what the faults changed.")
 @click.option("--no-firehose", is_flag=True, help="Leave out S3 raw/ and OpenSearch.")
 def main(
     lines: int | None,
@@ -34,6 +37,7 @@ def main(
     shards: int,
     faults: tuple[str, ...],
     seed: int,
+    compare: bool,
     no_firehose: bool,
 ) -> None:
     names = chosen([name for given in faults for name in given.replace(",", " ").split() if name != "all"])
@@ -44,14 +48,25 @@ def main(
         raise click.ClickException(lacking)
     if lines is None:
         lines = int(seconds * rate) if seconds and rate else 5_000
-    options = Options(lines, shards, names, rate, seed, firehose=not no_firehose)
+    options = Options(lines, shards, names, rate, seed, start=time.time(), firehose=not no_firehose)
+    said = []
+    if compare:
+        said = differences(_run(replace(options, faults=())), summary := _run(options))
+        click.echo("\n".join(said) or "no fault left a trace")
+    else:
+        summary = _run(options)
+    lost = summary.unread or summary.dropped or len(summary.quarantined) != summary.poison
+    if said or summary.twice or lost:
+        raise SystemExit(1)
+
+
+def _run(options: Options) -> Summary:
     say = Teller()
     with Cloud(options, say) as cloud:
         summary = cloud.run()
         say("done; clearing away")
     click.echo("\n".join(summary.lines()))
-    if summary.twice or summary.unread or summary.dropped or len(summary.quarantined) != summary.poison:
-        raise SystemExit(1)
+    return summary
 
 
 class Teller:

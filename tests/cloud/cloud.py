@@ -21,7 +21,7 @@ from cali.simulator import enveloper, load_scenario, simulate
 from tests.cloud import faults as faulty
 from tests.cloud import models, project
 from tests.cloud.aws import BUCKET, INCIDENTS, LOGS, Account, Resources, Table
-from tests.cloud.faults import Put, Script, poisoned
+from tests.cloud.faults import KILLS, Put, Script, poisoned
 from tests.cloud.firehose import Buffer, Firehose, Kept, to_opensearch, to_s3
 from tests.cloud.fleet import Fleet, Invocations
 from tests.cloud.milvus import Milvus
@@ -50,6 +50,8 @@ class Options:
     firehose: bool = True
     scenario: str = "shop"
     processes: int = 1  # of each function
+    kills: int = KILLS
+    slack_pace: float = 1.0  # seconds that Slack wants between two messages of a channel
 
 
 class Cloud:
@@ -57,7 +59,7 @@ class Cloud:
 
     def __init__(self, options: Options, say: Callable[[str], None] = lambda _: None) -> None:
         self.options = options
-        self.slack = Slack()
+        self.slack = Slack(pace=options.slack_pace)
         self.opensearch = OpenSearch()
         self.kept = Kept()
         self.metrics: Counter[str] = Counter()
@@ -86,7 +88,7 @@ class Cloud:
         self.account = stack.enter_context(Account(home, invocations.port))
         self._slack_server = stack.enter_context(self.slack.serve())
         self._search_server = stack.enter_context(self.opensearch.serve())
-        self.model = stack.enter_context(models.start())
+        self.model = stack.enter_context(models.Explainer())
         self.milvus = Milvus(home)
         stack.callback(self.milvus.close)
         self.account.create(
@@ -139,7 +141,7 @@ class Cloud:
 
     def set_model(self, up: bool) -> None:
         self._say(f"  fault  the model is {'back' if up else 'gone'}")
-        models.set_down(self.model, not up)
+        self.model.down = not up
 
     def set_slack(self, up: bool) -> None:
         self._say(f"  fault  Slack is {'back' if up else 'gone'}")
@@ -153,13 +155,13 @@ class Cloud:
     def run(self) -> Summary:
         """Streams the simulated logs, waits until all is done, and says what came of it."""
         options = self.options
-        script = Script(options.faults, self)
+        script = Script(options.faults, self, options.kills)
         script.tell(0.0)
         begun = time.monotonic()
         for records in _chunks(
             self._records(), AT_ONCE if not options.rate else max(1, int(options.rate / 10))
         ):
-            self._put(records)
+            self.put_records(records)
             script.tell(min(self.put / options.lines, 0.999))
             if options.rate:
                 time.sleep(max(0.0, begun + self.put / options.rate - time.monotonic()))
@@ -193,15 +195,14 @@ class Cloud:
             row.sequence: row.arrived for reader in self._readers for row in reader.rows(0, reader.end)
         }
         ours = [progress for name, progress in self.fleet.progress() if name == self.names["analyze"]]
-        questions = [json.dumps(asked["messages"]) for asked in self.model.requests]
         return Summary(
             put=self.put,
             poison=self.poison,
             incidents=seen(stored),
             alerts=alerts,
             quarantined=self._quarantined(),
-            model_calls=self.model.calls,
-            model_questions=len(set(questions)),
+            model_calls=len(self.model.answered),
+            model_questions=len(set(self.model.answered)),
             latencies=latencies(stored, alerts, arrived),
             iterator_age=max((progress.oldest for progress in ours), default=0.0),
             longest_batch=max((progress.longest for progress in ours), default=0.0),
@@ -225,7 +226,8 @@ class Cloud:
         records = (Put(f"{line.pod.name}/{line.stream}", wrap(line).encode()) for line in written)
         return poisoned(records, options.seed) if "poison" in options.faults else records
 
-    def _put(self, records: list[Put]) -> None:
+    def put_records(self, records: list[Put]) -> None:
+        """Puts records into the log stream."""
         rows = [{"Data": record.data, "PartitionKey": record.key} for record in records]
         self._kinesis.put_records(StreamName=LOGS, Records=rows)
         self.put += len(records)

@@ -84,9 +84,12 @@ def poison(random: Random, number: int) -> Put:
 class Script:
     """Breaks parts at their places in a run and mends them again. `tell` it how much of the run is over, from 0 to 1."""
 
-    def __init__(self, faults: Collection[str], cloud: Breakable, seed: int = 1) -> None:
+    def __init__(
+        self, faults: Collection[str], cloud: Breakable, most_kills: int = KILLS, seed: int = 1
+    ) -> None:
         self._faults = faults
         self._cloud = cloud
+        self._most_kills = most_kills
         self._random = Random(seed)
         self._steps = sorted(self._planned(), key=lambda step: step[0])
         self._killer = threading.Thread(target=self._kill, daemon=True)
@@ -124,6 +127,6 @@ class Script:
 
     def _kill(self) -> None:
         """Kills at moments that nobody chose, while there is work, until it has killed often enough."""
-        while self.kills < KILLS and not self._over.is_set():
-            self._over.wait(self._random.uniform(0.01, 0.6))
+        while self.kills < self._most_kills and not self._over.is_set():
+            self._over.wait(self._random.uniform(0.05, 1.5))
             self.kills += self._cloud.kill_analyze()

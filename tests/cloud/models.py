@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, Self
 
 from cali.testing_models import BROKEN, Fault, ModelServer, explanation, lines_of
 
@@ -28,12 +29,23 @@ class _Question:
         self.user = user
 
 
-def start() -> ModelServer:
-    """A model server that answers until it is told otherwise."""
-    return ModelServer(explain)
+class Explainer:
+    """A model server that can be down. `answered` holds the questions that it answered, not those that it failed."""
 
+    def __init__(self) -> None:
+        self.answered: list[str] = []
+        self._server = ModelServer(self._reply)
+        self.url = self._server.url
+        self.down = False
 
-def set_down(server: ModelServer, down: bool) -> None:
-    """Down: every completion fails as a broken service does. Otherwise it explains."""
-    reply: Fault | Any = BROKEN if down else explain
-    server.say(reply)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.close()
+
+    def _reply(self, asked: dict[str, Any]) -> str | Fault:
+        if self.down:
+            return BROKEN
+        self.answered.append(json.dumps(asked["messages"]))
+        return explain(asked)

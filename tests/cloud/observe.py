@@ -68,7 +68,7 @@ class Summary:
             f"incidents           {len(self.incidents):,} with {sum(i.events for i in self.incidents.values()):,} events",
             f"alerts              {len(self.alerts):,}, sent twice: {len(self.twice)}",
             f"quarantined         {len(self.quarantined):,} {dict(reasons.most_common(5)) if reasons else ''}",
-            f"model calls         {self.model_calls} answered, {self.model_questions} different questions",
+            f"model calls         {self.model_calls}, for {self.model_questions} different questions",
             f"put to alert        p50 {p50:.2f} s, p95 {p95:.2f} s over {len(self.latencies)}",
             f"iterator age        {self.iterator_age:.2f} s at most; one batch took {self.longest_batch:.2f} s at most",
             f"given up by Lambda  {self.dropped:,}; left unread {self.unread:,}",

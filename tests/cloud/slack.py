@@ -47,6 +47,9 @@ class Slack:
     """The stand-in's state and answers, without a server. `serve` puts it behind one."""
 
     now: Callable[[], float] = time.time
+    pace: float = (
+        PER_CHANNEL_SECONDS  # seconds between messages of a channel; tests have no time for the real one
+    )
     messages: list[Message] = field(default_factory=list)
     refused: list[tuple[float, str]] = field(default_factory=list)
     on_message: Callable[[Message], None] = field(default=lambda _: None)
@@ -155,9 +158,9 @@ class Slack:
         """One message a second, and a short burst: each message moves the time at which the channel is free again."""
         now = self.now()
         free = max(self._allowed.get(channel, 0.0), now)
-        if free - now > BURST * PER_CHANNEL_SECONDS:
+        if free - now > BURST * self.pace:
             return True
-        self._allowed[channel] = free + PER_CHANNEL_SECONDS
+        self._allowed[channel] = free + self.pace
         return False
 
     def _ts(self) -> str:

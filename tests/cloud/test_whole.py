@@ -1,0 +1,87 @@
+"""All of CALI's AWS side, as deployed, in a short run: what a fault may not change, and how soon an alert comes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from tests.cloud.cloud import Cloud, Options
+from tests.cloud.faults import Put
+from tests.cloud.observe import Summary, differences, percentile
+from tests.cloud.project import missing
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(missing()), reason=missing()),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # botocore's own
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+SHORT = Options(lines=3_000, rate=0, seed=7, start=1_800_000_000.0, slack_pace=0.02)
+
+
+def run(options: Options) -> Summary:
+    said: list[str] = []
+    with Cloud(options, said.append) as cloud:
+        summary = cloud.run()
+    print("\n".join([*said, *summary.lines()]))
+    return summary
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> Summary:
+    return run(SHORT)
+
+
+def test_an_undisturbed_run_loses_nothing(undisturbed: Summary) -> None:
+    assert undisturbed.incidents
+    assert undisturbed.unread == undisturbed.dropped == len(undisturbed.quarantined) == 0
+    assert undisturbed.twice == []
+    assert {alert.incident for alert in undisturbed.alerts} == set(undisturbed.incidents)
+    assert undisturbed.model_calls == undisturbed.model_questions  # one call for each new template
+    assert undisturbed.counts["firehose raw"] == undisturbed.put
+
+
+def test_faults_change_nothing(undisturbed: Summary) -> None:
+    # All eight at once, and longer: python -m tests.cloud --lines 100000 --rate 0 --compare --fault all
+    together = ("redeliver", "shuffle", "kill-analyze", "poison", "slack-down")
+    disturbed = run(replace(SHORT, faults=together, kills=3))
+
+    assert differences(undisturbed, disturbed) == []
+    assert disturbed.poison > 0
+    assert disturbed.model_calls == undisturbed.model_calls
+
+
+def test_a_known_fault_is_alerted_within_seconds() -> None:
+    with Cloud(replace(SHORT, firehose=False)) as cloud:
+        put: list[float] = []
+        for number in range(14):
+            cloud.put_records([_known(number)])
+            put.append(time.time())
+            time.sleep(2.2 if number else 15.0)  # the first finds everything cold
+        cloud.settle(30)
+        waited = [message.at - at for at, message in zip(put, cloud.slack.messages, strict=False)][2:]
+
+    assert len(waited) == 12
+    print(f"put to alert: p50 {percentile(waited, 0.5):.2f} s, p95 {percentile(waited, 0.95):.2f} s")
+    assert percentile(waited, 0.95) < 3.5  # 2 s on a machine that does nothing else
+
+
+def _known(number: int) -> Put:
+    """An error that the knowledge base knows, from a workload of its own."""
+    pod = {
+        "pod_name": f"svc{number}-5d4f8c7b9-x2x4z",
+        "namespace_name": "shop",
+        "container_name": f"svc{number}",
+    }
+    line = {
+        "@timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime()),
+        "log": "2027-01-15 08:00:01 UTC [311] FATAL:  sorry, too many clients already",
+        "stream": "stderr",
+        "kubernetes": {**pod, "labels": {"app": f"svc{number}"}},
+    }
+    return Put(pod["pod_name"], orjson.dumps(line))
