@@ -1,0 +1,68 @@
+"""Two runs are compared by what must be the same in both."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from tests.cloud.observe import Alert, Seen, Summary, alert_of, differences, emitted, percentile
+from tests.cloud.slack import Message
+
+PLAIN = Summary(
+    put=100,
+    poison=0,
+    incidents={"a": Seen("t <*>", "c/n/w/x", "error", 3)},
+    alerts=[Alert("a", "opened", 5.0)],
+    quarantined={},
+    model_calls=1,
+    model_questions=1,
+    latencies=[1.0],
+    iterator_age=1.0,
+    longest_batch=1.0,
+    dropped=0,
+    unread=0,
+)
+
+
+def test_the_same_run_twice_has_no_differences():
+    assert differences(PLAIN, PLAIN) == []
+
+
+def test_each_thing_that_must_not_change_is_noticed():
+    count = replace(PLAIN, incidents={"a": Seen("t <*>", "c/n/w/x", "error", 4)})
+    missing = replace(PLAIN, alerts=[])
+    twice = replace(PLAIN, alerts=[*PLAIN.alerts, Alert("a", "opened", 9.0)])
+    poison = replace(PLAIN, poison=2, quarantined={"one": "bad"})
+    lost = replace(PLAIN, unread=1)
+
+    for changed in (count, missing, twice, poison, lost):
+        assert len(differences(PLAIN, changed)) == 1
+
+
+def test_an_explanation_may_come_in_the_alert_or_after_it():
+    explained = replace(PLAIN, alerts=[*PLAIN.alerts, Alert("a", "explained", 9.0)])
+
+    assert differences(PLAIN, explained) == []
+
+
+def test_a_message_names_its_incident_and_kind():
+    block = {"type": "context", "elements": [{"type": "mrkdwn", "text": "incident `abc123`"}]}
+    content = {"text": "Explained: [error] x", "attachments": [{"blocks": [block]}]}
+
+    assert alert_of(Message(3.0, "C", "1", content)) == Alert("abc123", "explained", 3.0)
+    assert alert_of(Message(3.0, "C", "1", {"text": "the day's digest"})) is None
+
+
+def test_metrics_are_read_from_what_functions_log():
+    metric = {
+        "_aws": {"CloudWatchMetrics": [{"Metrics": [{"Name": "records", "Unit": "Count"}]}]},
+        "records": [4.0],
+    }
+
+    assert emitted([json.dumps(metric), json.dumps(metric), "a line", '{"_aws"']) == {"records": 8}
+
+
+def test_a_percentile_is_a_value_that_was_there():
+    assert percentile([3.0, 1.0, 2.0], 0.5) == 2.0
+    assert percentile([3.0, 1.0, 2.0], 0.95) == 3.0
+    assert percentile([], 0.95) == 0.0
