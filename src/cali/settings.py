@@ -41,7 +41,9 @@ class Settings:
     dollars_per_day: float = 5.0
     language: str = "en"
     settle: float = 0.5  # seconds in which the rest of a stack trace may still arrive
-    fresh: float = 3.0  # a batch that is older than so many seconds has more behind it
+    fresh: float = (
+        10.0  # a batch that is older than so many seconds has more behind it; a cold start takes some
+    )
     batch_size: int = 1000  # of analyze's mapping: a full batch has more behind it
     alert_wait: float = 1.5  # seconds that an alert waits for its diagnosis
     alert_from: str = "warning"  # severity

@@ -90,8 +90,12 @@ class Alert:
             return Sent.NOTHING
         if stored.incident.severity < self._policy.least:
             return Sent.NOTHING
+        if message.kind is not Kind.REGRESSED and not self._marks.is_done(f"alert:opened:{message.incident}"):
+            return self._opened(
+                message, stored
+            )  # also when the chat was away for `opened` and is back for this
         if message.kind is Kind.OPENED:
-            return self._opened(message, stored)
+            return Sent.BEFORE
         if message.kind is Kind.DIAGNOSED:
             diagnosis = stored.incident.diagnosis
             if diagnosis is None or diagnosis.origin is Origin.NONE:
@@ -101,8 +105,6 @@ class Alert:
 
     def _opened(self, change: Change, stored: Stored) -> Sent:
         name = f"opened:{change.incident}"
-        if self._marks.is_done(f"alert:{name}"):
-            return Sent.BEFORE
         return self._once(name, self._with_diagnosis(stored, change.at + self._policy.wait), Kind.OPENED)
 
     def _with_diagnosis(self, stored: Stored, until: float) -> Stored:

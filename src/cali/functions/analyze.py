@@ -46,7 +46,7 @@ class Waiting:
     old. Otherwise more is already behind it, and the same is measured against the batch's own newest record."""
 
     settle: float = 0.5
-    fresh: float = 3.0
+    fresh: float = 10.0
     batch: int = 1000
 
 
@@ -91,13 +91,14 @@ class Analyze:
     def batch(self, shard: str, items: Sequence[dict[str, Any]]) -> Report:
         """Takes one batch of a shard through; without items, only what waited too long. Raises Retryable when a
         dependency failed: then the same batch is to come again."""
+        now = self._now()  # before the work, which may take seconds in a process that has just begun
         ledger = self._ledger(shard)
         fresh = _unread(items, ledger)
         if not fresh and not (ledger.held and not items):
             return Report(records=len(items), again=len(items))
         first = ledgers.position(fresh[0]["kinesis"]["sequenceNumber"], 0) if fresh else None
         taken = ledger.held if first is None else ledger.before(first)
-        delivery, left, detector = self._through(fresh, taken)
+        delivery, left, detector = self._through(fresh, taken, now)
         seen = self._sightings(shard, delivery, left, detector)
         self._lives.apply_all(
             {
@@ -141,7 +142,7 @@ class Analyze:
             return ledgers.Ledger(version=version)
 
     def _through(
-        self, items: Sequence[dict[str, Any]], taken: tuple[Held, ...]
+        self, items: Sequence[dict[str, Any]], taken: tuple[Held, ...], now: float
     ) -> tuple[Delivery, tuple[Held, ...], Detector]:
         for careful in (False, True):
             detector = Detector(self._raises, KIND)
@@ -154,13 +155,15 @@ class Analyze:
                 if careful:
                     raise
                 continue
-            return delivery, delivery.settle(self._may_go(delivery, items)), detector
+            return delivery, delivery.settle(self._may_go(delivery, items, now)), detector
         raise AssertionError("the loop returns or raises")
 
-    def _may_go(self, delivery: Delivery, items: Sequence[dict[str, Any]]) -> Callable[[float], bool]:
+    def _may_go(
+        self, delivery: Delivery, items: Sequence[dict[str, Any]], now: float
+    ) -> Callable[[float], bool]:
         if not items:
             return lambda _: True
-        waiting, now = self._waiting, self._now()
+        waiting = self._waiting
         newest = delivery.arrival(-1)
         at_tip = now - newest <= waiting.fresh and not delivery.is_full(waiting.batch)
         reference = now if at_tip else newest

@@ -83,6 +83,8 @@ class Diagnose:
                 return Done.LATER
             told = self._lives.apply(message.incident, partial(_told, diagnosis=diagnosis, now=self._now()))
             stored = told or stored
+        elif stored.unsent:  # a crash after it was kept
+            stored = self._lives.apply(message.incident, _same) or stored
         elif isinstance(message, Asked) or message.kind is not Kind.OPENED:
             return Done.NOTHING
         # An opened incident that has its diagnosis already may come from a crash before this: put it once more.
@@ -114,6 +116,10 @@ def _told(known: Stored | None, diagnosis: Diagnosis, now: float) -> Outcome | N
     if known is None or known.incident.diagnosis is not None:
         return None if known is None else Outcome(known)
     return diagnose(known, diagnosis, now)
+
+
+def _same(known: Stored | None) -> Outcome | None:
+    return Outcome(known) if known else None
 
 
 def _is_passing(diagnosis: Diagnosis) -> bool:

@@ -53,7 +53,10 @@ def _message(incident: Incident, kind: Kind, blocks: list[dict[str, Any]], link:
 
 def _header(incident: Incident, kind: Kind) -> dict[str, Any]:
     text = f"{_HEADS[kind]}{incident.title}"
-    return {"type": "header", "text": {"type": "plain_text", "text": _cut(text, HEADER), "emoji": False}}
+    return {
+        "type": "header",
+        "text": {"type": "plain_text", "text": _cut(quiet(text), HEADER), "emoji": False},
+    }
 
 
 def _facts(incident: Incident) -> dict[str, Any]:

@@ -1,0 +1,333 @@
+"""diagnose, alert and sweep: each incident diagnosed once, told once, and repaired after a crash."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cali.errors import Misconfigured, Poison, Retryable
+from cali.functions.alert import Alert, AlertPolicy, Sent
+from cali.functions.diagnose import Diagnose, Done
+from cali.functions.lives import Asked, Lives, dumps, loads
+from cali.functions.sweep import Sweep
+from cali.life import Change, Kind
+from cali.models import Diagnosis, Evidence, Hit, Incident, Origin, Severity, Status
+from cali.stages.detect import Outcome, mute
+from tests.functional.aws_fakes import (
+    NOON,
+    SHARD,
+    Clock,
+    Explains,
+    Failing,
+    MemoryChat,
+    MemoryMarks,
+    World,
+    delivered,
+    fluent,
+)
+
+SAID = "ERROR could not reach <!channel> inventory: connection refused"
+
+
+def known(incident: Incident) -> Diagnosis:
+    return Diagnosis(
+        Origin.KNOWLEDGE,
+        (Evidence(incident.first_line, incident.samples[0].message),),
+        "inventory is down",
+        ("start inventory",),
+        0.9,
+        (Hit("connection-refused", 0.9),),
+        {"knowledge": "1"},
+    )
+
+
+def silent(gate: str) -> Any:
+    return lambda incident: Diagnosis(
+        Origin.NONE, (Evidence(incident.first_line, incident.title),), versions={"gate": gate}
+    )
+
+
+class Scene(World):
+    """A world with one opened incident, and what works on it."""
+
+    def __init__(self, say: Any = known) -> None:
+        super().__init__()
+        self.reasoner = Explains(say)
+        self.chat: Any = MemoryChat()
+        self.marks: Any = MemoryMarks()
+        self.batch(delivered([fluent(SAID)]))
+        (self.opened,) = [m for m in self.stream.messages() if isinstance(m, Change)]
+
+    def lives(self, **parts: Any) -> Lives:
+        return Lives(parts.get("store", self.store), parts.get("stream", self.stream), self.clock.sleep)
+
+    def diagnose(self, message: Change | Asked, **parts: Any) -> Done:
+        store, objects = parts.get("store", self.store), parts.get("objects", self.objects)
+        made = Diagnose(store, self.lives(**parts), self.reasoner, objects, self.clock.now)
+        return made.message(message)
+
+    def alert(self, message: Change | Asked, **parts: Any) -> Sent:
+        made = Alert(
+            self.store,
+            parts.get("chat", self.chat),
+            parts.get("marks", self.marks),
+            self.clock.now,
+            parts.get("sleep", self.clock.sleep),
+            AlertPolicy(link="https://cali/{id}"),
+        )
+        return made.message(message)
+
+    def changes(self, kind: Kind) -> list[Change]:
+        return [m for m in self.stream.messages() if isinstance(m, Change) and m.kind is kind]
+
+    def incident(self) -> Incident:
+        stored = self.store.get(self.opened.incident)
+        assert stored is not None
+        held: Incident = stored.incident
+        return held
+
+
+def test_an_opened_incident_is_diagnosed_once_however_often_it_is_said() -> None:
+    scene = Scene()
+    assert scene.diagnose(scene.opened) is Done.KNOWN
+    for _ in range(3):
+        scene.diagnose(scene.opened)
+        scene.diagnose(Asked(scene.opened.incident))
+    assert len(scene.reasoner.asked) == 1
+    assert len(scene.changes(Kind.DIAGNOSED)) == 1
+    assert scene.incident().diagnosis == known(scene.incident())
+    assert scene.objects.kept == {}
+
+
+def test_what_is_not_known_is_kept_for_learning_under_one_name() -> None:
+    scene = Scene(silent("shares too little with its lines"))
+    assert scene.diagnose(scene.opened) is Done.SILENT
+    scene.diagnose(scene.opened)
+    ((key, body),) = scene.objects.kept.items()
+    assert key == f"new_errors/dt=2026-11-20/{scene.opened.incident}.json"
+    held = json.loads(body)
+    assert held["samples"][0]["message"] == scene.incident().samples[0].message
+    assert held["template"] == scene.incident().template.text
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        "the model is unavailable: it failed several times, and is left alone for a while",
+        "the model is unavailable: m: no answer in 20 s",
+        "another process is asking the model for this error",
+    ],
+)
+def test_a_model_that_is_away_is_asked_again_later(gate: str) -> None:
+    scene = Scene(silent(gate))
+    assert scene.diagnose(scene.opened) is Done.LATER
+    assert scene.incident().diagnosis is None
+    assert scene.objects.kept == {}
+    scene.reasoner.say = known
+    scene.clock.sleep(60.0)
+    assert scene_sweep(scene).asked == 1
+    (asked,) = [m for m in scene.stream.messages() if isinstance(m, Asked)]
+    assert scene.diagnose(asked) is Done.KNOWN
+
+
+@pytest.mark.parametrize("part", ["store", "stream", "objects"])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_diagnosis_survives_a_crash_at_any_call(part: str, before: bool) -> None:
+    scene = Scene(silent("no cause"))
+    for turn in range(1, 12):
+        try:
+            scene.diagnose(scene.opened, **{part: Failing(getattr(scene, part), [turn], before=before)})
+        except Retryable:
+            continue
+        break
+    scene.diagnose(scene.opened)
+    assert {(c.incident, c.number) for c in scene.changes(Kind.DIAGNOSED)} == {(scene.opened.incident, 2)}
+    assert len(scene.objects.kept) == 1
+    assert scene.incident().status is Status.DIAGNOSED
+
+
+def test_of_two_diagnoses_at_the_same_time_the_first_stays() -> None:
+    scene = Scene()
+
+    def late(incident: Incident) -> Diagnosis:
+        scene.reasoner.say = known
+        scene.diagnose(scene.opened)
+        return replace(known(incident), cause="another cause")
+
+    scene.reasoner.say = late
+    scene.diagnose(scene.opened)
+    assert len(scene.changes(Kind.DIAGNOSED)) == 1
+    diagnosis = scene.incident().diagnosis
+    assert diagnosis is not None
+    assert diagnosis.cause == "inventory is down"
+
+
+def test_a_diagnosis_that_comes_in_time_is_in_the_one_message() -> None:
+    scene = Scene()
+    scene.clock.time = scene.opened.at + 0.2
+
+    def sleep(seconds: float) -> None:
+        scene.clock.sleep(seconds)
+        scene.diagnose(scene.opened)
+
+    assert scene.alert(scene.opened, sleep=sleep) is Sent.SENT
+    (diagnosed,) = scene.changes(Kind.DIAGNOSED)
+    assert scene.alert(diagnosed) is Sent.BEFORE
+    assert scene.alert(scene.opened) is Sent.BEFORE
+    (message,) = scene.chat.posts
+    text = json.dumps(message, ensure_ascii=False)
+    for part in (
+        "inventory is down",
+        "start inventory",
+        "90%",
+        "shop/orders",
+        "connection refused",
+        "https://cali/",
+        "error",
+    ):
+        assert part in text
+    assert "<!channel>" not in text
+
+
+def test_a_diagnosis_that_comes_late_is_a_second_message_and_nothing_is_a_third() -> None:
+    scene = Scene()
+    assert scene.alert(scene.opened) is Sent.SENT
+    assert scene.clock.time >= scene.opened.at + 1.5
+    scene.diagnose(scene.opened)
+    (diagnosed,) = scene.changes(Kind.DIAGNOSED)
+    assert scene.alert(diagnosed) is Sent.SENT
+    for message in (scene.opened, diagnosed, diagnosed, scene.opened):
+        assert scene.alert(message) is Sent.BEFORE
+    assert len(scene.chat.posts) == 2
+
+
+def test_an_unknown_cause_is_no_second_message() -> None:
+    scene = Scene(silent("no cause"))
+    scene.alert(scene.opened)
+    scene.diagnose(scene.opened)
+    assert scene.alert(scene.changes(Kind.DIAGNOSED)[0]) is Sent.NOTHING
+    assert len(scene.chat.posts) == 1
+
+
+def test_a_chat_that_is_away_gets_the_message_once_it_is_back() -> None:
+    scene = Scene()
+    scene.chat = MemoryChat(Retryable("429", after=1.0), Retryable("503"), Misconfigured("gone"))
+    for failure in (Retryable, Retryable, Misconfigured):
+        with pytest.raises(failure):
+            scene.alert(scene.opened)
+    assert scene.alert(scene.opened) is Sent.SENT
+    assert len(scene.chat.posts) == 1
+
+
+def test_a_chat_that_comes_back_between_two_changes_gets_one_message() -> None:
+    scene = Scene()
+    scene.chat = MemoryChat(Retryable("503"))
+    with pytest.raises(Retryable):
+        scene.alert(scene.opened)
+    scene.diagnose(scene.opened)
+    (diagnosed,) = scene.changes(Kind.DIAGNOSED)
+    assert scene.alert(diagnosed) is Sent.SENT
+    assert [scene.alert(scene.opened), scene.alert(diagnosed)] == [Sent.BEFORE, Sent.BEFORE]
+    assert len(scene.chat.posts) == 1
+
+
+def test_a_message_that_the_chat_never_takes_blocks_nothing() -> None:
+    scene = Scene()
+    scene.chat = MemoryChat(Poison("invalid_blocks"))
+    assert scene.alert(scene.opened) is Sent.REFUSED
+    assert scene.alert(scene.opened) is Sent.BEFORE
+
+
+def test_two_processes_send_one_message() -> None:
+    scene = Scene()
+
+    class Slow(MemoryChat):
+        def post(self, message: Any) -> None:
+            with pytest.raises(Retryable, match="another process"):
+                scene.alert(scene.opened)
+            super().post(message)
+
+    slow = Slow()
+    assert scene.alert(scene.opened, chat=slow) is Sent.SENT
+    assert (len(slow.posts), len(scene.chat.posts)) == (1, 0)
+
+
+def test_nobody_hears_of_what_is_muted() -> None:
+    scene = Scene()
+    scene.lives().apply(scene.opened.incident, lambda known: mute(known, NOON, None) if known else None)
+    assert scene.alert(scene.opened) is Sent.NOTHING
+
+
+def scene_sweep(scene: World) -> Any:
+    class Shards:
+        def shards(self) -> list[str]:
+            return [SHARD]
+
+    lives = Lives(scene.store, scene.stream, scene.clock.sleep)
+    return Sweep(scene.store, lives, scene.analyze(), Shards(), scene.clock.now).run()
+
+
+def test_silence_makes_an_incident_quiet_once_and_what_comes_later_recurs() -> None:
+    scene = Scene()
+    assert scene_sweep(scene).quiet == 0
+    scene.clock.sleep(1801.0)
+    assert scene_sweep(scene).quiet == 1
+    assert scene_sweep(scene).quiet == 0
+    assert len(scene.changes(Kind.QUIET)) == 1
+    scene.batch(delivered([fluent(SAID, time=scene.clock.time)], first=50, arrived=scene.clock.time - 1))
+    assert scene.incident().status is Status.OPENED
+    assert scene.incident().count == 2
+    assert len(scene.changes(Kind.RECURRED)) == 1
+
+
+def test_the_sweep_publishes_what_a_crash_left_unsent() -> None:
+    world = World()
+    with pytest.raises(Retryable):
+        world.batch(delivered([fluent(SAID)]), stream=Failing(world.stream, [1], before=True))
+    assert world.published() == set()
+    scene_sweep(world)
+    assert [kind for _, _, kind in world.published()] == ["opened"]
+
+
+def test_many_writers_of_one_incident_lose_no_change() -> None:
+    scene = Scene()
+    name = scene.opened.incident
+
+    class Racing:
+        """A store in which somebody else is faster, three times."""
+
+        def __init__(self) -> None:
+            self.left = 3
+
+        def get(self, incident: str) -> Any:
+            return scene.store.get(incident)
+
+        def put(self, stored: Any) -> Any:
+            if self.left:
+                self.left -= 1
+                other = scene.store.get(name)
+                scene.store.put(replace(other, flaps=other.flaps + 1))
+            return scene.store.put(stored)
+
+    def add(known: Any) -> Outcome:
+        return Outcome(replace(known, flaps=known.flaps + 1))
+
+    Lives(Racing(), scene.stream, Clock().sleep).apply(name, add)  # type: ignore[arg-type]  # no find is needed
+    assert scene.store.get(name).flaps == 4
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b'{"type":"change"}', b'{"type":"change","incident":1,"kind":"x"}']
+)
+def test_a_message_that_is_none_is_poison(data: bytes) -> None:
+    with pytest.raises(Poison):
+        loads(data)
+
+
+def test_a_message_is_read_back_as_it_was_written() -> None:
+    change = Change("a", 3, Kind.MUTED, 1.5, Severity.ERROR, 7, "ann", 9.0)
+    assert loads(dumps(change)) == change
+    assert loads(dumps(Asked("a"))) == Asked("a")
