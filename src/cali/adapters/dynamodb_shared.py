@@ -31,10 +31,10 @@ class DynamoMarks:
                     TableName=self._table,
                     Item={
                         **key("mark", name),
-                        "until": number(now + seconds),
+                        "free_at": number(now + seconds),
                         EXPIRES: number(int(now) + MARKS_KEPT),
                     },
-                    ConditionExpression="attribute_not_exists(pk) OR (until <= :now AND attribute_not_exists(done))",
+                    ConditionExpression="attribute_not_exists(pk) OR (free_at <= :now AND attribute_not_exists(done))",
                     ExpressionAttributeValues={":now": number(now)},
                 )
         except Conflict:

@@ -1,0 +1,272 @@
+"""The adapters of AWS against an emulated account: what they keep, what they refuse, and what they say when it fails."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from cali.adapters.dynamodb import DynamoIncidents
+from cali.adapters.dynamodb_breaker import SharedBreaker
+from cali.adapters.dynamodb_shared import DynamoAnswers, DynamoBudget, DynamoMarks, DynamoNotes
+from cali.adapters.kinesis import Entry, KinesisStream
+from cali.adapters.s3 import S3Bucket
+from cali.adapters.secrets import Secrets
+from cali.adapters.slack_webhook import SlackWebhook
+from cali.errors import Conflict, Misconfigured, Poison, Retryable
+from cali.stages.reason import BreakerSettings
+from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, Account, account
+from tests.functional.aws_fakes import NOON, Clock
+
+NOW = Clock(NOON).now
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Account]:
+    with account() as made:
+        made.make()
+        yield made
+
+
+@pytest.fixture
+def dynamo(aws: Account) -> Any:
+    return aws.client("dynamodb")
+
+
+def test_entries_arrive_in_the_stream_however_many(aws: Account) -> None:
+    kinesis = aws.client("kinesis")
+    stream = KinesisStream(kinesis, INCIDENTS)
+    stream.put(Entry("k", f"{n}".encode()) for n in range(1234))
+    shard = kinesis.list_shards(StreamName=INCIDENTS)["Shards"][0]["ShardId"]
+    place = kinesis.get_shard_iterator(StreamName=INCIDENTS, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+    records = kinesis.get_records(ShardIterator=place["ShardIterator"])["Records"]
+    assert [record["Data"] for record in records] == [f"{n}".encode() for n in range(1234)]
+    assert KinesisStream(kinesis, LOGS).shards() == [f"{LOGS}/shardId-000000000000"]
+
+
+class Refusing:
+    """Kinesis that refuses some entries: those whose place in the call is in the script's next set."""
+
+    def __init__(self, *script: set[int]) -> None:
+        self.script = list(script)
+        self.calls: list[list[bytes]] = []
+
+    def put_records(self, StreamName: str, Records: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self.calls.append([record["Data"] for record in Records])
+        refused = self.script.pop(0) if self.script else set()
+        code = {"ErrorCode": "ProvisionedThroughputExceededException"}
+        return {"Records": [code if n in refused else {} for n in range(len(Records))]}
+
+
+def test_only_the_refused_part_is_put_again() -> None:
+    clock = Clock()
+    kinesis = Refusing({1, 3}, {0})
+    KinesisStream(kinesis, "s", clock.sleep).put(Entry("k", b"%d" % n) for n in range(5))
+    assert kinesis.calls == [[b"0", b"1", b"2", b"3", b"4"], [b"1", b"3"], [b"1"]]
+    assert clock.time > NOON
+
+
+def test_a_stream_that_goes_on_refusing_says_how_much_is_left() -> None:
+    kinesis = Refusing(*[{0}] * 20)
+    with pytest.raises(Retryable, match="1 of 2 records were refused: Provisioned"):
+        KinesisStream(kinesis, "s", Clock().sleep).put([Entry("k", b"a"), Entry("k", b"b")])
+
+
+def test_a_missing_stream_table_or_bucket_is_misconfigured_in_one_line(aws: Account) -> None:
+    calls = [
+        lambda: KinesisStream(aws.client("kinesis"), "nowhere").put([Entry("k", b"x")]),
+        lambda: DynamoIncidents(aws.client("dynamodb"), "nowhere").get("x"),
+        lambda: S3Bucket(aws.client("s3"), "nowhere-1").put("k", b"x"),
+    ]
+    for call in calls:
+        with pytest.raises(Misconfigured, match="nowhere") as said:
+            call()
+        assert "\n" not in str(said.value)
+
+
+def test_nobody_at_the_address_is_retryable(aws: Account) -> None:
+    away = Account("http://127.0.0.1:9")
+    with pytest.raises(Retryable, match="table t"):
+        DynamoIncidents(away.client("dynamodb"), "t").get("x")
+    away.close()
+
+
+def test_an_object_is_added_once_and_put_twice(aws: Account) -> None:
+    bucket = S3Bucket(aws.client("s3"), BUCKET)
+    assert bucket.add("a/1", b"one")
+    assert not bucket.add("a/1", b"two")
+    bucket.put("a/2", b"x")
+    bucket.put("a/2", b"y")
+    assert (bucket.get("a/1"), bucket.get("a/2")) == (b"one", b"y")
+    assert list(bucket.keys("a/")) == ["a/1", "a/2"]
+
+
+def test_secrets_are_read_and_never_shown(aws: Account) -> None:
+    client = aws.client("secretsmanager")
+    client.create_secret(Name="cali/slack", SecretString=json.dumps({"webhook_url": "https://x", "n": 1}))
+    client.create_secret(Name="cali/broken", SecretString="hunter2 is no JSON")
+    secrets = Secrets(lambda: client)
+    assert secrets.value("cali/slack", "webhook_url") == "https://x"
+    assert secrets.value("cali/slack", "signing_secret", "") == ""
+    for name, key in (("cali/slack", "other"), ("cali/slack", "n"), ("cali/broken", "x"), ("cali/none", "x")):
+        with pytest.raises(Misconfigured, match=name) as said:
+            secrets.value(name, key)
+        assert "hunter2" not in str(said.value)
+
+
+def test_a_mark_is_for_one_until_it_is_over_given_back_or_done(dynamo: Any) -> None:
+    marks = DynamoMarks(dynamo, INCIDENTS_TABLE, NOW)
+    assert marks.take("m", NOON, 30)
+    assert not marks.take("m", NOON + 29, 30)
+    assert marks.take("m", NOON + 30, 30)
+    marks.give_back("m")
+    assert marks.take("m", NOON, 30)
+    assert not marks.is_done("m")
+    marks.done("m")
+    marks.give_back("m")
+    assert marks.is_done("m")
+    assert not marks.take("m", NOON + 10_000, 30)
+
+
+def test_answers_are_shared_and_claimed_by_one(dynamo: Any) -> None:
+    answers = DynamoAnswers(dynamo, INCIDENTS_TABLE, NOW)
+    assert answers.get("k") is None
+    assert answers.claim("k", NOON, 60)
+    assert not DynamoAnswers(dynamo, INCIDENTS_TABLE, NOW).claim("k", NOON + 1, 60)
+    answers.put("k", '{"cause":"ü"}')
+    answers.release("k")
+    assert answers.get("k") == '{"cause":"ü"}'
+    assert answers.claim("k", NOON, 60)
+
+
+def test_a_cache_that_is_away_raises_nothing_and_lets_nobody_ask() -> None:
+    away = Account("http://127.0.0.1:9")
+    answers = DynamoAnswers(away.client("dynamodb"), "t", NOW)
+    answers.put("k", "v")
+    answers.release("k")
+    assert answers.get("k") is None
+    assert not answers.claim("k", NOON, 60)
+    with pytest.raises(Retryable):
+        DynamoBudget(away.client("dynamodb"), "t", NOW, 10, 1.0).take("day", 0.1)
+    away.close()
+
+
+def test_the_budget_of_a_day_holds_for_all_at_once(aws: Account, dynamo: Any) -> None:
+    taken: list[bool] = []
+
+    def spend() -> None:
+        budget = DynamoBudget(dynamo, INCIDENTS_TABLE, NOW, calls=10)
+        taken.extend(budget.take("2026-11-20", 0.01) for _ in range(5))
+
+    threads = [threading.Thread(target=spend) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(taken) == 10
+    budget = DynamoBudget(dynamo, INCIDENTS_TABLE, NOW, calls=10)
+    assert budget.spent("2026-11-20") == (10, 0.1)
+    assert budget.take("2026-11-21", 0.01)
+
+
+def test_money_is_a_limit_too_and_is_settled_exactly(dynamo: Any) -> None:
+    budget = DynamoBudget(dynamo, INCIDENTS_TABLE, NOW, dollars=0.30)
+    assert [budget.take("d", 0.1) for _ in range(4)] == [True, True, True, False]
+    budget.settle("d", -0.05)
+    assert not budget.take("d", 0.1)
+    assert budget.take("d", 0.05)
+    assert budget.spent("d") == (4, 0.3)
+    assert not DynamoBudget(dynamo, INCIDENTS_TABLE, NOW, calls=0).take("e", 0.0)
+
+
+def test_a_note_is_changed_only_by_who_read_it_last(dynamo: Any) -> None:
+    notes = DynamoNotes(dynamo, INCIDENTS_TABLE, NOW)
+    assert notes.read("n") == (b"", 0)
+    notes.write("n", b"one", 0)
+    assert notes.read("n") == (b"one", 1)
+    notes.write("n", b"two", 1)
+    for late in (0, 1, 7):
+        with pytest.raises(Conflict):
+            notes.write("n", b"three", late)
+    assert notes.read("n") == (b"two", 2)
+
+
+def test_functions_leave_a_failing_model_alone_together(dynamo: Any) -> None:
+    notes = DynamoNotes(dynamo, INCIDENTS_TABLE, NOW)
+    settings = BreakerSettings(failures=2, pause=30.0)
+    one, other = SharedBreaker(notes, settings), SharedBreaker(notes, settings)
+    one.failed(NOON)
+    assert other.allows(NOON)
+    other.failed(NOON)
+    assert not one.allows(NOON + 29)
+    assert other.allows(NOON + 31)
+    assert not one.allows(NOON + 32), "one call alone tries"
+    assert one.allows(NOON + 31 + 300), "the one that tried has died"
+    one.succeeded()
+    assert other.allows(NOON + 32)
+
+
+class Chat:
+    """A webhook that answers with the next of its script."""
+
+    def __init__(self, *script: tuple[int, str, dict[str, str]]) -> None:
+        self.script = list(script)
+        self.bodies: list[Any] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.bodies.append(json.loads(body))
+                status, text, headers = outer.script.pop(0)
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *_: Any) -> None:
+                """Says nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/services/SECRET"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+def test_slack_takes_a_message_or_says_what_to_do_about_it() -> None:
+    chat = Chat(
+        (200, "ok", {}),
+        (429, "rate_limited", {"Retry-After": "7"}),
+        (503, "", {}),
+        (400, "invalid_blocks", {}),
+        (404, "no_service", {}),
+    )
+    webhook = SlackWebhook(lambda: chat.url)
+    try:
+        webhook.post({"text": "hä"})
+        with pytest.raises(Retryable, match="429") as limited:
+            webhook.post({})
+        with pytest.raises(Retryable, match="503"):
+            webhook.post({})
+        with pytest.raises(Poison, match="invalid_blocks"):
+            webhook.post({})
+        with pytest.raises(Misconfigured, match="no_service"):
+            webhook.post({})
+    finally:
+        chat.close()
+    assert chat.bodies[0] == {"text": "hä"}
+    assert limited.value.after == 7.0
+    with pytest.raises(Retryable, match="cannot be reached") as away:
+        webhook.post({})
+    assert "SECRET" not in str(away.value)
