@@ -35,21 +35,21 @@ class Seen:
     def flush(self) -> None:
         if not self._counts:
             return
-        from aws_lambda_powertools.metrics import MetricUnit, single_metric
+        from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
         logger().info("done", function=self._function, **self._counts)
-        (first, value), *others = self._counts.items()
-        with single_metric(first, MetricUnit.Count, value, namespace=NAMESPACE) as metric:
-            metric.add_dimension("function", self._function)
-            for name, count in others:
-                metric.add_metric(name, MetricUnit.Count, count)
+        metrics = EphemeralMetrics(namespace=NAMESPACE)
+        metrics.add_dimension("function", self._function)
+        for name, value in self._counts.items():
+            metrics.add_metric(name, MetricUnit.Count, value)
+        metrics.flush_metrics()
 
 
 @cache
 def logger() -> Any:
     from aws_lambda_powertools.logging import Logger
 
-    return Logger(service="cali", level=None)
+    return Logger(service="cali-functions")  # a logger called `cali` is Chalice's own
 
 
 @cache

@@ -4,13 +4,15 @@
     python -m cali.ops.chalice_config --stage dev --outputs terraform-outputs.json --layer ARN
     python -m cali.ops.chalice_config --stage local
 
-One stage is written, the others stay. Never edit the file by hand: change the table below.
+One stage is written, the others stay. Never edit the file by hand: change the table below. Compiled files in src/cali
+are dropped, for Chalice would put them into the package.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,10 +185,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CaliError as error:
         print(f"cali: {error}", file=sys.stderr)
         return 2
+    drop_compiled()
     given.config.parent.mkdir(parents=True, exist_ok=True)
     given.config.write_text(json.dumps(written, indent=2) + "\n", "utf-8")
     print(f"{given.config}: stage {given.stage} written")
     return 0
+
+
+def drop_compiled(source: Path = Path("src/cali")) -> None:
+    """Drops what Python compiled there."""
+    for folder in source.rglob("__pycache__"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read(path: Path | None) -> dict[str, Any]:

@@ -124,22 +124,19 @@ class Mappings:
         ]
 
     def _deployed(self) -> Iterator[tuple[Source, dict[str, Any] | None]]:
+        # Asked for all at once: by function, emulators and AWS disagree on which name of it counts.
+        pages = self._client.get_paginator("list_event_source_mappings").paginate()
+        held: dict[tuple[str, str], dict[str, Any]] = {
+            (mapping["FunctionArn"].split(":function:")[-1].split(":")[0], _stream(mapping)): mapping
+            for page in pages
+            for mapping in page["EventSourceMappings"]
+        }
         for source in SOURCES.values():
-            yield source, self._mapping(source)
+            yield source, held.get((f"{APP}-{self._stage}-{source.function}", source.stream))
 
-    def _mapping(self, source: Source) -> dict[str, Any] | None:
-        name = f"{APP}-{self._stage}-{source.function}"
-        try:
-            function = self._client.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
-        except self._client.exceptions.ResourceNotFoundException:
-            return None
-        pages = self._client.get_paginator("list_event_source_mappings").paginate(FunctionName=function)
-        for page in pages:
-            for mapping in page["EventSourceMappings"]:
-                if mapping.get("EventSourceArn", "").endswith(f":stream/{source.stream}"):
-                    held: dict[str, Any] = mapping
-                    return held
-        return None
+
+def _stream(mapping: dict[str, Any]) -> str:
+    return str(mapping.get("EventSourceArn", "")).rpartition("/")[2]
 
 
 def _found(mapping: dict[str, Any], name: str) -> object:

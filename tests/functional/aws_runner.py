@@ -1,0 +1,36 @@
+"""A function's process: reads one invocation a line, `{"handler", "event"}`, and answers with a line of JSON.
+
+Its environment is that of a Lambda function, so nothing of the process that started it gets in.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+CHALICE = Path(__file__).parents[2] / "chalice_app"
+
+
+def main() -> None:
+    sys.path[:0] = [str(CHALICE), str(CHALICE / "vendor")]
+    answers, sys.stdout = sys.stdout, sys.stderr  # what functions print is their log
+    import app  # type: ignore[import-not-found]
+
+    context: Any = SimpleNamespace(
+        aws_request_id="r-1", function_name="f", get_remaining_time_in_millis=lambda: 9
+    )
+    for line in sys.stdin:
+        asked = json.loads(line)
+        handler = app.app if asked["handler"] == "api" else getattr(app, asked["handler"])
+        try:
+            answer = {"result": handler(asked["event"], context)}
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

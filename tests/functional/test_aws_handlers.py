@@ -1,0 +1,229 @@
+"""The handlers as they are deployed, in a process with a function's environment, against an emulated account."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from cali.functions.slack import sign
+from cali.testing_models import ModelServer, explanation
+from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, REGION, Account, account
+from tests.functional.aws_fakes import delivered, fluent
+from tests.functional.test_aws_adapters import Chat
+
+RUNNER = Path(__file__).parent / "aws_runner.py"
+UNKNOWN = "ERROR zulu coupling lost its phase on rack 7"
+
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+MINUTE = {
+    "version": "0",
+    "id": "x",
+    "account": "1",
+    "region": REGION,
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "time": "2026-11-20T12:00:00Z",
+    "resources": [],
+    "detail": {},
+}
+
+
+class Functions:
+    """All functions in one process."""
+
+    def __init__(self, endpoint: str, **more: str) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CALI_"))}
+        environment = {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "CALI_STAGE": "test",
+            "CALI_LOGS_STREAM": LOGS,
+            "CALI_INCIDENTS_STREAM": INCIDENTS,
+            "CALI_INCIDENTS_TABLE": INCIDENTS_TABLE,
+            "CALI_LOGS_BUCKET": BUCKET,
+            **more,
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, str(RUNNER)],
+            env={**kept, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, handler: str, event: dict[str, Any]) -> Any:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"handler": handler, "event": event}) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            pytest.fail(self.close())
+        return json.loads(line)
+
+    def close(self) -> str:
+        """The log."""
+        _, log = self._process.communicate()
+        return log
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Account]:
+    with account() as made:
+        made.make()
+        yield made
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    with ModelServer(
+        explanation("The zulu coupling lost its phase.", ["L1"], ["Check the coupling."])
+    ) as server:
+        yield server
+
+
+@pytest.fixture
+def slack() -> Iterator[Chat]:
+    chat = Chat((503, "", {}), *[(200, "ok", {})] * 20)
+    yield chat
+    chat.close()
+
+
+def kinesis_event(stream: str, payloads: list[bytes], first: int = 0) -> dict[str, Any]:
+    items = delivered(payloads, first=first, arrived=time.time() - 1.0)
+    for item in items:
+        item["eventSourceARN"] = f"arn:aws:kinesis:{REGION}:1:stream/{stream}"
+    return {"Records": items}
+
+
+def published(aws: Account) -> list[bytes]:
+    kinesis = aws.client("kinesis")
+    shard = kinesis.list_shards(StreamName=INCIDENTS)["Shards"][0]["ShardId"]
+    place = kinesis.get_shard_iterator(StreamName=INCIDENTS, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+    return [record["Data"] for record in kinesis.get_records(ShardIterator=place["ShardIterator"])["Records"]]
+
+
+def objects(aws: Account, prefix: str) -> list[str]:
+    found = aws.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+    return [item["Key"] for item in found.get("Contents", [])]
+
+
+def test_a_line_becomes_an_incident_a_diagnosis_and_one_message(
+    aws: Account, model: ModelServer, slack: Chat
+) -> None:
+    secrets = aws.client("secretsmanager")
+    secrets.create_secret(
+        Name="cali/slack", SecretString=json.dumps({"webhook_url": slack.url, "signing_secret": "s3cret"})
+    )
+    secrets.create_secret(Name="cali/openai", SecretString=json.dumps({"api_key": "sk-test"}))
+    functions = Functions(
+        aws.endpoint,
+        CALI_SLACK_SECRET="cali/slack",
+        CALI_OPENAI_SECRET="cali/openai",
+        CALI_OPENAI_BASE_URL=model.url,
+        CALI_MODEL="local-model",
+    )
+    lines = [
+        fluent("INFO fine"),
+        fluent(UNKNOWN),
+        b"\x1f\x8bpoison",
+        fluent("write: no space left on device"),
+    ]
+    logs = kinesis_event(LOGS, lines)
+    for _ in range(2):
+        assert functions("analyze", logs) == {"result": {"batchItemFailures": []}}
+    opened = published(aws)
+    assert len(opened) == 2
+    changes = kinesis_event(INCIDENTS, [*opened, b"noise"])
+    for _ in range(2):
+        assert functions("diagnose", changes) == {"result": {"batchItemFailures": []}}
+    assert model.calls == 1
+    everything = kinesis_event(INCIDENTS, published(aws))
+    first = everything["Records"][0]["kinesis"]["sequenceNumber"]
+    refused = functions("alert", everything)
+    assert refused == {"result": {"batchItemFailures": [{"itemIdentifier": first}]}}
+    for _ in range(2):
+        assert functions("alert", everything) == {"result": {"batchItemFailures": []}}
+    texts = [json.dumps(body) for body in slack.bodies[1:]]
+    assert len(texts) == 2
+    assert sum("lost its phase" in text and "Check the coupling" in text for text in texts) == 1
+    assert sum("knowledge base" in text for text in texts) == 1
+    assert len(objects(aws, "new_errors/dt=")) == 1
+    assert len(objects(aws, "quarantine/dt=")) == 2
+
+    assert functions("sweep", MINUTE)["result"] == {"quiet": 0, "asked": 0, "released": 0, "failed": 0}
+    body = urlencode({"payload": json.dumps({"type": "block_actions"})}).encode()
+    assert api(functions, "GET", "/health")[0] == 200
+    assert api(functions, "POST", "/slack/actions", body, sign(body, "s3cret", time.time()))[0] == 200
+    assert api(functions, "POST", "/slack/actions", body, sign(body, "wrong", time.time()))[0] == 401
+    assert api(functions, "POST", "/slack/actions", body, sign(body, "s3cret", time.time() - 400))[0] == 401
+    assert api(functions, "POST", "/slack/actions", body, {})[0] == 401
+    assert api(functions, "POST", "/slack/actions", b"x=1", sign(b"x=1", "s3cret", time.time()))[0] == 400
+    log = functions.close()
+    metrics = [json.loads(line) for line in log.splitlines() if '"_aws"' in line]
+    assert any(entry.get("incidents") == [2.0] and entry["function"] == "analyze" for entry in metrics)
+    assert "sk-test" not in log
+    assert "s3cret" not in log
+
+
+def api(
+    functions: Functions, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+) -> tuple[int, str]:
+    answer = functions(
+        "api",
+        {
+            "resource": path,
+            "path": path,
+            "httpMethod": method,
+            "headers": {**FORM, **(headers or {})} if method == "POST" else {},
+            "multiValueHeaders": {},
+            "multiValueQueryStringParameters": None,
+            "pathParameters": None,
+            "stageVariables": None,
+            "requestContext": {"httpMethod": method, "resourcePath": path},
+            "body": body.decode(),
+            "isBase64Encoded": False,
+        },
+    )["result"]
+    return answer["statusCode"], answer["body"]
+
+
+def test_a_dependency_that_is_away_brings_the_whole_batch_back() -> None:
+    functions = Functions("http://127.0.0.1:9", AWS_MAX_ATTEMPTS="1")
+    logs = kinesis_event(LOGS, [fluent(UNKNOWN)])
+    first = logs["Records"][0]["kinesis"]["sequenceNumber"]
+    assert functions("analyze", logs) == {"result": {"batchItemFailures": [{"itemIdentifier": first}]}}
+    functions.close()
+
+
+def test_what_is_not_configured_is_named() -> None:
+    functions = Functions("http://127.0.0.1:9", CALI_INCIDENTS_TABLE="", CALI_LOGS_BUCKET="")
+    said = functions("analyze", kinesis_event(LOGS, [fluent(UNKNOWN)]))
+    assert said == {
+        "error": "Misconfigured: CALI_LOGS_BUCKET, CALI_INCIDENTS_TABLE: not set in the environment"
+    }
+    functions.close()
+
+
+def test_firehose_gets_an_answer_for_each_record() -> None:
+    functions = Functions("http://127.0.0.1:9")
+    data = [fluent("ERROR x of jane@example.com"), gzip.compress(b"INFO y"), b"\x1f\x8bno"]
+    records = [{"recordId": f"{n}", "data": b64encode(raw).decode()} for n, raw in enumerate(data)]
+    answer = functions("enrich", {"invocationId": "i", "records": records})["result"]["records"]
+    assert [record["result"] for record in answer] == ["Ok", "Ok", "ProcessingFailed"]
+    functions.close()
