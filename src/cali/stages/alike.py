@@ -15,11 +15,12 @@ ID_CHARACTERS = frozenset("0abcdef")
 """What an id in a digit-blind line is made of, its dashes aside."""
 
 _HEX_TO_ZERO = bytes.maketrans(b"123456789abcdef", b"0" * 15)
+_HEX_TO_A = bytes.maketrans(b"bcdef", b"a" * 5)
 _SIX = b"0" * 6
 _UUID = b"a0000000-a000-a000-a000-a00000000000"
 # An escape (%0d, \0a) is no part of an id.
 _ID = re.compile(
-    rb"(?<![A-Za-z0-9%\\])[0a-f]{6}(?:[0a-f]{2}(?P<uuid>-[0a-f]{4}-[0a-f]{4}-[0a-f]{4}-[0a-f]{12})|[0a-f]*+)(?![A-Za-z0-9])"
+    rb"(?<![A-Za-z0-9%\\])(?=0*+[a-f])(?=[a-f]*+0)[0a-f]{6}(?:[0a-f]{2}(?P<uuid>-[0a-f]{4}-[0a-f]{4}-[0a-f]{4}-[0a-f]{12})|[0a-f]*+)(?![A-Za-z0-9])"
 ).sub
 
 
@@ -28,7 +29,9 @@ def ids_alike(blind: bytes) -> bytes:
 
     A run keeps its length and whether it begins with a letter, as names do. Upper case is left as it is.
     """
-    if _SIX not in blind.translate(_HEX_TO_ZERO):  # 0.3 us, which spares most lines 2.4 us
+    # Two looks of 0.2 us spare most lines the 2.4 us of the expression: an id has a letter beside a digit, and is long.
+    letters = blind.translate(_HEX_TO_A)
+    if (b"0a" not in letters and b"a0" not in letters) or _SIX not in blind.translate(_HEX_TO_ZERO):
         return blind
     return _ID(_form, blind)
 
@@ -37,6 +40,4 @@ def _form(match: re.Match[bytes]) -> bytes:
     if match["uuid"]:
         return _UUID
     found = match[0]
-    if found.isalpha() or found.isdigit():
-        return found
     return (b"0a" if found[:1] == b"0" else b"a0") + b"0" * (len(found) - 2)

@@ -26,7 +26,7 @@ _ROOTS = (
     "epipe", "ehost", "enetun", "emfile", "enfile", "eai_again", "enotfound", "enomem", "erofs", "enodev", "ebusy", "eio", "sigsegv", "sigabrt",
     "sigbus", "rolled back", "undefined", "unhandled", "uncaught", "conflict", "mismatch", "unexpected", "bug:", "kernel bug", "oops",
     "stall", "starv", "not responding", "dropped", "already in use", "too many open", "missing", "data loss", "split", "leader",
-    "not authori", "not exist", "no healthy", "return",
+    "not authori", "not exist", "no healthy", "return", "terminate called",
 )  # fmt: skip
 _SERVER_ERROR = re.compile(r"(?<![\w.:-])5\d\d(?![\w.:-])")
 _DIGIT_ROOTS = ("err", "fail", "exception", "crash", "timeout", "warn", "reject", "abort", "drop", "retries", "panic", "kill", "denied",
@@ -86,8 +86,8 @@ _ANY_NUMBER = _numbers(_ZERO_ROWS + _DONE_ROWS + _EXIT_ROWS + _HTTP_ROWS, r"-?\d
 # All is well, whatever words were needed to say so.
 _WELL = re.compile(
     r"""
-      \A \s* (?: ---\s )? (?: PASS\b | \u2713 | \u2714 | \u221a | ok\s ) | \b PASSED \b | \.\.\.\s?ok\b      # names of tests
-    | \A \s* (?: usage: | options: | examples?: | -{1,2}[a-z][\w-]*(?:,|\s) ) | \? \s* \Z              # help texts, questions
+      \A \s* (?: ---\s )? (?: PASS\b | \u2713 | \u2714 | \u221a | ok\s ) | (?-i: \b PASSED \b ) | \.\.\.\s?ok\b      # names of tests
+    | \A \s* (?: usage: | options: | examples?: | -{1,2}[a-z][\w-]*(?:,|\s) ) | \A [^.:;!\n]* \? \s* \Z              # help texts, a question that says no more
     | \b (?: recovered | reconnected | re-?established | back\s(?:online|to\snormal) | self-healed )\b (?! \s panic )
     | \b succeeded \s (?:at|on|after|in|with) | \b success(?:ful(?:ly)?)? \s (?:after|on) \s (?:\w+\s)? (?:retr|attempt) | \b retry \s (?:was\s)? succe
     | \b (?: error | failure | problem | incident | alert | condition | conflict )s? \s (?:has\s|have\s|was\s|were\s|is\s|are\s|been\s)* (?: resolved | cleared | fixed | gone )
@@ -105,23 +105,23 @@ _HARMLESS = re.compile(
       # nothing happened
     |      \b (?: no | without | zero | never | any | free\sof ) \s (?: any \s | more \s | new \s | known \s | fatal \s | critical \s | such \s | further \s )? (?: \w+ \s )? (?: errors? | failures? | exceptions? | crash(?:es)? | timeouts? | warnings? | problems? | corruption | conflicts? | deadlocks? | retries ) \b
     | \b (?: did | does | do | has | have | was | were | is | are | will | would | should ) (?: \snot | n't ) \s (?: been\s )? (?: fail(?:ed)? | crash(?:ed)? | time[d]?\sout | abort(?:ed)? | expired? | exceed(?:ed)? | corrupt(?:ed)? | panic | reject(?:ed)? | killed | lost )\b
-    | \b [\w.-]* (?: err(?:or)?s? | exceptions? | fail(?:ed|ures?)? | timeouts? | warnings? | crash(?:ed)? | oom_?killed | expired | retry ) \w* ["']? \s? [=:] \s? (?: ["']? (?: null | nil | none | (?: false | no | never | off | n/a | undefined ) (?= ["']? (?: [,;)}\]] | \Z | \s \w+= ) ) ) \b ["']? | <(?:nil|null|none)> | "" | '' | \[\] | \{\} )
+    | \b [\w.-]{0,80} (?: err(?:or)?s? | exceptions? | fail(?:ed|ures?)? | timeouts? | warnings? | crash(?:ed)? | oom_?killed | expired | retry ) \w* ["']? \s? [=:] \s? (?: ["']? (?: null | nil | none | (?: false | no | never | off | n/a | undefined ) (?= ["']? (?: [,;)}\]] | \Z | \s \w+= ) ) ) \b ["']? | <(?:nil|null|none)> | "" | '' | \[\] | \{\} )
     | \b error-?free \b | \b fail-?(?:safe|fast|over|open|closed|back)\w* | \b non-?fatal \b
       # names: options, keys, classes, files, paths, routes
     | (?<![\w-]) --? [a-z][\w-]* (?: err | fail | timeout | retry | warn | crash | kill | reject | abort | exit | expire | corrupt ) [\w-]*
     | (?<![\w-]) -- (?: err | fail | timeout | retry | warn | crash | kill | reject | abort | exit ) [\w-]* (?: [ =] (?:error|warn(?:ing)?|fatal|\d+\w*) \b )?
     | (?<![\w:.)]) / [\w./%~+-]+
-    | \b [\w-]* (?: err(?:or)?s? | exceptions? | fail\w* | timeouts? | warnings? | crash ) [\w-]* \. (?: log | go | py | js | ts | java | rb | php | cs | c | cpp | rs | h | html? | ya?ml | json | conf | txt | properties | xml | out | jsp | tmpl | vm ) \b (?: : \d+ )?
+    | \b [\w-]{0,80} (?: err(?:or)?s? | exceptions? | fail\w* | timeouts? | warnings? | crash ) [\w-]* \. (?: log | go | py | js | ts | java | rb | php | cs | c | cpp | rs | h | html? | ya?ml | json | conf | txt | properties | xml | out | jsp | tmpl | vm ) \b (?: : \d+ )?
     | (?-i: \b [a-z][a-z0-9]* (?: _ [a-z0-9]+ )* _ (?: err(?:or)?s? | exceptions? | fail(?:ed|ures?)? | timeouts? | retr(?:y|ies) | warnings? | exit | crash(?:ed)? | kill(?:ed)? | status | expired | exceeded | aborted | rejected ) (?: _ [a-z0-9]+ )* \b )
     | (?-i: \b (?: err(?:or)?s? | exceptions? | fail(?:ed|ures?)? | timeouts? | retr(?:y|ies) | warnings? | exit | crash(?:ed)? | kill | reject(?:ed)? | abort ) (?: _ [a-z0-9]+ )+ \b )
-    | (?-i: (?<![\w.]) (?:[a-z]\w*\.)* (?!Failed[A-Z]|Err[A-Z]) [A-Za-z$]*? (?: [Ee]rrors? | [Ee]xceptions? | [Ff]ail(?:ure|ed|s|ing)? | [Tt]ime[Oo]ut | [Rr]etry | [Cc]rash | [Ww]arning | [Rr]eject(?:ed|ion)? | [Aa]bort | [Ee]xpired | [Cc]orrupt(?:ion)? ) [A-Z] (?: \w (?! Error\b | Exception\b | Exceeded\b | BackOff\b | Failed\b | Killed\b ) )* \w? \b (?: \.[a-z]\w* )* (?! :\s ) )
+    | (?-i: (?<![\w.]) (?:[a-z]\w*\.)* (?!Failed[A-Z]|Err[A-Z]) [A-Za-z$]{0,80}? (?: [Ee]rrors? | [Ee]xceptions? | [Ff]ail(?:ure|ed|s|ing)? | [Tt]ime[Oo]ut | [Rr]etry | [Cc]rash | [Ww]arning | [Rr]eject(?:ed|ion)? | [Aa]bort | [Ee]xpired | [Cc]orrupt(?:ion)? ) [A-Z] (?: \w (?! Error\b | Exception\b | Exceeded\b | BackOff\b | Failed\b | Killed\b ) ){0,80} \w? \b (?: \.[a-z]\w* )* (?! :\s ) )
     | \b (?: error | fail(?:ure)? | exception | timeout | crash | retry | deadlock | panic | corruption | abort | warning | oom | kill | eviction ) s? [ -] (?: handl(?:er|ers|ing) | report(?:s|er|ing)? | pages? | tracking | budgets? | thresholds? | logs? | logger | logging | channel | stream | detect(?:ion|or) | recovery | tolerance | injection | polic(?:y|ies)
         | templates? | mapp(?:ing|er)s? | output | boundar(?:y|ies) | callbacks? | hooks? | correction | counters? | listeners? | mode | middleware | metrics? | settings? | configuration | config | interval | limit | domain | queue | topic | notifications? | checks? | monitor(?:ing)? | dumps?\s(?:dir|path|enabled) | resolvers? | translators? | filters? | messages | views? | controllers? | endpoint | routes? | codes?\s(?:loaded|registered|table) | strateg(?:y|ies) | analysis | classes | types ) \b
       # settings
     | \b log [_. -]? (?: level | threshold | severity )? s? [\w.]* ["']? \s? (?: [=:] | is | set\sto | to ) \s? ["']? (?: error | warn(?:ing)? | fatal | critical | err ) \b
     | \b (?: fail | error | exit | abort | stop | retry | restart | warn | panic ) [ -] (?: on | if | when ) [ -]? (?: [=:] \s? )? ["']? (?: error | failure | warning | exception | critical | crash | oom | never | always )? \b
     | \b (?: on | upon | in\scase\sof | restart | restartpolicy | handle[sd]? | handling | catch(?:es)? | if | ignores? | reports? | expected | simulated | injected | test | previous | last | past | known | resolved | cleared ) [ :=-]{1,3} (?: an?\s | the\s | any\s | all\s | no\s )? (?: errors? | exceptions? | failures? | timeouts? | crash(?:es)? | 404 ) \b
-    | \b [\w.-]* time-?out [\w.]* ["']? \s? (?: [=:] | is | of | to | set\sto | was\sset\sto | value | \( )? \s? ["']? (?: \d+ (?:\.\d+)? \s? (?: ms | s | m | h | sec(?:ond)?s? | min(?:ute)?s? | millis(?:econds)? | \b ) | none | never | disabled | default )
+    | \b [\w.-]{0,80} time-?out [\w.]* ["']? \s? (?: [=:] | is | of | to | set\sto | was\sset\sto | value | \( )? \s? ["']? (?: \d+ (?:\.\d+)? \s? (?: ms | s | m | h | sec(?:ond)?s? | min(?:ute)?s? | millis(?:econds)? | \b ) | none | never | disabled | default )
     | \b (?: connect(?:ion)? | read | write | idle | request | session | socket | default | configured | using | with | set | setting ) \s time-?out s? (?= \s (?: is | set | to | configured | enabled | disabled | value ) )
     | \b (?: max | min | maximum | minimum ) [_ -]? (?: retr(?:y|ies) | errors? | failures? ) \b
     | \b (?: ready | back ) \s to \b
@@ -144,7 +144,7 @@ _CRITICAL = re.compile(
     | \b out \s of \s memory | OutOfMemory | OOM-?Killed | \b oom[- ]kill | \b OOM \b | \b cannot \s allocate \s memory | \b killed \s process \b
     | \b seg(?:mentation\s)?fault \b | \b segmentation \s (?:fault|violation) | SIGSEGV | SIGABRT | SIGBUS | \b core \s dumped | \b stack \s (?:overflow|smashing)
     | \b corrupt(?:ed|ion)? \b | \b data \s loss \b | \b no \s space \s left | ENOSPC | \b disk \s (?:is\s)? full | \b emergency \b
-    | \b split[- ]brain | \b critical \s (?:error|failure|problem|alert) )
+    | \b terminate \s called \s (?:after|without|recursively) | \b split[- ]brain | \b critical \s (?:error|failure|problem|alert) )
     """,
     re.IGNORECASE | re.VERBOSE,
 )

@@ -21,9 +21,9 @@ from cali.stages.refine.masks import WILDCARD, Masks
 MESSAGES = 50_000  # entries a memo may hold before it is dropped: 60 MB at the most, measured
 LONGEST = 4_096  # a longer message is refined each time: to remember it would cost more than it saves
 
-# Two letters of a script that nobody writes. One stands for a digit that belongs to a word; the other marks a token
-# that may hold a secret.
-_KEPT, _SUSPECT = "\U00010450", "\U00010451"
+# A letter of a script that nobody writes stands for a digit that belongs to a word. A control character marks a token
+# that may hold a secret: one that is not ASCII would make every string that it is joined into four times as wide.
+_KEPT, _SUSPECT = "\U00010450", "\x01"
 _ONE = re.compile(r"<[a-z][a-z0-9-]*>")
 _MANY = re.compile(r"<\*>(?:(?:, ?|; ?| |\||##|:)<\*>)+")
 
@@ -109,17 +109,18 @@ class Templater:
 
     def template(self, message: str) -> Template:
         """The template of a message, secrets and parameters left out."""
-        found = self._shapes.get(message.encode("utf-8", "surrogatepass").translate(ZEROS))
-        return found if found.__class__ is Template else self._refined(found, message)[1]
+        shape = message.encode("utf-8", "surrogatepass").translate(ZEROS)
+        found = self._shapes.get(shape)
+        return found if found.__class__ is Template else self._refined(found, shape, message)[1]
 
     def redacted(self, message: str) -> tuple[str, Template]:
         """A message with its secrets hidden, and its template."""
-        found = self._shapes.get(message.encode("utf-8", "surrogatepass").translate(ZEROS))
-        return (message, found) if found.__class__ is Template else self._refined(found, message)
+        shape = message.encode("utf-8", "surrogatepass").translate(ZEROS)
+        found = self._shapes.get(shape)
+        return (message, found) if found.__class__ is Template else self._refined(found, shape, message)
 
-    def _refined(self, found: _Shape | None, message: str) -> tuple[str, Template]:
+    def _refined(self, found: _Shape | None, shape: bytes, message: str) -> tuple[str, Template]:
         if found is None:
-            shape = blind(message)
             found = self._alike(shape) or self._look(shape)
         if isinstance(found, Template):
             return message, found
@@ -206,11 +207,12 @@ class Templater:
         return masked + _SUSPECT if self._secrets.suspects_token(token) else masked
 
     def _kept_digits(self, text: str) -> tuple[int, ...]:
-        found, start = [], 0
+        found, start, tokens = [], 0, self._tokens
         for token in text.split(" "):
-            for match in self.masks.token.finditer(token):
-                if match[1]:
-                    found += [start + i for i in range(*match.span(1)) if token[i] == "0"]
+            if _KEPT in tokens[token]:
+                for match in self.masks.token.finditer(token):
+                    if match[1]:
+                        found += [start + i for i in range(*match.span(1)) if token[i] == "0"]
             start += len(token) + 1
         return tuple(found)
 
