@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -25,9 +26,13 @@ index is corrupted, rebuild needed
 fork: Cannot allocate memory
 Kernel panic - not syncing: VFS
 SIGSEGV (0xb) at pc=0x00007f
+terminate called after throwing an instance of 'std::runtime_error'
 """
 ERROR = """
 Error: Cannot find module 'express'
+5 tests failed, 3 passed
+psycopg2.OperationalError: connection failed, is the server running locally?
+error: unknown command "sart". Did you mean "start"?
 error: failed to push some refs
 ERROR something bad
 [error] 12#12: *1 upstream prematurely closed
@@ -324,3 +329,11 @@ def test_structure_wins_then_words_then_info() -> None:
     assert worst(Severity.INFO, Severity.ERROR) == Severity.INFO
     assert worst(None, Severity.ERROR) == Severity.ERROR
     assert worst(None, None) == Severity.INFO
+
+
+@pytest.mark.parametrize("part", ["a.", "a-", "--a-", "err_", "Error", "a.b.C", "not failed ", "aB"])
+def test_a_long_line_takes_no_longer_than_its_length_allows(part: str) -> None:
+    line = "error " + part * (40_000 // len(part))
+    begun = process_time()
+    by_words(line)
+    assert process_time() - begun < 5  # half a minute when the time grows with the square of the length
