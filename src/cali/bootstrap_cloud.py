@@ -264,7 +264,12 @@ class Cloud:
         from cali.adapters.milvus import MilvusIndex
         from cali.adapters.remembered_hits import RememberedHits
 
-        token = self._secrets.value(wanted.milvus_secret, "token") if wanted.milvus_secret else ""
+        token = ""
+        if wanted.milvus_secret:
+            try:
+                token = self._secrets.value(wanted.milvus_secret, "token", "")
+            except Misconfigured as error:  # Terraform makes the entry; who asks for no token leaves it empty
+                self._warn(f"Milvus is asked without a token: {error}")
         embedder = self._embedder()
         # It is opened with the first question that no signature and no earlier answer settles.
         index = RememberedHits(
