@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.functional.shell import Ran, inside, outside, started
+from tests.functional.shell import CALI, Ran, inside, outside, started
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -217,3 +217,23 @@ def _wait_for_input_to_be_read(cali: subprocess.Popen[bytes]) -> None:
         time.sleep(0.02)
     os.kill(cali.pid, signal.SIGKILL)
     raise AssertionError("cali read nothing in 20 seconds")
+
+
+def test_gzip_on_standard_input() -> None:
+    plain, packed = (outside("refine", "-", stdin=data) for data in (GOOD, gzip.compress(GOOD)))
+    assert packed == plain
+    assert packed.code == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("each", [[], ["--each"]])
+def test_a_full_disk(each: list[str], tmp_path: Path) -> None:
+    path = written(tmp_path / "app.log", GOOD)
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [CALI, "refine", str(path), *each], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (
+        2,
+        b"cali: the output cannot be written: No space left on device\n",
+    )

@@ -45,17 +45,23 @@ def _split(file: BinaryIO) -> Iterator[bytes]:
 @contextmanager
 def _opened(source: str) -> Iterator[BinaryIO]:
     if source == STDIN:
-        yield sys.stdin.buffer
+        with _unpacked(sys.stdin.buffer) as stdin:
+            yield stdin
         return
     path = Path(source)
     if path.is_dir():
         raise Misconfigured(f"{source}: a directory; name the files in it")
-    with path.open("rb") as file:
-        if file.peek(2)[:2] == b"\x1f\x8b":
-            with gzip.open(file) as unpacked:
-                yield cast(BinaryIO, unpacked)
-        else:
-            yield file
+    with path.open("rb") as file, _unpacked(file) as unpacked:
+        yield unpacked
+
+
+@contextmanager
+def _unpacked(file: BinaryIO) -> Iterator[BinaryIO]:
+    if file.peek(2)[:2] == b"\x1f\x8b":  # type: ignore[attr-defined]  # every reader here is buffered
+        with gzip.open(file) as unpacked:
+            yield cast(BinaryIO, unpacked)
+    else:
+        yield file
 
 
 def _is_binary(head: bytes) -> bool:

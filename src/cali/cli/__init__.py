@@ -70,6 +70,9 @@ def main(args: Sequence[str] | None = None) -> None:
         # The interpreter flushes stdout once more at exit; that must not complain a second time.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = _fail("the output was closed before everything was written")
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _fail(f"the output cannot be written: {error.strerror or error}")
     except (KeyboardInterrupt, click.Abort):
         code = _fail("interrupted", 130)
     sys.exit(code)
