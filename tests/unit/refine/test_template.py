@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cali.stages.refine.masks import SIGNS
 from cali.stages.refine.template import Templater
 
 MASKED = [
@@ -130,3 +131,18 @@ def test_other_processes_and_pythons_agree():
             [sys.executable, "-c", script], env=env, capture_output=True, check=True, timeout=60
         )
         assert json.loads(run.stdout) == expected
+
+
+@given(st.text(alphabet="abcfx01./:=@-_()[]{}<>,;\"'\\+$%#", max_size=24))
+def test_quick_looks_at_a_token_agree_with_the_whole_table(token: str):
+    masks = templater().masks
+    token = token.replace("1", "0")
+
+    whole = masks.token.sub(lambda found: found[1] or "<*>", token)
+
+    if masks.plain.fullmatch(token):
+        assert whole == token
+    elif number := masks.number.fullmatch(token):
+        assert whole == f"{number[1]}<*>{number[2]}"
+    elif not SIGNS.search(token):
+        assert whole == masks.bare.sub("<*>", token)

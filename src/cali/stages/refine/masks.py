@@ -15,6 +15,7 @@ from cali.errors import Misconfigured
 
 LATEST = "2026-11-20"
 WILDCARD = "<*>"
+SIGNS = re.compile(r"[\d/\\@:=]")
 
 
 class Rule(NamedTuple):
@@ -29,13 +30,15 @@ class Rule(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Masks:
     """One version of the table. `plain` fits a token that is no parameter, `number` one that is nothing else between
-    its two groups; `token` fits what to keep (its only group) or what to mask."""
+    its two groups; `token` fits what to keep (its only group) or what to mask, `bare` what to mask in a token that
+    holds none of SIGNS."""
 
     version: str
     spans: tuple[Rule, ...]
     number: re.Pattern[str]
     plain: re.Pattern[str]
     token: re.Pattern[str]
+    bare: re.Pattern[str]
     context: tuple[Rule, ...]
 
 
@@ -71,6 +74,7 @@ def parse(table: dict[str, Any]) -> Masks:
         number=re.compile(table["number"]),
         plain=re.compile(table["plain"]),
         token=re.compile(f"({keep})|{mask}"),
+        bare=re.compile(_alternatives([row for row in table["mask"] if row.get("bare")])),
         context=tuple(map(_rule, table["context"])),
     )
 

@@ -103,6 +103,7 @@ class Templater:
         self._secrets = secrets
         self._book = book
         self._shapes: dict[bytes, _Shape] = {}
+        self._remembered = self._shapes.get
         self._alikes: dict[bytes, _Alike] = {}
         self._tokens = _Tokens(self._mask_token)
         self._templates: dict[tuple[str, str], Template] = {}
@@ -110,13 +111,13 @@ class Templater:
     def template(self, message: str) -> Template:
         """The template of a message, secrets and parameters left out."""
         shape = message.encode("utf-8", "surrogatepass").translate(ZEROS)
-        found = self._shapes.get(shape)
+        found = self._remembered(shape)
         return found if found.__class__ is Template else self._refined(found, shape, message)[1]
 
     def redacted(self, message: str) -> tuple[str, Template]:
         """A message with its secrets hidden, and its template."""
         shape = message.encode("utf-8", "surrogatepass").translate(ZEROS)
-        found = self._shapes.get(shape)
+        found = self._remembered(shape)
         return (message, found) if found.__class__ is Template else self._refined(found, shape, message)
 
     def _refined(self, found: _Shape | None, shape: bytes, message: str) -> tuple[str, Template]:
@@ -202,6 +203,8 @@ class Templater:
             masked = token
         elif number := masks.number.fullmatch(token):
             masked = number[1] + WILDCARD + number[2]
+        elif not mask_table.SIGNS.search(token):
+            masked = masks.bare.sub(WILDCARD, token)
         else:
             masked = masks.token.sub(_keep_or_mask, token)
         return masked + _SUSPECT if self._secrets.suspects_token(token) else masked
