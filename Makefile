@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types bench reference lock clean
+.PHONY: help setup demo test check lint types bench reference lock layer deploy cloud-local clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,23 @@ lock: setup ## pin the newest versions of everything, by hash
 	  --extra aws --output-file requirements/run.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 	  --extra aws --output-file requirements/all.txt pyproject.toml requirements/dev.in
+
+STAGE ?= dev
+
+layer: setup ## build the dependency layer for Lambda and check its size
+	$(BIN)/python -m cali.ops.layer build
+
+deploy: setup layer ## deploy the functions of STAGE and the settings of their streams; after `terraform apply`
+	@mkdir -p out
+	$(BIN)/python -m cali.ops.layer publish > out/layer-arn
+	terraform -chdir=terraform output -json > out/terraform-outputs.json
+	$(BIN)/python -m cali.ops.chalice_config --stage $(STAGE) --outputs out/terraform-outputs.json --layer "$$(cat out/layer-arn)"
+	cd chalice_app && ../$(BIN)/chalice deploy --stage $(STAGE)
+	$(BIN)/python -m cali.ops.event_sources apply --stage $(STAGE)
+	$(BIN)/python -m cali.ops.event_sources verify --stage $(STAGE)
+
+cloud-local: setup ## run the whole AWS side on this machine; FAULT="redeliver poison" breaks parts of it
+	$(BIN)/python -m tests.cloud $(foreach fault,$(FAULT),--fault $(fault)) $(ARGS)
 
 clean: ## remove what was built here
 	rm -rf $(VENV) build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis
