@@ -210,6 +210,8 @@ def pairs(match: re.Match[str]) -> bool:
 
 def query_value(match: re.Match[str]) -> bool:
     """A value in a query string; short keys that have other uses must look random."""
+    if match["v"].startswith("SIG"):
+        return False  # sig=SIGTERM
     if match["k"].lower() in {"key", "code", "auth", "token", "signature"}:
         return looks_random(match["v"])
     return says_something(match["v"])
@@ -238,6 +240,8 @@ def email(match: re.Match[str]) -> bool:
     if "@" not in match[0] and "%40" not in match[0]:
         return False
     host = match["host"].lower()
+    if host.endswith((".svc", ".cluster.local", ".compute.internal")):
+        return False  # a node of RabbitMQ or Erlang
     return not re.match(r"v?\d+\.\d", host) and host.rsplit(".", 1)[1] not in _NO_DOMAIN
 
 
