@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from cali.models import Incident, Severity
+from cali.models import Incident, Scope, Severity
 
 
 class Kind(StrEnum):
@@ -71,3 +71,27 @@ class Stored:
     resolved_at: float | None = None
     muted_until: float | None = None  # with status `muted`; None is for ever
     version: int = 0
+
+
+class Verdict(StrEnum):
+    """What a person says of an incident and its diagnosis."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    NOT_AN_ERROR = "not_an_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """A person's verdict, kept for learning. `id` follows from who said what when, so the same one is kept once."""
+
+    id: str
+    incident: str
+    verdict: Verdict
+    by: str
+    at: float
+    fingerprint: str
+    template: str
+    scope: Scope
+    cause: str = ""  # the person's own, redacted, with the verdict `wrong`
+    entry: str = ""  # the knowledge entry that had been given as the cause

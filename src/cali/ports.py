@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from cali.life import Stored
+from cali.life import Feedback, Stored
 from cali.models import Hit, KnowledgeEntry, Status
 
 
@@ -94,3 +94,44 @@ class IncidentStore(Protocol):
         self, statuses: Collection[Status], limit: int, heard_before: float | None = None
     ) -> list[Stored]:
         """Incidents of these statuses, those heard of last first; with `heard_before` those heard of longest ago first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A small text under a key. At `due` somebody must look at it again; `version` is the store's: 0 was never kept."""
+
+    key: str
+    body: str
+    due: float | None = None
+    version: int = 0
+
+
+class AlertStore(Protocol):
+    """Keeps what was told of incidents and where. Safe to use from several processes, as an IncidentStore is."""
+
+    def get(self, key: str) -> Note | None: ...
+    def put(self, note: Note) -> Note:
+        """Keeps a note over the version that was read, and returns it with its new one. Otherwise Conflict."""
+
+    def due(self, now: float, limit: int) -> list[str]:
+        """The keys of notes whose time has come, those that wait longest first."""
+
+
+class FeedbackStore(Protocol):
+    """Keeps what people say of incidents, so that others can learn from it."""
+
+    def put(self, record: Feedback) -> bool:
+        """Keeps a record; false if it was kept before."""
+
+    def find(self, limit: int, incident: str = "") -> list[Feedback]:
+        """The latest records first, of one incident or of all."""
+
+    def suppressed(self) -> frozenset[str]:
+        """The ids of the incidents of which people said last that they are no error. They must not be raised."""
+
+
+class Claims(Protocol):
+    """Lets one caller do something until it gives back or so many seconds have passed."""
+
+    def take(self, name: str, now: float, seconds: float) -> bool: ...
+    def give_back(self, name: str) -> None: ...

@@ -30,8 +30,11 @@ SHELLS = {
     "bootstrap",
     "bootstrap_cloud",
     "testing",
+    "testing_alerts",
     "testing_incidents",
     "testing_models",
+    "testing_slack",
+    "testing_slack_rules",
     "__init__",
 }
 NOT_IN_THE_CORE = {

@@ -1,0 +1,295 @@
+"""A message as data: what an incident looks like to people, before any sink puts it into its own form.
+
+Everything in it is plain text; each sink escapes it for itself and cuts it to its own limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import blake2b
+from typing import NamedTuple
+from urllib.parse import quote
+
+from cali.life import Kind, Stored
+from cali.models import Diagnosis, Incident, Origin, Severity, Status
+from cali.stages.notify.plain import one_line, tidy
+from cali.stages.notify.words import Words, words
+
+EVIDENCE = 6  # lines quoted
+LISTED = 20  # followers, or members of a digest, that are named
+TITLE = 300
+_SURE = ((0.85, "sure_high"), (0.70, "sure_good"), (0.50, "sure_fair"), (0.0, "sure_low"))
+_ACTIVE = (Status.OPENED, Status.DIAGNOSED, Status.REGRESSED)
+
+
+class Standing(StrEnum):
+    """Whether somebody should look."""
+
+    OPEN = "open"
+    MUTED = "muted"
+    OVER = "over"
+
+
+class Fact(NamedTuple):
+    """A small thing to know: a text, or a time that each sink writes in its own way."""
+
+    name: str
+    text: str = ""
+    at: float | None = None
+
+
+class Link(NamedTuple):
+    """Where more is to be found."""
+
+    name: str
+    url: str
+
+
+class Named(NamedTuple):
+    """An incident of which only its name is told."""
+
+    id: str
+    title: str
+    scope: str
+    severity: int = int(Severity.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is told. `key` names it for ever, so that a sink that can will not take it twice; `thread` names the incident
+    or digest that it is about; `answers` asks for buttons."""
+
+    key: str
+    thread: str
+    kind: str
+    standing: Standing
+    severity: Severity
+    title: str
+    status: str
+    facts: tuple[Fact, ...] = ()
+    note: str = ""
+    cause: str = ""
+    sure: str = ""
+    fix: tuple[str, ...] = ()
+    error: str = ""
+    evidence: tuple[str, ...] = ()
+    listing_title: str = ""
+    listing: tuple[Named, ...] = ()
+    links: tuple[Link, ...] = ()
+    mention: str = ""
+    answers: bool = False
+    incident: Incident | None = field(default=None, compare=False)
+    words: Words = field(default_factory=words, compare=False)
+
+    @property
+    def summary(self) -> str:
+        """The whole in one line, for a notification."""
+        scope = self.facts[0].text if self.incident is not None and self.facts else ""
+        return one_line(
+            f"[{self.words(f'severity_{self.severity.label}')}] {self.status}: {self.title}", 240
+        ) + (f" ({one_line(scope, 120)})" if scope else "")
+
+    @property
+    def stamp(self) -> str:
+        """Equal for messages that look equal."""
+        shown = (
+            self.standing,
+            self.severity,
+            self.title,
+            self.status,
+            self.facts,
+            self.note,
+            self.cause,
+            self.sure,
+        )
+        rest = (self.fix, self.error, self.evidence, self.listing, self.links)
+        return blake2b(repr((shown, rest)).encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a message says beyond the incident itself. `points` are (time, count) as they were seen before."""
+
+    kind: Kind | None = None
+    by: str = ""
+    points: tuple[tuple[float, int], ...] = ()
+    followers: tuple[Named, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    references: tuple[str, ...] = ()
+    back: bool = False  # it had been quiet
+    explained_later: bool = False  # a diagnosis may still come
+
+
+def standing(stored: Stored) -> Standing:
+    """Whether an incident wants to be looked at."""
+    status = stored.incident.status
+    if status in _ACTIVE:
+        return Standing.OPEN
+    return Standing.MUTED if status is Status.MUTED else Standing.OVER
+
+
+def message(
+    stored: Stored, context: Context, say: Words, key: str, mention: str = "", *, answers: bool = False
+) -> Message:
+    """An incident as it is now."""
+    incident, diagnosis = stored.incident, stored.incident.diagnosis
+    explained = diagnosis is not None and diagnosis.origin is not Origin.NONE and bool(diagnosis.cause)
+    followers = context.followers
+    return Message(
+        key=key,
+        thread=incident.id,
+        kind=(context.kind or Kind.OPENED).value,
+        standing=standing(stored),
+        severity=incident.severity,
+        title=one_line(incident.title, TITLE),
+        status=_status(stored, context, say),
+        facts=_facts(stored, context, say),
+        note=""
+        if explained
+        else say("waiting" if diagnosis is None and context.explained_later else "no_cause"),
+        cause=tidy(diagnosis.cause) if diagnosis and explained else "",
+        sure=_sure(diagnosis, say) if diagnosis and explained else "",
+        fix=tuple(map(tidy, diagnosis.fix)) if diagnosis and explained else (),
+        error=tidy(incident.samples[0].message if incident.samples else incident.title),
+        evidence=_evidence(incident),
+        listing_title=say("followers", count=len(followers)) if followers else "",
+        listing=followers[:LISTED],
+        links=_links(incident, context),
+        mention=mention,
+        answers=answers,
+        incident=incident,
+        words=say,
+    )
+
+
+def digest(
+    key: str, title: str, why: str, members: Sequence[Named], total: int, say: Words, *, open_: bool
+) -> Message:
+    """One message for many incidents, the worst first."""
+    worst = max((member.severity for member in members), default=int(Severity.ERROR))
+    listed = sorted(members, key=lambda member: -member.severity)[:LISTED]
+    left = total - len(listed)
+    return Message(
+        key=key,
+        thread=key,
+        kind="digest",
+        standing=Standing.OPEN if open_ else Standing.OVER,
+        severity=Severity(worst),
+        title=title,
+        status=say("opened"),
+        note=why + (f"\n{say('more_listed', count=left)}" if left > 0 else ""),
+        listing_title=title,
+        listing=tuple(listed),
+        words=say,
+    )
+
+
+def place(stored: Stored) -> str:
+    """The known parts of a scope, outermost first; the container only when it says more than the workload."""
+    scope = stored.incident.scope
+    parts = [scope.cluster, scope.namespace, scope.workload]
+    if scope.container != scope.workload:
+        parts.append(scope.container)
+    return tidy("/".join(part for part in parts if part)) or "-"
+
+
+def named(stored: Stored) -> Named:
+    """An incident by its name."""
+    incident = stored.incident
+    return Named(incident.id, one_line(incident.title, 120), place(stored), int(incident.severity))
+
+
+def _status(stored: Stored, context: Context, say: Words) -> str:
+    by = f" {say('by', name=one_line(context.by, 60))}" if context.by else ""
+    match stored.incident.status:
+        case Status.RESOLVED:
+            return say("resolved") + by
+        case Status.MUTED:
+            return say("muted") + by
+        case Status.QUIET:
+            return f"{say('quiet')}: {say('over')}"
+        case Status.REGRESSED:
+            return say("regressed")
+    if context.back:
+        return say("recurred")
+    diagnosis = stored.incident.diagnosis
+    return say("explained" if diagnosis is not None and diagnosis.cause else "opened")
+
+
+def _facts(stored: Stored, context: Context, say: Words) -> tuple[Fact, ...]:
+    incident = stored.incident
+    facts = [
+        Fact(say("fact_scope"), place(stored)),
+        Fact(say("fact_severity"), say(f"severity_{incident.severity.label}")),
+        Fact(say("fact_count"), _count(incident.count, context.points, say)),
+    ]
+    if incident.first_seen is not None:
+        facts.append(Fact(say("fact_first"), at=incident.first_seen))
+    if incident.last_seen is not None and incident.last_seen != incident.first_seen:
+        facts.append(Fact(say("fact_last"), at=incident.last_seen))
+    if stored.resolved_at is not None and incident.status is not Status.RESOLVED:
+        facts.append(Fact(say("fact_fixed"), at=stored.resolved_at))
+    if incident.status is Status.MUTED:
+        ever = say("for_ever") if stored.muted_until is None else ""
+        facts.append(Fact(say("fact_until"), ever, stored.muted_until))
+    if incident.follows:
+        facts.append(Fact(say("fact_follows"), say("incident", id=incident.follows)))
+    return tuple(facts)
+
+
+def _count(count: int, points: tuple[tuple[float, int], ...], say: Words) -> str:
+    if len(points) > 1:
+        (start, before), (end, _) = points[0], points[-1]
+        minutes = max(1, round((end - start) / 60))
+        if count > before:
+            return say("trend", count=f"{count:,}", more=f"{count - before:,}", minutes=minutes)
+    return say("count", count=f"{count:,}")
+
+
+def _sure(diagnosis: Diagnosis, say: Words) -> str:
+    word = next(key for least, key in _SURE if diagnosis.confidence >= least or least == 0.0)
+    told = f"{say(word)} ({diagnosis.confidence:.2f})"
+    if diagnosis.origin is Origin.MODEL:
+        return f"{told}, {say('from_model')}"
+    return (
+        f"{told}, {say('from_knowledge', entry=diagnosis.knowledge[0].id)}" if diagnosis.knowledge else told
+    )
+
+
+def _evidence(incident: Incident) -> tuple[str, ...]:
+    """The lines that prove a cause. Those of the error itself are shown with the error already."""
+    diagnosis = incident.diagnosis
+    if diagnosis is None or diagnosis.origin is Origin.NONE:
+        return ()
+    shown = set(incident.samples[0].message.split("\n")) if incident.samples else set[str]()
+    return tuple(tidy(piece.text) for piece in diagnosis.evidence if piece.text not in shown)[:EVIDENCE]
+
+
+def _links(incident: Incident, context: Context) -> tuple[Link, ...]:
+    scope = incident.scope
+    first = incident.first_seen or 0.0
+    last = incident.last_seen or first
+    values = {
+        "id": incident.id,
+        "fingerprint": incident.template.id,
+        "cluster": scope.cluster,
+        "namespace": scope.namespace,
+        "workload": scope.workload,
+        "container": scope.container,
+        "from_ms": str(int((first - 300) * 1000)),
+        "to_ms": str(int((last + 300) * 1000)),
+        "entry": incident.diagnosis.knowledge[0].id
+        if incident.diagnosis and incident.diagnosis.knowledge
+        else "",
+    }
+    made = [Link(name, _filled(url, values)) for name, url in context.links]
+    runbooks = [Link(f"runbook {place}", url) for place, url in enumerate(context.references[:3], 1)]
+    return tuple(link for link in [*made, *runbooks] if link.url.startswith(("https://", "http://")))
+
+
+def _filled(url: str, values: dict[str, str]) -> str:
+    for name, value in values.items():
+        url = url.replace("{" + name + "}", quote(value, safe=""))
+    return url

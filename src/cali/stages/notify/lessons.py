@@ -1,0 +1,39 @@
+"""What feedback teaches: pure, so that a job, a detector and a test read it alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from cali.life import Feedback, Verdict
+from cali.models import Incident
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """`raised` counts for each knowledge entry how much oftener people called it right than wrong; `causes` are what
+    people said of a template instead, (template, cause), each once."""
+
+    raised: dict[str, int]
+    causes: tuple[tuple[str, str], ...]
+
+
+def lessons(records: Iterable[Feedback]) -> Lessons:
+    """What a set of records teaches, in whatever order. Of one person and incident the latest verdict counts."""
+    latest: dict[tuple[str, str], Feedback] = {}
+    for record in sorted(records, key=lambda one: (one.at, one.id)):
+        latest[record.incident, record.by] = record
+    raised: Counter[str] = Counter()
+    causes: dict[tuple[str, str], None] = {}
+    for record in latest.values():
+        if record.entry and record.verdict is not Verdict.NOT_AN_ERROR:
+            raised[record.entry] += 1 if record.verdict is Verdict.RIGHT else -1
+        if record.verdict is Verdict.WRONG and record.cause:
+            causes[record.template, record.cause] = None
+    return Lessons(dict(sorted(raised.items())), tuple(sorted(causes)))
+
+
+def unsuppressed(incidents: Iterable[Incident], suppressed: Collection[str]) -> list[Incident]:
+    """The incidents of which nobody said that they are no error there. To be asked before one is raised."""
+    return [incident for incident in incidents if incident.id not in suppressed]

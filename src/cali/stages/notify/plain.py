@@ -1,0 +1,53 @@
+"""Text that fits and does nothing: cut with a note of what is left out, and without characters that nobody sees."""
+
+from __future__ import annotations
+
+import re
+
+# Controls but tab and line feed, marks of direction, invisible spaces, halves of surrogate pairs, private use, tags.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\ue000-\uf8ff\U000e0000-\U000e007f\U000f0000-\U0010ffff]"
+)
+
+
+def tidy(text: str) -> str:
+    """The text with everything that is not seen, or moves what is seen, taken out."""
+    return _UNSEEN.sub("", text.replace("\r\n", "\n"))
+
+
+def one_line(text: str, longest: int) -> str:
+    """The text on one line, cut to so many characters."""
+    return cut(" ".join(tidy(text).split()), longest)
+
+
+def cut(text: str, longest: int) -> str:
+    """The text, or its beginning and an ellipsis, never more than `longest` characters."""
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def middle(text: str, longest: int) -> str:
+    """The text in at most so many characters: of many lines the first and the last, and how many stood between them."""
+    if len(text) <= longest:
+        return text
+    lines = text.split("\n")
+    if len(lines) < 3:
+        note = f" … [{len(text) - longest + 30:,} characters left out]"
+        return text[: max(0, longest - len(note))] + note
+    note = f"… [{len(lines):,} lines left out] …"
+    room = longest - len(note) - 2
+    head = _fitting(lines, room * 2 // 3)
+    tail = _fitting(lines[:head:-1], room - sum(len(line) + 1 for line in lines[:head]))
+    if not head:
+        return cut(lines[0], longest)
+    kept = [*lines[:head], f"… [{len(lines) - head - tail:,} lines left out] …"]
+    return "\n".join(kept + (lines[-tail:] if tail else []))
+
+
+def _fitting(lines: list[str], room: int) -> int:
+    """How many of the first lines fit."""
+    for place, line in enumerate(lines):
+        room -= len(line) + 1
+        if room < 0:
+            return place
+    return len(lines)
