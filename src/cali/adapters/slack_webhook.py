@@ -1,4 +1,5 @@
-"""A Slack incoming webhook, or any server that takes the same."""
+"""A Slack incoming webhook, or any server that takes the same. It can change nothing that it has posted, so an incident
+gets two messages at most. Delivery: at least once."""
 
 from __future__ import annotations
 
@@ -9,11 +10,18 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from cali.adapters.slack_blocks import payload
 from cali.errors import Misconfigured, Poison, Retryable
+from cali.stages.notify.sink import Style
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from cali.adapters.sinks import World
+    from cali.stages.notify.content import Message
+
+OPTIONS = {"secret"}
+STYLE = Style.LETTERS
 TIMEOUT = 5.0
 _GONE = {
     "invalid_token",
@@ -23,6 +31,26 @@ _GONE = {
     "channel_is_archived",
     "action_prohibited",
 }
+
+
+def sink(options: dict[str, str], world: World) -> SlackLetters:
+    """Options: `secret` (the key of the webhook's address, `webhook_url`)."""
+    name = options.get("secret", "webhook_url")
+    return SlackLetters(SlackWebhook(lambda: world.secret(name)))
+
+
+class SlackLetters:
+    """A Sink. A webhook leads to one channel, so the channel of the rules is not used."""
+
+    style = STYLE
+
+    def __init__(self, webhook: SlackWebhook) -> None:
+        self._webhook = webhook
+
+    def post(self, message: Message, channel: str) -> str:  # noqa: ARG002 - the address says where it goes
+        content = payload(message)
+        self._webhook.post({key: content[key] for key in ("text", "blocks", "unfurl_links", "unfurl_media")})
+        return ""
 
 
 class SlackWebhook:

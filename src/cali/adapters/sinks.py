@@ -1,0 +1,83 @@
+"""Finds sinks by their kind: the module `cali.adapters.KIND` that has STYLE, OPTIONS and `sink(options, world)`.
+
+A new sink is one new file; nothing lists them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import cali.adapters
+from cali.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cali.stages.notify.rules import Rules, SinkUse
+    from cali.stages.notify.sink import Sink, Style
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What sinks are given. `secret` gives a secret by its key when it is needed, and raises Misconfigured without it."""
+
+    secret: Callable[[str], str]
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+class Sinks:
+    """The sinks that rules name, each made when it is first needed: `sinks("team")`."""
+
+    def __init__(self, rules: Rules, world: World) -> None:
+        self._rules = rules
+        self._world = world
+        self._made: dict[str, Sink] = {}
+        for name in names(rules):  # a name that leads nowhere shows at once, not with the first incident
+            style(rules.use(name), name)
+
+    def __call__(self, name: str) -> Sink:
+        if name not in self._made:
+            use = self._rules.use(name)
+            style(use, name)
+            self._made[name] = _module(use.kind).sink(dict(use.options), self._world)
+        return self._made[name]
+
+
+def names(rules: Rules) -> list[str]:
+    """The sinks that the routes name."""
+    return sorted({send.sink for route in rules.routes for send in route.send})
+
+
+def style(use: SinkUse, name: str) -> Style:
+    """How a sink takes messages. Misconfigured if there is no such kind, or it has no such option."""
+    module: Any = _module(use.kind) if use.kind in kinds() else None
+    if not hasattr(module, "STYLE"):
+        raise Misconfigured(f"sink {name!r}: no kind {use.kind!r}; there are {', '.join(sorted(kinds()))}")
+    unknown = sorted(set(use.options) - module.OPTIONS)
+    if unknown:
+        known = ", ".join(sorted(module.OPTIONS)) or "none"
+        raise Misconfigured(f"sink {name!r}: {use.kind} has no option {unknown[0]!r}; it has {known}")
+    found: Style = module.STYLE
+    return found
+
+
+@cache
+def kinds() -> frozenset[str]:
+    """The kinds there are, found without importing any."""
+    found = set()
+    for module in pkgutil.iter_modules(cali.adapters.__path__, "cali.adapters."):
+        spec = importlib.util.find_spec(module.name)
+        source = spec.loader.get_source(module.name) if spec and hasattr(spec.loader, "get_source") else None  # type: ignore[union-attr]  # asked just before
+        if source is None or "\nSTYLE = " in source:
+            found.add(module.name.rpartition(".")[2])
+    return frozenset(found)
+
+
+def _module(kind: str) -> Any:
+    return importlib.import_module(f"cali.adapters.{kind}")
