@@ -1,0 +1,20 @@
+"""Whether what was found says at least what is wanted. Services add fields of their own to what they are given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def holds(found: Any, wanted: Any) -> bool:
+    """True when every field of `wanted` is in `found` with the same value; lists must match item by item."""
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(
+            key in found and holds(found[key], value) for key, value in wanted.items()
+        )
+    if isinstance(wanted, list):
+        return (
+            isinstance(found, list)
+            and len(found) == len(wanted)
+            and all(holds(have, want) for have, want in zip(found, wanted, strict=True))
+        )
+    return bool(found == wanted)
