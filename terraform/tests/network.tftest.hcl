@@ -91,6 +91,19 @@ run "functions_reach_milvus_and_nothing_else_does" {
   }
 
   assert {
+    condition = (
+      aws_vpc_security_group_egress_rule.milvus_to_nodes.security_group_id == aws_security_group.milvus.id
+      && aws_vpc_security_group_egress_rule.milvus_to_nodes.from_port == 31953
+    )
+    error_message = "the balancer must reach the node port and nothing else"
+  }
+
+  assert {
+    condition     = aws_autoscaling_attachment.milvus.autoscaling_group_name == "eks-mocked" && aws_autoscaling_attachment.milvus.lb_target_group_arn == aws_lb_target_group.milvus.arn
+    error_message = "nodes that keep state must register with the balancer by themselves"
+  }
+
+  assert {
     condition     = output.chalice.environment.CALI_MILVUS_URI == "http://mocked.elb.ap-northeast-2.amazonaws.com:19530"
     error_message = "the functions must be told where Milvus is"
   }

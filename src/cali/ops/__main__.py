@@ -1,0 +1,5 @@
+"""python -m cali.ops"""
+
+from cali.ops.command import main
+
+main()

@@ -1,0 +1,223 @@
+"""The commands that `make infra`, `make cost` and `make destroy` call: python -m cali.ops COMMAND."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cali.errors import CaliError, Misconfigured
+from cali.ops import cost_table, installation, search_admin, state_bucket, teardown
+from cali.ops.calls import Call, ask, aws_clients, perform
+from cali.ops.cost import resources_in
+from cali.ops.priced import load_prices, load_volume
+from cali.ops.terraform import Terraform, planned_without_aws
+
+if TYPE_CHECKING:
+    from cali.ops.calls import Clients
+
+PLAN = "cali.tfplan"
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Which installation the command is about."""
+
+    terraform: Terraform
+    name: str
+    region: str
+
+    def clients(self) -> Clients:
+        """Clients of the installation's region."""
+        return aws_clients(self.region)
+
+    def variables(self) -> tuple[str, ...]:
+        """What Terraform must be told so that both speak of the same installation."""
+        return (f"-var=name={self.name}", f"-var=region={self.region}")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("terraform"),
+    show_default=True,
+    help="The Terraform root.",
+)
+@click.option(
+    "--plugins",
+    type=click.Path(path_type=Path),
+    envvar="CALI_TERRAFORM_PLUGINS",
+    help="A folder with the provider, for machines without a network.",
+)
+@click.option(
+    "--name", default="cali", show_default=True, help="The installation's name: the variable `name`."
+)
+@click.option("--region", default="ap-northeast-2", show_default=True, help="The installation's region.")
+@click.pass_context
+def group(context: click.Context, folder: Path, plugins: Path | None, name: str, region: str) -> None:
+    """Raises, prices and takes down CALI's infrastructure on AWS."""
+    if not (folder / "versions.tf").is_file():
+        raise Misconfigured(
+            f"{folder}: no Terraform root there; run this from the repository or give --folder"
+        )
+    context.obj = Here(Terraform(folder.resolve(), plugins), name, region)
+
+
+@group.command()
+@click.pass_obj
+def bootstrap(here: Here) -> None:
+    """Makes the bucket of Terraform's state, and prepares Terraform to use it."""
+    _prepare(here)
+
+
+@group.command()
+@click.pass_obj
+def plan(here: Here) -> None:
+    """Shows what an apply would change, and changes nothing."""
+    _prepare(here)
+    here.terraform.run("plan", "-input=false", f"-out={PLAN}", *here.variables(), shown=True)
+
+
+@group.command()
+@click.option(
+    "--auto-approve", is_flag=True, envvar="AUTO_APPROVE", help="Apply without asking, for pipelines."
+)
+@click.option(
+    "--keep-days",
+    type=click.IntRange(1, 365),
+    default=7,
+    show_default=True,
+    help="Days that OpenSearch keeps lines.",
+)
+@click.pass_obj
+def up(here: Here, auto_approve: bool, keep_days: int) -> None:
+    """Raises the infrastructure: state bucket, plan, a yes, apply, OpenSearch's roles."""
+    clients = _prepare(here)
+    bucket = f"{here.name}-logs-{_account(clients)}"
+    exists = ask(Call("s3", "head_bucket", {"Bucket": bucket}), clients) is not None
+    for command in installation.adopt(bucket, exists, here.terraform.addresses()):
+        click.echo(f"terraform {' '.join(command.arguments)}: {command.why}")
+        here.terraform.run(command.arguments[0], *here.variables(), *command.arguments[1:], shown=True)
+    here.terraform.run("plan", "-input=false", f"-out={PLAN}", *here.variables(), shown=True)
+    if not auto_approve:
+        click.confirm("Apply this plan?", abort=True)
+    here.terraform.run("apply", "-input=false", PLAN, shown=True)
+    _grant(here, clients, keep_days)
+
+
+@group.command("search-access")
+@click.option(
+    "--keep-days",
+    type=click.IntRange(1, 365),
+    default=7,
+    show_default=True,
+    help="Days that OpenSearch keeps lines.",
+)
+@click.pass_obj
+def search_access(here: Here, keep_days: int) -> None:
+    """Sets OpenSearch's master password, roles, index template and retention."""
+    _grant(here, here.clients(), keep_days)
+
+
+@group.command()
+@click.option(
+    "--plan",
+    "file",
+    type=click.File(encoding="utf-8"),
+    help="The output of `terraform show -json`; without it the plan is worked out with AWS mocked.",
+)
+@click.option(
+    "--gb-per-day",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Lines a day, instead of the volume file's.",
+)
+@click.option(
+    "--model-dollars",
+    type=click.FloatRange(min=0),
+    default=5.0,
+    show_default=True,
+    help="The model's daily budget: the variable model_dollars_per_day.",
+)
+@click.pass_obj
+def cost(here: Here, file: Any, gb_per_day: float | None, model_dollars: float) -> None:
+    """Prints what a day costs, by resource, at 1, 10 and 100 times the volume."""
+    try:
+        shown = planned_without_aws(here.terraform) if file is None else json.load(file)
+    except ValueError as error:
+        raise Misconfigured(f"{file.name}: not JSON: {error}") from error
+    click.echo(
+        cost_table.table(resources_in(shown), load_volume(gb=gb_per_day), load_prices(), model_dollars)
+    )
+
+
+@group.command()
+@click.option("--stage", default="dev", show_default=True, help="The Chalice stage whose functions go too.")
+@click.option("--with-data", is_flag=True, help="Delete the log bucket and the add-ons' volumes as well.")
+@click.option("--auto-approve", is_flag=True, envvar="AUTO_APPROVE", help="Do not ask, for rehearsals.")
+@click.pass_obj
+def down(here: Here, stage: str, with_data: bool, auto_approve: bool) -> None:
+    """Takes the infrastructure down. The log bucket stays unless --with-data is given."""
+    clients = _prepare(here)
+    vpc = here.terraform.outputs().get("vpc_id", "")
+    found = teardown.look(here.name, stage, vpc, clients) if vpc else teardown.Leftovers()
+    for call in teardown.plan(found, with_data):
+        click.echo(f"{call.service} {call.action} {' '.join(map(str, call.params.values()))}: {call.why}")
+    for volume in () if with_data else found.volumes:
+        click.echo(f"kept: volume {volume}")
+    if not auto_approve:
+        click.confirm(
+            f"Destroy {here.name} in {here.region}{' with all its data' if with_data else ''}?", abort=True
+        )
+        if click.prompt("Type its name to go on") != here.name:
+            raise click.Abort
+    teardown.clear(found, with_data, clients)
+    for command in installation.down(here.terraform.addresses(), with_data):
+        click.echo(f"terraform {command.arguments[0]}: {command.why}")
+        variables = () if command.arguments[0] == "state" else here.variables()
+        here.terraform.run(command.arguments[0], *command.arguments[1:], *variables, shown=True)
+
+
+def _prepare(here: Here) -> Clients:
+    clients = here.clients()
+    bucket = state_bucket.bucket_name(here.name, _account(clients))
+    for call in state_bucket.ensure(bucket, here.region, clients):
+        click.echo(f"{call.service} {call.action} {bucket}: {call.why}")
+    here.terraform.init(*installation.backend(bucket, here.region), shown=True)
+    return clients
+
+
+def _account(clients: Clients) -> str:
+    return str(perform(Call("sts", "get_caller_identity"), clients)["Account"])
+
+
+def _grant(here: Here, clients: Clients, keep_days: int) -> None:
+    search = here.terraform.outputs().get("search")
+    if search is None:
+        raise Misconfigured("terraform output search: nothing is applied yet")
+    wanted = {name: search[name] for name in search_admin.Domain.__slots__}
+    for put in search_admin.grant(search_admin.Domain(**wanted), clients, keep_days):
+        click.echo(f"opensearch {put.path}")
+
+
+def main() -> None:
+    """Runs a command. Errors that a person can mend are one clear line and exit code 2."""
+    try:
+        group.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except CaliError as error:
+        _fail(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted, nothing more was changed", 130)
+
+
+def _fail(message: str, code: int = 2) -> None:
+    print("cali:", " ".join(message.split()), file=sys.stderr)
+    sys.exit(code)
