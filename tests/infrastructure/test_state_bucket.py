@@ -1,0 +1,91 @@
+"""The bucket of Terraform's own state: made once, put right when somebody changed it, else left alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from cali.errors import Misconfigured
+from cali.ops.calls import Call, perform
+from cali.ops.command import group
+from cali.ops.state_bucket import bucket_name, ensure, plan, read, settings
+from tests.infrastructure.conftest import REGION
+
+BUCKET = "cali-terraform-state-111122223333"
+
+
+def as_wanted() -> dict[str, Any]:
+    return {one.read: one.wanted for one in settings(BUCKET)}
+
+
+def test_a_missing_bucket_is_made_and_set(clients):
+    # Given an empty account
+    assert read(BUCKET, clients) is None
+
+    # When the bucket is ensured
+    calls = ensure(BUCKET, REGION, clients)
+
+    # Then it is made first, and is private, encrypted, versioned and TLS only
+    assert calls[0].action == "create_bucket"
+    s3 = clients("s3")
+    assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
+    assert all(s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"].values())
+    policy = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])
+    assert policy["Statement"][0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_a_second_run_changes_nothing(clients):
+    ensure(BUCKET, REGION, clients)
+    assert ensure(BUCKET, REGION, clients) == ()
+
+
+def test_what_somebody_changed_is_put_right(clients):
+    # Given a bucket whose versions somebody stopped
+    ensure(BUCKET, REGION, clients)
+    clients("s3").put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"})
+
+    # Then that alone is put right
+    assert [call.action for call in ensure(BUCKET, REGION, clients)] == ["put_bucket_versioning"]
+
+
+@pytest.mark.parametrize("read_call", [one.read for one in settings(BUCKET)])
+def test_each_setting_is_planned_by_itself(read_call):
+    found = as_wanted() | {read_call: None}
+    (call,) = plan(BUCKET, REGION, found)
+    assert call.action == read_call.replace("get_", "put_")
+    assert call.why
+
+
+def test_us_east_1_takes_no_place():
+    assert "CreateBucketConfiguration" not in plan(BUCKET, "us-east-1", None)[0].params
+    assert plan(BUCKET, REGION, None)[0].params["CreateBucketConfiguration"] == {"LocationConstraint": REGION}
+
+
+def test_terraform_calls_the_bucket_the_same(everything):
+    # Given the state that pipelines may write, as Terraform names it
+    policies = [
+        one
+        for one in everything["root_module"]["resources"]
+        if one["address"] == 'aws_iam_policy.pipeline["apply-state"]'
+    ]
+
+    # Then it is the bucket that bootstrap makes
+    assert f"arn:aws:s3:::{bucket_name('cali', '111122223333')}/*" in policies[0]["values"]["policy"]
+
+
+def test_a_refusal_is_one_clear_line(clients):
+    with pytest.raises(Misconfigured, match=r"s3 put_bucket_versioning: .*NoSuchBucket"):
+        perform(
+            Call(
+                "s3",
+                "put_bucket_versioning",
+                {"Bucket": "gone", "VersioningConfiguration": {"Status": "Enabled"}},
+            ),
+            clients,
+        )
+
+
+def test_bootstrap_is_a_command():
+    assert {"bootstrap", "cost", "down", "plan", "search-access", "up"} == set(group.commands)
