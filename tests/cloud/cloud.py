@@ -66,6 +66,7 @@ class Cloud:
         self.put = self.poison = 0
         self._say = say
         self._stack = ExitStack()
+        self._firehoses: list[Firehose] = []
 
     def __enter__(self) -> Self:
         try:
@@ -121,13 +122,17 @@ class Cloud:
 
     def _pour(self) -> None:
         s3 = self.account.client("s3")
-        raw = Firehose(self._readers, to_s3(s3, self.kept), Buffer(10, 1_000_000), from_end=False)
-        self._stack.callback(raw.close)
         enrich = self.names["enrich"]
-        deliver = to_opensearch(
+        to_search = to_opensearch(
             s3, lambda event: self.fleet.invoke(enrich, event), self._search_server.url, self.kept
         )
-        self._stack.callback(Firehose(self._readers, deliver, Buffer(5, 500_000), from_end=False).close)
+        for deliver, buffer in (
+            (to_s3(s3, self.kept), Buffer(10, 1_000_000)),
+            (to_search, Buffer(5, 500_000)),
+        ):
+            firehose = Firehose(self._readers, deliver, buffer, from_end=False)
+            self._stack.callback(firehose.close)
+            self._firehoses.append(firehose)
 
     # What faults act upon.
 
@@ -169,6 +174,8 @@ class Cloud:
         self.settle()
         script.end()
         self.settle()
+        for firehose in self._firehoses:
+            firehose.close()  # delivers what its buffer holds
         return self.summary()
 
     def settle(self, seconds: float = 300.0) -> bool:

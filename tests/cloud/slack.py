@@ -21,7 +21,8 @@ CHANNELS = {"C0LOCAL0001": "cali-alerts", "C0LOCAL0002": "cali-digest"}
 HOOKED = "C0LOCAL0001"
 PER_CHANNEL_SECONDS = 1.0
 BURST = 3  # Slack allows short bursts above one message a second
-MOST_BLOCKS, LONGEST_TEXT, LONGEST_SECTION, LONGEST_HEADER, MOST_FIELDS = 50, 40_000, 3_000, 150, 10
+MOST_BLOCKS, MOST_FIELDS, MOST_ATTACHMENTS = 50, 10, 100
+LONGEST_TEXT, LONGEST_SECTION, LONGEST_HEADER = 40_000, 3_000, 150
 
 
 @dataclass(slots=True)
@@ -176,11 +177,16 @@ def problem_of(content: Mapping[str, Any]) -> str:
         return "invalid_arguments"
     if len(text) > LONGEST_TEXT:
         return "msg_too_long"
-    if blocks is None:
-        return ""
-    if not isinstance(blocks, list) or len(blocks) > MOST_BLOCKS:
-        return "invalid_blocks"
-    return "" if all(_block_holds(block) for block in blocks) else "invalid_blocks"
+    groups = [] if blocks is None else [blocks]
+    attachments = content.get("attachments") or []
+    if len(attachments) > MOST_ATTACHMENTS:
+        return "too_many_attachments"
+    groups += [attachment["blocks"] for attachment in attachments if "blocks" in attachment]
+    return "" if all(map(_blocks_hold, groups)) else "invalid_blocks"
+
+
+def _blocks_hold(blocks: Any) -> bool:
+    return isinstance(blocks, list) and len(blocks) <= MOST_BLOCKS and all(map(_block_holds, blocks))
 
 
 def _block_holds(block: Any) -> bool:

@@ -62,6 +62,8 @@ def test_a_webhook_shows_what_it_is_given(slack):
             "invalid_blocks",
         ),
         ({"blocks": [section("x")] * 51}, "invalid_blocks"),
+        ({"text": "x", "attachments": [{"blocks": [section("x" * 3_001)]}]}, "invalid_blocks"),
+        ({"text": "x", "attachments": [{}] * 101}, "too_many_attachments"),
         ({"blocks": [{"type": "unheard-of"}]}, "invalid_blocks"),
     ],
 )
