@@ -73,7 +73,7 @@ resource "aws_iam_role_policy" "function" {
 # ---------------------------------------------------------------- Outputs
 
 output "chalice" {
-  description = "What .chalice/config.json needs."
+  description = "What src/cali/ops/chalice_config.py writes .chalice/config.json from."
   value = {
     app_name           = var.name
     stage              = var.chalice_stage
@@ -81,18 +81,13 @@ output "chalice" {
     subnet_ids         = [for zone in local.zones : aws_subnet.private[zone].id]
     security_group_ids = [aws_security_group.functions.id]
 
-    environment = {
-      CALI_STAGE            = var.chalice_stage
-      CALI_CLUSTER          = aws_eks_cluster.main.name
-      CALI_LOGS_STREAM      = aws_kinesis_stream.logs.name
-      CALI_INCIDENTS_STREAM = aws_kinesis_stream.incidents.name
-      CALI_INCIDENTS_TABLE  = aws_dynamodb_table.incidents.name
-      CALI_LOGS_BUCKET      = module.logs.name
-      CALI_MILVUS_URI       = "http://${aws_lb.milvus.dns_name}:${local.milvus_port}"
-      CALI_MILVUS_SECRET    = aws_secretsmanager_secret.entry["milvus"].name
-      CALI_OPENAI_SECRET    = aws_secretsmanager_secret.entry["openai"].name
-      CALI_SLACK_SECRET     = aws_secretsmanager_secret.entry["slack"].name
-      CALI_DOLLARS_PER_DAY  = tostring(var.model_dollars_per_day)
-    }
+    logs_stream           = aws_kinesis_stream.logs.name
+    incidents_stream      = aws_kinesis_stream.incidents.name
+    incidents_table       = aws_dynamodb_table.incidents.name
+    bucket                = module.logs.name
+    cluster               = aws_eks_cluster.main.name
+    milvus_uri            = "http://${aws_lb.milvus.dns_name}:${local.milvus_port}"
+    secrets               = { for secret, entry in aws_secretsmanager_secret.entry : secret => entry.name }
+    model_dollars_per_day = var.model_dollars_per_day
   }
 }

@@ -104,7 +104,7 @@ run "functions_reach_milvus_and_nothing_else_does" {
   }
 
   assert {
-    condition     = output.chalice.environment.CALI_MILVUS_URI == "http://mocked.elb.ap-northeast-2.amazonaws.com:19530"
+    condition     = output.chalice.milvus_uri == "http://mocked.elb.ap-northeast-2.amazonaws.com:19530"
     error_message = "the functions must be told where Milvus is"
   }
 }

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from cali.ops.chalice_config import stage, values
 from cali.ops.event_sources import APP, INCIDENTS, LOGS, SOURCES
 from cali.settings import variables
 
 
-def test_chalice_gets_variables_that_functions_read(everything):
-    environment = everything["outputs"]["chalice"]["value"]["environment"]
-    assert set(environment) <= set(variables())
+def test_chalice_is_configured_from_the_output(everything):
+    # When Chalice's configuration is written from what Terraform gives out
+    section = stage("dev", values(everything["outputs"]))
+
+    # Then every variable is one that functions read, and each function has a role of its own
+    assert {name for name in section["environment_variables"] if name.startswith("CALI_")} <= set(variables())
+    assert section["environment_variables"]["CALI_MILVUS_URI"].endswith(":19530")
+    assert section["environment_variables"]["CALI_INCIDENTS_TABLE"] == "cali-incidents"
+    assert section["manage_iam_role"] is False
 
 
 def test_streams_are_the_ones_that_functions_read(everything):

@@ -107,6 +107,7 @@ def up(here: Here, auto_approve: bool, keep_days: int) -> None:
     if not auto_approve:
         click.confirm("Apply this plan?", abort=True)
     here.terraform.run("apply", "-input=false", PLAN, shown=True)
+    (here.terraform.folder / PLAN).unlink(missing_ok=True)  # it holds what the state holds
     _grant(here, clients, keep_days)
 
 
