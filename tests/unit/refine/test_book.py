@@ -41,6 +41,27 @@ def test_states_are_not_parameters():
     assert book.learn("m", STATES).merges == []
 
 
+@pytest.mark.parametrize(
+    "statements",
+    [
+        [f"Service {what}" for what in ("started", "stopped", "failed", "crashed", "paused", "resumed")],
+        [f"Connection to <*> {what}" for what in ("refused", "reset", "closed", "opened", "lost")],
+        [f"Failed to {verb} file" for verb in ("open", "read", "delete", "write", "move")],
+        [f"error: {what}" for what in ("disk full", "access denied", "bad gateway", "no route", "too late")],
+    ],
+)
+def test_statements_that_say_different_things_stay_apart(statements: list[str]):
+    assert book.learn("m", statements).merges == []
+
+
+def test_two_parameters_that_both_look_like_words_are_found():
+    rooms = ("red", "blue", "lounge", "kitchen", "hall")
+
+    learnt = book.learn("m", [f"in room {room} sits {name} now" for name in NAMES for room in rooms])
+
+    assert learnt.merges == ["in room <*> sits <*> now"]
+
+
 def test_a_few_words_are_not_enough():
     assert book.learn("m", LOGINS[:3]).merges == []
 

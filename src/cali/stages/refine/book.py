@@ -27,7 +27,15 @@ FREE = 4  # distinct words a place must have shown before it is taken for a para
 FIRST = 16  # as many for the first place: what a statement begins with tells it from others
 SHARE = 0.6  # of the templates in hand, how many must differ at a place for it to be free
 TOKENS = 120  # a longer template is never merged
-_STATE = re.compile(r"[A-Z][A-Z_]+")  # RUNNING, GET: states and verbs, which tell statements apart
+# What became of something tells statements apart: RUNNING, GET, started, refusing, ok, disk full.
+_STATE = re.compile(
+    r"[A-Z][A-Z_]+|(?i:\w+(?:ed|ing|able|ful)|ok|okay|on|off|up|down|open|closed?|full|empty|lost|sent|done|busy|dead|alive|good|bad|new|old"
+    r"|start|stop|success|failure|error|timeout|begin|began|end|enter|exit|left|right|read|write|yes|no|not|is|was|are|in|out)[.,:;!]?"
+)
+# What stands behind these is a verb: `failed to open`, `unable to read`.
+_BEFORE_VERB = re.compile(
+    r"(?i:fail(?:ed|s)?|unable|able|try|trying|tried|attempt(?:ed|ing)?|about|ready|going|cannot|could|can|not|need(?:s|ed)?)"
+)
 
 Skeleton = tuple[int, tuple[int, ...]]
 Words = tuple[str, ...]
@@ -51,7 +59,7 @@ class Book:
         """The text that stands for this one: itself, unless the book merges it with others."""
         words = tuple(text.split())
         for pattern in self._patterns.get(skeleton(words), ()):
-            if all(p in (WILDCARD, w) for p, w in zip(pattern, words, strict=True)):
+            if _fits(pattern, words):
                 return " ".join(pattern)
         return text
 
@@ -119,23 +127,31 @@ def skeleton(words: Words) -> Skeleton:
 
 def patterns(sample: frozenset[str]) -> tuple[Words, ...]:
     """The merges in templates of one skeleton, the most telling first."""
-    rows = sorted({tuple(text.split()) for text in sample})
-    found: list[Words] = []
-    _split(rows, found)
-    return tuple(sorted(found, key=lambda words: (words.count(WILDCARD), words)))
+    given = {tuple(text.split()) for text in sample}
+    rows = given
+    found: list[Words] = [()]
+    while found:  # where two places are free, one shows in the rows that share the other; what is merged is looked at again
+        found = []
+        _split(sorted(rows), found)
+        rows = {next((pattern for pattern in found if _fits(pattern, row)), row) for row in rows}
+    return tuple(sorted(rows - given, key=lambda words: (words.count(WILDCARD), words)))
+
+
+def _fits(pattern: Words, words: Words) -> bool:
+    return all(p in (WILDCARD, w) for p, w in zip(pattern, words, strict=True))
 
 
 def _split(rows: list[Words], found: list[Words]) -> None:
-    """Parts rows at the place with the fewest words until those places are left where nearly every row differs."""
+    """Parts rows at the place with the fewest words until those places are left that are free."""
     if len(rows) < FREE:
         return
     seen = [Counter(column) for column in zip(*rows, strict=True)]
     varying = [place for place, words in enumerate(seen) if len(words) > 1]
-    free = {place for place in varying if _free(seen[place], len(rows), FIRST if place == 0 else FREE)}
+    free = {place for place in varying if _free(seen[place], rows, place)}
     fixed = [place for place in varying if place not in free]
     if not fixed:
         pattern = tuple(WILDCARD if place in free else word for place, word in enumerate(rows[0]))
-        if _tells(pattern):
+        if free and _tells(pattern, len(free)):
             found.append(pattern)
         return
     at = min(fixed, key=lambda place: (len(seen[place]), place))
@@ -146,16 +162,23 @@ def _split(rows: list[Words], found: list[Words]) -> None:
         _split(part, found)
 
 
-def _free(words: Counter[str], rows: int, least: int) -> bool:
-    """Whether a place holds a parameter: many different words, hardly any twice, and no mere states."""
+def _free(words: Counter[str], rows: list[Words], place: int) -> bool:
+    """Whether a place holds a parameter: many different words, in most rows another one, and no mere states or verbs."""
+    least = FREE if place else FIRST
     states = sum(1 for word in words if _STATE.fullmatch(word))
-    return len(words) >= max(least, SHARE * rows) and states < len(words) / 2
+    many = len(words) >= max(least, SHARE * len(rows)) or len(words) >= 2 * least
+    return many and states < len(words) / 2 and not _is_verb(rows[0], place)
 
 
-def _tells(pattern: Words) -> bool:
-    """Whether enough words are left that the pattern says something."""
+def _is_verb(row: Words, place: int) -> bool:
+    before = row[max(0, place - 2) : place]
+    return len(before) == 2 and before[1] == "to" and _BEFORE_VERB.fullmatch(before[0]) is not None
+
+
+def _tells(pattern: Words, free: int) -> bool:
+    """Whether enough words are left that the pattern says something: two, and more than are learnt to be free."""
     kept = sum(1 for word in pattern if WILDCARD not in word and any(map(str.isalpha, word)))
-    return kept >= 2 or (kept == 1 and len(pattern) <= 3)
+    return kept >= max(2, free + (free > 1))
 
 
 def _trim(sample: set[str]) -> set[str]:
