@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cali.stages.notify.content import Message
 
 OPTIONS: set[str] = set()
+preview = text
 STYLE = Style.EVENTS
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Sender = Callable[[EmailMessage], None]
 
 OPTIONS = {"from", "to", "server", "user", "secret"}
+preview = text
 STYLE = Style.LETTERS
 TIMEOUT = 10.0
 _MAY_PASS = {

@@ -83,3 +83,6 @@ def _severity(severity: Severity) -> str:
     if severity is Severity.ERROR:
         return "error"
     return "warning" if severity is Severity.WARNING else "info"
+
+
+preview = event

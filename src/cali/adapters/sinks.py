@@ -1,4 +1,5 @@
-"""Finds sinks by their kind: the module `cali.adapters.KIND` that has STYLE, OPTIONS and `sink(options, world)`.
+"""Finds sinks by their kind: the module `cali.adapters.KIND` that has STYLE, OPTIONS, `sink(options, world)`, and
+`preview(message)`, which shows what would be sent.
 
 A new sink is one new file; nothing lists them.
 """
@@ -18,6 +19,7 @@ from cali.errors import Misconfigured
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cali.stages.notify.content import Message
     from cali.stages.notify.rules import Rules, SinkUse
     from cali.stages.notify.sink import Sink, Style
 
@@ -65,6 +67,11 @@ def style(use: SinkUse, name: str) -> Style:
         raise Misconfigured(f"sink {name!r}: {use.kind} has no option {unknown[0]!r}; it has {known}")
     found: Style = module.STYLE
     return found
+
+
+def preview(use: SinkUse, message: Message) -> Any:
+    """What a sink of this kind would send: a text, or plain data."""
+    return _module(use.kind).preview(message)
 
 
 @cache

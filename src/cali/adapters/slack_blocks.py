@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cali.models import Severity
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     Block = dict[str, Any]
 
 HEADER, SECTION, FIELD, BUTTON, TEXT = 150, 3_000, 2_000, 75, 4_000  # Slack's limits, in characters
-ERROR, EVIDENCE, STEPS = 2_400, 1_600, 8
+ERROR, EVIDENCE, STEPS = 1_300, 1_000, 8
+FAR = 4e10  # seconds since the epoch; a later time is none
 METADATA = "cali_alert"
 _SIGNS = {Severity.CRITICAL: "\U0001f534", Severity.ERROR: "\U0001f7e0", Severity.WARNING: "\U0001f7e1"}
 _STANDING = {Standing.MUTED: "\U0001f515", Standing.OVER: "\u2705"}
@@ -43,10 +45,10 @@ def blocks(message: Message) -> list[Block]:
     sign = _STANDING.get(message.standing) or _SIGNS.get(message.severity, "\u26aa")
     found: list[Block] = [
         {"type": "header", "text": _plain(f"{sign} {message.title}", HEADER)},
-        _context([f"*{escaped(message.status)}*", mentioned(message.mention)]),
+        _context(
+            [f"*{escaped(message.status)}*", mentioned(message.mention), *map(_fact, message.facts[:8])]
+        ),
     ]
-    if message.facts:
-        found.append({"type": "section", "fields": [_fact(fact) for fact in message.facts[:10]]})
     if message.cause:
         found.append(_section(f"*{say('cause')}*\n{escaped(message.cause)}"))
         found.append(_context([escaped(message.sure)]))
@@ -148,14 +150,13 @@ def _button(name: str, incident: str, say: Words, style: str = "") -> dict[str, 
     return {**made, "style": style} if style else made
 
 
-def _fact(fact: Fact) -> dict[str, Any]:
+def _fact(fact: Fact) -> str:
+    """In one line with the others, so that a phone shows the cause without scrolling."""
     text = escaped(fact.text)
-    if fact.at is not None and 0 <= fact.at < 4e10:
-        from datetime import UTC, datetime
-
+    if fact.at is not None and 0 <= fact.at < FAR:
         fallback = f"{datetime.fromtimestamp(fact.at, UTC):%Y-%m-%d %H:%M:%S} UTC"
         text = f"<!date^{int(fact.at)}^{{date_short_pretty}} {{time_secs}}|{fallback}>"
-    return _mrkdwn(f"*{escaped(fact.name)}*\n{text or '-'}", FIELD)
+    return f"{escaped(fact.name)}: *{text or '-'}*" if fact.at is None else f"{escaped(fact.name)}: {text}"
 
 
 def _steps(fix: tuple[str, ...], say: Words) -> list[Block]:
@@ -185,7 +186,7 @@ def _listing(members: tuple[Named, ...]) -> str:
 
 def _lines(text: str, most: int) -> Block:
     """Lines of a log, in a block that reads no markup at all."""
-    shown = middle(tidy(text).strip("\n"), most) or "-"
+    shown = middle(tidy(text).replace("\t", "  ").strip("\n"), most) or "-"
     return {
         "type": "rich_text",
         "elements": [{"type": "rich_text_preformatted", "elements": [{"type": "text", "text": shown}]}],

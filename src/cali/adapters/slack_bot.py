@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 OPTIONS = {"secret", "url", "channel"}
 STYLE = Style.LIVING
+preview = payload
 
 
 def sink(options: dict[str, str], world: World) -> SlackBot:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 OPTIONS = {"secret"}
 STYLE = Style.LETTERS
+preview = payload
 TIMEOUT = 5.0
 _GONE = {
     "invalid_token",

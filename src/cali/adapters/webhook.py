@@ -98,3 +98,6 @@ def content(message: Message, channel: str = "") -> dict[str, Any]:
             "follows": incident.follows,
         }
     return made
+
+
+preview = content

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from tests.scenarios.alert_town import START, Town
-
 from cali.stages.detect import Sighting, advance
+from tests.scenarios.alert_town import START, Town
 
 LINES, HOUR, BATCH = 1_000_000, 3_600, 1_000
 

@@ -89,7 +89,7 @@ class Message:
         scope = self.facts[0].text if self.incident is not None and self.facts else ""
         return one_line(
             f"[{self.words(f'severity_{self.severity.label}')}] {self.status}: {self.title}", 240
-        ) + (f" ({one_line(scope, 120)})" if scope else "")
+        ) + (f" ({one_line(scope, 120)})" if scope.strip("-") else "")
 
     @property
     def stamp(self) -> str:
@@ -146,9 +146,7 @@ def message(
         title=one_line(incident.title, TITLE),
         status=_status(stored, context, say),
         facts=_facts(stored, context, say),
-        note=""
-        if explained
-        else say("waiting" if diagnosis is None and context.explained_later else "no_cause"),
+        note=_note(stored, context, say),
         cause=tidy(diagnosis.cause) if diagnosis and explained else "",
         sure=_sure(diagnosis, say) if diagnosis and explained else "",
         fix=tuple(map(tidy, diagnosis.fix)) if diagnosis and explained else (),
@@ -216,6 +214,14 @@ def _status(stored: Stored, context: Context, say: Words) -> str:
         return say("recurred")
     diagnosis = stored.incident.diagnosis
     return say("explained" if diagnosis is not None and diagnosis.cause else "opened")
+
+
+def _note(stored: Stored, context: Context, say: Words) -> str:
+    """Why there is no cause, as long as somebody looks for one."""
+    diagnosis = stored.incident.diagnosis
+    if (diagnosis is not None and diagnosis.cause) or standing(stored) is Standing.OVER:
+        return ""
+    return say("waiting" if diagnosis is None and context.explained_later else "no_cause")
 
 
 def _facts(stored: Stored, context: Context, say: Words) -> tuple[Fact, ...]:

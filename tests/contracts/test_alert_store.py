@@ -1,0 +1,157 @@
+"""What every AlertStore, FeedbackStore and Claims must do: those in memory, in SQLite, and in DynamoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from tests.functional.aws_account import Account, account
+
+from cali.adapters.dynamodb_alerts import DynamoAlerts, DynamoFeedback
+from cali.adapters.dynamodb_shared import DynamoMarks
+from cali.adapters.sqlite import SqliteIncidents
+from cali.adapters.sqlite_alerts import SqliteAlerts, SqliteClaims, SqliteFeedback
+from cali.errors import Conflict, Misconfigured
+from cali.life import Feedback, Verdict
+from cali.models import Scope
+from cali.ports import AlertStore, Claims, FeedbackStore, Note
+from cali.testing_alerts import MemoryAlerts, MemoryClaims, MemoryFeedback
+
+NOW = 1_795_176_000.0
+KINDS = ("memory", "sqlite", "dynamodb")
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Account]:
+    with account() as made:
+        yield made
+
+
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> AlertStore:
+    if request.param == "memory":
+        return MemoryAlerts()
+    if request.param == "sqlite":
+        return SqliteAlerts(tmp_path / "state.db")
+    made: Account = request.getfixturevalue("cloud")
+    table = made.new_table(f"cali-{uuid4().hex[:8]}")
+    return DynamoAlerts(made.client("dynamodb"), table, lambda: NOW)
+
+
+@pytest.fixture(params=KINDS)
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> FeedbackStore:
+    if request.param == "memory":
+        return MemoryFeedback()
+    if request.param == "sqlite":
+        return SqliteFeedback(tmp_path / "state.db")
+    made: Account = request.getfixturevalue("cloud")
+    table = made.new_table(f"cali-{uuid4().hex[:8]}")
+    return DynamoFeedback(made.client("dynamodb"), table)
+
+
+@pytest.fixture(params=KINDS)
+def claims(request: pytest.FixtureRequest, tmp_path: Path) -> Claims:
+    if request.param == "memory":
+        return MemoryClaims()
+    if request.param == "sqlite":
+        return SqliteClaims(tmp_path / "state.db")
+    made: Account = request.getfixturevalue("cloud")
+    table = made.new_table(f"cali-{uuid4().hex[:8]}")
+    return DynamoMarks(made.client("dynamodb"), table, lambda: NOW)
+
+
+def record(name: str, verdict: Verdict, at: float, incident: str = "i1") -> Feedback:
+    scope = Scope("prod", "shop", "orders", "api")
+    return Feedback(
+        name, incident, verdict, "Änna", at, "f1", "boom <*>", scope, "the 'disk' was full", "entry"
+    )
+
+
+def test_what_was_put_is_read_back(store: AlertStore):
+    put = store.put(Note("incident/a", '{"ü": 1}', 12.5))
+
+    assert store.get("incident/a") == put
+    assert put == Note("incident/a", '{"ü": 1}', 12.5, put.version)
+    assert store.get("incident/b") is None
+
+
+def test_of_two_writers_one_loses(store: AlertStore):
+    first = store.put(Note("a", "1"))
+
+    with pytest.raises(Conflict):
+        store.put(Note("a", "2"))
+    second = store.put(replace(first, body="2"))
+    with pytest.raises(Conflict):
+        store.put(replace(first, body="3"))
+    assert store.get("a") == second
+
+
+def test_what_is_due_comes_longest_first(store: AlertStore):
+    notes = {
+        key: store.put(Note(key, "x", due))
+        for key, due in (("b", 20.0), ("a", 10.0), ("c", None), ("d", 30.5))
+    }
+
+    assert store.due(30.0, 10) == ["a", "b"]
+    assert store.due(30.5, 10) == ["a", "b", "d"]
+    assert store.due(99.0, 1) == ["a"]
+    store.put(replace(notes["a"], due=None))
+    assert store.due(99.0, 10) == ["b", "d"]
+
+
+def test_a_record_is_kept_once(kept: FeedbackStore):
+    one = record("r1", Verdict.RIGHT, 1.0)
+
+    assert kept.put(one)
+    assert not kept.put(one)
+    assert kept.find(10) == [one]
+
+
+def test_records_come_latest_first_and_by_incident(kept: FeedbackStore):
+    records = [
+        record("r1", Verdict.RIGHT, 1.0),
+        record("r2", Verdict.WRONG, 2.5),
+        record("r3", Verdict.RIGHT, 3.0, "i2"),
+    ]
+    for one in records:
+        kept.put(one)
+
+    assert kept.find(10) == records[::-1]
+    assert kept.find(1) == [records[2]]
+    assert kept.find(10, "i1") == [records[1], records[0]]
+
+
+def test_the_last_verdict_says_whether_an_incident_is_suppressed(kept: FeedbackStore):
+    kept.put(record("r1", Verdict.NOT_AN_ERROR, 1.0, "i1"))
+    kept.put(record("r2", Verdict.NOT_AN_ERROR, 2.0, "i2"))
+    kept.put(record("r3", Verdict.RIGHT, 3.0, "i2"))
+
+    assert kept.suppressed() == frozenset({"i1"})
+
+
+def test_a_claim_is_for_one_until_it_is_given_back_or_over(claims: Claims):
+    assert claims.take("a", NOW, 10.0)
+    assert not claims.take("a", NOW + 9, 10.0)
+    assert claims.take("b", NOW, 10.0)
+    assert claims.take("a", NOW + 10, 10.0)
+    claims.give_back("a")
+    assert claims.take("a", NOW + 11, 10.0)
+
+
+def test_the_file_of_incidents_holds_alerts_too(tmp_path: Path):
+    path = tmp_path / "state.db"
+    SqliteAlerts(path).put(Note("a", "1"))
+
+    SqliteIncidents(path).close()
+    assert SqliteAlerts(path).get("a") == Note("a", "1", None, 1)
+
+
+def test_a_file_of_something_else_is_left_alone(tmp_path: Path):
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, and longer than a header of one would be" * 10)
+
+    with pytest.raises(Misconfigured, match=r"notes\.txt"):
+        SqliteAlerts(path)
