@@ -140,6 +140,53 @@ no healthy upstream
 Readiness probe errored: rpc error
 authentication failure; logname= uid=0
 Exception causing close of session 0x0 due to java.io.IOException: not running
+not able to reach db
+the agent isn't able to reach the hub
+unsuccessful login
+주문 처리 실패
+오류가 발생했습니다
+데이터베이스 오류: 연결 거부
+연결 거부
+시간 초과
+메모리 부족
+응답 시간 초과로 요청을 처리할 수 없습니다
+실패 3건, 성공 12건
+오류 10건
+실패 0건, 오류 2건
+장애 복구에 실패했습니다
+오류 처리 실패
+파일을 찾을 수 없습니다
+인증서가 만료되었습니다
+[오류] 결제 승인 거절
+서버로부터 응답이 없습니다
+예외 발생: NullPointer
+실패시간 기록: 주문 실패
+接続に失敗
+接続に失敗しました
+エラー
+エラーが発生しました
+エラー 3件
+ファイルが見つかりません
+連携先に接続できませんでした
+メモリ不足
+连接失败
+错误
+数据库连接异常
+异常
+錯誤: 無法連線
+3 个错误
+请求超时
+无法连接到数据库
+权限不足, 访问被拒绝
+Anmeldung fehlgeschlagen
+Verbindung fehlgeschlagen
+Fehler
+Fehler beim Lesen der Datei
+Verbindungsfehler: Zeitüberschreitung
+Zeitüberschreitung
+3 Fehler
+Datei konnte nicht geöffnet werden
+Zugriff verweigert
 """
 WARNING = """
 WARN disk is slow
@@ -155,6 +202,14 @@ could not read config, using defaults; falling back to default
 consumer is degraded
 Retrying connect to server: 10.0.0.1. Already tried 3 time(s)
 instruction cache parity error corrected
+경고: 디스크 사용량 91%
+재시도 2회
+DB 연결 실패, 5초 후 재시도합니다
+連接失败，正在重试
+警告: ディスク使用率
+接続を再試行します
+警告：磁盘使用率
+Warnung: Speicher knapp
 """
 WELL = """
 0 errors
@@ -242,6 +297,43 @@ checking for errors in config
 Error rate is 0%
 retry succeeded
 Adding 1 torrents; 0 failed
+오류 없음
+오류가 없습니다
+오류 없이 완료했습니다
+오류가 발생하지 않았습니다
+실패 0건
+성공 12건, 실패 0건
+오류 0건, 경고 0건
+실패: 0
+오류 처리기 등록
+장애가 복구되었습니다
+오류 발생 시 재기동하도록 설정
+예외 처리 활성화
+타임아웃 30초
+타임아웃 설정 완료
+만료된 세션 12개를 삭제했습니다
+무중단 배포 완료
+エラーはありません
+エラーなし
+エラー 0件
+異常はありませんでした
+エラーハンドラを登録
+タイムアウト: 30
+障害は復旧しました
+没有错误
+没有发现异常
+无异常
+错误: 0
+0 个错误
+错误处理已启用
+超时时间 30
+故障已恢复
+Keine Fehler
+ohne Fehler beendet
+0 Fehler
+Fehler: 0
+fehlerfrei gestartet
+Fehler behoben
 INFO handler for errors
 alarm cleared: the error was resolved
 """
@@ -260,6 +352,12 @@ port 5000 open
 mirror synced
 Successfully assigned default/web to node-1
 checkpoint complete: wrote 500 buffers
+주문 42 처리 완료
+서버가 시작되었습니다
+注文を処理しました
+订单处理完成
+Bestellung 42 verarbeitet
+Verbindung nicht mehr gebraucht
 
 """
 
@@ -301,6 +399,10 @@ def blind(message: str) -> str:
         ("Failures: 1", "Failures: 0"),
         ('"GET / HTTP/1.1" 502 1', '"GET / HTTP/1.1" 200 1'),
         ("error rate 3.50%", "error rate 0.00%"),
+        ("실패 3건", "실패 0건"),
+        ("エラー 3件", "エラー 0件"),
+        ("3 个错误", "0 个错误"),
+        ("Fehler: 7", "Fehler: 0"),
     ],
 )
 def test_a_digit_that_decides_is_announced(bad: str, good: str) -> None:
@@ -331,7 +433,29 @@ def test_structure_wins_then_words_then_info() -> None:
     assert worst(None, None) == Severity.INFO
 
 
-@pytest.mark.parametrize("part", ["a.", "a-", "--a-", "err_", "Error", "a.b.C", "not failed ", "aB"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "a.",
+        "a-",
+        "--a-",
+        "err_",
+        "Error",
+        "a.b.C",
+        "not failed ",
+        "aB",
+        "오류",
+        "가",
+        "오류 ",
+        "エラー",
+        "错误",
+        "无",
+        "Fehler",
+        "nicht ",
+        "könnt ",
+        "kann ",
+    ],
+)
 def test_a_long_line_takes_no_longer_than_its_length_allows(part: str) -> None:
     line = "error " + part * (40_000 // len(part))
     begun = process_time()

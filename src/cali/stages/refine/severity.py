@@ -5,6 +5,8 @@
             --a sign that all is well?--> INFO
             --harmless phrases taken out--> the first table with a hit: CRITICAL, ERROR, WARNING; none: INFO
 
+The tables here know English; languages.py knows the words of other languages, and is asked only of lines that may hold some.
+
 The tables are data. To change a verdict, change a row. A line in which a digit decides ("0 errors", "exit code 1")
 is found by `needs_digits`, so that all other verdicts can be remembered per digit-blind shape.
 """
@@ -14,6 +16,7 @@ from __future__ import annotations
 import re
 
 from cali.models import Severity
+from cali.stages.refine import languages
 
 # Without one of these in the lower-cased line there is nothing to look for.
 _ROOTS = (
@@ -27,6 +30,7 @@ _ROOTS = (
     "sigbus", "rolled back", "undefined", "unhandled", "uncaught", "conflict", "mismatch", "unexpected", "bug:", "kernel bug", "oops",
     "stall", "starv", "not responding", "dropped", "already in use", "too many open", "missing", "data loss", "split", "leader",
     "not authori", "not exist", "no healthy", "return", "terminate called",
+    "unsuccess", "not able", "n't able",
 )  # fmt: skip
 _SERVER_ERROR = re.compile(r"(?<![\w.:-])5\d\d(?![\w.:-])")
 _DIGIT_ROOTS = ("err", "fail", "exception", "crash", "timeout", "warn", "reject", "abort", "drop", "retries", "panic", "kill", "denied",
@@ -153,7 +157,7 @@ _ERROR = re.compile(
       (?<! \w ) (?= \w ) (?:
       \b errors? \b | \b errored \b | \b (?: does\snot | doesn't | do\snot ) \s exist \b | \b no \s healthy \b | \b exceptions? \b | \b err \b [:!=\]\s]
     | \b fail(?:ed|ures?|s|ing)? \b | (?-i: \b Failed[A-Z] | \bErr[A-Z][a-z]) | \b traceback \b | (?-i: \b E: \s )
-    | \b (?: cannot | can't | can\snot | could\snot | couldn't | unable\sto | wasn't\sable\sto | not\sable\sto ) \b
+    | \b (?: cannot | can't | can\snot | could\snot | couldn't | unable\sto | (?: wasn't | weren't | isn't | aren't | not ) \s able \s to | unsuccessful(?:ly)? ) \b
     | \b refused \b | \b (?: access | permission | request ) \s denied | \b denied \b | \b unauthori[sz]ed \b | \b forbidden \b | \b not\sauthori[sz]ed \b
     | \b tim(?:ed|ing)[- ]?out \b | \b time-?outs? \b | \b killed \b | \b crash(?:ed|es|ing)? \b | \b back-?off \s restarting | \b back-?off \s pulling
     | \b evicted \b | \b unhealthy \b | (?:probe|check) \s failed | \b not \s? ready \b | \b unreachable \b | \b unavailable \b | \b not \s responding
@@ -191,40 +195,53 @@ def by_words(message: str) -> Severity | None:
     if level:
         return _LEVELS[level[1]]
     low = message.lower()
+    abroad = languages.speaks(message, low)
+    if abroad:
+        return _judge(message, abroad)
     for root in _ROOTS:
         if root in low:
-            return _judge(message)
-    return _judge(message) if _SERVER_ERROR.search(message) else None
+            return _judge(message, abroad)
+    return _judge(message, abroad) if _SERVER_ERROR.search(message) else None
 
 
-def _judge(message: str) -> Severity | None:
-    if not _bad(message) and not _WARNING.search(message):
+def _judge(message: str, abroad: bool) -> Severity | None:
+    if not _bad(message, abroad) and not _warns(message, abroad):
         return None  # most lines that hold a root end here; what follows is slower
     if _WELL.search(message):
         return Severity.INFO
     left = _HARMLESS.sub(" ", _DONE.sub(" ", _ZERO.sub(" ", message)))
-    found = _bad(left)
+    if abroad:
+        left = languages.without_harmless(left)
+    found = _bad(left, abroad)
     if found is None:
-        return Severity.WARNING if _WARNING.search(left) else Severity.INFO
-    return Severity.WARNING if _SOFT.search(message) else found
+        return Severity.WARNING if _warns(left, abroad) else Severity.INFO
+    soft = _SOFT.search(message) or (abroad and languages.soft(message))
+    return Severity.WARNING if soft else found
 
 
-def _bad(text: str) -> Severity | None:
-    if _CRITICAL.search(text):
+def _bad(text: str, abroad: bool) -> Severity | None:
+    if _CRITICAL.search(text) or (abroad and languages.critical(text)):
         return Severity.CRITICAL
     if (
         _ERROR_NAME.search(text)
         or _ERROR.search(text)
         or _EXIT.search(text)
         or (_SERVER_ERROR.search(text) and _HTTP.search(text))
+        or (abroad and languages.error(text))
     ):
         return Severity.ERROR
     return None
 
 
+def _warns(text: str, abroad: bool) -> bool:
+    return _WARNING.search(text) is not None or (abroad and languages.warning(text))
+
+
 def needs_digits(blind: str) -> bool:
     """Whether lines of this digit-blind shape can differ in severity by the values of their digits alone."""
     low = blind.lower()
+    if languages.speaks(blind, low) and languages.needs_digits(blind):
+        return True
     return any(root in low for root in _DIGIT_ROOTS) and _ANY_NUMBER.search(blind) is not None
 
 
