@@ -8,6 +8,12 @@ variable "force_destroy_logs" {
   default     = false
 }
 
+variable "adopt_logs_bucket" {
+  description = "Whether the log bucket is there already, kept by an earlier destroy, and is to be taken back. `make infra` finds out."
+  type        = bool
+  default     = false
+}
+
 # ---------------------------------------------------------------- Facts
 
 locals {
@@ -36,6 +42,12 @@ module "logs" {
     glacier_days  = 90
     deletion_days = 365
   } }
+}
+
+import {
+  for_each = var.adopt_logs_bucket ? toset([local.names.bucket]) : toset([])
+  to       = module.logs.aws_s3_bucket.this
+  id       = each.key
 }
 
 # Where each failed batch is announced: alarms.tf listens.

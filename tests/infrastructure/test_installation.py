@@ -52,14 +52,9 @@ def test_with_data_the_bucket_is_emptied_too():
 
 
 def test_the_next_installation_takes_the_kept_bucket_back():
-    assert adopt("cali-logs-1", exists=True, state=frozenset())[0].arguments == (
-        "import",
-        "-input=false",
-        LOG_BUCKET,
-        "cali-logs-1",
-    )
-    assert adopt("cali-logs-1", exists=True, state=STATE) == ()
-    assert adopt("cali-logs-1", exists=False, state=frozenset()) == ()
+    assert adopt(exists=True, state=frozenset()) == ("-var=adopt_logs_bucket=true",)
+    assert adopt(exists=True, state=STATE) == ()
+    assert adopt(exists=False, state=frozenset()) == ()
 
 
 def test_the_bucket_is_where_the_root_has_it():

@@ -101,6 +101,9 @@ def test_applied_planned_again_and_destroyed(
     targets = [f"-target={address}" for address in supported(planned)]
     settings = ["-var=protect_incidents=false", "-var=force_destroy_logs=true", "-var=secret_recovery_days=0"]
 
+    # And a state that was never written
+    assert local.addresses() == frozenset()
+
     # When it is applied
     local.run("apply", "-input=false", "-auto-approve", "-no-color", *settings, *targets)
 

@@ -100,10 +100,8 @@ def up(here: Here, auto_approve: bool, keep_days: int) -> None:
     clients = _prepare(here)
     bucket = f"{here.name}-logs-{_account(clients)}"
     exists = ask(Call("s3", "head_bucket", {"Bucket": bucket}), clients) is not None
-    for command in installation.adopt(bucket, exists, here.terraform.addresses()):
-        click.echo(f"terraform {' '.join(command.arguments)}: {command.why}")
-        here.terraform.run(command.arguments[0], *here.variables(), *command.arguments[1:], shown=True)
-    here.terraform.run("plan", "-input=false", f"-out={PLAN}", *here.variables(), shown=True)
+    adopted = installation.adopt(exists, here.terraform.addresses())
+    here.terraform.run("plan", "-input=false", f"-out={PLAN}", *here.variables(), *adopted, shown=True)
     if not auto_approve:
         click.confirm("Apply this plan?", abort=True)
     here.terraform.run("apply", "-input=false", PLAN, shown=True)

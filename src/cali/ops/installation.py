@@ -21,15 +21,10 @@ def backend(bucket: str, region: str) -> tuple[str, ...]:
     return ("-reconfigure", f"-backend-config=bucket={bucket}", f"-backend-config=region={region}")
 
 
-def adopt(bucket: str, exists: bool, state: frozenset[str]) -> tuple[Command, ...]:
-    """A destroy that kept the data left its bucket behind: the next installation takes it back."""
-    if not exists or LOG_BUCKET in state:
-        return ()
-    return (
-        Command(
-            ("import", "-input=false", LOG_BUCKET, bucket), "the log bucket was kept by an earlier destroy"
-        ),
-    )
+def adopt(exists: bool, state: frozenset[str]) -> tuple[str, ...]:
+    """What the plan must be told about the log bucket. A destroy that kept the data left it behind: the next
+    installation takes it back."""
+    return ("-var=adopt_logs_bucket=true",) if exists and LOG_BUCKET not in state else ()
 
 
 def down(state: frozenset[str], with_data: bool) -> tuple[Command, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cali.errors import Misconfigured
+from cali.ops.cost import resources_in
 
 LEFT_OUT = shutil.ignore_patterns(".terraform", "*.tfstate*", ".terraform.tfstate.lock.info", "*.tfplan")
 
@@ -54,8 +55,13 @@ class Terraform:
         return {name: one["value"] for name, one in json.loads(self.run("output", "-json")).items()}
 
     def addresses(self) -> frozenset[str]:
-        """What the state holds."""
-        return frozenset(self.run("state", "list").split())
+        """What the state holds; nothing when there is none yet."""
+        shown = json.loads(self.run("show", "-json"))  # `state list` fails before the first apply
+        return (
+            frozenset(resource.address for resource in resources_in(shown))
+            if "values" in shown
+            else frozenset()
+        )
 
     def mocked(self, test: str) -> dict[str, Any]:
         """The state that a run of tests/<test>.tftest.hcl ends in."""
