@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types bench reference lock layer deploy cloud-local clean
+.PHONY: help setup demo test check lint types bench reference lock infra infra-plan cost destroy layer deploy cloud-local clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ lint: setup ## check style and format
 types: setup ## check types, strictly
 	$(BIN)/mypy
 
-check: lint types test ## what CI runs: lint, types, tests
+check: lint types layer test ## what CI runs: lint, types, the layer, tests
 
 bench: setup ## measure cali beside a peer in the same run
 	$(BIN)/cali bench refine
@@ -52,6 +52,18 @@ lock: setup ## pin the newest versions of everything, by hash
 	  --extra aws --output-file requirements/all.txt pyproject.toml requirements/dev.in
 
 STAGE ?= dev
+
+infra: setup ## raise the AWS side with Terraform: shows the plan, asks, applies (AUTO_APPROVE=1 does not ask)
+	$(BIN)/python -m cali.ops up
+
+infra-plan: setup ## show what `make infra` would change
+	$(BIN)/python -m cali.ops plan
+
+cost: setup ## what the planned AWS side costs a day, per resource, and at 10 and 100 times the volume
+	$(BIN)/python -m cali.ops cost
+
+destroy: setup ## take the AWS side down; asks twice, keeps the log bucket's data unless WITH_DATA=1
+	$(BIN)/python -m cali.ops down $(if $(WITH_DATA),--with-data)
 
 layer: setup ## build the dependency layer for Lambda and check its size
 	$(BIN)/python -m cali.ops.layer build
