@@ -79,6 +79,7 @@ class Cloud:
             self._now,
             Waiting(wanted.settle, wanted.fresh, wanted.batch_size),
             self._life_policy,
+            self._stream(wanted.logs_stream) if wanted.logs_stream else None,
         )
 
     @cached_property

@@ -121,6 +121,21 @@ class MemoryChat:
         self.posts.append(message)
 
 
+class MemoryShard:
+    """A shard that holds these records; those that come after the clock's time are not there yet."""
+
+    def __init__(self, items: Sequence[dict[str, Any]], clock: Clock) -> None:
+        self._items = items
+        self._clock = clock
+
+    def next_arrival(self, shard: str, sequence: str) -> float | None:
+        for item in self._items:
+            arrived = float(item["kinesis"]["approximateArrivalTimestamp"])
+            if int(item["kinesis"]["sequenceNumber"]) > int(sequence) and arrived <= self._clock.time:
+                return arrived
+        return None
+
+
 class Failing:
     """Any port, of which the calls whose turn is in `turns` (from 1) fail: `before` they have an effect, or after it."""
 
@@ -209,12 +224,13 @@ class World:
         return Analyze(
             Decoder("prod"),
             parts.get("refiner", REFINER),
-            lambda _: None,
+            parts.get("raises", lambda _: None),
             lives,
             parts.get("notes", self.notes),
             Quarantine(parts.get("objects", self.objects), REFINER.redactor.text),
             self.clock.now,
             Waiting(batch=parts.get("batch", 1000)),
+            behind=parts.get("behind"),
         )
 
     def batch(self, items: Sequence[dict[str, Any]], **parts: Any) -> Report:

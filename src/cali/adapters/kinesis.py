@@ -1,4 +1,4 @@
-"""A Kinesis stream to write to."""
+"""A Kinesis stream to write to, and what is behind a record of it."""
 
 from __future__ import annotations
 
@@ -43,6 +43,18 @@ class KinesisStream:
         with said(f"stream {self._name}"):
             pages = self._client.get_paginator("list_shards").paginate(StreamName=self._name)
             return [f"{self._name}/{shard['ShardId']}" for page in pages for shard in page["Shards"]]
+
+    def next_arrival(self, shard: str, sequence: str) -> float | None:
+        """When the record after this one arrived; None when it is the newest. `shard` is named as `shards` names it."""
+        with said(f"stream {self._name}"):
+            at = self._client.get_shard_iterator(
+                StreamName=self._name,
+                ShardId=shard.rpartition("/")[2],
+                ShardIteratorType="AFTER_SEQUENCE_NUMBER",
+                StartingSequenceNumber=sequence,
+            )
+            found = self._client.get_records(ShardIterator=at["ShardIterator"], Limit=1)["Records"]
+        return found[0]["ApproximateArrivalTimestamp"].timestamp() if found else None
 
     def _put(self, batch: Sequence[Entry]) -> None:
         left: Sequence[Entry] = batch

@@ -10,10 +10,10 @@ The decisions are in docs/adr/0007-serverless.md.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cali.errors import CaliError, Conflict, Poison
+from cali.errors import CaliError, Conflict, Poison, Retryable
 from cali.functions import ledger as ledgers
 from cali.functions.delivery import Delivery
 from cali.functions.quarantine import Quarantine, Unread
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from cali.stages.decode import Decoder
     from cali.stages.refine.refiner import Refiner
 
-KIND = Policy(positions=100_000)  # a batch has at most 10,000 records
+# A batch has at most 10,000 records. `undone=0`: a warning counts even if a later line says that it worked after all, for
+# whether that line is in the same batch is chance. Where a batch ends must not decide what is counted.
+KIND = Policy(positions=100_000, undone=0)
 
 
 class Notes(Protocol):
@@ -39,11 +41,18 @@ class Notes(Protocol):
     def write(self, name: str, body: bytes, version: int) -> None: ...
 
 
+class Behind(Protocol):
+    """The log stream, of which a batch is a part."""
+
+    def next_arrival(self, shard: str, sequence: str) -> float | None:
+        """When the record after this one arrived; None when it is the newest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """When a block at the end of a batch is complete. `settle` seconds after its last line nothing more of it comes, if
-    the batch is at the tip of the stream: it is not full (`batch`), and its newest record is at most `fresh` seconds
-    old. Otherwise more is already behind it, and the same is measured against the batch's own newest record."""
+    """When a block at the end of a batch is complete: `settle` seconds after its last line nothing more of it comes. That
+    is measured against the record behind the batch, or the clock when there is none. Who cannot ask for that record
+    takes the clock when the batch is not full (`batch`) and at most `fresh` seconds old."""
 
     settle: float = 0.5
     fresh: float = 10.0
@@ -77,6 +86,7 @@ class Analyze:
         now: Callable[[], float],
         waiting: Waiting | None = None,
         policy: LifePolicy | None = None,
+        behind: Behind | None = None,
     ) -> None:
         self._decoder = decoder
         self._refiner = refiner
@@ -87,6 +97,7 @@ class Analyze:
         self._now = now
         self._waiting = waiting or Waiting()
         self._policy = policy or LifePolicy()
+        self._behind = behind
 
     def batch(self, shard: str, items: Sequence[dict[str, Any]]) -> Report:
         """Takes one batch of a shard through; without items, only what waited too long. Raises Retryable when a
@@ -98,7 +109,7 @@ class Analyze:
             return Report(records=len(items), again=len(items))
         first = ledgers.position(fresh[0]["kinesis"]["sequenceNumber"], 0) if fresh else None
         taken = ledger.held if first is None else ledger.before(first)
-        delivery, left, detector = self._through(fresh, taken, now)
+        delivery, left, detector = self._through(shard, fresh, taken, now)
         seen = self._sightings(shard, delivery, left, detector)
         self._lives.apply_all(
             {
@@ -142,7 +153,7 @@ class Analyze:
             return ledgers.Ledger(version=version)
 
     def _through(
-        self, items: Sequence[dict[str, Any]], taken: tuple[Held, ...], now: float
+        self, shard: str, items: Sequence[dict[str, Any]], taken: tuple[Held, ...], now: float
     ) -> tuple[Delivery, tuple[Held, ...], Detector]:
         for careful in (False, True):
             detector = Detector(self._raises, KIND)
@@ -155,19 +166,38 @@ class Analyze:
                 if careful:
                     raise
                 continue
-            return delivery, delivery.settle(self._may_go(delivery, items, now)), detector
+            return delivery, delivery.settle(self._may_go(shard, delivery, items, now)), detector
         raise AssertionError("the loop returns or raises")
 
     def _may_go(
-        self, delivery: Delivery, items: Sequence[dict[str, Any]], now: float
+        self, shard: str, delivery: Delivery, items: Sequence[dict[str, Any]], now: float
     ) -> Callable[[float], bool]:
         if not items:
             return lambda _: True
-        waiting = self._waiting
+        newest, settle = delivery.arrival(-1), self._waiting.settle
+        nothing_later = cache(lambda: self._nothing_later(shard, delivery, items, now))
+
+        def may_go(arrived: float) -> bool:
+            if newest - arrived >= settle:
+                return True
+            return now - arrived >= settle and nothing_later() - arrived >= settle
+
+        return may_go
+
+    def _nothing_later(
+        self, shard: str, delivery: Delivery, items: Sequence[dict[str, Any]], now: float
+    ) -> float:
+        """The time up to which nothing came behind the batch. One that was delivered late has more behind it, however
+        small it is: only the stream knows."""
+        if self._behind is not None:
+            try:
+                following = self._behind.next_arrival(shard, items[-1]["kinesis"]["sequenceNumber"])
+                return now if following is None else following
+            except Retryable:
+                pass  # five reads a second are all that a shard gives to all who read it
         newest = delivery.arrival(-1)
-        at_tip = now - newest <= waiting.fresh and not delivery.is_full(waiting.batch)
-        reference = now if at_tip else newest
-        return lambda arrived: reference - arrived >= waiting.settle
+        at_tip = now - newest <= self._waiting.fresh and not delivery.is_full(self._waiting.batch)
+        return now if at_tip else newest
 
     def _sightings(
         self, shard: str, delivery: Delivery, left: tuple[Held, ...], detector: Detector

@@ -103,7 +103,7 @@ class Delivery:
         left: list[Held] = []
         for block in self._joiner.pending():
             arrived = self._arrived(block.records[-1].line)
-            if len(left) < HELD and not may_go(arrived) and _may_go_on(block):
+            if len(left) < HELD and _may_go_on(block) and not may_go(arrived):
                 records = (record._replace(line=self.position(record.line)) for record in block.records)
                 left.append(Held(Block(tuple(records)), arrived))
             else:
@@ -178,10 +178,10 @@ def _as_it_is(block: Block) -> Block:
 
 
 def _may_go_on(block: Block) -> bool:
-    """Whether a block is one of those that often have more lines: traces, cut lines, and errors, after which traces come.
-    What is none of these loses nothing when it is told at once."""
+    """Whether a block is one of those that often have more lines: traces, cut lines, and lines that report trouble, for a
+    trace below them is theirs. What is none of these loses nothing when it is told at once."""
     last = block.records[-1]
     if len(block.records) > 1 or last.partial or SUSPECT.match(last.message):
         return True
     severity = last.severity if last.severity is not None else by_words(last.message)
-    return severity is not None and severity >= Severity.ERROR
+    return severity is not None and severity >= Severity.WARNING
