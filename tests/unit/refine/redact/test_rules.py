@@ -104,6 +104,9 @@ ADVERSARIAL = (
     "password=", '"password":"', "password=a,", 'password="\\', "aws secret key=", "token", "aaaa", "a@", "a.", "0-", "0", "000-", "0 ",
     "+0", "eyJaaaaaaaaaaa.", "://a:a", "-----BEGIN PRIVATE KEY-----", "MIIEabcdEFGHabcd", "cookie: a=b;", "Bearer ", "mysql -p",
     "mysql ", "curl -u ", "--a-", "--password ", "</", "&lt;password", "\\", '"', "a:", "0.0.", "x-amz-", "한글", "name=\"password\"\r\n",
+    "password is ", "password a a a is \"", "password:\n  ", "cookie: {", "vault ", "vault s.", "s.a", "htpasswd -b ", "htpasswd -", "snmp ",
+    "snmpwalk -c", "snmp community ", "비밀번호", "비밀번호는 ", "API 키: a", "토큰", "OTP ", "verification code ", "PIN ", "ssn ", "social security ",
+    "dockerconfig:", "eyJhdXRocyI0", "hvs.",
 )  # fmt: skip
 
 

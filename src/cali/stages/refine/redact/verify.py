@@ -208,6 +208,36 @@ def pairs(match: re.Match[str]) -> bool:
     return bool(equals) and bool(name) and says_something(value.split(";")[0]) and " " not in name
 
 
+_COOKIE_PAIR = re.compile(r"""["']([\w.$%-]{1,80}+)\\{0,7}["']\s?[:=]\s?\\{0,7}["']([^"'\\]{4,})""")
+_ATTRIBUTES = frozenset(
+    ("path", "domain", "expires", "samesite", "maxage", "max-age", "name", "secure", "httponly", "priority")
+)
+
+
+def cookie_object(match: re.Match[str]) -> bool:
+    """Cookies as an object: a name with a value that is no attribute, such as the path."""
+    found = _COOKIE_PAIR.findall(match["v"])
+    return any(name.lower() not in _ATTRIBUTES and says_something(value) for name, value in found)
+
+
+def mixed(match: re.Match[str]) -> bool:
+    """A run that holds digits, small letters and capitals."""
+    value = match["v"]
+    return any(map(str.isdigit, value)) and any(map(str.isupper, value)) and any(map(str.islower, value[2:]))
+
+
+def korean(match: re.Match[str]) -> bool:
+    """The value after a secret word in Korean. After a particle it must be named as the value, or look random: a
+    password's rules are told in the same words."""
+    value = match["v"]
+    if not says_something(value) or _ALGORITHM.match(value):
+        return False
+    made = looks_random(value) or _mixes(value)
+    if match["k"].endswith("토큰") or (match["particle"] and not match["end"]):
+        return made
+    return True
+
+
 def query_value(match: re.Match[str]) -> bool:
     """A value in a query string; short keys that have other uses must look random."""
     if match["v"].startswith("SIG"):
@@ -295,7 +325,8 @@ _NO_DOMAIN = frozenset(
 VERIFIERS: Mapping[str, Callable[[re.Match[str]], bool]] = {
     check.__name__: check
     for check in (
-        something, random, password, keyed, secret_value, beside, credential, basic, pairs, query_value, flag_value,
+        something, random, password, keyed, secret_value, beside, credential, basic, pairs, cookie_object, mixed, korean,
+        query_value, flag_value,
         quoted_password, key_body, email, numbers.card, numbers.resident_number, numbers.phone_word,
         numbers.phone_international, numbers.phone_national, numbers.ipv4, numbers.ipv6,
     )
