@@ -25,7 +25,8 @@ KEPT = 100  # quarantined lines of which the reason is kept; all are counted
 
 @dataclass(slots=True)
 class Tally:
-    """What went through: every line read is an event's, blank, or quarantined."""
+    """What went through: every line read is an event's, blank, or quarantined. A piece of a line that goes on counts as
+    blank, for the line is told once."""
 
     lines: int = 0
     events: int = 0
@@ -56,9 +57,18 @@ def decoded(lines: Iterable[tuple[int, bytes]], decoder: Decoder, tally: Tally) 
         elif record is None:
             tally.blank += 1
         else:
-            tally.quarantined += 1
-            if len(tally.reasons) < KEPT:
-                tally.reasons.append(record)  # type: ignore[arg-type]  # neither a Record nor None
+            _quarantined(record, tally)  # type: ignore[arg-type]  # neither a Record nor None
+    for left in decoder.rest():
+        if isinstance(left, Record):
+            yield left
+        else:
+            _quarantined(left, tally)
+
+
+def _quarantined(line: Quarantined, tally: Tally) -> None:
+    tally.quarantined += 1
+    if len(tally.reasons) < KEPT:
+        tally.reasons.append(line)
 
 
 def joined(records: Iterable[Record]) -> Iterator[Block]:

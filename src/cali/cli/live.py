@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from cali.errors import Conflict
 from cali.life import Kind, Stored
-from cali.models import Block, Diagnosis, Event, Incident, Origin, Record, Severity, Status
+from cali.models import Block, Diagnosis, Event, Incident, Origin, Quarantined, Record, Severity, Status
 from cali.pipeline import Tally
 from cali.ports import IncidentStore
 from cali.stages.decode import Decoder
@@ -79,7 +79,8 @@ class Live:
         self.tally = Tally()
         self.folded = 0
         self.opened = 0
-        self._decode = decoder.decode
+        self._decoder = decoder
+        self._decoders: dict[str, Decoder] = {}  # by source: the pieces of a line are of one
         self._refine = refiner.refine
         self._raises = raises
         self._explain = explain
@@ -99,17 +100,31 @@ class Live:
         tally = self.tally
         for source, raw in lines:
             tally.lines += 1
-            record = self._decode(raw, tally.lines)
-            if isinstance(record, Record):
-                # Sources are told apart, so that lines of two files never make one event.
-                self._observe(self._joiner.push(record._replace(stream=f"{source}\0{record.stream}")))
-            elif record is None:
+            decoder = self._decoders.get(source)
+            if decoder is None:
+                decoder = self._decoders[source] = self._decoder.apart()
+            record = decoder.decode(raw, tally.lines)
+            if record is None:
                 tally.blank += 1
             else:
-                tally.quarantined += 1
+                self._take(source, record)
+
+    def _take(self, source: str, record: Record | Quarantined) -> None:
+        if isinstance(record, Record):
+            # Sources are told apart, so that lines of two files never make one event.
+            self._observe(self._joiner.push(record._replace(stream=f"{source}\0{record.stream}")))
+        else:
+            self.tally.quarantined += 1
+
+    def _take_rest(self, before: int | None = None) -> None:
+        """Takes the lines whose end has not come, of those that began before a line."""
+        for source, decoder in self._decoders.items():
+            for record in decoder.rest(before):
+                self._take(source, record)
 
     def look(self, now: float) -> list[News]:
         """What is new. An event is complete when nothing was added to it between two looks."""
+        self._take_rest(self._settled)
         waiting = self._joiner.pending()
         done = [block for block in waiting if block.records[-1].line <= self._settled]
         if done:
@@ -123,6 +138,7 @@ class Live:
 
     def end(self, now: float) -> list[News]:
         """What is new once nothing more comes: no event and no warning waits."""
+        self._take_rest()
         self._observe(self._joiner.flush())
         return self._told(now, final=True)
 

@@ -22,7 +22,7 @@ from cali.stages.refine.join.lines import SUSPECT
 from cali.stages.refine.severity import by_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from cali.models import Event
     from cali.stages.decode import Decoder
@@ -45,7 +45,8 @@ class Delivery:
     ) -> None:
         self._items = items
         self._waiting = waiting
-        self._decode = decoder.decode
+        # Pieces of its own: what a failed reading gathered is not the next one's.
+        self._decoder = decoder.apart(record for held in waiting for record in held.block.records[-1:])
         self._refine = refiner.refine
         self._observe = observe
         self._carried = [record.line for held in waiting for record in held.block.records]
@@ -72,7 +73,7 @@ class Delivery:
 
     def read(self, careful: bool = False) -> None:
         """Takes all records through. `careful` keeps a block that breaks our own code from breaking the batch."""
-        decode, push = self._decode, self._joiner.push
+        decode, push = self._decoder.decode, self._joiner.push
         refine: Any = self._refine
         observe: Any = self._observe
         if careful:
@@ -94,6 +95,7 @@ class Delivery:
                     observe(refine(block))
             elif record is not None:
                 self.quarantined.append(record)  # type: ignore[arg-type]  # neither a Record nor None
+        self._gather(self._decoder.rest(), careful)
         self.lines += len(self._items)
         self.events += events
 
@@ -130,8 +132,11 @@ class Delivery:
             self.quarantined.append(Quarantined(line, reason, raw))
             return
         self.lines += len(lines) - 1
-        for place, raw in enumerate(lines):
-            record = self._decode(raw, line + min(place, MASK))
+        decode = self._decoder.decode
+        self._gather((decode(raw, line + min(place, MASK)) for place, raw in enumerate(lines)), careful)
+
+    def _gather(self, decoded: Iterable[Record | Quarantined | None], careful: bool) -> None:
+        for record in decoded:
             if isinstance(record, Record):
                 for block in self._joiner.push(record):
                     self.events += 1

@@ -15,7 +15,7 @@ import orjson
 
 from cali.adapters.envelopes import lines_of
 from cali.errors import Poison
-from cali.models import Quarantined, Record, Severity
+from cali.models import Block, Quarantined, Record, Severity
 from cali.stages.refine.join import Joiner
 
 if TYPE_CHECKING:
@@ -75,9 +75,10 @@ class Enrich:
 
     def _event(self, data: str) -> tuple[Event | None, str]:
         """The event of one record: of several, the worst, with the lines of all."""
-        joiner, blocks = Joiner(), []
-        for number, raw in enumerate(lines_of(data), 1):
-            decoded = self._decoder.decode(raw, number)
+        joiner, decoder = Joiner(), self._decoder.apart()
+        blocks: list[Block] = []
+        lines = [decoder.decode(raw, number) for number, raw in enumerate(lines_of(data), 1)]
+        for decoded in (*lines, *decoder.rest()):
             if isinstance(decoded, Quarantined):
                 raise Poison(decoded.reason)
             if isinstance(decoded, Record):

@@ -7,7 +7,8 @@ keys: of a stream's lines nearly all have been seen but for their digits (README
 from __future__ import annotations
 
 import re
-from typing import Any
+from copy import copy
+from typing import TYPE_CHECKING, Any
 
 from cali.models import Quarantined, Record, Scope, Severity
 from cali.stages.alike import ZEROS, ids_alike
@@ -16,9 +17,13 @@ from cali.stages.decode.clock import Clock
 from cali.stages.decode.fields import Plan, plan
 from cali.stages.decode.jsonlog import Spoken, bare, load, special, spoken
 from cali.stages.decode.layout import Layout
+from cali.stages.decode.pieces import Open, Piece, Pieces, from_object, from_text
 from cali.stages.decode.scope import Source, Sources
 from cali.stages.decode.severity import from_priority, from_status
 from cali.stages.decode.text import layout_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MESSAGE_LIMIT = 64 * 1024
 """Characters of a message that are kept. What a person or a model can use of a line ends long before."""
@@ -36,7 +41,8 @@ class Decoder:
     """Takes the wrapping off lines. It looks at each line and needs no configuration.
 
     `cluster` goes into every scope. `year` completes the stamps that have none (klog, syslog); without it those
-    lines have no time. An instance keeps bounded memos and no other state: each line is decoded by itself.
+    lines have no time. An instance keeps bounded memos, which change no result, and the pieces of lines that a runtime cut:
+    a line is decoded once, when its last piece came, and has the number of its first.
     """
 
     def __init__(self, cluster: str = "", *, year: int | None = None) -> None:
@@ -47,12 +53,75 @@ class Decoder:
         self._layouts: dict[bytes, Layout] = {}
         self._before_object: dict[bytes, Layout] = {}
         self._plans: dict[tuple[str, ...], Plan] = {}
+        self._pieces = Pieces()
+        self._cut = False  # the line at hand is a piece, or some line is open
+
+    def apart(self, begun: Iterable[Record] = ()) -> Decoder:
+        """A decoder for another source, or for another part of this one: it has the same memos and pieces of its own.
+        `begun` are the last records of another: those that are partial go on in what comes."""
+        other, lines = (
+            copy(self),
+            Pieces({each.stream: (each.scope, each.time) for each in begun if each.partial}),
+        )
+        other._pieces, other._cut = lines, bool(lines)  # noqa: SLF001 - of its own class
+        return other
 
     def decode(self, raw: bytes, line: int) -> Record | Quarantined | None:
-        """The record of one line (without its newline); None for a blank one, Quarantined for what is no text."""
+        """The record of one line (without its newline); Quarantined for what is no text; None for a blank line, and for
+        a piece of a line that goes on."""
         if raw[:5] == _POD and (at := raw.find(b"] ")) > 0 and _POD_NAME(raw, 1, at):
             return self._from_pod(raw, at, line)
-        return self._line(raw, line)
+        record = self._line(raw, line)
+        return self._pieced(record, raw, line) if self._cut else record
+
+    def rest(self, before: int | None = None) -> list[Record | Quarantined]:
+        """What was gathered of lines whose end has not come, at the end of the input or of a part of it; on a stream that
+        does not end, of those to which nothing was added after the line `before`. It is partial, and none of it is kept."""
+        found = [self._ended(left) for left in self._pieces.rest(before)]
+        self._cut = bool(self._pieces)
+        return [each for each in found if each is not None]
+
+    def _pieced(
+        self, record: Record | Quarantined | None, raw: bytes, line: int
+    ) -> Record | Quarantined | None:
+        """What there is to give out once this line, which was decoded by itself, takes its place among the pieces."""
+        piece, pieces = self._peeled(raw), self._pieces
+        pieces.pass_by()
+        if piece is None:
+            self._cut = bool(pieces)
+            return record
+        scope, time = (record.scope, record.time) if isinstance(record, Record) else (self._nowhere, None)
+        found = pieces.add(piece, line, scope, time)
+        if found is None and pieces.overdue:
+            found = pieces.overdue.popleft()
+        given = record if found is piece else self._ended(found) if isinstance(found, Open) else None
+        self._cut = bool(pieces)
+        return given
+
+    def _peeled(self, raw: bytes) -> Piece | None:
+        if raw[:1] != _OBJECT:
+            return from_text(raw)
+        doc = load(raw)
+        if not doc:
+            return None
+        where = self._plans.get(tuple(doc)) or self._plan(tuple(doc))
+        return from_object(doc, where, self._envelope(doc, where)[1])
+
+    def _ended(self, known: Open) -> Record | Quarantined | None:
+        """The record of a line that was put together; of one whose beginning was given out before, its text as it is."""
+        if known.begun:
+            if known.partial and not known.text:
+                return None
+            text = clean(known.text.decode(errors="replace"))
+            return Record(known.line, text, known.time, None, known.scope, known.first.stream, known.partial)
+        whole = known.whole()
+        record = (
+            self._line(whole, known.line) if isinstance(whole, bytes) else self._whole_object(whole, known)
+        )
+        return record._replace(partial=known.partial) if isinstance(record, Record) else record
+
+    def _whole_object(self, doc: dict[str, Any], known: Open) -> Record | None:
+        return self._object(doc, bytes(known.text), known.line, 0)
 
     def _line(self, raw: bytes, line: int) -> Record | Quarantined | None:
         if raw[:1] == _OBJECT:
@@ -132,6 +201,8 @@ class Decoder:
             scope, stream = self._nowhere, out
         else:
             scope, stream = self._origin(text, origin, space, out)
+        if partial:
+            self._cut = True
         if pieces:
             message = " ".join([text[a:b] for a, b in pieces])
         else:
@@ -178,6 +249,26 @@ class Decoder:
             said = bare(doc, where)
         else:
             said = (special(doc, where.kind) if where.kind else None) or spoken(doc, where)
+        place, stream = self._envelope(doc, where)
+        time = self._time(doc, where) if where.time else None
+        text, more, severity, workload = said
+        if not text:
+            return self._unsaid(doc, raw, Record(line, "", time, severity, place, stream))
+        if where.raw and depth < _NESTING:
+            inner = self._text(text, line, depth + 1, time is not None)
+            if inner is None:
+                return None
+            return self._collected(doc, where, said, inner, time, place, stream)
+        message = self._whole(text, more)
+        if not message or message.isspace():
+            return None
+        scope = place
+        if workload and not scope.workload:
+            scope = self._sources.named(workload).scope
+        return _new(Record, (line, message, time, severity, scope, stream, False))
+
+    def _envelope(self, doc: dict[str, Any], where: Plan) -> tuple[Scope, str]:
+        """The scope and the stream that an object names."""
         source = self._unknown
         if where.pod and (metadata := doc["kubernetes"]).__class__ is dict:
             source = self._sources.pod(metadata)
@@ -185,22 +276,7 @@ class Decoder:
         stream = stream if stream.__class__ is str else ""
         if source.stream:
             stream = f"{source.stream}/{stream}" if stream else source.stream
-        time = self._time(doc, where) if where.time else None
-        text, more, severity, workload = said
-        if not text:
-            return self._unsaid(doc, raw, Record(line, "", time, severity, source.scope, stream))
-        if where.raw and depth < _NESTING:
-            inner = self._text(text, line, depth + 1, time is not None)
-            if inner is None:
-                return None
-            return self._collected(doc, where, said, inner, time, source.scope, stream)
-        message = self._whole(text, more)
-        if not message or message.isspace():
-            return None
-        scope = source.scope
-        if workload and not scope.workload:
-            scope = self._sources.named(workload).scope
-        return _new(Record, (line, message, time, severity, scope, stream, False))
+        return source.scope, stream
 
     def _collected(
         self,
@@ -221,6 +297,8 @@ class Decoder:
             cut = True
         if where.tags:
             cut = cut or any(doc[tag] in ("P", "true", True) for tag in where.tags)
+        if cut:
+            self._cut = True
         fields = (
             line,
             message + more if more else message,
