@@ -199,6 +199,10 @@ class Town:
         incident = self._incident(name, **about)
         place = self._positions[name] = self._positions.get(name, 0) + 1
         seen = Sighting(incident, "shard", place, place, ((place, count),))
+        self.seen(incident, seen, hold=hold)
+
+    def seen(self, incident: Incident, seen: Sighting, *, hold: bool = False) -> None:
+        """A batch is applied to what is known of its incident."""
         self._applied(incident.id, lambda known: advance(known, seen, self.time), hold=hold)
 
     def do_many(self, count: int, every: float = 0.0, name: str = "m", **about: Any) -> None:

@@ -16,8 +16,17 @@ if TYPE_CHECKING:
 
     Block = dict[str, Any]
 
-HEADER, SECTION, FIELD, BUTTON, TEXT = 150, 3_000, 2_000, 75, 4_000  # Slack's limits, in characters
-ERROR, EVIDENCE, STEPS = 1_300, 1_000, 8
+HEADER, SECTION, BUTTON, TEXT = 150, 3_000, 75, 4_000  # Slack's limits, in characters
+SMALL, CAUSE, FIX, LISTING, ERROR, EVIDENCE, LINKS = (
+    180,
+    2_400,
+    2_400,
+    1_800,
+    1_300,
+    1_000,
+    1_200,
+)  # together below 13,000
+STEPS = 8
 FAR = 4e10  # seconds since the epoch; a later time is none
 METADATA = "cali_alert"
 _SIGNS = {Severity.CRITICAL: "\U0001f534", Severity.ERROR: "\U0001f7e0", Severity.WARNING: "\U0001f7e1"}
@@ -43,28 +52,27 @@ def blocks(message: Message) -> list[Block]:
     """What is shown, the most needed first: a phone shows the beginning."""
     say = message.words
     sign = _STANDING.get(message.standing) or _SIGNS.get(message.severity, "\u26aa")
-    found: list[Block] = [
-        {"type": "header", "text": _plain(f"{sign} {message.title}", HEADER)},
-        _context(
-            [f"*{escaped(message.status)}*", mentioned(message.mention), *map(_fact, message.facts[:8])]
-        ),
-    ]
+    head = [f"*{escaped(message.status)}*", mentioned(message.mention), *map(_fact, message.facts[:8])]
+    found = [{"type": "header", "text": _plain(f"{sign} {message.title}", HEADER)}, *_context(head)]
     if message.cause:
-        found.append(_section(f"*{say('cause')}*\n{escaped(message.cause)}"))
-        found.append(_context([escaped(message.sure)]))
+        found += [
+            _section(f"*{say('cause')}*\n{escaped(message.cause)}", CAUSE),
+            *_context([escaped(message.sure)]),
+        ]
     elif message.note:
-        found.append(_section(escaped(message.note)))
+        found.append(_section(escaped(message.note), CAUSE))
     found += _steps(message.fix, say)
     if message.listing:
-        found.append(_section(f"*{escaped(message.listing_title)}*\n{_listing(message.listing)}"))
+        found.append(
+            _section(f"*{escaped(cut(message.listing_title, 100))}*\n{_listing(message.listing)}", SECTION)
+        )
     if message.error:
-        found += [_section(f"*{say('error')}*"), _lines(message.error, ERROR)]
+        found += [_section(f"*{say('error')}*", SECTION), _lines(message.error, ERROR)]
     if message.evidence:
-        found += [_section(f"*{say('evidence')}*"), _lines("\n".join(message.evidence), EVIDENCE)]
-    if message.links:
-        found.append(_section(" \u00b7 ".join(map(_link, message.links))))
+        found += [_section(f"*{say('evidence')}*", SECTION), _lines("\n".join(message.evidence), EVIDENCE)]
+    found += _links(message.links)
     if message.incident is not None:
-        found.append(_context([escaped(say("incident", id=message.thread))]))
+        found += _context([escaped(say("incident", id=message.thread))])
         if message.answers:
             found.append(_answers(message.thread, message.standing, say))
     return found
@@ -103,7 +111,7 @@ def escaped(text: str) -> str:
 
 def mentioned(mention: str) -> str:
     """A mention from the rules as Slack takes it: `@here`, `@channel`, or `<@U123>`; nothing if it is none of these."""
-    name = mention.strip()
+    name = one_line(mention, 60)
     if name in ("@here", "@channel", "@everyone"):
         return f"<!{name[1:]}>"
     return name if _MENTION.match(name) else escaped(name)
@@ -163,11 +171,11 @@ def _steps(fix: tuple[str, ...], say: Words) -> list[Block]:
     """Each step is cut by itself, so that a long one does not hide the others."""
     if not fix:
         return []
-    room = SECTION // min(len(fix), STEPS) - 40
+    room = FIX // min(len(fix), STEPS) - 10
     steps = [f"{place}. {cut(escaped(step), room)}" for place, step in enumerate(fix[:STEPS], 1)]
     if len(fix) > STEPS:
         steps.append(say("more_listed", count=len(fix) - STEPS))
-    return [_section(f"*{say('fix')}*\n" + "\n".join(steps))]
+    return [_section(f"*{say('fix')}*\n" + "\n".join(steps), SECTION)]
 
 
 def _listing(members: tuple[Named, ...]) -> str:
@@ -175,9 +183,9 @@ def _listing(members: tuple[Named, ...]) -> str:
     for one in members:
         sign = _SIGNS.get(Severity(one.severity), "\u26aa")
         rows.append(
-            f"{sign} {escaped(one_line(one.title, 70))}  _{escaped(one_line(one.scope, 40))}_ `{escaped(one.id)}`"
+            f"{sign} {escaped(one_line(one.title, 70))}  _{escaped(one_line(one.scope, 40))}_ `{escaped(cut(one.id, 64))}`"
         )
-    while len("\n".join(rows)) > SECTION - 200 and len(rows) > 1:
+    while len("\n".join(rows)) > LISTING and len(rows) > 1:
         rows.pop()
     if len(rows) < len(members):
         rows.append("…")
@@ -186,33 +194,39 @@ def _listing(members: tuple[Named, ...]) -> str:
 
 def _lines(text: str, most: int) -> Block:
     """Lines of a log, in a block that reads no markup at all."""
-    shown = middle(tidy(text).replace("\t", "  ").strip("\n"), most) or "-"
+    shown = middle(tidy(text).replace("\t", "  ").strip("\n"), most).strip() or "-"
     return {
         "type": "rich_text",
         "elements": [{"type": "rich_text_preformatted", "elements": [{"type": "text", "text": shown}]}],
     }
 
 
-def _link(link: Link) -> str:
-    url = link.url.replace("&", "&amp;").replace("<", "%3C").replace(">", "%3E").replace("|", "%7C")
-    return f"<{url}|{escaped(one_line(link.name, 60)).replace('|', ' ')}>"
+def _links(links: tuple[Link, ...]) -> list[Block]:
+    """As many as there is room for: half a link would be none."""
+    made: list[str] = []
+    for link in links:
+        url = link.url.replace("&", "&amp;").replace("<", "%3C").replace(">", "%3E").replace("|", "%7C")
+        told = f"<{url}|{escaped(one_line(link.name, 60)).replace('|', ' ') or 'link'}>"
+        if sum(map(len, made)) + len(told) < LINKS:
+            made.append(told)
+    return [_section(" \u00b7 ".join(made), SECTION)] if made else []
 
 
-def _section(text: str) -> Block:
-    return {"type": "section", "text": _mrkdwn(text, SECTION)}
+def _section(text: str, most: int) -> Block:
+    return {"type": "section", "text": _mrkdwn(text, most)}
 
 
-def _context(texts: list[str]) -> Block:
-    return {"type": "context", "elements": [_mrkdwn(text, FIELD) for text in texts if text]}
+def _context(texts: list[str]) -> list[Block]:
+    """Small text in one row; none if there is nothing to say."""
+    shown = [_mrkdwn(text, SMALL) for text in texts if text.strip()]
+    return [{"type": "context", "elements": shown}] if shown else []
 
 
 def _mrkdwn(text: str, most: int) -> dict[str, Any]:
-    return {"type": "mrkdwn", "text": _cut_escaped(text, most), "verbatim": True}
-
-
-def _cut_escaped(text: str, most: int) -> str:
     """Cut so that no entity such as &amp; is cut in two."""
-    return text if len(text) <= most else re.sub(r"&[a-z]{0,4}$", "", text[: most - 1]).rstrip() + "…"
+    if len(text) > most:
+        text = re.sub(r"&[a-z]{0,4}$", "", text[: most - 1]).rstrip() + "…"
+    return {"type": "mrkdwn", "text": text or "-", "verbatim": True}
 
 
 def _plain(text: str, most: int) -> dict[str, Any]:

@@ -15,9 +15,11 @@ import click
 from cali.errors import CaliError
 
 COMMANDS = {
+    "alerts": "cali.cli.alerts",
     "analyze": "cali.cli.analyze",
     "bench": "cali.cli.bench",
     "demo": "cali.cli.demo",
+    "incidents": "cali.cli.incidents",
     "kb": "cali.cli.kb",
     "learn": "cali.cli.learn",
     "refine": "cali.cli.refine",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from cali.stages.detect import Sighting, advance
+from cali.stages.detect import Sighting
 from tests.scenarios.alert_town import START, Town
 
 LINES, HOUR, BATCH = 1_000_000, 3_600, 1_000
@@ -18,7 +18,7 @@ def test_a_million_error_lines_in_an_hour_are_one_message():
         severity = "critical" if number > batches // 2 else "error"  # it gets worse on the way
         incident = town._incident("a", severity=severity)
         seen = Sighting(incident, "shard", number, number, ((number, BATCH),))
-        town._applied(incident.id, lambda known, seen=seen: advance(known, seen, town.time))
+        town.seen(incident, seen)
         if number == 10:
             town.do_diagnose("a")
     town.do_at(HOUR + 300)

@@ -29,10 +29,11 @@ EDIT_EVERY = 60.0
 
 
 class Opened(NamedTuple):
-    """An incident that wanted a message of its own."""
+    """An incident that wanted a message of its own, and whether it got one."""
 
     at: float
     id: str
+    admitted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +84,11 @@ def admit(book: Book, member: Named, now: float, storm: Storm) -> tuple[Book, bo
     recent = tuple(one for one in book.recent if now - one.at < storm.seconds)
     if any(one.id == member.id for one in recent):
         return book, True
-    room = len(recent) < storm.incidents
-    recent = (*recent, Opened(now, member.id))[-storm.incidents - 1 :]
-    if room:
-        return replace(book, recent=recent), True
+    if len(recent) < storm.incidents:
+        return replace(book, recent=(*recent, Opened(now, member.id))), True
+    own = tuple(one for one in recent if one.admitted)
+    others = tuple(one for one in recent if not one.admitted)[-storm.incidents :]  # enough to know the rate
+    recent = (*own, *others, Opened(now, member.id, admitted=False))
     return fold(replace(book, recent=recent), member, now), False
 
 

@@ -85,6 +85,8 @@ class AlertState:
 
 def marked(state: AlertState, number: int) -> AlertState:
     """The state after a change was heard."""
+    if state.heard(number):
+        return state
     above, floor = {*state.above, number}, state.floor
     while floor + 1 in above:
         floor += 1

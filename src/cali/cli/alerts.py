@@ -1,0 +1,192 @@
+"""`cali alerts`: who would be told of an incident, and why."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cali import settings
+from cali.adapters.sinks import Sinks, World, preview
+from cali.bootstrap import Embedded
+from cali.cli.incident_file import incidents
+from cali.errors import Misconfigured
+from cali.life import Change, Kind, Stored
+from cali.models import Incident, Status
+from cali.stages.notify import Action, Digest, Follow, Post, Rules, Skip, Style, Words, parse, words
+from cali.stages.notify.decide import decide, enrolled, hear
+from cali.stages.notify.scene import Setting
+from cali.stages.notify.state import AlertState
+from cali.testing_incidents import MemoryIncidents
+
+_STYLES = {
+    Style.LIVING: "one message, changed in place, with replies in its thread",
+    Style.LETTERS: "two messages at most",
+    Style.SIGNAL: "one alarm, ended when the incident is over",
+    Style.EVENTS: "every change once",
+}
+
+
+@click.group("alerts")
+def command() -> None:
+    """Who is told of incidents, where and when."""
+
+
+@command.command("test")
+@click.argument("rules", type=click.Path(path_type=Path))
+@click.argument("incident", type=click.Path(path_type=Path))
+@click.option(
+    "--at",
+    metavar="TIME",
+    help="Pretend it is this time, such as 2026-11-20T23:30:00+09:00; for quiet hours.",
+)
+@click.option("--id", "name", metavar="ID", help="Only the incident of this id, when the file holds several.")
+@click.option("--show", is_flag=True, help="Show what each place would be sent.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print.",
+)
+def test(rules: Path, incident: Path, at: str | None, name: str | None, show: bool, form: str) -> None:
+    """Show what would be sent where, and why. Nothing is sent, and no secret is needed.
+
+    RULES is the YAML file of routes, INCIDENT a JSON file as `cali analyze --format json` or `cali incidents show` prints.
+    """
+    chosen = settings.read(os.environ)
+    read = _rules(rules)
+    now = _time(at)
+    found = [one for one in incidents(incident) if name in (None, one.id)]
+    if not found:
+        raise Misconfigured(f"{incident}: no incident{f' with the id {name}' if name else ''}")
+    try:
+        tester = _Tester(read, found, words(chosen.language), now, Embedded(chosen, ask=False))
+    except Misconfigured as error:
+        raise Misconfigured(f"{rules}: {error}") from error
+    rows = [tester.row(one) for one in found]
+    if form == "json":
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    for row in rows:
+        click.echo(_text(row, show=show))
+
+
+class _Tester:
+    """Decides as the alert function would, on the first change of each incident."""
+
+    def __init__(self, rules: Rules, found: list[Incident], say: Words, now: float, parts: Embedded) -> None:
+        store = MemoryIncidents()
+        for one in found:
+            if store.get(one.id) is None:
+                store.put(_stored(one, now))
+        entry = lambda name: parts.knowledge.entries.get(name)  # noqa: E731 - read only if somebody asks
+        self._rules = rules
+        self._now = now
+        self._sinks = Sinks(rules, World(_no_secret, lambda: now, lambda _: None))
+        self._setting = Setting(rules, self._sinks, store, say, entry)
+
+    def row(self, incident: Incident) -> dict[str, Any]:
+        stored = _stored(incident, self._now)
+        kind = _KINDS.get(incident.status, Kind.OPENED)
+        change = Change(incident.id, 1, kind, self._now, incident.severity, incident.count)
+        routed = self._setting.route(incident)
+        state = hear(enrolled(AlertState(), self._setting.targets(stored, AlertState(), None)), change)
+        scene = self._setting.scene(stored, state, change, self._now)
+        places = []
+        for action in decide(change, state, scene, self._now):
+            target = scene.targets[action.target]
+            use = self._rules.use(target.send.sink)
+            shown = replace(target.message, key=f"{incident.id}/preview", kind=kind.value)
+            places.append(
+                {
+                    "sink": target.send.sink,
+                    "kind": use.kind,
+                    "channel": target.send.channel,
+                    "mention": target.send.mention,
+                    "action": type(action).__name__.lower(),
+                    "why": action.why,
+                    "gets": _STYLES[target.style],
+                    **_until(action),
+                    "sends": preview(use, shown) if isinstance(action, Post) else None,
+                }
+            )
+        title, severity = incident.title, incident.severity.label
+        about = {"incident": incident.id, "title": title, "severity": severity, "scope": str(incident.scope)}
+        return {**about, "status": incident.status.value, "why": list(routed.why), "places": places}
+
+
+_KINDS = {
+    Status.REGRESSED: Kind.REGRESSED,
+    Status.QUIET: Kind.QUIET,
+    Status.RESOLVED: Kind.RESOLVED,
+    Status.MUTED: Kind.MUTED,
+}
+
+
+def _text(row: dict[str, Any], *, show: bool) -> str:
+    from cali.report.visible import visible, visible_lines
+
+    rows = [
+        f"{row['incident']}  {row['severity']}  {visible(row['title'])}",
+        f"  {row['scope']}, {row['status']}",
+    ]
+    rows += [f"  {visible(why)}" for why in row["why"]]
+    for place in row["places"]:
+        where = " ".join(part for part in (place["sink"], place["channel"], place["mention"]) if part)
+        rows.append(
+            f"  -> {visible(where)}: {place['action']}: {place['why']}"
+            + (f", until {place['until']}" if "until" in place else "")
+        )
+        if place["sends"] is not None:
+            rows.append(f"     gets {place['gets']}")
+            if show:
+                sends = place["sends"]
+                text = sends if isinstance(sends, str) else json.dumps(sends, ensure_ascii=False, indent=2)
+                rows += [f"     | {line}" for line in visible_lines(text.rstrip("\n"))]
+    return "\n".join(rows)
+
+
+def _until(action: Action) -> dict[str, str]:
+    if isinstance(action, Skip) and action.until:
+        from cali.adapters.alert_text import moment
+
+        return {"until": moment(action.until)}
+    if isinstance(action, Follow):
+        return {"root": action.root}
+    return {"digest": action.which} if isinstance(action, Digest) else {}
+
+
+def _stored(incident: Incident, now: float) -> Stored:
+    return Stored(incident, incident.last_seen or now, changes=1)
+
+
+def _rules(path: Path) -> Rules:
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise Misconfigured(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Misconfigured(f"{path}: not UTF-8: byte {error.start}") from error
+    return parse(text, str(path))
+
+
+def _time(at: str | None) -> float:
+    if at is None:
+        return time.time()
+    try:
+        when = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise Misconfigured(f"--at: {at!r} is no time such as 2026-11-20T23:30:00+09:00") from error
+    return when.astimezone().timestamp() if when.tzinfo is None else when.timestamp()
+
+
+def _no_secret(key: str) -> str:
+    raise Misconfigured(f"{key}: a test sends nothing")

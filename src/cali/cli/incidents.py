@@ -1,0 +1,211 @@
+"""`cali incidents`: look at incidents, and answer them as the buttons of an alert do."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from cali.adapters.alert_text import moment, text
+from cali.adapters.sqlite import SqliteIncidents
+from cali.adapters.sqlite_alerts import SqliteFeedback
+from cali.errors import Conflict, Misconfigured, Retryable
+from cali.life import Stored, Verdict
+from cali.models import Status
+from cali.report.json import one_json_line
+from cali.report.text import one_line
+from cali.report.visible import visible
+from cali.stages.detect import Outcome, mute, resolve, sent
+from cali.stages.notify.answers import feedback
+from cali.stages.notify.content import Context, message
+from cali.stages.notify.words import words
+
+ACTIVE = (Status.OPENED, Status.DIAGNOSED, Status.REGRESSED)
+MOST = 100_000
+_SPAN = re.compile(r"(\d{1,6})([smhdw])\Z")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+FORMAT = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print.",
+)
+BY = click.option("--by", metavar="NAME", help="Who says so.  [default: who runs this]")
+
+
+@click.group("incidents")
+@click.option(
+    "--state",
+    metavar="PATH",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="CALI_STATE",
+    show_envvar=True,
+    help="The SQLite file in which `cali watch --state` keeps incidents.",
+)
+@click.pass_context
+def command(context: click.Context, state: Path | None) -> None:
+    """The incidents that are kept: look at them, mute them, resolve them, say what was right and wrong."""
+    context.obj = state
+
+
+@command.command("list")
+@click.option(
+    "--status",
+    type=click.Choice([*(one.value for one in Status), "all"]),
+    help="Only these. [default: those that are on]",
+)
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many at most."
+)
+@FORMAT
+@click.pass_obj
+def list_incidents(state: Path | None, status: str | None, limit: int, form: str) -> None:
+    """List incidents, those heard of last first."""
+    wanted = ACTIVE if status is None else tuple(Status) if status == "all" else (Status(status),)
+    found = _store(state).find(wanted, limit)
+    for stored in found:
+        if form == "json":
+            click.echo(one_json_line(stored.incident), nl=False)
+        else:
+            incident = stored.incident
+            click.echo(
+                f"{visible(incident.id)}  {incident.status.value:9}  {one_line(incident, color=False)}"
+            )
+    if form == "text":
+        click.echo(f"{len(found)} incidents", err=True)
+
+
+@command.command("show")
+@click.argument("name", metavar="ID")
+@FORMAT
+@click.pass_obj
+def show(state: Path | None, name: str, form: str) -> None:
+    """Show one incident: what broke, why, what to do, and what people said of it. The beginning of its id is enough."""
+    stored = _stored(_store(state), name)
+    incident = stored.incident
+    if form == "json":
+        click.echo(one_json_line(incident), nl=False)
+        return
+    shown = message(stored, Context(), words(), incident.id)
+    click.echo(text(shown), nl=False)
+    said = _feedback(state).find(20, incident.id)
+    if said:
+        click.echo("\nFeedback")
+    for one in reversed(said):
+        cause = f": {visible(one.cause)}" if one.cause else ""
+        click.echo(f"  {moment(one.at)}  {one.verdict.value.replace('_', ' ')} by {visible(one.by)}{cause}")
+
+
+@command.command("mute")
+@click.argument("name", metavar="ID")
+@click.option(
+    "--for",
+    "span",
+    metavar="TIME",
+    default="ever",
+    show_default=True,
+    help="Such as 30m, 1h, 1d, or ever. 0s ends a mute.",
+)
+@BY
+@click.pass_obj
+def mute_incident(state: Path | None, name: str, span: str, by: str | None) -> None:
+    """Hear no more of an incident for a time. It is still counted."""
+    now = time.time()
+    until = None if span == "ever" else now + _seconds(span)
+    stored = _changed(state, name, lambda known: mute(known, now, until, by or _me()))
+    click.echo(f"{stored.incident.id}: muted {'for ever' if until is None else f'until {moment(until)}'}")
+
+
+@command.command("resolve")
+@click.argument("name", metavar="ID")
+@BY
+@click.pass_obj
+def resolve_incident(state: Path | None, name: str, by: str | None) -> None:
+    """Say that an incident is fixed. If it is seen again, it has regressed."""
+    stored = _changed(state, name, lambda known: resolve(known, time.time(), by or _me()))
+    click.echo(f"{stored.incident.id}: resolved")
+
+
+@command.command("feedback")
+@click.argument("name", metavar="ID")
+@click.argument("verdict", type=click.Choice(["right", "wrong", "not-an-error"]))
+@click.option("--cause", metavar="TEXT", default="", help="With wrong: what the cause was.")
+@BY
+@click.pass_obj
+def give_feedback(state: Path | None, name: str, verdict: str, cause: str, by: str | None) -> None:
+    """Say whether the explanation was right. It is kept for learning.
+
+    `not-an-error` mutes the incident for ever and keeps its template from being raised in that place; `right` or `wrong`
+    later takes that back, and `cali incidents mute ID --for 0s` ends the mute.
+    """
+    from cali.stages.refine.redact import Redactor
+
+    if cause and verdict != "wrong":
+        raise Misconfigured(f"--cause: goes with wrong, not with {verdict}")
+    who, now = by or _me(), time.time()
+    stored = _stored(_store(state), name)
+    record = feedback(stored, Verdict(verdict.replace("-", "_")), who, now, cause, Redactor().text)
+    _feedback(state).put(record)
+    if record.verdict is Verdict.NOT_AN_ERROR:
+        _changed(state, stored.incident.id, lambda known: mute(known, now, None, who))
+    click.echo(f"{stored.incident.id}: kept that it is {verdict.replace('-', ' ')}")
+
+
+def _store(state: Path | None) -> SqliteIncidents:
+    if state is None:
+        raise Misconfigured("--state: missing; name the file of `cali watch --state`, or set CALI_STATE")
+    if not state.exists():
+        raise Misconfigured(f"{state}: not there; `cali watch --state {state}` makes it")
+    return SqliteIncidents(state)
+
+
+def _feedback(state: Path | None) -> SqliteFeedback:
+    assert state is not None  # noqa: S101 - `_store` came first
+    return SqliteFeedback(state)
+
+
+def _stored(store: SqliteIncidents, name: str) -> Stored:
+    """The incident of an id, or of the beginning of one."""
+    found = store.get(name)
+    if found is not None:
+        return found
+    near = (
+        [one for one in store.find(tuple(Status), MOST) if one.incident.id.startswith(name)] if name else []
+    )
+    if len(near) == 1:
+        return near[0]
+    if near:
+        ids = ", ".join(one.incident.id for one in near[:5])
+        raise Misconfigured(f"{name!r}: {len(near)} incidents begin so: {ids}")
+    raise Misconfigured(f"{name!r}: no incident has this id; `cali incidents list --status all` lists them")
+
+
+def _changed(state: Path | None, name: str, step: Callable[[Stored], Outcome]) -> Stored:
+    store = _store(state)
+    for _ in range(8):
+        outcome = step(_stored(store, name))
+        try:
+            return store.put(sent(outcome.stored, outcome.stored.changes))
+        except Conflict:
+            continue
+    raise Retryable(f"incident {name}: changed by others again and again")
+
+
+def _seconds(span: str) -> float:
+    match = _SPAN.match(span)
+    if not match:
+        raise Misconfigured(f"--for: {span!r} is no time such as 30m, 1h, 1d, or ever")
+    return float(int(match[1]) * _SECONDS[match[2]])
+
+
+def _me() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"

@@ -1,0 +1,235 @@
+"""PagerDuty, signed webhooks, e-mail and the console: what arrives there, and what their refusals mean."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import socketserver
+import threading
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+
+import pytest
+
+from cali.adapters.console import Console
+from cali.adapters.email import Email, _through_ses
+from cali.adapters.email import sink as email_sink
+from cali.adapters.pagerduty import PagerDuty, event
+from cali.adapters.sinks import Sinks, World, kinds
+from cali.adapters.webhook import Webhook
+from cali.errors import Misconfigured, Poison, Retryable
+from cali.stages.notify import Link, Standing, Style, parse
+from tests.functional.test_slack_api import HUGE, told
+from tests.scenarios.alert_town import Mailbox
+
+WORLD = World({"smtp_password": "pw"}.__getitem__, lambda: 1_795_176_000.0, lambda _: None)
+
+
+@pytest.fixture
+def box() -> Iterator[Mailbox]:
+    made = Mailbox()
+    yield made
+    made.close()
+
+
+class Post:
+    """A mail server on this machine. `refuse` is what it says to a recipient, if not that it is welcome."""
+
+    def __init__(self) -> None:
+        self.letters: list[bytes] = []
+        self.refuse = b""
+        outer = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self.wfile.write(b"220 local\r\n")
+                for line in self.rfile:
+                    word = line[:4].upper()
+                    if word == b"DATA":
+                        self.wfile.write(b"354 go on\r\n")
+                        outer.letters.append(b"".join(iter(self.rfile.readline, b".\r\n")))
+                    if word == b"RCPT" and outer.refuse:
+                        self.wfile.write(outer.refuse)
+                        continue
+                    self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
+                    if word == b"QUIT":
+                        return
+
+        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"smtp://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        ).start()
+
+
+@pytest.fixture
+def mail() -> Iterator[Post]:
+    made = Post()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("standing", "action"),
+    [(Standing.OPEN, "trigger"), (Standing.MUTED, "acknowledge"), (Standing.OVER, "resolve")],
+)
+def test_an_alarm_is_one_for_an_incident(box: Mailbox, standing: Standing, action: str):
+    PagerDuty(lambda: "R0", box.url).post(told(standing=standing), "")
+
+    ((_, body),) = box.got
+    assert (body["event_action"], body["dedup_key"], body["routing_key"]) == (action, "i", "R0")
+
+
+def test_an_alarm_keeps_to_the_limits():
+    made = event(
+        told(title=HUGE, error=HUGE, cause=HUGE, fix=(HUGE,) * 40, links=(Link("a", "https://x"),) * 9)
+    )
+
+    assert len(made["payload"]["summary"]) <= 1_024
+    assert made["payload"]["severity"] == "error"
+    assert len(json.dumps(made, ensure_ascii=False).encode()) < 512_000
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, Poison),
+        (401, Misconfigured),
+        (404, Misconfigured),
+        (429, Retryable),
+        (500, Retryable),
+        (302, Misconfigured),
+    ],
+)
+def test_what_a_server_refuses_is_said(box: Mailbox, status: int, error: type[Exception]):
+    box.status = status
+
+    with pytest.raises(error, match=f"PagerDuty: {status}"):
+        PagerDuty(lambda: "R0", box.url).post(told(), "")
+
+
+def test_a_webhook_is_signed_over_time_and_body(box: Mailbox):
+    Webhook(lambda: box.url, lambda: "key", lambda: 1_795_176_000.4).post(told(key="i/3"), "team")
+
+    ((headers, body),) = box.got
+    wanted = hmac.new(b"key", b"1795176000." + box.raw[0], hashlib.sha256).hexdigest()
+    assert headers["x-cali-signature"] == f"v1={wanted}"
+    assert headers["x-cali-timestamp"] == "1795176000"
+    assert headers["idempotency-key"] == "i/3"
+    assert (body["incident"], body["kind"], body["channel"], body["severity"]) == (
+        "i",
+        "opened",
+        "team",
+        "error",
+    )
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x", "not a url", ""])
+def test_an_address_that_is_no_web_address(url: str):
+    with pytest.raises(Misconfigured, match="https://"):
+        Webhook(lambda: url, lambda: "key", lambda: 0.0).post(told(), "")
+
+
+def test_a_letter_can_be_read_and_holds_no_header_of_others(mail: Post):
+    made = email_sink({"from": "cali@example.com", "server": mail.url}, WORLD)
+    made.post(
+        told(title="boom\r\nBcc: evil@example.com\r\n\r\nhidden", status="새 오류"),
+        "ops@example.com, b@example.com",
+    )
+
+    letter = message_from_bytes(mail.letters[0], policy=policy.default)
+    assert letter["Bcc"] is None
+    assert str(letter["Subject"]) == "[Error] 새 오류: boom Bcc: evil@example.com hidden"
+    assert letter["To"] == "ops@example.com, b@example.com"
+    assert letter["Auto-Submitted"] == "auto-generated"
+    assert "ERROR boom" in letter.get_content()
+
+
+def test_the_same_letter_has_the_same_name(mail: Post):
+    made = email_sink({"from": "cali@example.com", "to": "ops@example.com", "server": mail.url}, WORLD)
+    for key in ("k1", "k1", "k2"):
+        made.post(told(key=key), "")
+
+    names = [message_from_bytes(letter, policy=policy.default)["Message-ID"] for letter in mail.letters]
+    assert names[0] == names[1] != names[2]
+
+
+@pytest.mark.parametrize(
+    ("said", "error"), [(b"550 no such user\r\n", Misconfigured), (b"451 later\r\n", Retryable)]
+)
+def test_a_recipient_that_is_refused(mail: Post, said: bytes, error: type[Exception]):
+    mail.refuse = said
+
+    with pytest.raises(error, match="recipients were refused"):
+        email_sink({"from": "cali@example.com", "server": mail.url}, WORLD).post(told(), "ops@example.com")
+
+
+def test_a_mail_server_that_is_not_there():
+    made = email_sink({"from": "cali@example.com", "server": "smtp://127.0.0.1:9"}, WORLD)
+
+    with pytest.raises(Retryable, match=r"127\.0\.0\.1"):
+        made.post(told(), "ops@example.com")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "from: missing"),
+        ({"from": "nobody"}, "no address"),
+        ({"from": "a@example.com", "server": "http://x"}, "neither ses nor smtp"),
+    ],
+)
+def test_options_of_e_mail_that_cannot_be_used(options: dict[str, str], said: str):
+    with pytest.raises(Misconfigured, match=said):
+        email_sink(options, WORLD)
+
+
+def test_ses_gets_the_whole_letter():
+    class Ses:
+        asked: dict[str, object]
+
+        def send_email(self, **asked: object) -> None:
+            self.asked = asked
+
+    ses = Ses()
+    Email("cali@example.com", "", _through_ses(ses), WORLD.now).post(told(), "ops@example.com")
+
+    assert ses.asked["Destination"] == {"ToAddresses": ["ops@example.com"]}
+    assert b"ERROR boom" in ses.asked["Content"]["Raw"]["Data"]  # type: ignore[index]
+
+
+def test_the_console_shows_no_control_characters(capsys: pytest.CaptureFixture[str]):
+    Console().post(told(error="\x1b[31mred\x07 \u202e"), "")
+
+    shown = capsys.readouterr().out
+    assert "red" in shown
+    assert shown.replace("\n", "").isprintable()
+
+
+def test_sinks_are_found_by_their_file():
+    assert kinds() == {"console", "email", "pagerduty", "slack_bot", "slack_webhook", "webhook"}
+
+
+@pytest.mark.parametrize(
+    ("sinks", "said"),
+    [
+        ("x: {kind: pigeon}", "no kind 'pigeon'; there are console, email, pagerduty"),
+        ("x: {kind: milvus}", "no kind 'milvus'"),
+        ("x: {kind: pagerduty, colour: red}", "has no option 'colour'; it has secret, url"),
+    ],
+)
+def test_a_sink_that_is_not_there_is_said_at_once(sinks: str, said: str):
+    rules = parse(f"sinks: {{{sinks}}}\nroutes: [{{send: [x]}}]", "rules.yaml")
+
+    with pytest.raises(Misconfigured, match=said):
+        Sinks(rules, WORLD)
+
+
+def test_a_sink_is_made_once_and_asks_for_no_secret_before_it_is_used():
+    sinks = Sinks(parse("routes: [{send: [slack_bot, pagerduty]}]", "rules.yaml"), WORLD)
+
+    assert sinks("slack_bot") is sinks("slack_bot")
+    assert sinks("pagerduty").style is Style.SIGNAL
