@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cali.models import Block, Event, Record, Severity, Template
+from cali.stages.decode import Decoder
 from cali.stages.refine.book import Book
 from cali.stages.refine.join import gist, text
 from cali.stages.refine.masks import WILDCARD, Masks
@@ -39,6 +40,7 @@ class Refiner:
         self.template = self._templates.template
         self.masks = self._templates.masks
         self._words: dict[str, _Words] = {}
+        self._decoder = Decoder()
 
     def refine(self, block: Block) -> Event:
         """The event that a block of records tells."""
@@ -66,9 +68,13 @@ class Refiner:
 
     def _joined(self, records: tuple[Record, ...]) -> Event:
         whole = text(Block(records))
-        tell = gist(whole)
         structure = next((record.severity for record in records if record.severity is not None), None)
         time = next((record.time for record in records if record.time is not None), None)
+        if whole[:1] == "{" and (said := self._object(whole, records[0])) is not None:
+            whole = said.message
+            structure = said.severity if structure is None else structure
+            time = said.time if time is None else time
+        tell = gist(whole)
         if structure is None:
             severity = worst(None, by_words(whole if len(whole) <= LONGEST else tell))
         else:
@@ -78,3 +84,13 @@ class Refiner:
         return Event(
             lines, message, time, severity, records[0].scope, self.template(tell), structure is not None
         )
+
+    def _object(self, whole: str, first: Record) -> Record | None:
+        """What an object says that was printed over several lines, or cut by a batch's end: it could not be decoded
+        line by line. None for an object without a level and a message, and for what is no object."""
+        if whole.rstrip()[-1:] != "}":
+            return None
+        said = self._decoder.apart().decode(whole.encode(errors="replace"), first.line)
+        if not isinstance(said, Record) or (said.severity is None and said.message[:1] == "{"):
+            return None
+        return said
