@@ -148,6 +148,22 @@ def test_another_sender_in_the_channel_is_waited_for(world: World):
     assert world.slack.violations == []
 
 
+def test_nobody_asks_again_before_slack_said(world: World):
+    ref = world.bot.post(told(), "")
+    world.slack.mode, world.slack.pause = "busy", 60
+    for _ in range(3):
+        with pytest.raises(Retryable):
+            world.bot.edit(ref, told(title="x"))
+
+    asked = world.slack.calls
+    world.slack.mode = "up"
+    with pytest.raises(Retryable, match="too often"):
+        world.bot.edit(ref, told(title="x"))
+    world.clock.sleep(60)
+    world.bot.edit(ref, told(title="x"))
+    assert (asked, world.slack.calls) == (2, 3)
+
+
 def test_a_long_wait_is_said_and_not_slept(world: World):
     world.slack.mode, world.slack.pause = "busy", 60
     before = world.clock.time

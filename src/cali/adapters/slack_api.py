@@ -64,34 +64,31 @@ class SlackApi:
         self._sleep = sleep
         self._url = url.rstrip("/")
         self._timeout = timeout
-        self._free: dict[str, float] = {}  # when a channel takes the next message
+        self._free: dict[str, float] = {}  # when a channel, or a method, may be used again
 
     def call(self, method: str, content: Mapping[str, Any]) -> dict[str, Any]:
-        """What Slack answered. Raises Gone, Retryable, Poison or Misconfigured when it did not do it."""
-        channel = str(content.get("channel", "")) if method == "chat.postMessage" else ""
-        attempts = 2
-        for attempt in range(attempts):
-            if channel:
-                self._in_turn(channel)
-            try:
-                return self._once(method, content)
-            except Retryable as error:
-                after = error.after
-                if after is None or after > LONGEST_WAIT or attempt == attempts - 1:
-                    raise
-                self._free[channel] = self._now() + after
-                self._sleep(after)
-        raise AssertionError(method)  # pragma: no cover - the loop returns or raises
+        """What Slack answered. Raises Gone, Retryable, Poison or Misconfigured when it did not do it. Slack limits messages
+        for each channel, and all else for each method."""
+        posts = method == "chat.postMessage"
+        lane = f"{method} {content.get('channel', '')}" if posts else method
+        self._in_turn(lane)
+        try:
+            return self._once(method, content, lane, PACE if posts else 0.0)
+        except Retryable as error:
+            if error.after is None or error.after > LONGEST_WAIT:
+                raise
+        self._in_turn(lane)
+        return self._once(method, content, lane, PACE if posts else 0.0)
 
-    def _in_turn(self, channel: str) -> None:
-        wait = self._free.get(channel, 0.0) - self._now()
+    def _in_turn(self, lane: str) -> None:
+        """Waits until Slack may be asked again; for long only by coming again."""
+        wait = self._free.get(lane, 0.0) - self._now()
         if wait > LONGEST_WAIT:
-            raise Retryable("Slack: this channel has had too many messages just now", after=wait)
+            raise Retryable(f"Slack: {lane}: asked too often just now", after=wait)
         if wait > 0:
             self._sleep(wait)
-        self._free[channel] = self._now() + PACE
 
-    def _once(self, method: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    def _once(self, method: str, content: Mapping[str, Any], lane: str, pace: float) -> dict[str, Any]:
         headers = {
             "Authorization": f"Bearer {self._token()}",
             "Content-Type": "application/json; charset=utf-8",
@@ -100,8 +97,14 @@ class SlackApi:
         if method in _READS:  # these take no JSON
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             body = urlencode(content).encode()
+        self._free[lane] = self._now() + pace
         answer = post("Slack", f"{self._url}/{method}", body, headers, self._timeout)
-        return _read(method, answer)
+        try:
+            return _read(method, answer)
+        except Retryable as error:
+            if error.after is not None:  # nobody in this process asks sooner
+                self._free[lane] = self._now() + error.after
+            raise
 
 
 def _read(method: str, answer: Answered) -> dict[str, Any]:

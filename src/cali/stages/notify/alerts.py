@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from cali.errors import CaliError, Conflict, Misconfigured, Retryable
+from cali.errors import CaliError, Conflict, Poison, Retryable
 from cali.life import Change, Kind, Stored
 from cali.models import KnowledgeEntry
 from cali.ports import AlertStore, IncidentStore, Note
@@ -96,16 +96,21 @@ class Alerts:
         self._settled(change)
         return self._look(change.incident, change)
 
-    def flush(self, limit: int = 200) -> Flushed:
-        """Does what is due. To be called about once a minute."""
+    def flush(self, limit: int = 200, seconds: float = 25.0) -> Flushed:
+        """Does what is due, for so many seconds at most. To be called about once a minute; what is left comes first then."""
         looked = sent = later = 0
+        until = self._parts.now() + seconds
         for key in self._parts.alerts.due(self._parts.now(), limit):
             kind, _, name = key.partition("/")
+            if self._parts.now() >= until:
+                break
             looked += 1
             try:
                 heard = self._digests.send(key) if kind == "digest" else self._look(name, None)
-            except Retryable:
+            except CaliError as error:  # one incident keeps no other from being told
                 later += 1
+                if not isinstance(error, Retryable):
+                    self._parts.warn(f"{key}: {error}")
                 continue
             sent += heard == Heard.SENT
             later += heard == Heard.LATER
@@ -143,7 +148,7 @@ class Alerts:
             if note.due is not None:
                 parts.alerts.put(replace(note, due=None))
             return Heard.NOTHING, False
-        state = loads(note.body) if note.body else AlertState()
+        state = self._read(note)
         if state.busy > now:
             raise Retryable(f"incident {incident}: is being told by another process", after=state.busy - now)
         fresh = change is not None and not state.heard(change.number)
@@ -176,6 +181,14 @@ class Alerts:
         heard = Heard.LATER if run.failed else Heard.SENT if run.sent else Heard.NOTHING
         return heard, run.gone
 
+    def _read(self, note: Note) -> AlertState:
+        """What was told. What cannot be read is begun anew: a message that comes twice is better than none."""
+        try:
+            return loads(note.body) if note.body else AlertState()
+        except Poison as error:
+            self._parts.warn(f"{note.key}: begun anew: {error}")
+            return AlertState()
+
     def _keep(self, note: Note, state: AlertState, due: float | None) -> None:
         body = dumps(replace(state, busy=0.0))
         if body != note.body or due != note.due:
@@ -193,7 +206,7 @@ class Alerts:
         for _ in range(ATTEMPTS):
             now = parts.now()
             note = parts.alerts.get(f"incident/{root}") or Note(f"incident/{root}", "")
-            state = loads(note.body) if note.body else AlertState()
+            state = self._read(note)
             if state.busy > now:
                 raise Retryable(f"incident {root}: is being told by another process", after=1.0)
             try:
@@ -250,7 +263,7 @@ class _Run:
             self._down.add(action.target)
             self.failed = True
             self.state = after.failed(self.state, action, target, error, parts.now())
-            if not isinstance(error, Retryable) or isinstance(error, Misconfigured):
+            if not isinstance(error, Retryable):
                 parts.warn(f"{action.target}: {error}")
 
     def _admitted(self, action: Post) -> bool:

@@ -281,8 +281,14 @@ def _queued(told: Told, change: Change, *, broadcast: bool = False) -> Told:
         change.count,
         broadcast=broadcast,
     )
-    return replace(told, waiting=(*told.waiting, line))
+    waiting = (*told.waiting, line)
+    return replace(told, waiting=waiting if events else waiting[-REPLIES:])
 
 
 def _new_episode(told: Told) -> Told:
-    return replace(told, posts=0, explained=False, replies=0, admitted=False, folded="", under="")
+    """Nothing of the last one is still worth saying but that it is back; a program gets every change all the same."""
+    events = told.standing == Style.EVENTS
+    waiting = tuple(line for line in told.waiting if events or line.broadcast)
+    return replace(
+        told, waiting=waiting, posts=0, explained=False, replies=0, admitted=False, folded="", under=""
+    )

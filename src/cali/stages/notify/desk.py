@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
 
-from cali.errors import CaliError, Poison, Retryable
+from cali.errors import CaliError, Poison
 from cali.life import Stored, Verdict
 from cali.ports import Claims, FeedbackStore, IncidentStore
 from cali.stages.detect.lifecycle import Outcome
@@ -56,14 +56,14 @@ class Desk:
         """What to answer to a request that says it comes from Slack. Raises nothing that a person could cause."""
         parts = self._parts
         now = parts.now()
-        signed = checked(headers, body, parts.secret(), now)
-        if isinstance(signed, Refused):
-            return Status(signed.status, signed.why)
-        claim = f"slack:{blake2b(signed.mark.encode(), digest_size=16).hexdigest()}"
         try:
+            signed = checked(headers, body, parts.secret(), now)
+            if isinstance(signed, Refused):
+                return Status(signed.status, signed.why)
+            claim = f"slack:{blake2b(signed.mark.encode(), digest_size=16).hexdigest()}"
             if not parts.claims.take(claim, now, 2 * WINDOW + 60):
                 return Status(409, "a replay")
-        except Retryable as error:
+        except CaliError as error:
             return Status(503, str(error))
         try:
             return self._answered(parse(body))
