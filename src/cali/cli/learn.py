@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -31,13 +32,17 @@ def command(sources: tuple[str, ...], out: Path, others: tuple[Path, ...]) -> No
     if not out.parent.is_dir():
         raise Misconfigured(f"--out {out}: {out.parent} is not a directory")
     refiner = Refiner()
-    texts: set[str] = set()
-    for source in sources:
-        lines = counted(files.lines(source), sys.stderr)
-        for event in pipeline.events(lines, Decoder(), refiner, pipeline.Tally()):
-            texts.add(event.template.text)
-    learnt = book.learn(refiner.masks.version, texts)
+    tally = pipeline.Tally()
+    learnt = book.learn(refiner.masks.version, _texts(sources, refiner, tally))
     for other in others:
         learnt = book.merge(learnt, book.load(other, refiner.masks.version))
     book.save(learnt, out)
-    click.echo(f"{out}: {len(learnt.merges):,} merges learnt from {len(texts):,} templates", err=True)
+    click.echo(f"{out}: {len(learnt.merges):,} merges learnt from {tally.events:,} events", err=True)
+
+
+def _texts(sources: Iterable[str], refiner: Refiner, tally: pipeline.Tally) -> Iterator[str]:
+    """The text of every event's template, as it comes: to learn takes a stream and keeps a sample of it."""
+    for source in sources:
+        lines = counted(files.lines(source), sys.stderr)
+        for event in pipeline.events(lines, Decoder(), refiner, tally):
+            yield event.template.text
