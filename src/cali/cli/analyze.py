@@ -15,6 +15,7 @@ import click
 from cali import pipeline, settings
 from cali.adapters import files
 from cali.bootstrap import Embedded
+from cali.cli import options
 from cali.cli.progress import counted
 from cali.errors import Misconfigured
 from cali.models import Evidence, Incident, Severity
@@ -45,10 +46,8 @@ LEVELS = [severity.label for severity in Severity]
     type=click.Choice(LEVELS),
     help="Exit with 1 when an incident is at least as severe: " + ", ".join(LEVELS[4:]) + " ...",
 )
-@click.option(
-    "--book", "book_path", metavar="BOOK", type=Path, help="A template book, as learnt by `cali learn`."
-)
-@click.option("--no-model", is_flag=True, help="Ask no model, even if one is configured.")
+@options.book
+@options.no_model
 def command(
     sources: tuple[str, ...],
     form: str,

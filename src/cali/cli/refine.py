@@ -12,6 +12,7 @@ import orjson
 
 from cali import pipeline
 from cali.adapters import files
+from cali.cli import options
 from cali.cli.progress import counted
 from cali.models import Event, Severity, Template
 from cali.stages.decode import Decoder
@@ -29,9 +30,7 @@ BATCH = 5_000  # events written at once
 @click.option(
     "--no-join", is_flag=True, help="Every line is an event of its own: stack traces are not joined."
 )
-@click.option(
-    "--book", "book_path", metavar="BOOK", type=Path, help="A template book, as learnt by `cali learn`."
-)
+@options.book
 def command(source: str, each: bool, no_join: bool, book_path: Path | None) -> None:
     """Show the templates in a log, most frequent first, with how often each came and how severe it was.
 
@@ -89,7 +88,8 @@ def _write_table(events: Iterable[Event], tally: pipeline.Tally) -> None:
         severity = worst.get(key, Severity.TRACE).label
         out.append(f"{count:>10,}  {severity:8}  {key}  {_one_line(texts[key])}")
     click.echo("\n".join(out))
-    click.echo(f"{tally.lines:,} lines, {tally.events:,} events, {len(by_id):,} templates", err=True)
+    blank = f" ({tally.blank:,} blank)" if tally.blank else ""
+    click.echo(f"{tally.lines:,} lines{blank}, {tally.events:,} events, {len(by_id):,} templates", err=True)
 
 
 def _one_line(text: str) -> str:

@@ -19,6 +19,7 @@ from cali.adapters.recent import RecentIncidents
 from cali.adapters.sqlite import SqliteIncidents
 from cali.adapters.tail import Tail
 from cali.bootstrap import Embedded
+from cali.cli import options
 from cali.cli.analyze import colored
 from cali.cli.background import Background
 from cali.cli.live import Live, News
@@ -58,10 +59,8 @@ GRACE = 5.0  # seconds beyond the model's own timeout that the end of a pipe wai
     type=click.Path(dir_okay=False, path_type=Path),
     help="Keep incidents in this SQLite file: after a restart what was seen before is not new.",
 )
-@click.option(
-    "--book", "book_path", metavar="BOOK", type=Path, help="A template book, as learnt by `cali learn`."
-)
-@click.option("--no-model", is_flag=True, help="Ask no model, even if one is configured.")
+@options.book
+@options.no_model
 def command(
     sources: tuple[str, ...],
     form: str,

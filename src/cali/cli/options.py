@@ -1,0 +1,12 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+book = click.option(
+    "--book", "book_path", metavar="BOOK", type=Path, help="A template book, as learnt by `cali learn`."
+)
+no_model = click.option("--no-model", is_flag=True, help="Ask no model, even if one is configured.")
