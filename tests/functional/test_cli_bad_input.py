@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from random import Random
 
 import orjson
 import pytest
@@ -21,6 +22,7 @@ READERS = {
     "refine": ("refine", "{}"),
     "learn": ("learn", "{}", "--out", "{tmp}/book"),
 }
+NOISE = Random(1).randbytes(2000)  # as what is compressed looks
 GOOD = b"2026-11-20T02:00:00Z ERROR gear jammed\n"
 
 
@@ -82,16 +84,82 @@ def test_a_file_that_cannot_be_read(name: str, tmp_path: Path) -> None:
     [
         (b"", "empty"),
         (bytes(range(256)) * 40, "binary"),
-        ("ERROR gear jammed\n".encode("utf-16"), "binary"),
+        ("ERROR gear jammed\n".encode("utf-16"), "UTF-16"),
+        ("ERROR gear jammed\n".encode("utf-16-le"), "UTF-16"),
+        (b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\0>\0\x01\0\0\0" + bytes(40), "binary"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x02\0" + NOISE, "binary"),
+        (b"PK\x03\x04\x14\0\0\0\x08\0" + NOISE, "binary"),
+        (NOISE, "binary"),
         (gzip.compress(GOOD * 500)[:-40], "gzip"),
         (gzip.compress(GOOD * 500)[:20] + b"\xff" * 40, "gzip"),
         (b"\x1f\x8b\x08", "gzip"),
     ],
-    ids=["empty", "binary", "utf-16", "cut gzip", "damaged gzip", "three bytes of gzip"],
+    ids=[
+        "empty",
+        "binary",
+        "utf-16",
+        "utf-16 unmarked",
+        "elf",
+        "png",
+        "zip",
+        "noise",
+        "cut gzip",
+        "damaged gzip",
+        "three bytes of gzip",
+    ],
 )
 def test_content_that_is_no_log(name: str, data: bytes, says: str, tmp_path: Path) -> None:
     path = written(tmp_path / "app.log", data)
     one_clear_line(inside(*command(name, path, tmp_path)), str(path), says)
+
+
+@pytest.mark.parametrize(
+    ("line", "encoding"),
+    [
+        ("주문 처리 실패: 결제 서버에 연결할 수 없습니다", "euc-kr"),
+        ("똠방각하 주문 처리 실패", "cp949"),
+        ("接続に失敗しました。サーバーが応答しません", "shift-jis"),
+        ("数据库连接失败, 请稍后重试", "gbk"),
+        ("Zugriff für Müller verweigert: ungültiger Schlüssel", "latin-1"),
+        ("8=FIX.4.2\x019=65\x0135=A\x0149=ÄB\x0156=C", "latin-1"),
+    ],
+)
+def test_a_log_in_another_encoding_is_a_log(line: str, encoding: str, tmp_path: Path) -> None:
+    line = f"2026-11-20T02:00:00Z ERROR [payment-gateway-7d9f8b6c5d] order 4711 of shop 12: {line}\n"
+    path = written(tmp_path / "app.log", line.encode(encoding) * 500)
+    for args in READERS:
+        assert inside(*command(args, path, tmp_path)).code == 0
+    assert "500 lines, 500 events" in inside("refine", path).err
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_file_without_a_name(name: str, tmp_path: Path) -> None:
+    one_clear_line(inside(*command(name, "", tmp_path)), "FILE", "empty name")
+
+
+def test_a_file_of_blank_lines(tmp_path: Path) -> None:
+    ran = inside("refine", written(tmp_path / "app.log", b"\n  \n\n"))
+    assert (ran.code, ran.err) == (0, "3 lines (3 blank), 0 events, 0 templates\n")
+
+
+def test_a_closed_output_and_input(tmp_path: Path) -> None:
+    log = written(tmp_path / "app.log", GOOD)
+    for args, redirection, says in (
+        (f"refine {log}", ">&-", "standard output is closed"),
+        (f"analyze {log}", ">&-", "standard output is closed"),
+        ("refine -", "<&-", "standard input: closed"),
+    ):
+        done = subprocess.run(
+            ["/bin/sh", "-c", f"{CALI} {args} {redirection}"], capture_output=True, check=False, text=True
+        )
+        one_clear_line(Ran(done.returncode, done.stdout.encode(), done.stderr), says)
+
+
+def test_errors_that_nobody_hears(tmp_path: Path) -> None:
+    log = written(tmp_path / "app.log", GOOD)
+    done = subprocess.run(["/bin/sh", "-c", f"{CALI} refine {log} 2>&-"], capture_output=True, check=False)
+    assert done.returncode == 0
+    assert b"gear jammed" in done.stdout
 
 
 @pytest.mark.parametrize(

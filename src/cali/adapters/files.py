@@ -17,17 +17,23 @@ LONGEST_LINE = (
     8 * 1024 * 1024
 )  # a line without an end must not fill the memory; the rest becomes a line of its own
 _PEEK = 4096
-_CONTROL = bytes(set(range(32)) - {7, 8, 9, 10, 12, 13, 27})
+_CONTROL = bytes(set(range(32)) - {1, 7, 8, 9, 10, 12, 13, 27})  # 1 separates the fields of FIX
 
 
 def lines(source: str) -> Iterator[tuple[int, bytes]]:
     """The lines of a file or of `-`, numbered from 1. Gzip is seen through. What can't be read is Misconfigured."""
+    if not source:
+        raise Misconfigured("FILE is an empty name; name a log, or give - for standard input")
     name = "standard input" if source == STDIN else source
     try:
         with _opened(source) as file:
             head = file.peek(_PEEK)[:_PEEK]  # type: ignore[attr-defined]  # every reader here is buffered
             if not head:
                 raise Misconfigured(f"{name}: empty, there is nothing to read")
+            if _is_wide(head):
+                raise Misconfigured(
+                    f"{name}: UTF-16 or UTF-32; make it UTF-8 first: iconv -f UTF-16 -t UTF-8"
+                )
             if _is_binary(head):
                 raise Misconfigured(f"{name}: a binary file, not a log")
             yield from enumerate(_split(file), 1)
@@ -45,6 +51,8 @@ def _split(file: BinaryIO) -> Iterator[bytes]:
 @contextmanager
 def _opened(source: str) -> Iterator[BinaryIO]:
     if source == STDIN:
+        if sys.stdin is None:
+            raise Misconfigured("standard input: closed, there is nothing to read")
         with _unpacked(sys.stdin.buffer) as stdin:
             yield stdin
         return
@@ -64,10 +72,25 @@ def _unpacked(file: BinaryIO) -> Iterator[BinaryIO]:
         yield file
 
 
-def _is_binary(head: bytes) -> bool:
-    """Text of any encoding that logs come in has few control characters, and few bytes that are not UTF-8; what is
-    compressed is half of the latter. UTF-16 has a NUL in each character."""
+def _is_wide(head: bytes) -> bool:
+    """Text of two or four bytes for each character: it says so itself, or every other byte is NUL."""
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return True
-    whole = head.decode("utf-8", "ignore").encode()
-    return len(whole.translate(None, _CONTROL)) < 0.7 * len(head)
+    even, odd = head[::2], head[1::2]
+    most, least = sorted((even.count(0), odd.count(0)), reverse=True)
+    return most > 0.8 * len(odd) and least < 0.05 * len(even)
+
+
+def _is_binary(head: bytes) -> bool:
+    """Text has few control characters, in whatever encoding: no byte of EUC-KR, Shift-JIS, GBK or Latin-1 is one. Of what
+    is compressed or compiled, a tenth is; UTF-8 is certain to be text, and may quote bytes."""
+    share = 1 - len(head.translate(None, _CONTROL)) / len(head)
+    return share > (0.3 if _is_utf8(head) else 0.04)
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.reason == "unexpected end of data"  # the last character is cut
+    return True

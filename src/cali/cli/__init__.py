@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -53,6 +54,10 @@ def root() -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Runs the command line, by default of this process. Errors that a person can mend are one clear line and exit code 2."""
+    if sys.stderr is None:  # closed by `2>&-`: there is nowhere to complain to
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process ends
+    if sys.stdout is None:
+        sys.exit(_fail("standard output is closed, there is nowhere to write to"))
     try:
         # Not root.main(): it has words and exit codes of its own for a closed pipe and for Ctrl-C.
         with root.make_context("cali", list(sys.argv[1:] if args is None else args)) as context:
