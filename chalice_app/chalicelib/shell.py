@@ -16,14 +16,22 @@ from cali.bootstrap_cloud import cloud
 from cali.errors import Poison, Retryable
 
 NAMESPACE = "CALI"
+ENOUGH = 20.0  # seconds that a message may take; with less, what is left of its batch comes again
 
 
 class Seen:
     """What an invocation counts: metrics in CloudWatch's embedded format, and one log line at its end."""
 
-    def __init__(self, function: str) -> None:
+    def __init__(self, function: str, context: Any = None) -> None:
         self._function = function
+        self._context = context
         self._counts: dict[str, float] = {}
+
+    def needs(self, seconds: float) -> None:
+        """Raises Retryable when less than that is left of the invocation."""
+        left = getattr(self._context, "get_remaining_time_in_millis", None)
+        if left is not None and left() < seconds * 1000:
+            raise Retryable("no time is left for it in this invocation")
 
     def add(self, **counts: float) -> None:
         for name, value in counts.items():
@@ -63,7 +71,7 @@ def tracer() -> Any:
 @contextmanager
 def observed(function: str, context: Any) -> Iterator[Seen]:
     """Counts, logs and traces what happens inside. Log lines carry the id of the request."""
-    seen = Seen(function)
+    seen = Seen(function, context)
     logger().append_keys(request=getattr(context, "aws_request_id", ""))
     with tracer().provider.in_subsegment(f"## {function}"):
         try:
@@ -114,6 +122,7 @@ def messages(event: dict[str, Any], function: str, seen: Seen) -> dict[str, Any]
             seen.add(quarantined=1)
             return
         try:
+            seen.needs(ENOUGH)
             seen.add(**{service.message(message).value: 1})
         except Exception as error:
             seen.warn(f"{message.incident}: the message is to come again: {type(error).__name__}: {error}")

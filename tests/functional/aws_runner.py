@@ -6,6 +6,7 @@ Its environment is that of a Lambda function, so nothing of the process that sta
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,10 +18,11 @@ CHALICE = Path(__file__).parents[2] / "chalice_app"
 def main() -> None:
     sys.path[:0] = [str(CHALICE), str(CHALICE / "vendor")]
     answers, sys.stdout = sys.stdout, sys.stderr  # what functions print is their log
+    logging.getLogger().addHandler(logging.StreamHandler(sys.stderr))  # as Lambda's runtime does
     import app  # type: ignore[import-not-found]
 
     context: Any = SimpleNamespace(
-        aws_request_id="r-1", function_name="f", get_remaining_time_in_millis=lambda: 9
+        aws_request_id="r-1", function_name="f", get_remaining_time_in_millis=lambda: 60_000
     )
     for line in sys.stdin:
         asked = json.loads(line)

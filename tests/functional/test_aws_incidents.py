@@ -212,14 +212,44 @@ def test_an_unknown_cause_is_no_second_message() -> None:
     assert len(scene.chat.posts) == 1
 
 
+def alerting(scene: Scene, *script: Exception) -> Alert:
+    """A process that lives on between messages, with a chat that fails as the script says."""
+    scene.chat = MemoryChat(*script)
+    return Alert(scene.store, scene.chat, scene.marks, scene.clock.now, scene.clock.sleep)
+
+
 def test_a_chat_that_is_away_gets_the_message_once_it_is_back() -> None:
     scene = Scene()
-    scene.chat = MemoryChat(Retryable("429", after=1.0), Retryable("503"), Misconfigured("gone"))
+    alert = alerting(scene, Retryable("429", after=30.0), Retryable("503"), Misconfigured("gone"))
     for failure in (Retryable, Retryable, Misconfigured):
         with pytest.raises(failure):
-            scene.alert(scene.opened)
-    assert scene.alert(scene.opened) is Sent.SENT
+            alert.message(scene.opened)
+        scene.clock.sleep(31.0)
+    assert alert.message(scene.opened) is Sent.SENT
     assert len(scene.chat.posts) == 1
+
+
+def test_a_chat_that_asks_for_a_short_pause_gets_it_and_then_the_message() -> None:
+    scene = Scene()
+    alert = alerting(scene, Retryable("429", after=1.0), Retryable("429", after=2.0))
+    scene.clock.sleep(10.0)
+    before = scene.clock.time
+    assert alert.message(scene.opened) is Sent.SENT
+    assert scene.clock.time - before == 3.0
+
+
+@pytest.mark.parametrize("pause", [None, 60.0])
+def test_a_chat_that_is_away_is_refusing_once_and_not_for_each_message(pause: float | None) -> None:
+    scene = Scene()
+    alert = alerting(scene, *[Retryable("503", after=pause)] * 5)
+    for _ in range(20):
+        with pytest.raises(Retryable):
+            alert.message(scene.opened)
+    assert len(scene.chat.script) == 4
+    scene.clock.sleep(pause or 5.0)
+    with pytest.raises(Retryable, match="503"):
+        alert.message(scene.opened)
+    assert len(scene.chat.script) == 3
 
 
 def test_a_chat_that_comes_back_between_two_changes_gets_one_message() -> None:

@@ -5,6 +5,8 @@
     regressed  -> one message
 
 A message is marked as sent once the chat has taken it. A crash between the two sends it twice; nothing else does.
+A chat that asks for a short pause gets it, and the message again. One that asks for a long one, or is away, is left alone:
+until then every message fails without being sent, and comes again with its batch.
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 LEASE = 30.0  # seconds in which a message is sent, or its sender has died
 STEP = 0.1
+PATIENT = 3.0  # seconds: a longer pause is not waited for
+TRIES = 4  # of one message; with the pauses between them they end before the lease
+AWAY = 5.0  # seconds for which a chat is left alone that does not say for how long
 
 
 class Chat(Protocol):
@@ -80,6 +85,7 @@ class Alert:
         self._now = now
         self._sleep = sleep
         self._policy = policy or AlertPolicy()
+        self._shut = 0.0  # until when the chat wants nothing
 
     def message(self, message: Change | Asked) -> Sent:
         """Takes one message of the incidents stream."""
@@ -104,6 +110,7 @@ class Alert:
         return self._once(f"{message.kind.value}:{message.incident}:{message.number}", stored, message.kind)
 
     def _opened(self, change: Change, stored: Stored) -> Sent:
+        self._needs_open(stored)
         name = f"opened:{change.incident}"
         return self._once(name, self._with_diagnosis(stored, change.at + self._policy.wait), Kind.OPENED)
 
@@ -116,13 +123,15 @@ class Alert:
 
     def _once(self, name: str, stored: Stored, kind: Kind) -> Sent:
         mark = f"alert:{name}"
+        if not self._marks.is_done(mark):
+            self._needs_open(stored)
         if not self._marks.take(mark, self._now(), LEASE):
             if self._marks.is_done(mark):
                 return Sent.BEFORE
             raise Retryable(f"incident {stored.incident.id}: its message is being sent by another process")
         write = opened if kind is Kind.OPENED else followup
         try:
-            self._chat.post(write(stored.incident, kind, self._policy.link))
+            self._post(write(stored.incident, kind, self._policy.link))
             result = Sent.SENT
         except Poison:
             result = Sent.REFUSED
@@ -133,3 +142,20 @@ class Alert:
             self._marks.done(f"alert:diagnosed:{stored.incident.id}")
         self._marks.done(mark)
         return result
+
+    def _post(self, message: Mapping[str, Any]) -> None:
+        for attempt in range(1, TRIES + 1):
+            try:
+                self._chat.post(message)
+            except Retryable as refusal:
+                pause = refusal.after
+                if pause is None or pause > PATIENT or attempt == TRIES:
+                    self._shut = self._now() + (pause or AWAY)
+                    raise
+            else:
+                return
+            self._sleep(pause)
+
+    def _needs_open(self, stored: Stored) -> None:
+        if self._now() < self._shut:
+            raise Retryable(f"incident {stored.incident.id}: the chat is left alone for a while")

@@ -192,9 +192,10 @@ class Analyze:
         if self._behind is not None:
             try:
                 following = self._behind.next_arrival(shard, items[-1]["kinesis"]["sequenceNumber"])
-                return now if following is None else following
             except Retryable:
                 pass  # five reads a second are all that a shard gives to all who read it
+            else:
+                return now if following is None else following
         newest = delivery.arrival(-1)
         at_tip = now - newest <= self._waiting.fresh and not delivery.is_full(self._waiting.batch)
         return now if at_tip else newest
