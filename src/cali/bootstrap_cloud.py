@@ -305,6 +305,7 @@ class Cloud:
         from cali.adapters.dynamodb_shared import DynamoAnswers, DynamoBudget
         from cali.adapters.openai import OpenAIModel
         from cali.stages.reason import Asking, Retries, World, prices
+        from cali.stages.reason.limits import BreakerSettings
 
         client, table = aws.client("dynamodb"), wanted.incidents_table
         url = wanted.openai_base_url or None
@@ -312,7 +313,8 @@ class Cloud:
             OpenAIModel(self._api_key(), wanted.model, url, timeout=wanted.model_timeout),
             DynamoAnswers(client, table, self._now),
             DynamoBudget(client, table, self._now, wanted.calls_per_day, wanted.dollars_per_day),
-            SharedBreaker(self._notes),
+            # Sweep asks each minute for what has no diagnosis, so a model that is back is to be found soon.
+            SharedBreaker(self._notes, BreakerSettings(longest=120.0)),
             World(self._now, self._sleep, random.random),
             prices(),
             self._refiner.redactor.text,

@@ -174,6 +174,8 @@ class Cloud:
         self.settle()
         script.end()
         self.settle()
+        if "model-down" in options.faults:
+            self._explained()
         for firehose in self._firehoses:
             firehose.close()  # delivers what its buffer holds
         return self.summary()
@@ -193,6 +195,18 @@ class Cloud:
             time.sleep(0.1)
         self._say("not everything came to rest in time")
         return False
+
+    def _explained(self, seconds: float = 240.0) -> None:
+        """Waits until the model, which is back, was asked for what it missed: the circuit first lets one call try, and
+        `sweep` asks for what has had no diagnosis for a while."""
+        end = time.monotonic() + seconds
+        while any(item.incident.diagnosis is None for item in self._stored()):
+            if time.monotonic() > end:
+                self._say("not everything was explained in time")
+                return
+            time.sleep(1.0)
+        self._say("everything is explained")
+        self.settle()
 
     def summary(self) -> Summary:
         """What came of everything so far."""
