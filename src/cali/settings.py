@@ -28,7 +28,7 @@ class Settings:
     milvus_uri: str = ""  # without one, functions search signatures alone, the command line has Milvus Lite
     milvus_token: str = ""
     milvus_secret: str = ""  # id of a secret {"token": ...}
-    slack_secret: str = ""  # id of a secret {"webhook_url": ..., "signing_secret": ...}
+    slack_secret: str = ""  # id of a secret {"webhook_url": ..., "signing_secret": ..., "bot_token": ...}
     openai_secret: str = ""  # id of a secret {"api_key": ...}
     openai_api_key: str = ""  # of the command line; functions take theirs from the secret
     openai_base_url: str = ""  # of any server that speaks OpenAI's protocol
@@ -47,6 +47,8 @@ class Settings:
     batch_size: int = 1000  # of analyze's mapping: a full batch has more behind it
     alert_wait: float = 1.5  # seconds that an alert waits for its diagnosis
     alert_from: str = "warning"  # severity
+    alert_rules: str = ""  # key of the rules in the logs bucket, such as config/alerts.yaml; without it all goes to Slack
+    slack_channel: str = ""  # id of the channel of a bot whose token is in the secret, when there are no rules
     quiet_after: float = 1800.0  # seconds
     console_url: str = ""  # where an alert's link leads; `{id}` becomes the incident's id
     firehose_drop_below: str = ""  # severity below which enrich drops a record; empty keeps all

@@ -28,6 +28,7 @@ SHELLS = {
     "ops",
     "functions",
     "bootstrap",
+    "bootstrap_alerts",
     "bootstrap_cloud",
     "testing",
     "testing_alerts",

@@ -39,6 +39,11 @@ class SlackBot:
         self._api = api
         self._channel = channel
 
+    @property
+    def api(self) -> SlackApi:
+        """By which the same bot does other things, such as to open a window."""
+        return self._api
+
     def post(self, message: Message, channel: str) -> str:
         said = self._api.call(
             "chat.postMessage",

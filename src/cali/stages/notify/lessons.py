@@ -1,13 +1,16 @@
-"""What feedback teaches: pure, so that a job, a detector and a test read it alike."""
+"""What feedback teaches, so that a job, a detector and a test read it alike."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Container, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
+from cali.errors import Retryable
 from cali.life import Feedback, Verdict
 from cali.models import Incident
+from cali.ports import FeedbackStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,26 @@ def lessons(records: Iterable[Feedback]) -> Lessons:
     return Lessons(dict(sorted(raised.items())), tuple(sorted(causes)))
 
 
-def unsuppressed(incidents: Iterable[Incident], suppressed: Collection[str]) -> list[Incident]:
+def unsuppressed(incidents: Iterable[Incident], suppressed: Container[str]) -> list[Incident]:
     """The incidents of which nobody said that they are no error there. To be asked before one is raised."""
     return [incident for incident in incidents if incident.id not in suppressed]
+
+
+class Suppressions:
+    """The ids of the incidents that must not be raised, read again at most once in `every` seconds. When the store does not
+    answer, what was read last counts: to raise too much is better than to raise nothing."""
+
+    def __init__(self, kept: FeedbackStore, now: Callable[[], float], every: float = 60.0) -> None:
+        self._kept = kept
+        self._now = now
+        self._every = every
+        self._ids: frozenset[str] = frozenset()
+        self._read_at = float("-inf")
+
+    def __contains__(self, incident: object) -> bool:
+        now = self._now()
+        if now - self._read_at >= self._every:
+            self._read_at = now
+            with suppress(Retryable):
+                self._ids = self._kept.suppressed()
+        return incident in self._ids

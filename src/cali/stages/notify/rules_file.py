@@ -31,7 +31,7 @@ DEFAULT = Rules(routes=(Route("everything", When(), (Send("console"),)),))
 """Without a file: everything from warning up, on the console."""
 
 
-class _Bad(Exception):  # noqa: N818 - carries a path to where the file is at fault
+class _Bad(Exception):
     def __init__(self, path: tuple[Any, ...], what: str) -> None:
         self.path, self.what = path, what
 

@@ -24,7 +24,7 @@ class Style(StrEnum):
     EVENTS = "events"
 
 
-class Gone(CaliError):  # noqa: N818 - named as the rest of the tree
+class Gone(CaliError):
     """The message is not there any more, or nobody may change it: a person deleted it."""
 
 

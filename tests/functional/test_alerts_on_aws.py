@@ -1,0 +1,159 @@
+"""Alerts and answers on AWS's parts: the table, the incidents stream, and Slack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cali.adapters.dynamodb import DynamoIncidents
+from cali.bootstrap_alerts import CloudAlerts, CloudParts, cloud_desk, cloud_rules, suppressions
+from cali.errors import Misconfigured
+from cali.functions.lives import Lives
+from cali.life import Change
+from cali.models import Event, Incident, Scope, Severity, Template
+from cali.settings import Settings
+from cali.stages.detect import Sighting, advance
+from cali.stages.notify.signature import sign
+from cali.testing_slack import TOKEN, Slack
+from tests.functional.aws_account import INCIDENTS_TABLE, account
+from tests.functional.aws_fakes import MemoryStream
+from tests.scenarios.alert_town import form
+
+NOW = 1_795_176_000.0
+RULES = "sinks: {bot: {kind: slack_bot, url: URL, channel: C0LOCAL0001}}\nroutes: [{send: [bot]}]"
+
+
+class World:
+    def __init__(self, made: Any) -> None:
+        self.time = NOW
+        self.slack = Slack(now=lambda: self.time)
+        self.server = self.slack.serve()
+        self.stream = MemoryStream()
+        self.store = DynamoIncidents(made.client("dynamodb"), INCIDENTS_TABLE)
+        self.lives = Lives(self.store, self.stream, self.sleep)
+        self.secrets = {"bot_token": TOKEN, "signing_secret": "shh", "webhook_url": self.server.hook}
+        self.parts = CloudParts(
+            Settings(incidents_table=INCIDENTS_TABLE, alert_rules="config/alerts.yaml", slack_secret="s"),
+            made.client("dynamodb"),
+            self.store,
+            self.secret,
+            {"config/alerts.yaml": RULES.replace("URL", self.server.url).encode()}.__getitem__,
+            lambda: self.time,
+            self.sleep,
+            self.lives.apply,
+            lambda text: text,
+        )
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+    def secret(self, key: str) -> str:
+        if key not in self.secrets:
+            raise Misconfigured(f"secret s: holds no text under {key!r}")
+        return self.secrets[key]
+
+    def see(self) -> None:
+        template = Template("f1", "boom")
+        event = Event((1,), "ERROR boom", NOW, Severity.ERROR, Scope("prod"), template)
+        incident = Incident(
+            "i1", Scope("prod"), template, "boom", Severity.ERROR, 1, 1, 1, NOW, NOW, (event,)
+        )
+        seen = Sighting(incident, "shard", 1, 1, ((1, 1),))
+        self.lives.apply("i1", lambda known: advance(known, seen, self.time))
+
+    def heard(self, alerts: CloudAlerts) -> list[str]:
+        """What came of all that the stream holds."""
+        return [alerts.message(message).value for message in self.stream.messages()]
+
+    def press(self, answer: str) -> int:
+        action = {"action_id": f"cali:{answer}", "value": "i1", "action_ts": str(self.time)}
+        body = form(
+            {
+                "type": "block_actions",
+                "user": {"id": "U1", "name": "anna"},
+                "trigger_id": "t",
+                "actions": [action],
+            }
+        )
+        return cloud_desk(self.parts).request(sign(body, "shh", self.time), body).code
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with account() as made:
+        made.make()
+        opened = World(made)
+        yield opened
+        opened.server.close()
+
+
+def test_a_change_on_the_stream_is_one_message_however_often_it_comes(world: World):
+    world.see()
+
+    assert world.heard(CloudAlerts(world.parts)) == ["sent"]
+    assert world.heard(CloudAlerts(world.parts)) == ["nothing"]
+    assert len(world.slack.shown()) == 1
+
+
+def test_a_button_changes_the_incident_and_the_message(world: World):
+    world.see()
+    alerts = CloudAlerts(world.parts)
+    world.heard(alerts)
+    world.time += 60
+
+    assert world.press("resolve") == 200
+    assert [one.kind.value for one in world.stream.messages() if isinstance(one, Change)] == [
+        "opened",
+        "resolved",
+    ]
+    world.heard(alerts)
+    world.time += 61
+    alerts.run()
+    (message,), (reply,) = world.slack.shown(), world.slack.shown(thread=None)
+    assert "Resolved by anna" in str(message.content)
+    assert reply.content["text"] == "Resolved by anna."
+
+
+def test_wrong_opens_the_window_and_no_error_suppresses(world: World):
+    world.see()
+    world.heard(CloudAlerts(world.parts))
+
+    assert world.press("wrong") == 200
+    assert world.slack.views[0]["private_metadata"] == "i1"
+    assert "i1" not in suppressions(world.parts)
+    assert world.press("not_an_error") == 200
+    assert "i1" in suppressions(world.parts)
+
+
+def test_what_slack_did_not_take_is_sent_by_the_sweep(world: World):
+    world.see()
+    alerts = CloudAlerts(world.parts)
+    world.slack.mode = "down"
+    assert world.heard(alerts) == ["later"]
+
+    world.slack.mode = "up"
+    world.time += 60
+    assert alerts.run().sent == 1
+    assert len(world.slack.shown()) == 1
+
+
+def test_without_a_signing_secret_nothing_is_believed(world: World):
+    world.see()
+    del world.secrets["signing_secret"]
+
+    assert world.press("resolve") == 401
+
+
+def test_without_rules_everything_goes_to_what_there_is(world: World):
+    def sink(**changes: Any) -> str:
+        settings = replace(world.parts.settings, alert_rules="", **changes)
+        return cloud_rules(replace(world.parts, settings=settings)).routes[0].send[0].key
+
+    assert sink() == "slack_webhook"
+    assert sink(slack_channel="C1") == "slack_bot C1"
+    assert sink(slack_secret="") == "console"
+    with pytest.raises(Misconfigured, match="CALI_ALERT_FROM"):
+        sink(alert_from="loud")
