@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from cali.models import Record
 
 _PLAIN_FORMS = (Form.PLAIN, Form.TEXT, Form.ANNOUNCED)
+_BEFORE_FRAMES = (Form.HEAD, Form.HEAD_TEXT)
+_FREE_TEXT = (Form.HEAD_TEXT, Form.STARTUP_TEXT)
+_FREE_LINES = 30  # lines of a block that may hold free text: messages that explain themselves are shorter
 _HEAD = 400  # characters of a head in which words are looked for
 
 
@@ -54,7 +57,7 @@ def following(shape: Shape, block: Sequence[Record], record: Record) -> Shape | 
     frame = _first(FRAMES, message)
     if frame is not None:
         return _grown(shape, _after_frame(shape.form, frame), record)
-    if ":  " in message and POSTGRES_FIELD.match(message):
+    if shape.form is not Form.PYTHON_END and ":  " in message and POSTGRES_FIELD.match(message):
         return Shape(Form.POSTGRES, 0) if _owns_field(shape, block[0], message) else None
     if record.severity is not None or (record.time is not None and block[0].time is None):
         return None
@@ -65,6 +68,8 @@ def following(shape: Shape, block: Sequence[Record], record: Record) -> Shape | 
             if message[:1] in (" ", "\t")
             else _unindented(shape, block[0], message)
         )
+    if form is None and shape.form in _FREE_TEXT and len(block) < _FREE_LINES and not LOGGED.match(message):
+        form = shape.form
     return None if form is None else _grown(shape, form, record)
 
 
@@ -77,7 +82,7 @@ def _first(rows: Sequence[Row], message: str) -> Form | None:
 
 def _after_frame(now: Form, frame: Form) -> Form:
     """A frame tells what the block is, unless that is known. Python is told again: a frame reopens a traceback."""
-    if now in _PLAIN_FORMS or now is Form.DONE or frame is Form.PYTHON:
+    if now in _PLAIN_FORMS or now in _BEFORE_FRAMES or now is Form.DONE or frame is Form.PYTHON:
         return frame
     return Form.TRACE if now is Form.NODE_CODE and frame is Form.TRACE else now
 

@@ -31,6 +31,15 @@ class Form(IntEnum):
     POSTGRES = 14
     ERLANG = 15
     ANNOUNCED = 16  # "closing AMQP connection <0.1.0> (...):", before the reason
+    HEAD = 17  # Java, .NET: the line of an exception, before its frames
+    HEAD_TEXT = 18  # more lines of its message: "Consider the following:" said that they come
+    FIELDS = 19  # Python: pydantic's exception line for several fields, before the name of one
+    FIELD = 20  # ... after the name, before what is wrong with it
+    ONE_FIELD = 25  # ... the exception line for one field
+    SQL = 21  # Python: SQLAlchemy's statement, before its closing bracket
+    BOX = 22  # Spring Boot: the first line of a box of stars
+    STARTUP = 23  # ... around APPLICATION FAILED TO START
+    STARTUP_TEXT = 24  # ... its description and action
 
 
 Row = tuple[re.Pattern[str], Form]
@@ -43,6 +52,8 @@ def _row(pattern: str, form: Form) -> Row:
 # A qualified exception name, as Java, .NET and Python print it: "java.io.IOException: x", "a.b.MyError".
 _TYPE = r"(?:[A-Za-z_][\w$]*[.+])+[\w$]*(?:Exception|Error|Throwable|Failure|Fault)(?:`\d+)?(?=:|\s*$)"
 _TRACEBACK = r"Traceback \(most recent call last\):"
+_VALIDATION = r"(?:\w+\.)+ValidationError: \d+ validation "  # Python: pydantic
+_STARS = r"\*{10,}$"
 _GOROUTINE = r"goroutine \d+ (?:\S+ )*\["
 # A function without its arguments, as zap and logrus print it: "sigs.k8s.io/x/pkg.(*Controller).Start", "main.main".
 _GO_FUNCTION = r"(?:[\w.~-]+/[\w./~-]*|main|runtime|testing)\.(?:\(\*?\w+\)\.)?[\w.\[\]]+$"
@@ -87,15 +98,55 @@ POSTGRES_FIELD = re.compile(r"(?:.*[\s\]])?(?:DETAIL|HINT|STATEMENT|CONTEXT|QUER
 POSTGRES_PID = re.compile(r"\[(\d+)(?:-\d+)?\]")
 _GO_FATAL = _row(r"fatal error: ", Form.GO)
 
+_PYDANTIC = (
+    _row(_VALIDATION + r"errors for \S", Form.FIELDS),
+    _row(_VALIDATION + r"error for \S", Form.ONE_FIELD),
+)
+_LOCATION = r"[A-Za-z_][\w.\[\]-]*(?: -> [\w.]+)*$"  # of a field, as "user.address.0.zip"
+# How SQLAlchemy begins the lines of a statement.
+_CLAUSE = (
+    r"(?:SELECT|FROM|WHERE|(?:LEFT |RIGHT |FULL |INNER |CROSS )?(?:OUTER )?JOIN|ORDER BY|GROUP BY|HAVING|LIMIT|OFFSET"
+    r"|VALUES|RETURNING|SET|AND|OR|ON|UNION|FOR UPDATE)\b"
+)
+_CAUSE = _row(r"Caused by: \S", Form.HEAD)
+_CHAINED = _row(_CHAIN, Form.PYTHON_CHAIN)
+_SPRING_PART = _row(r"(?:Description|Action):$", Form.STARTUP_TEXT)
+
 CONTINUES: dict[Form, tuple[Row, ...]] = {
-    Form.TRACE: (_LINKS,),
+    Form.TRACE: (_CAUSE, _LINKS),
+    Form.HEAD: (_CAUSE, _LINKS, _row(r"[A-Z][a-z][^:]*:$", Form.HEAD_TEXT)),
+    Form.HEAD_TEXT: (_CAUSE, _LINKS),
     Form.PYTHON: (
+        *_PYDANTIC,
         _row(
             rf"(?!{_LEVELS})[A-Za-z_][\w.<>]*(?:: .*|:)?$", Form.PYTHON_END
         ),  # "ValueError: x", "KeyboardInterrupt"
-        _row(_CHAIN, Form.PYTHON_CHAIN),
+        _CHAINED,
     ),
-    Form.PYTHON_END: (_row(_CHAIN, Form.PYTHON_CHAIN),),
+    Form.PYTHON_END: (
+        _CHAINED,
+        _row(r"\[SQL: .*\]$|\[parameters: |\(Background on this error at: ", Form.PYTHON_END),  # SQLAlchemy
+        _row(r"\[SQL: ", Form.SQL),
+        _row(r"LINE \d+: |(?:DETAIL|HINT|CONTEXT):  ", Form.PYTHON_END),  # psycopg
+    ),
+    Form.SQL: (
+        _row(
+            _CLAUSE + r".*\]$",
+            Form.PYTHON_END,
+        ),
+        _row(
+            _CLAUSE,
+            Form.SQL,
+        ),
+        _row(r"\s.*\]$", Form.PYTHON_END),
+    ),
+    Form.ONE_FIELD: (_CHAINED, _row(_LOCATION, Form.PYTHON_END), _row(r"\s", Form.PYTHON_END)),
+    Form.FIELDS: (_CHAINED, _row(_LOCATION, Form.FIELD)),
+    Form.FIELD: (_row(r"\s+\S", Form.FIELDS),),
+    Form.ANNOUNCED: (_row(_STARS, Form.BOX),),
+    Form.BOX: (_row(r"APPLICATION FAILED TO START$", Form.STARTUP),),
+    Form.STARTUP: (_row(_STARS, Form.STARTUP), _SPRING_PART),
+    Form.STARTUP_TEXT: (_SPRING_PART,),
     Form.PYTHON_CHAIN: (
         _row(_TRACEBACK, Form.PYTHON),
         _row(
@@ -135,7 +186,8 @@ CONTINUES: dict[Form, tuple[Row, ...]] = {
 
 ADOPTED: tuple[Row, ...] = (
     _row(_TRACEBACK + "$", Form.PYTHON),  # Python: logging.exception
-    _row(_TYPE, Form.TRACE),  # Java and .NET loggers print the exception below the message
+    *_PYDANTIC,
+    _row(_TYPE, Form.HEAD),  # Java and .NET loggers print the exception below the message
     _row(_GOROUTINE, Form.GO),  # Go: net/http, debug.Stack
     _row(r"\[signal SIG", Form.GO),  # Go
     _row(_GO_FUNCTION, Form.GO),  # Go: zap's stack trace
@@ -159,7 +211,9 @@ OPENINGS: tuple[Row, ...] = (
     _row(
         r"=[A-Z ]+ REPORT====|\*\* (?:Generic server|State machine|gen_event handler) ", Form.ERLANG
     ),  # Erlang
-    _row(_TYPE, Form.TRACE),  # Java, .NET, Python: an exception as first line
+    _row(_STARS, Form.BOX),  # Spring Boot
+    *_PYDANTIC,
+    _row(_TYPE, Form.HEAD),  # Java, .NET, Python: an exception as first line
     _row(
         r"(?:.*[\s\]])?(?:ERROR|FATAL|PANIC|WARNING|NOTICE|LOG|INFO|DEBUG\d?):  \S", Form.POSTGRES
     ),  # Postgres
@@ -170,7 +224,7 @@ OPENINGS: tuple[Row, ...] = (
 SUSPECT = re.compile(
     r"[\s#})\]^|]|\[s|Traceback |Caused by|Suppressed|Wrapped by|--- End|During handling|The above exc|\.\.\. \d|Node\.js v|From prev"
     r"|goroutine |panic: |fatal error: |SIG[A-Z]+: |runtime: |stack backtrace|note: |thread '|Stack trace:|=[A-Z ]+ REPORT"
-    r"|\*\* |(?:file:/)?/\S+:\d+$|node:|[A-Z]:\\|(?:PHP )?(?:Fatal|Recoverable fatal|Parse) error|"
+    r"|\*\* |\*{10}|(?:file:/)?/\S+:\d+$|node:|[A-Z]:\\|(?:PHP )?(?:Fatal|Recoverable fatal|Parse) error|"
     + _TYPE
     + "|"
     + _GO_FUNCTION
