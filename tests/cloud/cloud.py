@@ -27,6 +27,7 @@ from tests.cloud.fleet import Fleet, Invocations
 from tests.cloud.milvus import Milvus
 from tests.cloud.observe import Summary, alert_of, emitted, latencies, seen
 from tests.cloud.opensearch import OpenSearch
+from tests.cloud.poller import Deliveries
 from tests.cloud.runtime import LogLine
 from tests.cloud.schedule import Schedule
 from tests.cloud.slack import HOOK, Slack
@@ -106,7 +107,7 @@ class Cloud:
         streams = Streams(lambda: self.account.client("kinesis"))
         stack.callback(streams.close)
         self.fleet = Fleet(
-            self.account, home / "fleet", streams, self._heard, lambda _: faulty.deliveries(options.faults), options.processes
+            self.account, home / "fleet", streams, self._heard, self._deliveries, options.processes
         )  # fmt: skip
         invocations.fleet = self.fleet
         self._kinesis = self.account.client("kinesis")
@@ -133,6 +134,9 @@ class Cloud:
             firehose = Firehose(self._readers, deliver, buffer, from_end=False)
             self._stack.callback(firehose.close)
             self._firehoses.append(firehose)
+
+    def _deliveries(self, name: str) -> Deliveries:
+        return faulty.deliveries(self.options.faults, logs=name == self.names["analyze"])
 
     # What faults act upon.
 

@@ -9,11 +9,12 @@ from random import Random
 from typing import NamedTuple, Protocol
 
 from cali.errors import Misconfigured
+from tests.cloud import whole
 from tests.cloud.poller import Deliveries
 
 FAULTS = {
     "redeliver": "every batch is delivered twice",
-    "shuffle": "batches of a shard overtake each other",
+    "shuffle": "batches of a shard overtake each other, no event cut by them",
     "kill-analyze": "the analyzing process is killed (kill -9) in the middle of ten batches",
     "poison": "one record in a hundred cannot be read",
     "dynamodb-throttle": "one call in five to DynamoDB is throttled",
@@ -51,9 +52,11 @@ def chosen(names: Collection[str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def deliveries(faults: Collection[str], seed: int = 1) -> Deliveries:
-    """How mappings deliver under these faults."""
-    return Deliveries(twice="redeliver" in faults, shuffled=Random(seed) if "shuffle" in faults else None)
+def deliveries(faults: Collection[str], seed: int = 1, logs: bool = True) -> Deliveries:
+    """How mappings deliver under these faults; `logs` says of a mapping that it reads the log stream."""
+    if "shuffle" not in faults:
+        return Deliveries(twice="redeliver" in faults)
+    return Deliveries("redeliver" in faults, Random(seed), whole.sizes if logs else None)
 
 
 def poisoned(records: Iterator[Put], seed: int = 1, share: float = POISON_SHARE) -> Iterator[Put]:

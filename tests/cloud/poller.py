@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -35,6 +35,7 @@ class Deliveries:
 
     twice: bool = False  # the first outcome is lost, so the batch comes again
     shuffled: Random | None = None  # batches of a shard overtake each other
+    sizes: Callable[[Sequence[Row], float, int, int], list[int]] | None = None  # of batches that are shuffled
 
 
 @dataclass(slots=True)
@@ -155,10 +156,7 @@ class ShardPoller:
 
     def _cut(self, lane_: _Lane, settings: Settings, now: float) -> None:
         mixed = self._deliveries.shuffled
-        for _ in range(SHUFFLED if mixed else 1):
-            count = cut(list(islice(lane_.waiting, settings.batch_size)), settings, now, lane_.since)
-            if not count:
-                break
+        for count in self._counts(lane_, settings, now):
             rows = tuple(lane_.waiting.popleft() for _ in range(count))
             lane_.ready.append(Batch(rows))
             lane_.since = now
@@ -166,6 +164,20 @@ class ShardPoller:
             batches = list(lane_.ready)
             mixed.shuffle(batches)
             lane_.ready = deque(batches)
+
+    def _counts(self, lane_: _Lane, settings: Settings, now: float) -> Iterator[int]:
+        """The sizes of the batches that are cut now, each asked for when the one before it is gone."""
+        chosen = self._deliveries.sizes
+        if chosen:
+            if lane_.waiting and now - lane_.waiting[0].arrived >= settings.window + 1.0:
+                rows = list(islice(lane_.waiting, SHUFFLED * settings.batch_size))
+                yield from chosen(rows, now, SHUFFLED, settings.batch_size)
+            return
+        for _ in range(SHUFFLED if self._deliveries.shuffled else 1):
+            count = cut(list(islice(lane_.waiting, settings.batch_size)), settings, now, lane_.since)
+            if not count:
+                return
+            yield count
 
     def _deliver(self, lane_: _Lane, batch: Batch, settings: Settings) -> None:
         """Runs in a thread of the pool: one delivery and what follows from it."""

@@ -10,6 +10,8 @@ from cali.adapters.envelopes import split
 from cali.errors import Misconfigured, Poison
 from cali.models import Quarantined
 from cali.stages.decode import Decoder
+from tests.cloud import whole
+from tests.cloud.batches import Row
 from tests.cloud.faults import FAULTS, KILLS, Put, Script, chosen, deliveries, poison, poisoned
 
 
@@ -99,3 +101,19 @@ def test_deliveries_are_as_lambda_does_unless_asked():
     assert deliveries([]).shuffled is None
     assert deliveries(["redeliver"]).twice
     assert deliveries(["shuffle"]).shuffled is not None
+
+
+def test_shuffled_batches_cut_no_event():
+    lines = [
+        "INFO a",
+        "ERROR failed",
+        "java.lang.IllegalStateException: no",
+        "\tat a.B.c(B.java:1)",
+        "INFO b",
+    ]
+    rows = [Row(str(n), "pod", line.encode(), float(n)) for n, line in enumerate(lines * 3)]
+
+    assert whole.ends(rows[:5]) == [1, 4, 5]
+    assert whole.sizes(rows, now=100.0, most=4, batch_size=4) == [4, 2, 4, 4]
+    assert whole.sizes(rows, now=3.5, most=4, batch_size=1) == [1]  # the trace may go on
+    assert whole.sizes(rows, now=5.5, most=4, batch_size=2) == [1, 3, 1]
