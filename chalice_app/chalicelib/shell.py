@@ -145,6 +145,10 @@ def enrich(event: dict[str, Any], seen: Seen) -> dict[str, Any]:
 def sweep(seen: Seen) -> dict[str, int]:
     """What nobody else does."""
     swept = cloud().sweep.run()
+    alerts = cloud().alerts
+    if alerts is not None:
+        flushed = alerts.run()
+        seen.add(alerts_looked=flushed.looked, alerts_sent=flushed.sent, alerts_later=flushed.later)
     counts = {"quiet": swept.quiet, "asked": swept.asked, "released": swept.released, "failed": swept.failed}
     seen.add(**counts)
     return counts
@@ -156,20 +160,11 @@ def health() -> dict[str, str]:
 
 
 def slack_action(headers: Mapping[str, str], body: bytes) -> int:
-    """The status for a request that says it comes from Slack: 401 unless it is signed, 400 if it says nothing."""
-    import time
-
-    from cali.functions.slack import is_signed, payload
-
-    if not is_signed(
-        {name.lower(): value for name, value in headers.items()}, body, cloud().signing_secret(), time.time()
-    ):
-        return 401
-    try:
-        payload(body)
-    except Poison:
-        return 400
-    return 200
+    """The status for a request that says it comes from Slack; see `cali.stages.notify.desk`."""
+    status = cloud().desk.request(headers, body)
+    if status.why:
+        logger().info(status.why, function="api", status=status.code)
+    return status.code
 
 
 def _shard(record: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cali.adapters.kinesis import KinesisStream
     from cali.adapters.s3 import S3Bucket
     from cali.adapters.secrets import Secrets
+    from cali.bootstrap_alerts import CloudAlerts, CloudParts
     from cali.functions.alert import Alert, Chat
     from cali.functions.analyze import Analyze
     from cali.functions.diagnose import Diagnose
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from cali.settings import Settings
     from cali.stages.decode import Decoder
     from cali.stages.detect import LifePolicy
+    from cali.stages.notify.desk import Desk
     from cali.stages.reason import Asking, Reasoner
     from cali.stages.refine.refiner import Refiner
     from cali.stages.retrieve import Retrieved
@@ -90,12 +92,55 @@ class Cloud:
         return Diagnose(self._incidents, self._lives, self._reasoner, self._bucket, self._now)
 
     @cached_property
-    def alert(self) -> Alert:
+    def alert(self) -> Alert | CloudAlerts:
+        """What takes the messages of the incidents stream: with rules, or a bot's channel, all of `notify`."""
+        if self.alerts is not None:
+            return self.alerts
         from cali.functions.alert import Alert, AlertPolicy
 
         wanted = self.settings.need("incidents_table")
         policy = AlertPolicy(wanted.alert_wait, _severity(wanted.alert_from), wanted.console_url)
         return Alert(self._incidents, self._chat, self._marks, self._now, self._sleep, policy)
+
+    @cached_property
+    def alerts(self) -> CloudAlerts | None:
+        """Alerts by rules, or by a bot; None when neither is configured."""
+        if not (self.settings.alert_rules or self.settings.slack_channel):
+            return None
+        from cali.bootstrap_alerts import CloudAlerts
+
+        return CloudAlerts(self._alert_parts)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Takes the answers to alerts."""
+        from cali.bootstrap_alerts import cloud_desk
+
+        return cloud_desk(self._alert_parts)
+
+    @cached_property
+    def _alert_parts(self) -> CloudParts:
+        from cali.bootstrap_alerts import CloudParts
+
+        settings = self.settings.need("incidents_table")
+        return CloudParts(
+            settings,
+            aws.client("dynamodb"),
+            self._incidents,
+            self._alert_secret,
+            lambda name: self._bucket.get(name),
+            self._now,
+            self._sleep,
+            lambda incident, step: self._lives.apply(incident, step),
+            lambda text: self._refiner.redactor.text(text),
+            lambda name: self._knowledge.entries.get(name),
+            self._warn,
+        )
+
+    def _alert_secret(self, name: str) -> str:
+        if not self.settings.slack_secret:
+            raise Misconfigured("CALI_SLACK_SECRET: not set in the environment")
+        return self._secrets.value(self.settings.slack_secret, name)
 
     @cached_property
     def sweep(self) -> Sweep:
@@ -126,12 +171,6 @@ class Cloud:
         source = f"{self.settings.incidents_stream}/{shard}"
         raw = data.encode()
         self._quarantine.keep(source, [Unread(int(sequence or 0), reason, raw)], self._now())
-
-    def signing_secret(self) -> str:
-        """With what Slack signs its requests; empty when none is kept, and then nothing is believed."""
-        if not self.settings.slack_secret:
-            return ""
-        return self._secrets.value(self.settings.slack_secret, "signing_secret", "")
 
     @cached_property
     def _lives(self) -> Lives:

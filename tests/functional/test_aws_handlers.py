@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from cali.functions.slack import sign
+from cali.stages.notify.signature import sign
 from cali.testing_models import ModelServer, explanation
 from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, REGION, Account, account
 from tests.functional.aws_fakes import delivered, fluent

@@ -2,7 +2,7 @@
 
     alert#<key>          what was told        version, body; and while somebody must look again, status `alert-due`, heard_at
     feedback#<id>        a person's verdict   status `feedback`, heard_at, incident, body
-    suppressed#<id>      an incident that is no error                           status `suppressed`, heard_at
+    suppressed#<id>      an incident that was called no error                   while it is, status `suppressed`, heard_at
 
 What is due, said and suppressed is found through the index of the incidents' statuses.
 """
@@ -121,13 +121,12 @@ class DynamoFeedback:
         return frozenset(item["pk"]["S"].partition("#")[2] for item in found)
 
     def _suppress(self, record: Feedback) -> None:
-        place = key("suppressed", record.incident)
+        """An item without a status is in no index: what is no longer suppressed stays, and is not found."""
+        item = {**key("suppressed", record.incident), "heard_at": number(record.at)}
+        if record.verdict is Verdict.NOT_AN_ERROR:
+            item["status"] = {"S": SUPPRESSED}
         with said(f"table {self._table}"):
-            if record.verdict is Verdict.NOT_AN_ERROR:
-                item = {**place, "status": {"S": SUPPRESSED}, "heard_at": number(record.at)}
-                self._client.put_item(TableName=self._table, Item=item)
-            else:
-                self._client.delete_item(TableName=self._table, Key=place)
+            self._client.put_item(TableName=self._table, Item=item)
 
 
 def _of_status(

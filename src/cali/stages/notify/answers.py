@@ -123,6 +123,8 @@ def verdict_of(answer: Answer) -> Verdict | None:
 
 
 def _press(held: dict[str, Any]) -> Press | Nothing:
+    if not held.get("actions"):
+        return Nothing()
     action = held["actions"][0]
     name = str(action["action_id"])
     if not name.startswith("cali:"):
