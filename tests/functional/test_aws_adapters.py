@@ -46,6 +46,11 @@ def test_entries_arrive_in_the_stream_however_many(aws: Account) -> None:
     records = kinesis.get_records(ShardIterator=place["ShardIterator"])["Records"]
     assert [record["Data"] for record in records] == [f"{n}".encode() for n in range(1234)]
     assert KinesisStream(kinesis, LOGS).shards() == [f"{LOGS}/shardId-000000000000"]
+    name = f"{INCIDENTS}/{shard}"
+    first, second = records[0], records[1]
+    arrived = second["ApproximateArrivalTimestamp"].timestamp()
+    assert stream.next_arrival(name, first["SequenceNumber"]) == arrived
+    assert stream.next_arrival(name, records[-1]["SequenceNumber"]) is None
 
 
 class Refusing:
