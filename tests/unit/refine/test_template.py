@@ -35,6 +35,8 @@ MASKED = [
     ("at 2026-11-20 10:00:00.123 +0000 UTC done", "at <*> done"),
     ("Fan speeds ( 3534 **** 3515 )", "Fan speeds ( <*> <*> <*> )"),
     ("started <1 sec ago", "started <*> ago"),
+    ("env:java.vendor=Oracle Corporation", "env:<*>"),
+    ("called by a.b.C.d:12 <bottom of call stack>", "called by <*> <*>"),
     ("paid by anna@shop.example", "paid by <*>"),
     ("  indented 5\tand tabbed 6", "  indented <*>\tand tabbed <*>"),
 ]
@@ -45,6 +47,7 @@ KEPT = [
     "AppleThunderboltNHIType2::prePCIWake slept",
     "check pass; user unknown",
     "java.io.IOException: Broken pipe",
+    "software.amazon.awssdk.services.s3.model.S3Exception: denied",
     "load/store and read/write are words",
     "illegal instruction......",
     "",
