@@ -142,7 +142,7 @@ def suppressions(parts: CloudParts) -> Suppressions:
     from cali.adapters.dynamodb_alerts import DynamoFeedback
     from cali.stages.notify.lessons import Suppressions
 
-    return Suppressions(DynamoFeedback(parts.client, parts.settings.incidents_table), parts.now)
+    return Suppressions(DynamoFeedback(parts.client, parts.settings.incidents_table), parts.now, parts.warn)
 
 
 def _signing_secret(parts: CloudParts) -> str:

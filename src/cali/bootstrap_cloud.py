@@ -18,7 +18,7 @@ from cali.adapters import aws
 from cali.errors import Misconfigured, Retryable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from cali.adapters.dynamodb import DynamoIncidents
     from cali.adapters.dynamodb_shared import DynamoMarks, DynamoNotes
@@ -82,6 +82,7 @@ class Cloud:
             Waiting(wanted.settle, wanted.fresh, wanted.batch_size),
             self._life_policy,
             self._stream(wanted.logs_stream) if wanted.logs_stream else None,
+            _Asked(lambda: self._suppressions),
         )
 
     @cached_property
@@ -117,6 +118,12 @@ class Cloud:
         from cali.bootstrap_alerts import cloud_desk
 
         return cloud_desk(self._alert_parts)
+
+    @cached_property
+    def _suppressions(self) -> Container[str]:
+        from cali.bootstrap_alerts import suppressions
+
+        return suppressions(self._alert_parts)
 
     @cached_property
     def _alert_parts(self) -> CloudParts:
@@ -366,6 +373,16 @@ class Cloud:
         if self.settings.openai_base_url:
             return "none"  # a server of one's own that asks for no key
         raise Misconfigured("CALI_OPENAI_SECRET: not set in the environment, and CALI_MODEL asks for a model")
+
+
+class _Asked:
+    """What is made when it is first asked, such as with the first error."""
+
+    def __init__(self, made: Callable[[], Container[str]]) -> None:
+        self._made = made
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._made()
 
 
 @cache

@@ -10,16 +10,19 @@ import pytest
 
 from cali.adapters.dynamodb import DynamoIncidents
 from cali.bootstrap_alerts import CloudAlerts, CloudParts, cloud_desk, cloud_rules, suppressions
-from cali.errors import Misconfigured
+from cali.errors import Misconfigured, Retryable
 from cali.functions.lives import Lives
 from cali.life import Change
-from cali.models import Event, Incident, Scope, Severity, Template
+from cali.models import Event, Incident, Scope, Severity, Status, Template
 from cali.settings import Settings
 from cali.stages.detect import Sighting, advance
+from cali.stages.notify.lessons import Suppressions
 from cali.stages.notify.signature import sign
+from cali.testing_alerts import MemoryFeedback
 from cali.testing_slack import TOKEN, Slack
 from tests.functional.aws_account import INCIDENTS_TABLE, account
-from tests.functional.aws_fakes import MemoryStream
+from tests.functional.aws_fakes import SHARD, Clock, MemoryStream, delivered, fluent
+from tests.functional.aws_fakes import World as Analyzed
 from tests.scenarios.alert_town import form
 
 NOW = 1_795_176_000.0
@@ -157,3 +160,43 @@ def test_without_rules_everything_goes_to_what_there_is(world: World):
     assert sink(slack_secret="") == "console"
     with pytest.raises(Misconfigured, match="CALI_ALERT_FROM"):
         sink(alert_from="loud")
+
+
+def test_analyze_raises_nothing_of_what_is_no_error():
+    lines = delivered(
+        [
+            fluent("ERROR could not reach inventory-1"),
+            fluent("ERROR payment declined", "payments-7c6b5d4f8-zxcvb"),
+        ]
+    )
+    plain = Analyzed()
+    plain.batch(lines)
+    (first, *_) = plain.store.find(list(Status), 9)
+
+    world = Analyzed()
+    analyze = world.analyze()
+    analyze._suppressed = {first.incident.id}
+    analyze.batch(SHARD, lines)
+
+    assert len(plain.counts()) == 2
+    assert world.counts().keys() == plain.counts().keys() - {
+        (first.incident.scope.workload, first.incident.template.text)
+    }
+
+
+def test_suppressions_are_read_once_a_minute_and_outlive_the_store():
+    class Kept(MemoryFeedback):
+        reads = 0
+
+        def suppressed(self) -> frozenset[str]:
+            self.reads += 1
+            if self.reads > 1:
+                raise Retryable("away")
+            return frozenset({"a"})
+
+    kept, clock, said = Kept(), Clock(), list[str]()
+    asked = Suppressions(kept, clock.now, said.append)
+
+    assert ["a" in asked, "b" in asked, kept.reads] == [True, False, 1]
+    clock.sleep(61)
+    assert ["a" in asked, kept.reads, said] == [True, 2, ["suppressions: away"]]

@@ -150,6 +150,20 @@ def test_feedback_is_kept_redacted_and_shown(state: Path):
     assert listed(state, "--status", "muted")[0].startswith(name)
 
 
+def test_what_is_no_error_is_raised_no_more_until_it_is_taken_back(state: Path):
+    name = next(row for row in listed(state) if "payment" in row)[:16]
+    count = '"count":1,'
+    inside("incidents", "--state", state, "feedback", name, "not-an-error")
+
+    again = outside("watch", "--state", state, "--no-model", "-", stdin=LOG)
+    assert again.code == 0, again.err
+    assert "2 incidents in 3 lines" in again.text
+    assert count in inside("incidents", "--state", state, "show", name, "--format", "json").text
+
+    inside("incidents", "--state", state, "feedback", name, "right")
+    assert "3 incidents in 3 lines" in outside("watch", "--state", state, "--no-model", "-", stdin=LOG).text
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [

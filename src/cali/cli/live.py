@@ -8,7 +8,7 @@ A detector lives for a few seconds only; what is known beyond that is in the sto
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -75,8 +75,10 @@ class Live:
         store: IncidentStore,
         now: float,
         policy: LifePolicy | None = None,
+        suppressed: Container[str] = (),
     ) -> None:
         self.tally = Tally()
+        self._suppressed = suppressed
         self.folded = 0
         self.opened = 0
         self._decoder = decoder
@@ -176,6 +178,8 @@ class Live:
         self._looks += 1
         late = final or now - window.since >= OLDEST
         for incident in window.detector.incidents():
+            if incident.id in self._suppressed:
+                continue
             fresh = incident.count - window.told.get(incident.id, 0)
             if fresh > 0 and (late or not self._waits(incident, now)):
                 window.told[incident.id] = incident.count

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -17,6 +17,7 @@ import orjson
 from cali import pipeline, settings
 from cali.adapters.recent import RecentIncidents
 from cali.adapters.sqlite import SqliteIncidents
+from cali.adapters.sqlite_alerts import SqliteFeedback
 from cali.adapters.tail import Tail
 from cali.bootstrap import Embedded
 from cali.cli import options
@@ -32,6 +33,7 @@ from cali.report.json import one_json_line
 from cali.report.text import one_line
 from cali.stages.decode import Decoder
 from cali.stages.detect import LifePolicy
+from cali.stages.notify.lessons import Suppressions
 from cali.stages.reason import Reasoner, ReasonSettings
 from cali.stages.refine import book, masks
 from cali.stages.refine.refiner import Refiner
@@ -80,7 +82,8 @@ def command(
     tail = Tail(sources or ("-",), from_start)
     refiner = Refiner(book=book.load(book_path, masks.LATEST) if book_path else None)
     store = SqliteIncidents(state) if state else RecentIncidents()
-    live = _live(parts, refiner, store)
+    no_error = Suppressions(SqliteFeedback(state), time.time) if state else ()
+    live = _live(parts, refiner, store, no_error)
     background = _background(parts, refiner)
     for name in tail.missing:
         click.echo(f"cali: waiting for {name}", err=True)
@@ -121,7 +124,7 @@ def _follow(
     live.feed(tail.rest())
 
 
-def _live(parts: Embedded, refiner: Refiner, store: IncidentStore) -> Live:
+def _live(parts: Embedded, refiner: Refiner, store: IncidentStore, no_error: Container[str] = ()) -> Live:
     """What is known is answered here at once, from signatures: to open an index would hold up the reading."""
     knowledge, signatures = parts.knowledge, parts.signatures
     versions = {"masks": refiner.masks.version, "redaction": refiner.redactor.version}
@@ -139,6 +142,7 @@ def _live(parts: Embedded, refiner: Refiner, store: IncidentStore) -> Live:
         store,
         time.time(),
         LifePolicy(quiet_after=parts.settings.quiet_after),
+        no_error,
     )
 
 

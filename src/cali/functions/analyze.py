@@ -21,7 +21,7 @@ from cali.life import Span, Stored
 from cali.stages.detect import Detector, LifePolicy, Outcome, Policy, Sighting, advance, ordered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from cali.functions.ledger import Held, Ledger
     from cali.functions.lives import Lives
@@ -87,6 +87,7 @@ class Analyze:
         waiting: Waiting | None = None,
         policy: LifePolicy | None = None,
         behind: Behind | None = None,
+        suppressed: Container[str] = (),
     ) -> None:
         self._decoder = decoder
         self._refiner = refiner
@@ -98,6 +99,7 @@ class Analyze:
         self._waiting = waiting or Waiting()
         self._policy = policy or LifePolicy()
         self._behind = behind
+        self._suppressed = suppressed
 
     def batch(self, shard: str, items: Sequence[dict[str, Any]]) -> Report:
         """Takes one batch of a shard through; without items, only what waited too long. Raises Retryable when a
@@ -209,6 +211,8 @@ class Analyze:
         own = _without(span, [held.start for held in left])
         seen: dict[str, list[Sighting]] = {}
         for incident in ordered(detector.incidents()):
+            if incident.id in self._suppressed:
+                continue
             at = [
                 (position(line), count)
                 for line, count in detector.positions(incident.scope, incident.template.id)

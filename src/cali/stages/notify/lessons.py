@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 
-from cali.errors import Retryable
+from cali.errors import CaliError
 from cali.life import Feedback, Verdict
 from cali.models import Incident
 from cali.ports import FeedbackStore
@@ -44,11 +43,18 @@ def unsuppressed(incidents: Iterable[Incident], suppressed: Container[str]) -> l
 
 class Suppressions:
     """The ids of the incidents that must not be raised, read again at most once in `every` seconds. When the store does not
-    answer, what was read last counts: to raise too much is better than to raise nothing."""
+    answer, what was read last counts and `warn` is told: to raise too much is better than to raise nothing."""
 
-    def __init__(self, kept: FeedbackStore, now: Callable[[], float], every: float = 60.0) -> None:
+    def __init__(
+        self,
+        kept: FeedbackStore,
+        now: Callable[[], float],
+        warn: Callable[[str], None] = lambda _: None,
+        every: float = 60.0,
+    ) -> None:
         self._kept = kept
         self._now = now
+        self._warn = warn
         self._every = every
         self._ids: frozenset[str] = frozenset()
         self._read_at = float("-inf")
@@ -57,6 +63,8 @@ class Suppressions:
         now = self._now()
         if now - self._read_at >= self._every:
             self._read_at = now
-            with suppress(Retryable):
+            try:
                 self._ids = self._kept.suppressed()
+            except CaliError as error:
+                self._warn(f"suppressions: {error}")
         return incident in self._ids
