@@ -47,8 +47,12 @@ class Settings:
     batch_size: int = 1000  # of analyze's mapping: a full batch has more behind it
     alert_wait: float = 1.5  # seconds that an alert waits for its diagnosis
     alert_from: str = "warning"  # severity
-    alert_rules: str = ""  # key of the rules in the logs bucket, such as config/alerts.yaml; without it all goes to Slack
-    slack_channel: str = ""  # id of the channel of a bot whose token is in the secret, when there are no rules
+    alert_rules: str = (
+        ""  # key of the rules in the logs bucket, such as config/alerts.yaml; without it all goes to Slack
+    )
+    slack_channel: str = (
+        ""  # id of the channel of a bot whose token is in the secret, when there are no rules
+    )
     quiet_after: float = 1800.0  # seconds
     console_url: str = ""  # where an alert's link leads; `{id}` becomes the incident's id
     firehose_drop_below: str = ""  # severity below which enrich drops a record; empty keeps all

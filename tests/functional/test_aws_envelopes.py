@@ -33,7 +33,9 @@ def aggregate(*records: bytes) -> bytes:
 
 
 def subscription(*messages: str, kind: str = "DATA_MESSAGE", group: str = "/aws/lambda/pay") -> bytes:
-    events = [{"id": str(n), "timestamp": 1_795_176_000_000 + n, "message": m} for n, m in enumerate(messages)]
+    events = [
+        {"id": str(n), "timestamp": 1_795_176_000_000 + n, "message": m} for n, m in enumerate(messages)
+    ]
     held: dict[str, Any] = {"messageType": kind, "logGroup": group, "logStream": "s", "logEvents": events}
     return gzip.compress(json.dumps(held).encode())
 
@@ -48,7 +50,9 @@ def test_several_lines_are_several_lines_and_blank_ones_are_none() -> None:
     assert lines(b"a\nb\r\n\n  \nc\n") == [b"a", b"b", b"c"]
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(b"a\nb"), zlib.compress(b"a\nb"), gzip.compress(b"a\n") + gzip.compress(b"b")])
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(b"a\nb"), zlib.compress(b"a\nb"), gzip.compress(b"a\n") + gzip.compress(b"b")]
+)
 def test_compressed_lines_are_unpacked(packed: bytes) -> None:
     assert lines(packed) == [b"a", b"b"]
 
@@ -58,7 +62,9 @@ def test_an_aggregate_is_taken_apart_and_its_parts_unpacked() -> None:
 
 
 def test_a_subscription_is_one_line_for_each_event_with_its_time_and_origin() -> None:
-    (raw, other) = lines(subscription("[ERROR] KeyError: 'x'\nTraceback ...\n", "2026-11-20T12:00:00Z INFO fine\n"))
+    (raw, other) = lines(
+        subscription("[ERROR] KeyError: 'x'\nTraceback ...\n", "2026-11-20T12:00:00Z INFO fine\n")
+    )
     record = Decoder("c").decode(raw, 1)
     assert isinstance(record, Record)
     assert (record.scope.workload, record.severity, record.time) == ("pay", Severity.ERROR, 1_795_176_000.0)
@@ -101,7 +107,9 @@ def test_a_small_record_that_unpacks_to_gigabytes_is_refused() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=60), st.sampled_from([b"", b"\x1f\x8b\x08", b"\x78\x9c", b"\xf3\x89\x9a\xc2", b"{"]))
+@given(
+    st.binary(max_size=60), st.sampled_from([b"", b"\x1f\x8b\x08", b"\x78\x9c", b"\xf3\x89\x9a\xc2", b"{"])
+)
 def test_any_bytes_are_lines_or_poison(raw: bytes, start: bytes) -> None:
     said: list[object]
     try:

@@ -158,7 +158,7 @@ def test_a_line_becomes_an_incident_a_diagnosis_and_one_message(
     refused = functions("alert", everything)
     assert refused["result"]["batchItemFailures"][0] == {"itemIdentifier": first}
     assert len(slack.bodies) == 1  # the others were not even tried
-    done = {"result": {"batchItemFailures": []}}
+    done: dict[str, dict[str, list[object]]] = {"result": {"batchItemFailures": []}}
     until = time.monotonic() + 20
     while functions("alert", everything) != done:  # Slack is left alone for a while
         assert time.monotonic() < until

@@ -6,6 +6,7 @@ from base64 import b64encode
 from typing import Any
 
 from cali.functions.delivery import Delivery
+from cali.functions.ledger import Held
 from cali.models import Event, Severity
 from cali.stages.decode import Decoder
 from cali.stages.refine.refiner import Refiner
@@ -30,13 +31,13 @@ def test_a_line_that_batches_cut_is_read_whole_and_ends_where_it_ended():
         [item(4, "F", ""), item(5, "F", "next")],
     ]
     decoder, refiner, events = Decoder(), Refiner(), list[Event]()
-    held = ()
+    held: tuple[Held, ...] = ()
     # when they come one after the other
     for batch in batches:
         delivery = Delivery(batch, held, decoder, refiner, events.append)
         delivery.read()
         last = batch is batches[-1]
-        held = delivery.settle(lambda _, last=last: last)
+        held = delivery.settle((lambda _: True) if last else (lambda _: False))
     # then each line is one event
     assert [(event.message, event.severity) for event in events] == [
         ("slow disk", Severity.WARNING),

@@ -26,7 +26,9 @@ class WordLlamaEmbedder:
         import numpy as np
 
         model = self._model
-        with np.errstate(invalid="ignore", divide="ignore"):  # a text without a word has no direction: all zeros
+        with np.errstate(
+            invalid="ignore", divide="ignore"
+        ):  # a text without a word has no direction: all zeros
             vectors: list[list[float]] = np.nan_to_num(model.embed(list(texts), norm=True)).tolist()
         return vectors
 

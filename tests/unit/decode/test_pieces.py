@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cali.models import Record, Severity
+from cali.models import Quarantined, Record, Severity
 from cali.pipeline import Tally, decoded, joined
 from cali.stages.decode import Decoder
 from cali.stages.decode.pieces import GAP, LINE, OBJECT, STREAMS
 from cali.stages.refine.join import text
 
 STAMP = "2026-11-20T10:00:00.5Z"
+
+
+def whole(found: Record | Quarantined | None) -> Record:
+    assert isinstance(found, Record)
+    return found
 
 
 def cri(out: str, part: str, said: str, stamp: str = STAMP) -> bytes:
@@ -57,7 +63,7 @@ def test_an_object_is_read_though_it_was_cut(wrap):
     parts = [whole[:20], whole[20:33], whole[33:]]
     marks = ["P", "P", "F"]
     pod = {"namespace_name": "shop", "pod_name": "cart-0", "container_name": "web"}
-    lines = {
+    lines: Any = {
         "cri": [cri("stderr", mark, part) for mark, part in zip(marks, parts, strict=True)],
         "docker": [docker(part) for part in (*parts[:2], parts[2] + "\n")],
         "fluent bit": [
@@ -113,7 +119,8 @@ def test_what_is_left_at_the_end_is_given_out_as_partial():
     decoder = Decoder()
     assert decoder.decode(cri("stderr", "P", "ERROR disk "), 4) is None
     assert decoder.decode(cri("stderr", "P", "is"), 5) is None
-    (left,) = decoder.rest()
+    left, *none = map(whole, decoder.rest())
+    assert none == []
     assert (left.line, left.message, left.severity, left.partial) == (4, "disk is", Severity.ERROR, True)
     assert decoder.rest() == []
 
@@ -122,8 +129,8 @@ def test_only_what_has_waited_is_given_out_when_asked_for():
     decoder = Decoder()
     decoder.decode(cri("stderr", "P", "old"), 1)
     decoder.decode(cri("stdout", "P", "new"), 2)
-    assert [left.message for left in decoder.rest(1)] == ["old"]
-    assert decoder.decode(cri("stdout", "F", "er"), 3).message == "newer"
+    assert [whole(left).message for left in decoder.rest(1)] == ["old"]
+    assert whole(decoder.decode(cri("stdout", "F", "er"), 3)).message == "newer"
 
 
 def test_a_line_that_never_ends_is_given_out_in_bounded_parts_and_none_of_it_is_lost():
@@ -186,8 +193,8 @@ def test_decoders_apart_keep_their_pieces_apart():
     one = Decoder()
     other = one.apart()
     one.decode(cri("stdout", "P", "a"), 1)
-    assert other.decode(cri("stdout", "F", "b"), 1).message == "b"
-    assert one.decode(cri("stdout", "F", "c"), 2).message == "ac"
+    assert whole(other.decode(cri("stdout", "F", "b"), 1)).message == "b"
+    assert whole(one.decode(cri("stdout", "F", "c"), 2)).message == "ac"
 
 
 words = st.sampled_from(["", "a", "ERROR: x ", "b", "INFO z", "1"])

@@ -140,7 +140,9 @@ def _severity(doc: Mapping[str, Any], plan: Plan) -> Severity | None:
             found = from_status(str(status))
             if found is not None:
                 # An error told beside the status of a refusal is no client's mistake to shrug at: its words decide.
-                told = found < Severity.ERROR and any(doc[key] for key in plan.explain if key not in plan.status)
+                told = found < Severity.ERROR and any(
+                    doc[key] for key in plan.explain if key not in plan.status
+                )
                 return None if told else found
     for key in plan.exit:
         code = doc[key]
