@@ -193,3 +193,43 @@ def test_without_a_state_it_says_what_is_missing(args: tuple[str, ...], cache: P
 
     assert ran.code == 2
     assert "cali watch --state" in ran.err
+
+
+def test_what_changed_is_sent_once(place: Path, state: Path):
+    (place / "rules.yaml").write_text("routes: [{send: [console]}]")
+
+    def send() -> Ran:
+        return inside("alerts", "send", place / "rules.yaml", "--state", state)
+
+    first = send()
+    assert first.code == 0, first.err
+    assert first.text.count("-- opened --") == 3
+    assert "4 changes heard, 4 messages" in first.text
+    assert send().text.startswith("0 changes heard, 0 messages")
+    name = listed(state)[0][:16]
+    inside("incidents", "--state", state, "resolve", name, "--by", "anna")
+    assert "Resolved by anna" in send().text
+
+
+@pytest.mark.parametrize(
+    ("secrets", "said"),
+    [
+        (None, "--secrets: missing; a sink needs 'bot_token'"),
+        (b"{}", "holds no text under 'bot_token'"),
+        (b"xoxb-1", "not JSON"),
+    ],
+)
+def test_a_secret_that_is_missing_is_said_and_what_was_to_be_sent_waits(
+    place: Path, state: Path, secrets: bytes | None, said: str
+):
+    (place / "rules.yaml").write_text("routes: [{send: [{sink: slack_bot, channel: C1}]}]")
+    given: tuple[object, ...] = ()
+    if secrets is not None:
+        (place / "secrets.json").write_bytes(secrets)
+        given = ("--secrets", place / "secrets.json")
+
+    ran = inside("alerts", "send", place / "rules.yaml", "--state", state, *given)
+
+    assert said in ran.err
+    assert "xoxb-1" not in ran.err
+    assert "4 changes heard, 0 messages sent or changed, 3 wait" in ran.text

@@ -15,11 +15,12 @@ import click
 from cali import settings
 from cali.adapters.sinks import Sinks, World, preview
 from cali.bootstrap import Embedded
+from cali.cli.alerts_send import read_rules, send
 from cali.cli.incident_file import incidents
 from cali.errors import Misconfigured
 from cali.life import Change, Kind, Stored
 from cali.models import Incident, Status
-from cali.stages.notify import Action, Digest, Follow, Post, Rules, Skip, Style, Words, parse, words
+from cali.stages.notify import Action, Digest, Follow, Post, Rules, Skip, Style, Words, words
 from cali.stages.notify.decide import decide, enrolled, hear
 from cali.stages.notify.scene import Setting
 from cali.stages.notify.state import AlertState
@@ -36,6 +37,9 @@ _STYLES = {
 @click.group("alerts")
 def command() -> None:
     """Who is told of incidents, where and when."""
+
+
+command.add_command(send)
 
 
 @command.command("test")
@@ -62,7 +66,7 @@ def test(rules: Path, incident: Path, at: str | None, name: str | None, show: bo
     RULES is the YAML file of routes, INCIDENT a JSON file as `cali analyze --format json` or `cali incidents show` prints.
     """
     chosen = settings.read(os.environ)
-    read = _rules(rules)
+    read = read_rules(rules)
     now = _time(at)
     found = [one for one in incidents(incident) if name in (None, one.id)]
     if not found:
@@ -166,16 +170,6 @@ def _until(action: Action) -> dict[str, str]:
 
 def _stored(incident: Incident, now: float) -> Stored:
     return Stored(incident, incident.last_seen or now, changes=1)
-
-
-def _rules(path: Path) -> Rules:
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise Misconfigured(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise Misconfigured(f"{path}: not UTF-8: byte {error.start}") from error
-    return parse(text, str(path))
 
 
 def _time(at: str | None) -> float:

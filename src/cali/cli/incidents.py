@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
+from cali import settings
 from cali.adapters.alert_text import moment, text
-from cali.adapters.sqlite import SqliteIncidents
-from cali.adapters.sqlite_alerts import SqliteFeedback
-from cali.errors import Conflict, Misconfigured, Retryable
+from cali.bootstrap_kept import Kept, in_file, in_table
+from cali.errors import Misconfigured
 from cali.life import Stored, Verdict
 from cali.models import Status
+from cali.ports import IncidentStore
 from cali.report.json import one_json_line
 from cali.report.text import one_line
 from cali.report.visible import visible
-from cali.stages.detect import Outcome, mute, resolve, sent
+from cali.stages.detect import Outcome, mute, resolve
 from cali.stages.notify.answers import feedback
 from cali.stages.notify.content import Context, message
 from cali.stages.notify.words import words
@@ -39,6 +44,51 @@ FORMAT = click.option(
 BY = click.option("--by", metavar="NAME", help="Who says so.  [default: who runs this]")
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Which incidents are asked for; they are opened when somebody looks. `now` is the clock."""
+
+    state: Path | None
+    table: str
+    now: Callable[[], float]
+
+    @cached_property
+    def kept(self) -> Kept:
+        if self.table:
+            return in_table(self.table, settings.read(os.environ).incidents_stream, time.sleep)
+        if self.state is None:
+            raise Misconfigured(
+                "--state: missing; name the file of `cali watch --state`, or with --table a table on AWS"
+            )
+        return in_file(self.state)
+
+    @property
+    def incidents(self) -> IncidentStore:
+        return self.kept.incidents
+
+    def stored(self, name: str) -> Stored:
+        """The incident of an id, or of the beginning of one."""
+        found = self.incidents.get(name)
+        if found is not None:
+            return found
+        all_ = self.incidents.find(tuple(Status), MOST) if name else []
+        near = [one for one in all_ if one.incident.id.startswith(name)]
+        if len(near) == 1:
+            return near[0]
+        if near:
+            ids = ", ".join(one.incident.id for one in near[:5])
+            raise Misconfigured(f"{name!r}: {len(near)} incidents begin so: {ids}")
+        raise Misconfigured(
+            f"{name!r}: no incident has this id; `cali incidents list --status all` lists them"
+        )
+
+    def change(self, name: str, step: Callable[[Stored], Outcome]) -> str:
+        """Applies a step to an incident, and gives its id."""
+        found = self.stored(name).incident.id
+        self.kept.apply(found, lambda known: step(known) if known else None)
+        return found
+
+
 @click.group("incidents")
 @click.option(
     "--state",
@@ -48,10 +98,29 @@ BY = click.option("--by", metavar="NAME", help="Who says so.  [default: who runs
     show_envvar=True,
     help="The SQLite file in which `cali watch --state` keeps incidents.",
 )
+@click.option(
+    "--table",
+    metavar="NAME",
+    envvar="CALI_INCIDENTS_TABLE",
+    show_envvar=True,
+    help="The DynamoDB table of the functions, instead of a file. Region and credentials are those that boto3 finds.",
+)
 @click.pass_context
-def command(context: click.Context, state: Path | None) -> None:
-    """The incidents that are kept: look at them, mute them, resolve them, say what was right and wrong."""
-    context.obj = state
+def command(context: click.Context, state: Path | None, table: str | None) -> None:
+    """The incidents that are kept: look at them, mute them, resolve them, say what was right and wrong.
+
+    With a table, `mute` and `resolve` do what the buttons do: the change is published on the stream that
+    CALI_INCIDENTS_STREAM names, and the message in Slack changes. With a file, `cali alerts send` tells of it.
+    """
+    named = [
+        name
+        for name in ("state", "table")
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if len(named) == 2:
+        raise Misconfigured("--state and --table: incidents are in the one or in the other")
+    wanted = "" if named == ["state"] else table or ""
+    context.obj = Asked(state, wanted, context.obj or time.time)
 
 
 @command.command("list")
@@ -65,10 +134,10 @@ def command(context: click.Context, state: Path | None) -> None:
 )
 @FORMAT
 @click.pass_obj
-def list_incidents(state: Path | None, status: str | None, limit: int, form: str) -> None:
+def list_incidents(asked: Asked, status: str | None, limit: int, form: str) -> None:
     """List incidents, those heard of last first."""
     wanted = ACTIVE if status is None else tuple(Status) if status == "all" else (Status(status),)
-    found = _store(state).find(wanted, limit)
+    found = asked.incidents.find(wanted, limit)
     for stored in found:
         if form == "json":
             click.echo(one_json_line(stored.incident), nl=False)
@@ -85,16 +154,16 @@ def list_incidents(state: Path | None, status: str | None, limit: int, form: str
 @click.argument("name", metavar="ID")
 @FORMAT
 @click.pass_obj
-def show(state: Path | None, name: str, form: str) -> None:
+def show(asked: Asked, name: str, form: str) -> None:
     """Show one incident: what broke, why, what to do, and what people said of it. The beginning of its id is enough."""
-    stored = _stored(_store(state), name)
+    stored = asked.stored(name)
     incident = stored.incident
     if form == "json":
         click.echo(one_json_line(incident), nl=False)
         return
-    shown = message(stored, Context(), words(), incident.id)
-    click.echo(text(shown), nl=False)
-    said = _feedback(state).find(20, incident.id)
+    say = words(settings.read(os.environ).language)
+    click.echo(text(message(stored, Context(), say, incident.id)), nl=False)
+    said = asked.kept.feedback.find(20, incident.id)
     if said:
         click.echo("\nFeedback")
     for one in reversed(said):
@@ -114,22 +183,23 @@ def show(state: Path | None, name: str, form: str) -> None:
 )
 @BY
 @click.pass_obj
-def mute_incident(state: Path | None, name: str, span: str, by: str | None) -> None:
+def mute_incident(asked: Asked, name: str, span: str, by: str | None) -> None:
     """Hear no more of an incident for a time. It is still counted."""
-    now = time.time()
+    now = asked.now()
     until = None if span == "ever" else now + _seconds(span)
-    stored = _changed(state, name, lambda known: mute(known, now, until, by or _me()))
-    click.echo(f"{stored.incident.id}: muted {'for ever' if until is None else f'until {moment(until)}'}")
+    found = asked.change(name, lambda known: mute(known, now, until, by or _me()))
+    click.echo(f"{found}: muted {'for ever' if until is None else f'until {moment(until)}'}")
 
 
 @command.command("resolve")
 @click.argument("name", metavar="ID")
 @BY
 @click.pass_obj
-def resolve_incident(state: Path | None, name: str, by: str | None) -> None:
+def resolve_incident(asked: Asked, name: str, by: str | None) -> None:
     """Say that an incident is fixed. If it is seen again, it has regressed."""
-    stored = _changed(state, name, lambda known: resolve(known, time.time(), by or _me()))
-    click.echo(f"{stored.incident.id}: resolved")
+    now = asked.now()
+    found = asked.change(name, lambda known: resolve(known, now, by or _me()))
+    click.echo(f"{found}: resolved")
 
 
 @command.command("feedback")
@@ -138,7 +208,7 @@ def resolve_incident(state: Path | None, name: str, by: str | None) -> None:
 @click.option("--cause", metavar="TEXT", default="", help="With wrong: what the cause was.")
 @BY
 @click.pass_obj
-def give_feedback(state: Path | None, name: str, verdict: str, cause: str, by: str | None) -> None:
+def give_feedback(asked: Asked, name: str, verdict: str, cause: str, by: str | None) -> None:
     """Say whether the explanation was right. It is kept for learning.
 
     `not-an-error` mutes the incident for ever and keeps its template from being raised in that place; `right` or `wrong`
@@ -148,53 +218,13 @@ def give_feedback(state: Path | None, name: str, verdict: str, cause: str, by: s
 
     if cause and verdict != "wrong":
         raise Misconfigured(f"--cause: goes with wrong, not with {verdict}")
-    who, now = by or _me(), time.time()
-    stored = _stored(_store(state), name)
+    who, now = by or _me(), asked.now()
+    stored = asked.stored(name)
     record = feedback(stored, Verdict(verdict.replace("-", "_")), who, now, cause, Redactor().text)
-    _feedback(state).put(record)
+    asked.kept.feedback.put(record)
     if record.verdict is Verdict.NOT_AN_ERROR:
-        _changed(state, stored.incident.id, lambda known: mute(known, now, None, who))
+        asked.change(stored.incident.id, lambda known: mute(known, now, None, who))
     click.echo(f"{stored.incident.id}: kept that it is {verdict.replace('-', ' ')}")
-
-
-def _store(state: Path | None) -> SqliteIncidents:
-    if state is None:
-        raise Misconfigured("--state: missing; name the file of `cali watch --state`, or set CALI_STATE")
-    if not state.exists():
-        raise Misconfigured(f"{state}: not there; `cali watch --state {state}` makes it")
-    return SqliteIncidents(state)
-
-
-def _feedback(state: Path | None) -> SqliteFeedback:
-    assert state is not None  # noqa: S101 - `_store` came first
-    return SqliteFeedback(state)
-
-
-def _stored(store: SqliteIncidents, name: str) -> Stored:
-    """The incident of an id, or of the beginning of one."""
-    found = store.get(name)
-    if found is not None:
-        return found
-    near = (
-        [one for one in store.find(tuple(Status), MOST) if one.incident.id.startswith(name)] if name else []
-    )
-    if len(near) == 1:
-        return near[0]
-    if near:
-        ids = ", ".join(one.incident.id for one in near[:5])
-        raise Misconfigured(f"{name!r}: {len(near)} incidents begin so: {ids}")
-    raise Misconfigured(f"{name!r}: no incident has this id; `cali incidents list --status all` lists them")
-
-
-def _changed(state: Path | None, name: str, step: Callable[[Stored], Outcome]) -> Stored:
-    store = _store(state)
-    for _ in range(8):
-        outcome = step(_stored(store, name))
-        try:
-            return store.put(sent(outcome.stored, outcome.stored.changes))
-        except Conflict:
-            continue
-    raise Retryable(f"incident {name}: changed by others again and again")
 
 
 def _seconds(span: str) -> float:

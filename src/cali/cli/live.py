@@ -18,7 +18,7 @@ from cali.models import Block, Diagnosis, Event, Incident, Origin, Quarantined, 
 from cali.pipeline import Tally
 from cali.ports import IncidentStore
 from cali.stages.decode import Decoder
-from cali.stages.detect import Detector, LifePolicy, Sighting, advance, diagnose, sent, sweep
+from cali.stages.detect import Detector, LifePolicy, Sighting, advance, diagnose, sweep
 from cali.stages.detect.baseline import START, Baseline, observe
 from cali.stages.refine.join import Joiner
 from cali.stages.refine.refiner import Refiner
@@ -216,7 +216,7 @@ class Live:
                 found = self._explain(stored.incident) if known is None else None
                 if found is not None and found.origin is not Origin.NONE:
                     stored = diagnose(stored, found, now).stored
-            return sent(stored, stored.changes)
+            return stored  # what changed stays unsent: `cali alerts send` tells of it
 
         stored = self._kept(incident.id, applied)
         assert stored is not None  # noqa: S101 - `applied` always gives one

@@ -119,7 +119,7 @@ class Context:
     links: tuple[tuple[str, str], ...] = ()
     references: tuple[str, ...] = ()
     back: bool = False  # it had been quiet
-    explained_later: bool = False  # a diagnosis may still come
+    explained_later: bool = False  # the same message shows a diagnosis that comes later
 
 
 def standing(stored: Stored) -> Standing:
@@ -221,7 +221,9 @@ def _note(stored: Stored, context: Context, say: Words) -> str:
     diagnosis = stored.incident.diagnosis
     if (diagnosis is not None and diagnosis.cause) or standing(stored) is Standing.OVER:
         return ""
-    return say("waiting" if diagnosis is None and context.explained_later else "no_cause")
+    if diagnosis is None:
+        return say("waiting" if context.explained_later else "unexplained")
+    return say("no_cause")
 
 
 def _facts(stored: Stored, context: Context, say: Words) -> tuple[Fact, ...]:

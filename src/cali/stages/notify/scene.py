@@ -71,7 +71,7 @@ class Setting:
                 links=self._rules.links,
                 references=self._references(stored.incident),
                 back=state.quiet_at > 0,
-                explained_later=True,
+                explained_later=style is Style.LIVING,
             )
             answers = self._answers and style is Style.LIVING
             shown = message(stored, context, self._say, "", send.mention, answers=answers)

@@ -1,0 +1,172 @@
+"""`cali alerts send`: tells people of the incidents of a file, where there is no function that does."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from cali import settings
+from cali.adapters.sinks import Sinks, World
+from cali.adapters.sqlite_alerts import SqliteAlerts
+from cali.bootstrap import Embedded
+from cali.bootstrap_kept import Kept, in_file
+from cali.errors import Misconfigured, Retryable
+from cali.life import Stored
+from cali.models import Status
+from cali.stages.detect import Outcome, sent
+from cali.stages.notify import Alerts, Heard, Parts, Rules, parse, words
+
+MOST = 100_000
+
+
+@click.command("send")
+@click.argument("rules", type=click.Path(path_type=Path))
+@click.option(
+    "--state",
+    metavar="PATH",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="CALI_STATE",
+    show_envvar=True,
+    required=True,
+    help="The SQLite file in which `cali watch --state` keeps incidents.",
+)
+@click.option(
+    "--secrets",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    envvar="CALI_ALERT_SECRETS",
+    show_envvar=True,
+    help='A JSON file with the keys of the sinks, such as {"bot_token": "xoxb-..."}; let only yourself read it.',
+)
+@click.option(
+    "--every",
+    metavar="SECONDS",
+    type=click.FloatRange(min=1.0),
+    help="Go on until Ctrl-C, and look each so many seconds. Without it, look once.",
+)
+@click.pass_context
+def send(context: click.Context, rules: Path, state: Path, secrets: Path | None, every: float | None) -> None:
+    """Tell people of what changed, as the alert function does on AWS.
+
+    RULES is the YAML file of routes. What `cali watch --state` and `cali incidents` changed since the last time is told, and
+    what is due is done: counts that grew, what a place did not take, the end of quiet hours. Run it beside `cali watch`
+    with `--every 5`, or each minute without it. A message is sent once, however many run.
+    """
+    sender = _sender(rules, state, secrets, context.obj or time.time)
+    while True:
+        done = sender.run()
+        if every is None or done != Done():
+            click.echo(f"{done.heard} changes heard, {done.sent} messages sent or changed, {done.later} wait")
+        if every is None:
+            return
+        time.sleep(every)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What one pass did. What waits is tried again by a later one."""
+
+    heard: int = 0
+    sent: int = 0
+    later: int = 0
+
+
+class Sender:
+    """Hears the changes that a store holds as unsent, and does what is due."""
+
+    def __init__(self, kept: Kept, alerts: Alerts) -> None:
+        self._kept = kept
+        self._alerts = alerts
+
+    def run(self) -> Done:
+        heard = told = later = 0
+        waiting = [change for one in self._kept.incidents.find(tuple(Status), MOST) for change in one.unsent]
+        stuck: set[str] = set()
+        for change in sorted(waiting, key=lambda one: (one.at, one.incident, one.number)):
+            if change.incident in stuck:  # in order, for what is marked as sent is all up to a number
+                continue
+            try:
+                result = self._alerts.hear(change)
+            except Retryable as error:  # another process is telling it, or a store is away
+                _warn(str(error))
+                later += 1
+                stuck.add(change.incident)
+                continue
+            self._kept.apply(change.incident, lambda known, number=change.number: _told(known, number))  # type: ignore[misc]  # a default binds it
+            heard += 1
+            told += result is Heard.SENT
+            later += result is Heard.LATER
+        flushed = self._alerts.flush()
+        return Done(heard, told + flushed.sent, later + flushed.later)
+
+
+def _told(known: Stored | None, number: int) -> Outcome | None:
+    return Outcome(sent(known, number)) if known else None
+
+
+def _sender(rules: Path, state: Path, secrets: Path | None, now: Callable[[], float]) -> Sender:
+    chosen = settings.read(os.environ)
+    kept, read, held = in_file(state), read_rules(rules), _Secrets(secrets)
+    parts = Embedded(chosen, ask=False)
+    try:
+        sinks = Sinks(read, World(held.value, now, time.sleep))
+    except Misconfigured as error:
+        raise Misconfigured(f"{rules}: {error}") from error
+    alerts = Alerts(
+        Parts(
+            kept.incidents,
+            SqliteAlerts(state),
+            read,
+            sinks,
+            words(chosen.language),
+            now,
+            time.sleep,
+            entry=lambda name: parts.knowledge.entries.get(name),
+            wait=chosen.alert_wait,
+            answers=False,  # nobody takes what buttons say
+            warn=_warn,
+        )
+    )
+    return Sender(kept, alerts)
+
+
+def read_rules(path: Path) -> Rules:
+    """The rules in a file."""
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise Misconfigured(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Misconfigured(f"{path}: not UTF-8: byte {error.start}") from error
+    return parse(text, str(path))
+
+
+class _Secrets:
+    """The keys of a file, which is read when the first is needed."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def value(self, key: str) -> str:
+        if self._path is None:
+            raise Misconfigured(f"--secrets: missing; a sink needs {key!r}")
+        try:
+            kept = json.loads(self._path.read_text("utf-8"))
+        except OSError as error:
+            raise Misconfigured(f"{self._path}: {error.strerror}") from error
+        except ValueError:
+            raise Misconfigured(f"{self._path}: not JSON") from None  # the cause would show it
+        value = kept.get(key) if isinstance(kept, dict) else None
+        if not isinstance(value, str) or not value:
+            raise Misconfigured(f"{self._path}: holds no text under {key!r}")
+        return value
+
+
+def _warn(line: str) -> None:
+    click.echo(f"cali: {' '.join(line.split())}", err=True)
