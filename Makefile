@@ -2,10 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+AIRFLOW := .venv-airflow
+# the day on which the version in requirements/airflow.in was the newest
+AIRFLOW_RELEASED := 2026-06-01
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types bench reference lock infra infra-plan cost destroy layer deploy cloud-local clean
+.PHONY: help setup demo test airflow lock-airflow check lint types bench reference lock infra infra-plan cost destroy layer deploy cloud-local clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +54,22 @@ lock: setup ## pin the newest versions of everything, by hash
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 	  --extra aws --output-file requirements/all.txt pyproject.toml requirements/dev.in
 
+lock-airflow: setup ## pin Airflow with what it was released with, by hash
+	@mkdir -p $(AIRFLOW)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-header --exclude-newer $(AIRFLOW_RELEASED) --output-file $(AIRFLOW)/released.txt requirements/airflow.in
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	  --extra aws --constraint $(AIRFLOW)/released.txt --output-file requirements/airflow.txt pyproject.toml requirements/airflow.in
+
+airflow: $(AIRFLOW)/.ready ## install Airflow and cali into a venv of their own, by hash
+
+$(AIRFLOW)/.ready: requirements/airflow.txt pyproject.toml
+	@echo "setting up $(AIRFLOW)"
+	@$(PYTHON) -m venv $(AIRFLOW)
+	@$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/airflow.txt
+	@$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
 STAGE ?= dev
 
 infra: setup ## raise the AWS side with Terraform: shows the plan, asks, applies (AUTO_APPROVE=1 does not ask)
@@ -81,4 +100,4 @@ cloud-local: setup ## run the whole AWS side on this machine; FAULT="redeliver p
 	$(BIN)/python -m tests.cloud $(foreach fault,$(FAULT),--fault $(fault)) $(ARGS)
 
 clean: ## remove what was built here
-	rm -rf $(VENV) build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(AIRFLOW) build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis
