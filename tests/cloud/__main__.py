@@ -55,7 +55,8 @@ def main(
         click.echo("\n".join(said) or "no fault left a trace")
     else:
         summary = _run(options)
-    lost = summary.unread or summary.dropped or len(summary.quarantined) != summary.poison
+    lost = summary.unread or summary.dropped or summary.waiting
+    lost = lost or len(summary.quarantined) != summary.poison
     if said or summary.twice or lost:
         raise SystemExit(1)
 

@@ -49,6 +49,7 @@ class Summary:
     longest_batch: float
     dropped: int
     unread: int
+    waiting: int = 0  # blocks that were read and wait for their rest
     counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -71,7 +72,7 @@ class Summary:
             f"model calls         {self.model_calls}, for {self.model_questions} different questions",
             f"put to alert        p50 {p50:.2f} s, p95 {p95:.2f} s over {len(self.latencies)}",
             f"iterator age        {self.iterator_age:.2f} s at most; one batch took {self.longest_batch:.2f} s at most",
-            f"given up by Lambda  {self.dropped:,}; left unread {self.unread:,}",
+            f"given up by Lambda  {self.dropped:,}; left unread {self.unread:,}; blocks that still wait {self.waiting:,}",
         ]
         return [*said, *(f"{name:<19} {value:,}" for name, value in sorted(self.counts.items()))]
 
@@ -89,8 +90,10 @@ def differences(wanted: Summary, got: Summary) -> list[str]:
     said += [f"alert sent twice: {name}" for name in got.twice]
     if len(got.quarantined) != got.poison:
         said.append(f"{got.poison} poison records, {len(got.quarantined)} in quarantine")
-    if got.dropped or got.unread:
-        said.append(f"{got.dropped} records given up, {got.unread} unread")
+    if got.dropped or got.unread or got.waiting:
+        said.append(
+            f"{got.dropped} records given up, {got.unread} unread, {got.waiting} blocks still waiting"
+        )
     return said
 
 

@@ -34,8 +34,9 @@ def test_each_thing_that_must_not_change_is_noticed():
     twice = replace(PLAIN, alerts=[*PLAIN.alerts, Alert("a", "opened", 9.0)])
     poison = replace(PLAIN, poison=2, quarantined={"one": "bad"})
     lost = replace(PLAIN, unread=1)
+    waiting = replace(PLAIN, waiting=1)
 
-    for changed in (count, missing, twice, poison, lost):
+    for changed in (count, missing, twice, poison, lost, waiting):
         assert len(differences(PLAIN, changed)) == 1
 
 
