@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from functools import cache, cached_property
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from cali.functions.sweep import Sweep
     from cali.models import Event, Severity
     from cali.ports import Embedder, KnowledgeIndex
+    from cali.releases import Watch
     from cali.settings import Settings
     from cali.stages.decode import Decoder
     from cali.stages.detect import LifePolicy
@@ -47,6 +48,11 @@ if TYPE_CHECKING:
 
 AWAY = 30.0  # seconds for which an index that failed is left alone
 COMPILED = "cali_compiled"  # the package of the layer that holds the knowledge in its checked form
+# What is built anew when another release is in force, by its kind.
+MADE_OF = {
+    "knowledge": ("_knowledge", "_signatures", "_retriever", "_index", "_reasoner", "diagnose"),
+    "books": ("_refiner", "analyze", "enrich", "sweep"),
+}
 KEPT = Path("/tmp/cali")  # noqa: S108 - the one place where a function may write
 
 
@@ -65,6 +71,15 @@ class Cloud:
         self._now = now
         self._sleep = sleep
         self._warn = warn
+
+    def renewed(self) -> Cloud:
+        """Itself, without the parts that another release replaced: they are built anew when they are asked for. It looks at
+        most once a minute."""
+        if "_released" in self.__dict__:
+            for kind in self._released.look():
+                for part in MADE_OF[kind]:
+                    self.__dict__.pop(part, None)
+        return self
 
     @cached_property
     def analyze(self) -> Analyze:
@@ -201,13 +216,17 @@ class Cloud:
     def _refiner(self) -> Refiner:
         from cali.stages.refine.refiner import Refiner
 
-        return Refiner()
+        return Refiner(book=self._released.book)
 
     @cached_property
     def _knowledge(self) -> Knowledge:
-        from cali.stages.retrieve.knowledge import load
+        return self._released.knowledge
 
-        return load(cache=compiled() or KEPT)
+    @cached_property
+    def _released(self) -> Watch:
+        from cali.bootstrap_releases import followed
+
+        return followed(self.settings, lambda: compiled() or KEPT, self._now, self._warn)
 
     @cached_property
     def _signatures(self) -> Signatures:
@@ -385,10 +404,19 @@ class _Asked:
         return item in self._made()
 
 
-@cache
+_begun: list[Cloud] = []
+
+
 def cloud() -> Cloud:
-    """The parts of this process, from its environment."""
-    return Cloud(settings_.from_environment(), warn=_log)
+    """The parts of this process, as the releases in force have them: from its environment, unless `begin` gave others."""
+    if not _begun:
+        begin(Cloud(settings_.from_environment(), warn=_log))
+    return _begun[0].renewed()
+
+
+def begin(parts: Cloud) -> None:
+    """Makes these the parts of this process, such as parts with another clock."""
+    _begun[:] = [parts]
 
 
 def compiled() -> Path | None:

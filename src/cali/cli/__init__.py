@@ -8,12 +8,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from cali.cli.clock import Clock
 from cali.errors import CaliError
 
 COMMANDS = {
@@ -27,6 +27,7 @@ COMMANDS = {
     "refine": "cali.cli.refine",
     "simulate": "cali.cli.simulate",
     "watch": "cali.cli.watch",
+    "worker": "cali.cli.worker",
 }
 
 
@@ -53,16 +54,16 @@ def root() -> None:
     """
 
 
-def main(args: Sequence[str] | None = None, now: Callable[[], float] = time.time) -> None:
+def main(args: Sequence[str] | None = None, clock: Clock | None = None) -> None:
     """Runs the command line, by default of this process. Errors that a person can mend are one clear line and exit code 2.
-    `now` is the clock of the commands on incidents and alerts."""
+    `clock` is the time of the commands on incidents and alerts."""
     if sys.stderr is None:  # closed by `2>&-`: there is nowhere to complain to
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process ends
     if sys.stdout is None:
         sys.exit(_fail("standard output is closed, there is nowhere to write to"))
     try:
         # Not root.main(): it has words and exit codes of its own for a closed pipe and for Ctrl-C.
-        with root.make_context("cali", list(sys.argv[1:] if args is None else args), obj=now) as context:
+        with root.make_context("cali", list(sys.argv[1:] if args is None else args), obj=clock) as context:
             status = root.invoke(context)
         sys.stdout.flush()
         code = status if isinstance(status, int) else 0

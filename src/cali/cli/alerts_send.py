@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from cali.adapters.sinks import Sinks, World
 from cali.adapters.sqlite_alerts import SqliteAlerts
 from cali.bootstrap import Embedded
 from cali.bootstrap_kept import Kept, in_file
+from cali.cli.clock import Clock, clock
 from cali.errors import Misconfigured, Retryable
 from cali.life import Stored
 from cali.models import Status
@@ -58,14 +57,14 @@ def send(context: click.Context, rules: Path, state: Path, secrets: Path | None,
     what is due is done: counts that grew, what a place did not take, the end of quiet hours. Run it beside `cali watch`
     with `--every 5`, or each minute without it. A message is sent once, however many run.
     """
-    sender = _sender(rules, state, secrets, context.obj or time.time)
+    sender = _sender(rules, state, secrets, clock(context))
     while True:
         done = sender.run()
         if every is None or done != Done():
             click.echo(f"{done.heard} changes heard, {done.sent} messages sent or changed, {done.later} wait")
         if every is None:
             return
-        time.sleep(every)
+        clock(context).sleep(every)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +109,12 @@ def _told(known: Stored | None, number: int) -> Outcome | None:
     return Outcome(sent(known, number)) if known else None
 
 
-def _sender(rules: Path, state: Path, secrets: Path | None, now: Callable[[], float]) -> Sender:
+def _sender(rules: Path, state: Path, secrets: Path | None, clock_: Clock) -> Sender:
     chosen = settings.read(os.environ)
     kept, read, held = in_file(state), read_rules(rules), _Secrets(secrets)
     parts = Embedded(chosen, ask=False)
     try:
-        sinks = Sinks(read, World(held.value, now, time.sleep))
+        sinks = Sinks(read, World(held.value, clock_.now, clock_.sleep))
     except Misconfigured as error:
         raise Misconfigured(f"{rules}: {error}") from error
     alerts = Alerts(
@@ -125,8 +124,8 @@ def _sender(rules: Path, state: Path, secrets: Path | None, now: Callable[[], fl
             read,
             sinks,
             words(chosen.language),
-            now,
-            time.sleep,
+            clock_.now,
+            clock_.sleep,
             entry=lambda name: parts.knowledge.entries.get(name),
             wait=chosen.alert_wait,
             answers=False,  # nobody takes what buttons say

@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ from click.core import ParameterSource
 from cali import settings
 from cali.adapters.alert_text import moment, text
 from cali.bootstrap_kept import Kept, in_file, in_table
+from cali.cli.clock import Clock, clock
 from cali.errors import Misconfigured
 from cali.life import Stored, Verdict
 from cali.models import Status
@@ -46,16 +46,16 @@ BY = click.option("--by", metavar="NAME", help="Who says so.  [default: who runs
 
 @dataclass(frozen=True)
 class Asked:
-    """Which incidents are asked for; they are opened when somebody looks. `now` is the clock."""
+    """Which incidents are asked for; they are opened when somebody looks."""
 
     state: Path | None
     table: str
-    now: Callable[[], float]
+    clock: Clock
 
     @cached_property
     def kept(self) -> Kept:
         if self.table:
-            return in_table(self.table, settings.read(os.environ).incidents_stream, time.sleep)
+            return in_table(self.table, settings.read(os.environ).incidents_stream, self.clock.sleep)
         if self.state is None:
             raise Misconfigured(
                 "--state: missing; name the file of `cali watch --state`, or with --table a table on AWS"
@@ -120,7 +120,7 @@ def command(context: click.Context, state: Path | None, table: str | None) -> No
     if len(named) == 2:
         raise Misconfigured("--state and --table: incidents are in the one or in the other")
     wanted = "" if named == ["state"] else table or ""
-    context.obj = Asked(state, wanted, context.obj or time.time)
+    context.obj = Asked(state, wanted, clock(context))
 
 
 @command.command("list")
@@ -185,7 +185,7 @@ def show(asked: Asked, name: str, form: str) -> None:
 @click.pass_obj
 def mute_incident(asked: Asked, name: str, span: str, by: str | None) -> None:
     """Hear no more of an incident for a time. It is still counted."""
-    now = asked.now()
+    now = asked.clock.now()
     until = None if span == "ever" else now + _seconds(span)
     found = asked.change(name, lambda known: mute(known, now, until, by or _me()))
     click.echo(f"{found}: muted {'for ever' if until is None else f'until {moment(until)}'}")
@@ -197,7 +197,7 @@ def mute_incident(asked: Asked, name: str, span: str, by: str | None) -> None:
 @click.pass_obj
 def resolve_incident(asked: Asked, name: str, by: str | None) -> None:
     """Say that an incident is fixed. If it is seen again, it has regressed."""
-    now = asked.now()
+    now = asked.clock.now()
     found = asked.change(name, lambda known: resolve(known, now, by or _me()))
     click.echo(f"{found}: resolved")
 
@@ -218,7 +218,7 @@ def give_feedback(asked: Asked, name: str, verdict: str, cause: str, by: str | N
 
     if cause and verdict != "wrong":
         raise Misconfigured(f"--cause: goes with wrong, not with {verdict}")
-    who, now = by or _me(), asked.now()
+    who, now = by or _me(), asked.clock.now()
     stored = asked.stored(name)
     record = feedback(stored, Verdict(verdict.replace("-", "_")), who, now, cause, Redactor().text)
     asked.kept.feedback.put(record)
