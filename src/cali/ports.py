@@ -3,7 +3,7 @@ shared contract suite, the embedded ones and those for AWS alike."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -135,3 +135,35 @@ class Claims(Protocol):
 
     def take(self, name: str, now: float, seconds: float) -> bool: ...
     def give_back(self, name: str) -> None: ...
+
+
+class Tagged(NamedTuple):
+    """The bytes of an object, and a tag that changes with them. Of one that is not there both are empty."""
+
+    body: bytes
+    tag: str
+
+
+class Objects(Protocol):
+    """Keeps bytes by key, for all who share the place. A put is whole or not at all."""
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes under a key; None if there are none."""
+
+    def put(self, key: str, body: bytes, kind: str = "application/json") -> None: ...
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """The keys that begin with a prefix, in order."""
+
+    def drop(self, key: str) -> None:
+        """Forgets an object; one that is not there is forgotten already."""
+
+
+class Pointers(Protocol):
+    """Small objects that several processes change, each seeing what the others did."""
+
+    def read(self, key: str, unless: str = "") -> Tagged | None:
+        """The object and its tag; None when it still has the tag `unless`."""
+
+    def swap(self, key: str, body: bytes, tag: str) -> str:
+        """Keeps bytes over the ones that were read with this tag (empty: there were none), and returns their tag.
+        Otherwise Conflict: read again and apply again."""

@@ -95,10 +95,8 @@ def merge(first: Book, second: Book) -> Book:
 
 def save(book: Book, path: Path) -> None:
     """Writes the book; the same book gives the same bytes. Misconfigured if it cannot be written there."""
-    rows = sorted(text for sample in book.samples.values() for text in sample)
-    document = {"format": FORMAT, "masks": book.masks, "merges": book.merges, "templates": rows}
     try:
-        path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+        path.write_bytes(dumps(book))
     except OSError as error:
         raise Misconfigured(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -106,17 +104,31 @@ def save(book: Book, path: Path) -> None:
 def load(path: Path, masks: str) -> Book:
     """The book in a file; one that is damaged, or made under other masks, is Misconfigured."""
     try:
-        document = orjson.loads(path.read_bytes())
-        made_for, rows = document["masks"], document["templates"]
-        known = document["format"] == FORMAT and all(isinstance(row, str) for row in rows)
+        body = path.read_bytes()
     except OSError as error:
         raise Misconfigured(f"{path}: {error.strerror}") from error
+    return loads(body, masks, str(path))
+
+
+def dumps(book: Book) -> bytes:
+    """The book as JSON; the same book gives the same bytes."""
+    rows = sorted(text for sample in book.samples.values() for text in sample)
+    document = {"format": FORMAT, "masks": book.masks, "merges": book.merges, "templates": rows}
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def loads(body: bytes, masks: str, where: str) -> Book:
+    """What `dumps` wrote. Misconfigured, with `where` it lies, if it is damaged or made under other masks."""
+    try:
+        document = orjson.loads(body)
+        made_for, rows = document["masks"], document["templates"]
+        known = document["format"] == FORMAT and all(isinstance(row, str) for row in rows)
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise Misconfigured(f"{path}: not a template book") from error
+        raise Misconfigured(f"{where}: not a template book") from error
     if not known:
-        raise Misconfigured(f"{path}: not a template book of format {FORMAT}")
+        raise Misconfigured(f"{where}: not a template book of format {FORMAT}")
     if made_for != masks:
-        raise Misconfigured(f"{path}: learnt under masks {made_for}, these are {masks}; learn it again")
+        raise Misconfigured(f"{where}: learnt under masks {made_for}, these are {masks}; learn it again")
     return learn(masks, rows)
 
 

@@ -104,14 +104,15 @@ def read(path: Path) -> ReadFile:
         except ValidationError as error:
             faults += [Fault(file, name, what) for what in _reasons(error)]
             continue
-        wrong = [Fault(file, name, what) for what in _bad_patterns(entry)]
+        wrong = [Fault(file, name, what) for what in faulty_patterns(entry)]
         faults += wrong
         if not wrong:
             entries.append(entry)
     return ReadFile(head.version, tuple(entries), tuple(faults))
 
 
-def _bad_patterns(entry: KnowledgeEntry) -> Iterator[str]:
+def faulty_patterns(entry: KnowledgeEntry) -> Iterator[str]:
+    """What is wrong with the patterns of an entry: those that do not compile."""
     for pattern in (*(p for held in entry.match for p in held), *entry.unless):
         try:
             re.compile(pattern, re.IGNORECASE | re.MULTILINE)

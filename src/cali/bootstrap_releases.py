@@ -1,0 +1,44 @@
+"""Builds what follows the releases of the logs bucket; the folder of one machine has the same form."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from cali.releases import Releases, Watch
+    from cali.settings import Settings
+    from cali.stages.retrieve.knowledge import Knowledge
+
+
+def followed(
+    settings: Settings,
+    kept: Callable[[], Path],
+    now: Callable[[], float],
+    warn: Callable[[str], None],
+) -> Watch:
+    """What a function has loaded. Without a logs bucket all stays as it was shipped. `kept` is the folder that holds the
+    shipped knowledge in its checked form."""
+    from cali.releases import Watch
+    from cali.stages.refine import masks
+    from cali.stages.retrieve.knowledge import load
+
+    @cache
+    def shipped() -> Knowledge:
+        return load(cache=kept())
+
+    releases = in_bucket(settings) if settings.logs_bucket else None
+    return Watch(releases, shipped, masks.load().version, now, warn)
+
+
+def in_bucket(settings: Settings) -> Releases:
+    """The releases of the logs bucket."""
+    from cali.adapters import aws
+    from cali.adapters.s3_objects import S3Objects
+    from cali.releases import Releases
+
+    objects = S3Objects(aws.client("s3"), settings.logs_bucket)
+    return Releases(objects, objects)
