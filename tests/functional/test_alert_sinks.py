@@ -21,7 +21,7 @@ from cali.adapters.webhook import Webhook
 from cali.errors import Misconfigured, Poison, Retryable
 from cali.stages.notify import Link, Standing, Style, parse
 from tests.functional.test_slack_api import HUGE, told
-from tests.scenarios.alert_town import Mailbox
+from tests.scenarios.alert_servers import Mailbox
 
 WORLD = World({"smtp_password": "pw"}.__getitem__, lambda: 1_795_176_000.0, lambda _: None)
 

@@ -23,7 +23,7 @@ from cali.testing_slack import TOKEN, Slack
 from tests.functional.aws_account import INCIDENTS_TABLE, account
 from tests.functional.aws_fakes import SHARD, Clock, MemoryStream, delivered, fluent
 from tests.functional.aws_fakes import World as Analyzed
-from tests.scenarios.alert_town import form
+from tests.scenarios.alert_servers import form
 
 NOW = 1_795_176_000.0
 RULES = "sinks: {bot: {kind: slack_bot, url: URL, channel: C0LOCAL0001}}\nroutes: [{send: [bot]}]"

@@ -15,7 +15,9 @@ from cali.errors import Poison
 from cali.stages.notify.answers import parse
 from cali.stages.notify.desk import Desk
 from cali.stages.notify.signature import LONGEST, WINDOW, sign
-from tests.scenarios.alert_town import SECRET, Town, form
+from tests.scenarios.alert_servers import SECRET, form
+from tests.scenarios.alert_shells import Core
+from tests.scenarios.alert_town import Town
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +28,18 @@ def town() -> Iterator[Town]:
     made.close()
 
 
+def desk(town: Town) -> Desk:
+    assert isinstance(town.shell, Core)
+    return town.shell.desk
+
+
 def pressed(town: Town, answer: str = "resolve", at: float = 1.0) -> bytes:
     action = {"action_id": f"cali:{answer}", "value": town.names["a"], "action_ts": str(at)}
     return form({"type": "block_actions", "user": {"id": "U1"}, "trigger_id": "t", "actions": [action]})
 
 
 def untouched(town: Town) -> bool:
-    return town.stored("a").incident.status.value == "opened" and town.feedback.find(1) == []
+    return town.stored("a").incident.status.value == "opened" and town.shell.feedback.find(1) == []
 
 
 def test_forged_requests_are_refused(town: Town):
@@ -55,7 +62,7 @@ def test_forged_requests_are_refused(town: Town):
         {"X-Slack-Request-Timestamp": good["X-Slack-Request-Timestamp"]},
         {},
     ]
-    assert [town.desk.request(headers, body).code for headers in forged] == [401] * len(forged)
+    assert [desk(town).request(headers, body).code for headers in forged] == [401] * len(forged)
     assert untouched(town)
 
 
@@ -63,7 +70,7 @@ def test_forged_requests_are_refused(town: Town):
 def test_stale_requests_are_refused(town: Town, age: float):
     body = pressed(town)
 
-    assert town.desk.request(sign(body, SECRET, town.time - age), body).code == 401
+    assert desk(town).request(sign(body, SECRET, town.time - age), body).code == 401
     assert untouched(town)
 
 
@@ -71,23 +78,23 @@ def test_stale_requests_are_refused(town: Town, age: float):
 def test_truncated_requests_are_refused(town: Town, part: int):
     body = pressed(town)
 
-    assert town.desk.request(sign(body, SECRET, town.time), body[:part]).code == 401
+    assert desk(town).request(sign(body, SECRET, town.time), body[:part]).code == 401
     assert untouched(town)
 
 
 def test_oversized_requests_are_refused_unread(town: Town):
     body = b"payload=" + b"x" * LONGEST
 
-    assert town.desk.request(sign(body, SECRET, town.time), body).code == 413
+    assert desk(town).request(sign(body, SECRET, town.time), body).code == 413
     assert untouched(town)
 
 
 def test_a_desk_without_a_secret_believes_nothing(town: Town):
     body = pressed(town)
 
-    desk = Desk(replace(town.desk._parts, secret=lambda: ""))
+    closed = Desk(replace(desk(town)._parts, secret=lambda: ""))
 
-    assert desk.request(sign(body, "", town.time), body).code == 401
+    assert closed.request(sign(body, "", town.time), body).code == 401
     assert untouched(town)
 
 
@@ -109,7 +116,7 @@ def test_a_desk_without_a_secret_believes_nothing(town: Town):
     ],
 )  # fmt: skip
 def test_signed_requests_that_say_nothing_are_refused(town: Town, body: bytes):
-    assert town.desk.request(sign(body, SECRET, town.time), body).code == 400
+    assert desk(town).request(sign(body, SECRET, town.time), body).code == 400
     assert untouched(town)
 
 
@@ -117,7 +124,7 @@ def test_actions_of_others_do_nothing(town: Town):
     other = {"type": "block_actions", "user": {"id": "U"}, "actions": [{"action_id": "link", "value": "x"}]}
     for payload in (other, {"type": "block_actions"}, {"type": "shortcut"}, {"type": "view_closed"}):
         body = form(payload)
-        assert town.desk.request(sign(body, SECRET, town.time), body).code == 200
+        assert desk(town).request(sign(body, SECRET, town.time), body).code == 200
     assert untouched(town)
 
 
@@ -127,13 +134,13 @@ def test_a_replay_is_refused_for_as_long_as_it_would_be_believed():
     body = pressed(town, "right")
     headers = sign(body, SECRET, town.time + WINDOW)  # a clock that is ahead
 
-    codes = [town.desk.request(headers, body).code]
+    codes = [desk(town).request(headers, body).code]
     for _ in range(10):
         town.sleep(60)
-        codes.append(town.desk.request(headers, body).code)
+        codes.append(desk(town).request(headers, body).code)
 
     assert codes == [200] + [409] * 10
-    assert len(town.feedback.find(9)) == 1
+    assert len(town.shell.feedback.find(9)) == 1
     town.close()
 
 

@@ -16,7 +16,7 @@ def test_a_million_error_lines_in_an_hour_are_one_message():
     for number in range(batches):
         town.do_at(number * HOUR / batches)
         severity = "critical" if number > batches // 2 else "error"  # it gets worse on the way
-        incident = town._incident("a", severity=severity)
+        incident = town.incident("a", severity=severity)
         seen = Sighting(incident, "shard", number, number, ((number, BATCH),))
         town.seen(incident, seen)
         if number == 10:

@@ -1,0 +1,96 @@
+"""What alert scenarios talk to: a server that takes JSON, and requests as Slack sends them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import quote
+
+from cali.stages.notify.signature import sign
+from cali.testing_slack import Message
+
+SECRET = "shhh"
+
+
+class Mailbox:
+    """Any server that takes JSON by POST: PagerDuty, a webhook. `status` is what it answers."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[dict[str, str], dict[str, Any]]] = []
+        self.raw: list[bytes] = []
+        self.status = 202
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if outer.status < 300:
+                    outer.raw.append(body)
+                    outer.got.append(({k.lower(): v for k, v in self.headers.items()}, json.loads(body)))
+                self.send_response(outer.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/x"
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def pressed(
+    answer: str, incident: str, by: str, at: float, now: float, secret: str = SECRET
+) -> tuple[dict[str, str], bytes]:
+    """Headers and body of a button's request."""
+    action: dict[str, Any] = {"action_id": f"cali:{answer}", "value": incident, "action_ts": repr(at)}
+    if answer in ("hour", "day", "ever"):
+        action = {
+            "action_id": "cali:mute",
+            "selected_option": {"value": f"{answer}:{incident}"},
+            "action_ts": repr(at),
+        }
+    user = {"id": "U1", "name": by}
+    body = form({"type": "block_actions", "user": user, "trigger_id": "t1", "actions": [action]})
+    return sign(body, secret, now), body
+
+
+def written(cause: str, incident: str, by: str, now: float) -> tuple[dict[str, str], bytes]:
+    """Headers and body of the request with which the window that asks for the cause ends."""
+    view = {
+        "id": "V1",
+        "callback_id": "cali:wrong",
+        "private_metadata": incident,
+        "state": {"values": {"cause": {"text": {"value": cause}}}},
+    }
+    body = form({"type": "view_submission", "user": {"id": "U1", "name": by}, "view": view})
+    return sign(body, SECRET, now), body
+
+
+def form(payload: Mapping[str, Any]) -> bytes:
+    """As Slack posts it."""
+    return f"payload={quote(json.dumps(payload))}".encode()
+
+
+def shown(message: Message) -> str:
+    """Everything that a person reads in a message."""
+    return "\n".join(_texts({key: message.content.get(key) for key in ("text", "blocks", "attachments")}))
+
+
+def _texts(part: Any) -> list[str]:
+    if isinstance(part, str):
+        return [part]
+    if isinstance(part, dict):
+        return [
+            text for key, value in part.items() if key not in ("type", "action_id") for text in _texts(value)
+        ]
+    return [text for one in part for text in _texts(one)] if isinstance(part, list) else []

@@ -1,0 +1,177 @@
+"""The shells that alert scenarios run through. This one has the core in this process; see `alert_lambda.py` and
+`alert_terminal.py` for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from cali.adapters.sinks import Sinks, World
+from cali.adapters.slack_answers import asking
+from cali.adapters.slack_api import SlackApi
+from cali.life import Change, Stored
+from cali.models import Status
+from cali.ports import AlertStore, FeedbackStore, IncidentStore
+from cali.stages.detect import sent, sweep
+from cali.stages.notify import Alerts, Parts, parse, words
+from cali.stages.notify.desk import Desk, DeskParts, Step
+from cali.stages.refine.redact import Redactor
+from cali.stages.retrieve.knowledge import Knowledge, load
+from cali.testing_alerts import MemoryAlerts, MemoryClaims, MemoryFeedback
+from cali.testing_incidents import MemoryIncidents
+from tests.scenarios.alert_servers import SECRET, pressed, written
+
+ENTRY = "pg-too-many-connections"
+MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a town gives its shell. `secrets` may change."""
+
+    rules: str
+    language: str
+    wait: float
+    secrets: dict[str, str]
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+    slack: str  # the address of its API
+
+
+class Press(NamedTuple):
+    """A person's answer. `at` is when it was pressed, by Slack's clock."""
+
+    answer: str
+    incident: str
+    by: str
+    at: float
+
+
+class Cause(NamedTuple):
+    """A person's own cause."""
+
+    cause: str
+    incident: str
+    by: str
+
+
+class Shell(Protocol):
+    """A way in. `fresh` gives the changes that were made since it was asked last; nobody has heard of them yet."""
+
+    store: IncidentStore
+    alerts_store: AlertStore
+    feedback: FeedbackStore
+    warnings: list[str]
+
+    def apply(self, incident: str, step: Step) -> None: ...
+    def fresh(self) -> Sequence[Change]: ...
+    def hear(self, changes: Sequence[Change]) -> None: ...
+    def minute(self) -> None:
+        """What runs each minute."""
+
+    def say(self, said: Press | Cause) -> str:
+        """A person answers, and is told how that ended."""
+
+    def again(self) -> str:
+        """The same answer comes again."""
+
+    def restart(self) -> None:
+        """Another process, with the same stores."""
+
+    def close(self) -> None: ...
+
+
+@cache
+def knowledge() -> Knowledge:
+    return load(cache=Path("/tmp/cali"))  # noqa: S108 - where functions keep it
+
+
+@cache
+def redactor() -> Redactor:
+    return Redactor()
+
+
+class Core:
+    """The stage in this process, over stores in memory."""
+
+    def __init__(self, given: Given) -> None:
+        self._given = given
+        self.store = MemoryIncidents()
+        self.alerts_store = MemoryAlerts()
+        self.feedback = MemoryFeedback()
+        self.warnings: list[str] = []
+        self._fresh: list[Change] = []
+        self.restart()
+        api = SlackApi(lambda: given.secrets["bot_token"], given.now, given.sleep, given.slack)
+        self.desk = Desk(
+            DeskParts(
+                secret=lambda: SECRET,
+                incidents=self.store,
+                apply=self.apply,
+                feedback=self.feedback,
+                claims=MemoryClaims(),
+                now=given.now,
+                redact=lambda text: redactor().text(text),
+                ask=asking(api, words(given.language)),
+            )
+        )
+
+    def close(self) -> None:
+        pass
+
+    def restart(self) -> None:
+        given = self._given
+        rules = parse(given.rules, "rules.yaml")
+        self.alerts = Alerts(
+            Parts(
+                self.store,
+                self.alerts_store,
+                rules,
+                Sinks(rules, World(given.secrets.__getitem__, given.now, given.sleep)),
+                words(given.language),
+                given.now,
+                given.sleep,
+                entry=lambda name: knowledge().entries.get(name),
+                wait=given.wait,
+                warn=self.warnings.append,
+            )
+        )
+
+    def apply(self, incident: str, step: Step) -> Stored | None:
+        known = self.store.get(incident)
+        outcome = step(known)
+        if outcome is None:
+            return known
+        self._fresh += outcome.events
+        return self.store.put(sent(outcome.stored, outcome.stored.changes))
+
+    def fresh(self) -> Sequence[Change]:
+        found, self._fresh = self._fresh, []
+        return found
+
+    def hear(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            self.alerts.hear(change)
+
+    def minute(self) -> None:
+        for stored in self.store.find(list(Status), MOST):
+            self.apply(stored.incident.id, lambda known: sweep(known, self._given.now()) if known else None)
+        self.hear(self.fresh())
+        self.alerts.flush()
+
+    def say(self, said: Press | Cause) -> str:
+        self._request = request_of(said, self._given.now())
+        return self.again()
+
+    def again(self) -> str:
+        return str(self.desk.request(*self._request).code)
+
+
+def request_of(said: Press | Cause, now: float) -> tuple[Mapping[str, str], bytes]:
+    """The request that Slack sends for an answer."""
+    if isinstance(said, Cause):
+        return written(said.cause, said.incident, said.by, now)
+    return pressed(said.answer, said.incident, said.by, said.at, now)
