@@ -32,7 +32,7 @@ def analyze(event: KinesisEvent) -> dict[str, Any]:
 @reads("diagnose")
 def diagnose(event: KinesisEvent) -> dict[str, Any]:
     with shell.observed("diagnose", event.context) as seen:
-        return shell.messages(event.to_dict(), "diagnose", seen)
+        return shell.diagnose(event.to_dict(), seen)
 
 
 @reads("alert")

@@ -134,6 +134,16 @@ def messages(event: dict[str, Any], function: str, seen: Seen) -> dict[str, Any]
     return answer
 
 
+def diagnose(event: dict[str, Any], seen: Seen) -> dict[str, Any]:
+    """A batch of the incidents stream for `diagnose`, and what it cost: the alarm `model-spend` adds that up."""
+    service = cloud().diagnose
+    before = service.dollars
+    try:
+        return messages(event, "diagnose", seen)
+    finally:
+        seen.add(model_dollars=service.dollars - before)
+
+
 def enrich(event: dict[str, Any], seen: Seen) -> dict[str, Any]:
     """What Firehose is about to write."""
     records = cloud().enrich.records(event["records"])

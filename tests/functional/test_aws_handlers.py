@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import subprocess
-import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -19,10 +14,10 @@ import pytest
 from cali.stages.notify.signature import sign
 from cali.testing_models import ModelServer, explanation
 from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, REGION, Account, account
-from tests.functional.aws_fakes import delivered, fluent
+from tests.functional.aws_fakes import fluent
+from tests.functional.aws_functions import Functions, emitted, kinesis_event
 from tests.functional.test_aws_adapters import Chat
 
-RUNNER = Path(__file__).parent / "aws_runner.py"
 UNKNOWN = "ERROR zulu coupling lost its phase on rack 7"
 
 
@@ -38,48 +33,6 @@ MINUTE = {
     "resources": [],
     "detail": {},
 }
-
-
-class Functions:
-    """All functions in one process."""
-
-    def __init__(self, endpoint: str, **more: str) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CALI_"))}
-        environment = {
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "CALI_STAGE": "test",
-            "CALI_LOGS_STREAM": LOGS,
-            "CALI_INCIDENTS_STREAM": INCIDENTS,
-            "CALI_INCIDENTS_TABLE": INCIDENTS_TABLE,
-            "CALI_LOGS_BUCKET": BUCKET,
-            **more,
-        }
-        self._process = subprocess.Popen(
-            [sys.executable, str(RUNNER)],
-            env={**kept, **environment},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def __call__(self, handler: str, event: dict[str, Any]) -> Any:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"handler": handler, "event": event}) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            pytest.fail(self.close())
-        return json.loads(line)
-
-    def close(self) -> str:
-        """The log."""
-        _, log = self._process.communicate()
-        return log
 
 
 @pytest.fixture(scope="module")
@@ -104,13 +57,6 @@ def slack() -> Iterator[Chat]:
     chat.close()
 
 
-def kinesis_event(stream: str, payloads: list[bytes], first: int = 0) -> dict[str, Any]:
-    items = delivered(payloads, first=first, arrived=time.time() - 1.0)
-    for item in items:
-        item["eventSourceARN"] = f"arn:aws:kinesis:{REGION}:1:stream/{stream}"
-    return {"Records": items}
-
-
 def published(aws: Account) -> list[bytes]:
     kinesis = aws.client("kinesis")
     shard = kinesis.list_shards(StreamName=INCIDENTS)["Shards"][0]["ShardId"]
@@ -121,6 +67,14 @@ def published(aws: Account) -> list[bytes]:
 def objects(aws: Account, prefix: str) -> list[str]:
     found = aws.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
     return [item["Key"] for item in found.get("Contents", [])]
+
+
+def spent(aws: Account) -> float:
+    """What the table says of the day's costs."""
+    items = aws.client("dynamodb").scan(TableName=INCIDENTS_TABLE)["Items"]
+    micros = sum(int(item["micros"]["N"]) for item in items if item["pk"]["S"].startswith("spent#"))
+    assert micros > 0
+    return micros / 1e6
 
 
 def test_a_line_becomes_an_incident_a_diagnosis_and_one_message(
@@ -136,7 +90,7 @@ def test_a_line_becomes_an_incident_a_diagnosis_and_one_message(
         CALI_SLACK_SECRET="cali/slack",
         CALI_OPENAI_SECRET="cali/openai",
         CALI_OPENAI_BASE_URL=model.url,
-        CALI_MODEL="local-model",
+        CALI_MODEL="gpt-4.1-mini",
     )
     lines = [
         fluent("INFO fine"),
@@ -180,12 +134,14 @@ def test_a_line_becomes_an_incident_a_diagnosis_and_one_message(
     assert api(functions, "POST", "/slack/actions", body, {})[0] == 401
     assert api(functions, "POST", "/slack/actions", b"x=1", sign(b"x=1", "s3cret", time.time()))[0] == 400
     log = functions.close()
-    metrics = [json.loads(line) for line in log.splitlines() if '"_aws"' in line]
+    metrics = emitted(log)
     first = next(entry for entry in metrics if entry["function"] == "analyze")
     wanted = {"records": 4, "again": 0, "lines": 4, "events": 3, "incidents": 2, "quarantined": 1}
     declared = {metric["Name"] for part in first["_aws"]["CloudWatchMetrics"] for metric in part["Metrics"]}
     assert declared == wanted.keys()
     assert {name: first[name] for name in wanted} == {name: [count] for name, count in wanted.items()}
+    dollars = [entry["model_dollars"][0] for entry in metrics if entry["function"] == "diagnose"]
+    assert dollars == [pytest.approx(spent(aws), abs=1e-6), 0.0]  # the second time nobody was asked
     said = [line for line in log.splitlines() if line and '"_aws"' not in line]
     assert sum('"message":"done"' in line for line in said) == len(metrics)
     assert [

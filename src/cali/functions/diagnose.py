@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cali.life import Change, Stored
     from cali.models import Incident
     from cali.ports import IncidentStore
+    from cali.stages.reason import Spend
 
 # What `Reasoner` says under `gate` when asking again later may help.
 PASSING = ("the model is unavailable", "another process is asking", "the model's server cannot be understood")
@@ -36,6 +37,8 @@ class Reasons(Protocol):
     """Explains an incident; see `cali.stages.reason.Reasoner`."""
 
     def diagnose(self, incident: Incident) -> Diagnosis: ...
+    @property
+    def spend(self) -> Spend: ...
 
 
 class Done(StrEnum):
@@ -64,6 +67,11 @@ class Diagnose:
         self._reasoner = reasoner
         self._objects = objects
         self._now = now
+
+    @property
+    def dollars(self) -> float:
+        """What the model has cost in this process so far."""
+        return self._reasoner.spend.dollars
 
     def message(self, message: Change | Asked) -> Done:
         """Takes one message of the incidents stream."""

@@ -1,0 +1,47 @@
+"""An alarm that waits for a metric of CALI's own gets it: the functions send it under the name that the alarm has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.functional.aws_account import INCIDENTS, account
+from tests.functional.aws_functions import Functions, emitted, kinesis_event
+
+OURS = "CALI"
+
+
+def names(metrics: list[dict[str, Any]]) -> set[tuple[str, frozenset[tuple[str, str]], str]]:
+    """Namespace, dimensions and name of each metric in a log, as CloudWatch would keep it."""
+    return {
+        (part["Namespace"], frozenset((key, entry[key]) for key in dimensions), metric["Name"])
+        for entry in metrics
+        for part in entry["_aws"]["CloudWatchMetrics"]
+        for dimensions in part["Dimensions"]
+        for metric in part["Metrics"]
+    }
+
+
+def test_what_an_alarm_waits_for_is_sent(resources):
+    # Given the alarms on metrics that no service of AWS sends
+    alarms = [
+        one.values
+        for one in resources
+        if one.type == "aws_cloudwatch_metric_alarm" and not one.values["namespace"].startswith("AWS/")
+    ]
+    wanted = {
+        (alarm["namespace"], frozenset(alarm["dimensions"].items()), alarm["metric_name"]) for alarm in alarms
+    }
+    assert {namespace for namespace, _, _ in wanted} == {OURS}
+
+    # When each function that they name has run once, with nothing to do
+    with account() as aws:
+        aws.make()
+        functions = Functions(aws.endpoint)
+        for function in sorted({dict(dimensions)["function"] for _, dimensions, _ in wanted}):
+            assert functions(function, kinesis_event(INCIDENTS, [b"noise"])) == {
+                "result": {"batchItemFailures": []}
+            }
+        sent = names(emitted(functions.close()))
+
+    # Then all is there, under the same namespace, dimensions and name
+    assert wanted <= sent
