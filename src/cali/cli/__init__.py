@@ -25,6 +25,7 @@ COMMANDS = {
     "kb": "cali.cli.kb",
     "learn": "cali.cli.learn",
     "refine": "cali.cli.refine",
+    "replay": "cali.cli.replay",
     "simulate": "cali.cli.simulate",
     "watch": "cali.cli.watch",
     "worker": "cali.cli.worker",

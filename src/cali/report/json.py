@@ -27,8 +27,18 @@ def as_json(analysis: Analysis) -> bytes:
         },
         "incidents": [_incident(incident) for incident in analysis.incidents],
     }
+    return printed(whole)
+
+
+def printed(whole: dict[str, Any]) -> bytes:
+    """An object for a program, as safe to print as an analysis."""
     written = orjson.dumps(_sound(whole), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
     return ACTIVE.sub(_escaped, written).encode()
+
+
+def plain(incident: Incident) -> dict[str, Any]:
+    """An incident as the contract has it, for an object that is `printed`."""
+    return _incident(incident)
 
 
 def one_json_line(incident: Incident, **more: str) -> bytes:

@@ -1,0 +1,142 @@
+"""Logs that were kept, as Firehose and others write them: told apart, in order, in bounded memory."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from cali.adapters.raw_logs import raw_logs
+from cali.adapters.raw_records import Damaged, records, unzipped
+from cali.errors import Misconfigured
+
+SIZES = (1, 5, 100_000)
+NOON = 1_795_176_000.0  # 2026-11-20T12:00:00Z
+
+
+def told_apart(raw: bytes, size: int = 7) -> list[bytes]:
+    return list(records(raw[at : at + size] for at in range(0, len(raw), size)))
+
+
+def subscription(*messages: str) -> bytes:
+    events = [
+        {"id": str(n), "timestamp": 1_795_176_000_000, "message": text} for n, text in enumerate(messages)
+    ]
+    held = {"messageType": "DATA_MESSAGE", "logGroup": "/aws/lambda/f", "logStream": "s", "logEvents": events}
+    return json.dumps(held).encode()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_objects_that_touch_are_told_apart_and_lines_stay_lines(size: int) -> None:
+    raw = b'{"a":1}{"b":"}{"}{"c":{}}\n{"d":2}\ntext one\r\n\n{"e":{}{\nlast'
+
+    assert told_apart(raw, size) == [
+        b'{"a":1}', b'{"b":"}{"}', b'{"c":{}}', b'{"d":2}', b"text one", b'{"e":{}{', b"last",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_subscriptions_are_unpacked_wherever_they_stand(size: int) -> None:
+    raw = b"first\n" + gzip.compress(subscription("one", "two")) + gzip.compress(subscription("three"))
+    raw += b'{"z":1}' + gzip.compress(subscription("four")) + subscription("five") + b"\nlast\n"
+
+    found = told_apart(raw, size)
+
+    assert [len(found), found[0], found[4], found[-1]] == [8, b"first", b'{"z":1}', b"last"]
+    said = [json.loads(found[place])["log"] for place in (1, 2, 3, 5, 6)]
+    assert said == ["one", "two", "three", "four", "five"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_damaged_member_costs_no_line_behind_it(size: int) -> None:
+    raw = b"one\n" + gzip.compress(subscription("x"))[:-9] + b"\x00\x00\n\ntwo\n"
+
+    found = told_apart(raw, size)
+
+    assert (found[0], found[-1]) == (b"one", b"two")
+    assert b"".join(found[1:-1]) != b""  # what is left of it goes to quarantine
+
+
+def test_a_line_that_does_not_end_does_not_fill_the_memory() -> None:
+    tracemalloc.start()
+    found = sum(1 for _ in records(b"x" * 1_000_000 for _ in range(100)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert found == 12
+    assert peak < 40_000_000
+
+
+def test_gzipped_content_is_read_over_all_its_members() -> None:
+    raw = gzip.compress(b"a\nb\n") + gzip.compress(b"c\n")
+
+    assert b"".join(unzipped([raw[:1], raw[1:30], raw[30:]], "x")) == b"a\nb\nc\n"
+    assert b"".join(unzipped([b"pl", b"ain"], "x")) == b"plain"
+    assert list(unzipped([], "x")) == []
+
+
+@pytest.mark.parametrize("cut", [15, -3])
+def test_a_gzip_file_that_ends_too_early_is_damaged(cut: int) -> None:
+    with pytest.raises(Damaged, match=r"there\.gz: a gzip file that ends too early"):
+        list(unzipped([gzip.compress(b"abc" * 100)[:cut]], "there.gz"))
+
+
+def archive(folder: Path, **days: bytes) -> Path:
+    for name, content in days.items():
+        day, _, part = name.removeprefix("d").partition("_")
+        place = folder / f"dt=2026-11-{day}"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"cali-{part}.gz").write_bytes(gzip.compress(content))
+    return folder
+
+
+def test_objects_are_read_in_the_order_of_their_keys_and_lines_are_numbered_on(tmp_path: Path) -> None:
+    archive(tmp_path / "raw", d20_2=b"c\n", d20_1=b"a\nb\n", d21_1=b"d")
+    (tmp_path / "raw" / ".DS_Store").write_bytes(b"no log")
+
+    logs = raw_logs(str(tmp_path / "raw"))
+
+    assert list(logs.lines()) == [(1, b"a"), (2, b"b"), (3, b"c"), (4, b"d")]
+    assert list(logs.lines()) == list(logs.lines())
+    assert (logs.year, len(logs.objects)) == (2026, 3)
+
+
+def test_only_days_that_may_hold_the_time_are_read(tmp_path: Path) -> None:
+    archive(tmp_path, d18_1=b"a", d19_1=b"b", d20_1=b"c", d21_1=b"d", d22_1=b"e")
+
+    until = raw_logs(str(tmp_path), until=NOON)
+    since = raw_logs(str(tmp_path), since=NOON)
+
+    # Lines of the 20th may have arrived after midnight.
+    assert [line for _, line in until.lines()] == [b"a", b"b", b"c", b"d"]
+    assert [line for _, line in since.lines()] == [b"c", b"d", b"e"]
+
+
+def test_a_damaged_object_is_told_and_costs_no_other(tmp_path: Path) -> None:
+    archive(tmp_path, d20_1=b"a\n", d20_2=b"b\n" * 100, d20_3=b"c\n")
+    second = tmp_path / "dt=2026-11-20" / "cali-2.gz"
+    second.write_bytes(second.read_bytes()[:-5])
+
+    logs = raw_logs(str(tmp_path))
+
+    assert [line for _, line in logs.lines()][-1] == b"c"
+    assert logs.damaged == [f"{tmp_path}: dt=2026-11-20/cali-2.gz: a gzip file that ends too early"]
+
+
+def test_a_plain_file_is_a_source_too(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_bytes(b"one\ntwo")
+
+    logs = raw_logs(str(tmp_path / "app.log"))
+
+    assert (list(logs.lines()), logs.year) == ([(1, b"one"), (2, b"two")], None)
+
+
+@pytest.mark.parametrize("source", ["{}/nowhere", "{}/empty", "s3://", "s3://Not_A_Bucket/raw/"])
+def test_what_is_no_source_is_one_clear_line(source: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+
+    with pytest.raises(Misconfigured, match=r"no such file|nothing to replay|not the address of a bucket"):
+        raw_logs(source.format(tmp_path))
