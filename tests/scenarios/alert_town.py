@@ -175,6 +175,13 @@ class Town(Sights):
         until = None if seconds is None else self.time + seconds
         self._applied(self.names[name], lambda known: mute(known, self.time, until, by) if known else None)
 
+    def do_foretold(self, wanted: Mapping[str, list[str]]) -> None:
+        """What `cali alerts test` says of incidents, in the shell that has it."""
+        tell = getattr(self.shell, "foretold", None)
+        for name, places in wanted.items():
+            found = tell(self.names[name]) if tell else places
+            assert found == places, f"foretold of {name}: expected {places}, found {found}"
+
     # how it is delivered
 
     def do_hear(self, names: list[str]) -> None:

@@ -1,32 +1,25 @@
-"""Alert scenarios as data: what happens, and what people have read in the end. See `alert_town.py` for the steps."""
+"""Alert scenarios through the core: what happens, and what people have read in the end."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.scenarios.alert_town import Town
-
-FILES = sorted((Path(__file__).parent / "alerts").glob("*.yaml"))
-SCENARIOS = [
-    pytest.param(scenario, id=f"{file.stem}-{scenario['name'].replace(' ', '-')}")
-    for file in FILES
-    for scenario in yaml.safe_load(file.read_text("utf-8"))
-]
+from tests.scenarios.alert_scenarios import SCENARIOS, SHELLS, ran, through
+from tests.scenarios.alert_shells import Core
 
 
 def test_there_are_scenarios():
-    assert len(SCENARIOS) >= 40
+    assert len(through("core")) >= 40
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_what_a_shell_cannot_have_says_why():
+    for scenario in (one for scenarios in SCENARIOS.values() for one in scenarios):
+        assert set(scenario.get("shells", SHELLS)) <= set(SHELLS)
+        assert ("shells" in scenario) == bool(scenario.get("because")), scenario["name"]
+
+
+@pytest.mark.parametrize("scenario", through("core"))
 def test_scenario(scenario: dict[str, Any]):
-    town = Town(scenario.get("rules"), scenario.get("language", "en"), wait=scenario.get("wait", 0.0))
-    try:
-        town.run(scenario["steps"])
-        town.check()
-    finally:
-        town.close()
+    ran(scenario, Core)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from cali import settings
 from cali.adapters.sinks import Sinks, World, preview
 from cali.bootstrap import Embedded
 from cali.cli.alerts_send import read_rules, send
+from cali.cli.clock import clock
 from cali.cli.incident_file import incidents
 from cali.errors import Misconfigured
 from cali.life import Change, Kind, Stored
@@ -60,14 +60,23 @@ command.add_command(send)
     show_default=True,
     help="How to print.",
 )
-def test(rules: Path, incident: Path, at: str | None, name: str | None, show: bool, form: str) -> None:
+@click.pass_context
+def test(
+    context: click.Context,
+    rules: Path,
+    incident: Path,
+    at: str | None,
+    name: str | None,
+    show: bool,
+    form: str,
+) -> None:
     """Show what would be sent where, and why. Nothing is sent, and no secret is needed.
 
     RULES is the YAML file of routes, INCIDENT a JSON file as `cali analyze --format json` or `cali incidents show` prints.
     """
     chosen = settings.read(os.environ)
     read = read_rules(rules)
-    now = _time(at)
+    now = clock(context).now() if at is None else _time(at)
     found = [one for one in incidents(incident) if name in (None, one.id)]
     if not found:
         raise Misconfigured(f"{incident}: no incident{f' with the id {name}' if name else ''}")
@@ -172,9 +181,7 @@ def _stored(incident: Incident, now: float) -> Stored:
     return Stored(incident, incident.last_seen or now, changes=1)
 
 
-def _time(at: str | None) -> float:
-    if at is None:
-        return time.time()
+def _time(at: str) -> float:
     try:
         when = datetime.fromisoformat(at)
     except ValueError as error:
