@@ -115,15 +115,16 @@ def command(
     the times are those of the lines, so the same source and versions give the same output, to the byte. Nothing is written
     and nobody is told: what a model would have cost and which messages would have been sent is worked out.
     """
-    _check(pair, fail_on, dry_run, state, out)
+    begin, end = moment("--since", since), moment("--at", at)
+    _check(pair, fail_on, dry_run, state, out, begin, end)
     chosen = settings.read(os.environ)
     asked = _Asked(
         chosen,
-        raw_logs(source, moment("--since", since), moment("--at", at)),
+        raw_logs(source, begin, end),
         Terms(
             cluster=chosen.cluster if cluster is None else cluster,
-            since=moment("--since", since),
-            until=moment("--at", at),
+            since=begin,
+            until=end,
             language=chosen.language,
             policy=AS_ANALYZED if undo_warnings else AS_DEPLOYED,
             life=LifePolicy(quiet_after=chosen.quiet_after),
@@ -144,18 +145,26 @@ def command(
     if state:
         from cali.cli.replay_kept import keep
 
-        click.echo(f"{state}: {keep(outcome, state):,} incidents kept", err=True)
+        click.echo(f"cali: {state}: {keep(outcome, state):,} incidents kept", err=True)
     result = Replayed(asked.logs, outcome, asked.told(outcome, one))
     write(as_json(result) if form == "json" else as_text(result, color=out is None and colored()), out)
     return 0
 
 
 def _check(
-    pair: tuple[str, str] | None, fail_on: str | None, dry_run: bool, state: Path | None, out: Path | None
+    pair: tuple[str, str] | None,
+    fail_on: str | None,
+    dry_run: bool,
+    state: Path | None,
+    out: Path | None,
+    since: float | None,
+    at: float | None,
 ) -> None:
     """Options that do not go together."""
     if fail_on and not pair:
         raise Misconfigured("--fail-on: needs two versions to compare: --compare A B")
+    if since is not None and at is not None and since > at:
+        raise Misconfigured("--since: is after --at, so nothing is asked for")
     if state and dry_run:
         raise Misconfigured("--write: not with --dry-run, which writes nothing")
     if state and pair:
