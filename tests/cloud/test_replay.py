@@ -1,0 +1,96 @@
+"""What the functions made of a stream is what a replay makes of the raw/ objects that Firehose wrote of it, and what the
+command line makes of the same lines. One short run, without faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cali.adapters.raw_logs import raw_logs
+from cali.bootstrap import Embedded
+from cali.cli.analyze import analyze
+from cali.models import Incident, Origin
+from cali.replay import Outcome, Terms, Versions, replay
+from cali.replay.terms import AS_ANALYZED
+from cali.settings import Settings
+from cali.simulator import enveloper, load_scenario, simulate
+from cali.stages.retrieve.knowledge import load
+from tests.cloud.aws import BUCKET
+from tests.cloud.cloud import Cloud, Options
+from tests.cloud.project import missing
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(missing()), reason=missing()),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # botocore's own
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+OPTIONS = Options(lines=1_000, rate=0, seed=1, start=1_795_140_000.0, slack_pace=0.02)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the table holds after a run, and what a replay of its raw/ objects gives."""
+
+    put: int
+    stored: tuple[Incident, ...]
+    replayed: Outcome
+    again: Outcome
+    as_analyzed: Outcome
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    versions = Versions(load(cache=tmp_path_factory.mktemp("cache")))
+    with Cloud(OPTIONS) as cloud:
+        put = cloud.run().put
+        logs = raw_logs(f"s3://{BUCKET}/raw/", client=cloud.account.client("s3"))
+        terms = Terms(cluster="local", year=logs.year)
+        yield Run(
+            put,
+            tuple(stored.incident for stored in cloud._stored()),
+            replay(logs.lines(), versions, terms),
+            replay(logs.lines(), versions, terms),
+            replay(logs.lines(), versions, Terms(cluster="local", year=logs.year, policy=AS_ANALYZED)),
+        )
+
+
+def seen(incidents: tuple[Incident, ...]) -> dict[str, tuple[object, ...]]:
+    """What must be the same of an incident wherever it was found."""
+    return {
+        one.id: (one.template, one.scope, one.severity, one.count, one.title, one.first_seen, one.last_seen, cause(one))
+        for one in incidents
+    }  # fmt: skip
+
+
+def cause(incident: Incident) -> str:
+    """The entry that explains it. What the knowledge does not know, the model of the local cloud answers and a replay does
+    not ask."""
+    said = incident.diagnosis
+    return said.knowledge[0].id if said is not None and said.origin is Origin.KNOWLEDGE else ""
+
+
+def test_a_replay_of_the_raw_objects_gives_what_the_table_holds(run: Run) -> None:
+    assert run.replayed.counts.lines == run.put == OPTIONS.lines
+    assert len(run.stored) > 20
+    assert seen(run.replayed.incidents) == seen(run.stored)
+
+
+def test_a_replay_of_the_raw_objects_gives_the_same_twice(run: Run) -> None:
+    assert repr(run.replayed) == repr(run.again)
+
+
+def test_the_command_line_finds_the_same_in_the_lines_as_they_were_written(run: Run, tmp_path: Path) -> None:
+    scenario, wrap = load_scenario(OPTIONS.scenario), enveloper("fluentbit")
+    written = simulate(scenario, seed=OPTIONS.seed, lines=OPTIONS.lines, seconds=None, start=OPTIONS.start)
+    (tmp_path / "shop.log").write_text("".join(f"{wrap(line)}\n" for line in written))
+
+    parts = Embedded(Settings(cluster="local", cache_dir=str(tmp_path / "cache")), ask=False)
+    analyzed = analyze([str(tmp_path / "shop.log")], parts)
+
+    assert seen(run.as_analyzed.incidents) == seen(analyzed.incidents)
