@@ -336,7 +336,7 @@ class Cloud:
                 token = self._secrets.value(wanted.milvus_secret, "token", "")
             except Misconfigured as error:  # Terraform makes the entry; who asks for no token leaves it empty
                 self._warn(f"Milvus is asked without a token: {error}")
-        embedder = self._embedder()
+        embedder = self.embedder()
         # It is opened with the first question that no signature and no earlier answer settles.
         index = RememberedHits(
             MilvusIndex(wanted.milvus_uri, embedder, token, timeout=5.0), KEPT, embedder.name
@@ -344,7 +344,8 @@ class Cloud:
         index.ensure(self._knowledge.version, list(self._knowledge.entries.values()))
         return index
 
-    def _embedder(self) -> Embedder:
+    def embedder(self) -> Embedder:
+        """What texts are turned into vectors by, as it is configured."""
         wanted = self.settings
         if wanted.embedder == "hashed":
             from cali.testing import HashedEmbedder

@@ -56,6 +56,19 @@ class Settings:
     quiet_after: float = 1800.0  # seconds
     console_url: str = ""  # where an alert's link leads; `{id}` becomes the incident's id
     firehose_drop_below: str = ""  # severity below which enrich drops a record; empty keeps all
+    learning_approval: str = (
+        "manual"  # who lets what was learnt into force: `auto`, `pull-request` or `manual`
+    )
+    learning_days: int = 7  # that the replay gate looks back over
+    learning_wrong: int = 2  # people who call a learnt entry wrong, more than right, until it is withdrawn
+    learning_keep_days: int = 90  # for which what the jobs made is kept
+    learning_post: str = ""  # `yes` posts the weekly report to the webhook of the Slack secret
+    github_repository: str = ""  # owner/name that takes pull requests with what was learnt
+    github_branch: str = "main"  # that they are to be merged into
+    github_folder: str = "knowledge"  # of that repository
+    github_url: str = "https://api.github.com"  # of any server that speaks GitHub's REST API
+    github_secret: str = ""  # id of a secret {"token": ...}
+    github_token: str = ""  # of the command line
 
     def need(self, *names: str) -> Settings:
         """Itself, if all of these are set. Otherwise Misconfigured, naming every variable that is missing."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cali.errors import Conflict
 from cali.ports import Tagged
+from cali.stages.retrieve.rows import rows
 from cali.testing import HashedEmbedder, ReferenceIndex
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class MemoryCollections:
         if version not in self.kept:
             index = ReferenceIndex(HashedEmbedder())
             index.ensure(version, entries)
-            self.kept[version] = (index, len(entries))
+            self.kept[version] = (index, len(rows(entries)))
         return version
 
     def found(self, name: str, texts: Sequence[str], limit: int) -> list[list[str]]:
@@ -69,9 +70,6 @@ class MemoryCollections:
     def switch(self, name: str) -> str:
         before, self.alias = self.alias, name
         return before
-
-    def names(self) -> list[str]:
-        return sorted(self.kept)
 
     def drop(self, name: str) -> None:
         self.kept.pop(name, None)

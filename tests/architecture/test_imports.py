@@ -20,7 +20,7 @@ MAY_IMPORT = {  # who may import what of cali, by the first name below cali
     "pipeline": {"stages", "ports", *INNERMOST},
     "adapters": {"adapters", "stages", "ports", *INNERMOST},
     "releases": {"releases", "stages", "ports", *INNERMOST},
-    "learning": {"learning", "releases", "stages", "pipeline", "ports", *INNERMOST},
+    "learning": {"learning", "releases", "replay", "stages", "pipeline", "ports", *INNERMOST},
     "report": {"report", *INNERMOST},
     "simulator": {"simulator", "errors"},
     "replay": {"replay", "pipeline", "stages", "ports", *INNERMOST},

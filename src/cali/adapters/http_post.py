@@ -1,8 +1,9 @@
-"""One POST, no retry, no redirect: what alerts are sent with. Addresses may be secret, so no message repeats them."""
+"""One call, no retry, no redirect: what alerts are sent with. Addresses may be secret, so no message repeats them."""
 
 from __future__ import annotations
 
 from http.client import HTTPException
+from math import isnan, nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TIMEOUT = 5.0
+LONGEST = 3_600.0  # seconds; who wants more is asked in vain once an hour
 MOST = 1_000_000  # bytes of an answer that are read
 
 
@@ -27,10 +29,16 @@ class Answered(NamedTuple):
     @property
     def after(self) -> float | None:
         """How long it asks us to wait."""
-        try:
-            return max(0.0, float(self.headers["retry-after"]))
-        except (KeyError, ValueError):
-            return None
+        return seconds(self.headers.get("retry-after"))
+
+
+def seconds(text: str | None) -> float | None:
+    """A Retry-After, an hour at most; None without one, or if it is no number of seconds."""
+    try:
+        asked = float(text) if text else nan
+    except ValueError:
+        return None
+    return None if isnan(asked) else min(max(asked, 0.0), LONGEST)
 
 
 class _Stays(HTTPRedirectHandler):
@@ -45,9 +53,21 @@ _OPENER = build_opener(_Stays)
 
 def post(who: str, url: str, body: bytes, headers: Mapping[str, str], timeout: float = TIMEOUT) -> Answered:
     """The server's answer, whatever its status. Retryable if there is none; `who` names the server in errors."""
+    return send(who, "POST", url, body, headers, timeout)
+
+
+def send(
+    who: str,
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    timeout: float = TIMEOUT,
+) -> Answered:
+    """The same by any method."""
     if urlsplit(url).scheme not in ("https", "http"):
         raise Misconfigured(f"{who}: its address is not a URL that begins with https://")
-    request = Request(url, body, dict(headers))  # noqa: S310 - the scheme was looked at
+    request = Request(url, body, dict(headers), method=method)  # noqa: S310 - the scheme was looked at
     try:
         with _OPENER.open(request, timeout=timeout) as answer:
             return _answered(answer.status, answer)

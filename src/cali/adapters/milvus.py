@@ -71,7 +71,7 @@ class MilvusIndex:
         if self._client is None:
             raise Misconfigured("the knowledge index was searched before it was told its entries")
         vector = self._embedder.embed([words])[0]
-        with _failures(self._uri):
+        with failures(self._uri):
             dense = self._rows_near("dense", vector, "COSINE")
             lexical = self._rows_near("sparse", words, "BM25")
         return fuse(dense, lexical, limit)
@@ -98,32 +98,49 @@ class MilvusIndex:
         )
         return [(row["entity"]["entry"], float(row["distance"])) for row in found[0]]
 
+    def make(self, client: Any, collection: str, found: Sequence[Row]) -> None:
+        """Makes a collection beside others on a connection of somebody else, unless it is there, whole, and loads it."""
+        self._client = client
+        try:
+            with failures(self._uri):
+                self._made_whole(collection, found)
+        finally:
+            self._client = None
+
+    def attach(self, client: Any, collection: str) -> None:
+        """Searches a collection that is there, on a connection of somebody else; `close` is theirs too."""
+        self._client, self._collection = client, collection
+
     def _open_server(self, collection: str, found: Sequence[Row]) -> None:
-        with _failures(self._uri):
-            client = self._client = _connect(self._uri, self._token, self._timeout)
-            if client.has_collection(collection) and _holds(client, collection, len(found)):
-                client.load_collection(collection)
-                return
-            building = f"{collection}_building_{uuid4().hex[:8]}"
-            try:
-                self._fill(building, found)
-                if client.has_collection(collection):
-                    if _holds(client, collection, len(found)):  # somebody else was faster
-                        client.load_collection(collection)
-                        return
-                    client.drop_collection(collection)
-                _rename(client, building, collection)
-            finally:
-                if client.has_collection(building):
-                    client.drop_collection(building)
+        with failures(self._uri):
+            self._client = connect(self._uri, self._token, self._timeout)
+            self._made_whole(collection, found)
+
+    def _made_whole(self, collection: str, found: Sequence[Row]) -> None:
+        client = self._client
+        if client.has_collection(collection) and _holds(client, collection, len(found)):
             client.load_collection(collection)
+            return
+        building = f"{collection}_building_{uuid4().hex[:8]}"
+        try:
+            self._fill(building, found)
+            if client.has_collection(collection):
+                if _holds(client, collection, len(found)):  # somebody else was faster
+                    client.load_collection(collection)
+                    return
+                client.drop_collection(collection)
+            _rename(client, building, collection)
+        finally:
+            if client.has_collection(building):
+                client.drop_collection(building)
+        client.load_collection(collection)
 
     def _open_folder(self, home: Path, collection: str, found: Sequence[Row]) -> None:
         if self._opened_copy(home, collection, len(found)):
             return
         self.close()
         self._client = _start_engine(self._private_place())
-        with _failures(str(home)):
+        with failures(str(home)):
             self._fill(collection, found)
             self._client.load_collection(collection)
         if self._private is not None:
@@ -135,7 +152,7 @@ class MilvusIndex:
             return False
         try:
             self._client = _start_engine(place)
-            with _failures(str(home)):
+            with failures(str(home)):
                 if not self._client.has_collection(collection):
                     return False
                 self._client.load_collection(collection)
@@ -172,7 +189,8 @@ def collection_name(version: str, embedder: str) -> str:
     return re.sub(r"\W+", "_", f"cali_{version}_{embedder}_v{LAYOUT}")
 
 
-def _connect(uri: str, token: str, timeout: float) -> Any:
+def connect(uri: str, token: str, timeout: float) -> Any:
+    """A client of a server, or of a file of Milvus Lite."""
     _quiet()
     from pymilvus import MilvusClient
 
@@ -180,8 +198,8 @@ def _connect(uri: str, token: str, timeout: float) -> Any:
 
 
 def _start_engine(place: Path) -> Any:
-    with _failures(str(place)):
-        return _connect(str(place), "", 10.0)
+    with failures(str(place)):
+        return connect(str(place), "", 10.0)
 
 
 def _stop_engine(place: Path) -> None:
@@ -232,7 +250,7 @@ def _rename(client: Any, old: str, new: str) -> None:
 
 
 @contextmanager
-def _failures(where: str) -> Iterator[None]:
+def failures(where: str) -> Iterator[None]:
     """Turns what Milvus raises into the project's own error, one line."""
     try:
         yield

@@ -1,0 +1,118 @@
+"""Lets drafts into the knowledge as the team wants it: at once, by a pull request, or when somebody accepts the proposal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from cali.errors import Misconfigured
+from cali.learning import reindex
+from cali.learning.drafts import AREA, NO_FIX
+from cali.learning.kept import Made
+from cali.learning.parts import Approval
+from cali.releases import Learnt
+from cali.releases.forms import yaml_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from cali.learning.drafts import Draft
+    from cali.learning.kept import Work
+    from cali.models import KnowledgeEntry
+    from cali.releases import Current
+
+JOB = "learn_new_errors"
+PROPOSAL = "proposal.yaml"
+
+
+def published(work: Work, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> Made:
+    """What becomes of the drafts that passed."""
+    approval = work.parts.policy.approval
+    names = [draft.entry.id for draft in drafts]
+    said: dict[str, object] = {"approval": approval.value, "entries": names}
+    if drafts and approval is Approval.AUTO:
+        why = f"new errors of {work.dt}"
+        current = released(
+            work,
+            [draft.entry for draft in drafts],
+            [name for draft in drafts for name in draft.replaces],
+            why,
+        )
+        said |= {"version": current.versions.knowledge}
+    elif drafts and approval is Approval.PULL_REQUEST:
+        said |= {"url": _opened(work, drafts, gate)}
+    elif drafts:
+        key = work.key(PROPOSAL)
+        work.parts.objects.put(key, _proposal(work, drafts).encode(), "application/yaml")
+        said |= {"proposal": key}
+    return Made(said, said)
+
+
+def released(work: Work, entries: Iterable[KnowledgeEntry], replaced: Iterable[str], why: str) -> Current:
+    """Puts entries in force, and lets the index find them when there is one."""
+    new = {entry.id: entry for entry in entries}
+    gone = set(replaced) - new.keys()
+
+    def step(learnt: Learnt) -> Learnt:
+        kept = {name: entry for name, entry in learnt.entries.items() if name not in gone}
+        withdrawn = {name: why for name, why in learnt.withdrawn.items() if name not in new}
+        withdrawn |= dict.fromkeys(gone & learnt.entries.keys(), "another entry stands for it")
+        return replace(learnt, entries={**kept, **new}, withdrawn=withdrawn)
+
+    parts = work.parts
+    current = parts.releases.change(step, work.dt, work.at(), why, parts.shipped())
+    if parts.collections is not None:
+        reindex.indexed(work, parts.releases.knowledge(current.versions.knowledge, parts.shipped()))
+    return current
+
+
+def accepted(work: Work) -> Current:
+    """Puts the proposal of a day in force. Misconfigured when there is none."""
+    gate = work.made("gate", JOB)
+    key = work.key(PROPOSAL, JOB)
+    if gate is None or work.parts.objects.get(key) is None:
+        raise Misconfigured(f"{key}: there is no proposal of that day")
+    from cali.releases.forms import entry_of
+
+    passed = gate["result"]["passed"]
+    entries = [entry_of(item["entry"], key) for item in passed]
+    gone = [str(name) for item in passed for name in item["replaces"]]
+    return released(work, entries, gone, f"proposal of {work.dt} accepted")
+
+
+def _proposal(work: Work, drafts: Sequence[Draft]) -> str:
+    head = f"# What the errors of {work.dt} taught. `cali release accept {work.dt}` puts it in force.\n"
+    return head + yaml_of((draft.entry for draft in drafts), work.dt, AREA)
+
+
+def _opened(work: Work, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> str:
+    pulls = work.parts.pull_requests
+    if pulls is None:
+        raise Misconfigured(
+            "CALI_LEARNING_APPROVAL is pull-request: set CALI_GITHUB_REPOSITORY and its token, see docs/learning.md"
+        )
+    path = f"{work.parts.policy.folder.strip('/')}/{AREA}-{work.dt}.yaml"
+    many = "entries" if len(drafts) > 1 else "entry"
+    return pulls().open(
+        f"cali/{AREA}-{work.dt}",
+        f"Know {len(drafts)} new {many}: errors of {work.dt}",
+        _body(work, drafts, gate),
+        {path: yaml_of((draft.entry for draft in drafts), work.dt, AREA)},
+    )
+
+
+def _body(work: Work, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> str:
+    """For who reviews: who says so, and what each entry would have answered."""
+    lines = [f"Drafts of `learn_new_errors` for {work.dt}. All passed the replay gate.", ""]
+    for draft in drafts:
+        answers = gate["answers"].get(draft.entry.id, 0)
+        told = f"cause by {draft.by}, confidence {draft.confidence:.2f}"
+        tried = f"would have answered {answers} incidents of the last {work.parts.policy.days} days"
+        lines.append(f"- **{draft.entry.title}** (`{draft.entry.id}`), {told}; {tried}")
+        if draft.entry.fix == (NO_FIX,):
+            lines += ["  - no fix is known yet; please write one"]
+    if gate["stopped"]:
+        lines += ["", "Stopped by the gate:", ""]
+        lines += [f"- `{name}`: {why}" for name, why in sorted(gate["stopped"].items())]
+    lines += ["", "After the merge: `cali release add <file>` puts the file in force."]
+    return "\n".join(lines)

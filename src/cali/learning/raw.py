@@ -1,0 +1,99 @@
+"""The lines that were kept of a day, as the stream had them, in bounded memory."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from cali import pipeline
+from cali.models import Event, Severity
+from cali.stages.reason.lines import LONGEST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cali.ports import Objects
+    from cali.stages.decode import Decoder
+    from cali.stages.refine.refiner import Refiner
+
+HOME = "raw/dt="
+
+
+def keys(objects: Objects, day: str) -> list[str]:
+    """The objects of a day, in order."""
+    return list(objects.keys(f"{HOME}{day}/"))
+
+
+def lines(objects: Objects, day: str, limit: int) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines of a day, at most so many, a fair share of each object. An object that is no whole gzip file gives
+    the lines that it has."""
+    names = keys(objects, day)
+    share = max(1, limit // max(1, len(names)))
+    number = 0
+    for name in names:
+        for count, line in enumerate(_lines(objects.get(name) or b"")):
+            if count >= share or number >= limit:
+                break
+            number += 1
+            yield number, line
+
+
+def _lines(body: bytes) -> Iterable[bytes]:
+    if body[:2] == b"\x1f\x8b":
+        try:
+            body = gzip.decompress(body)
+        except (OSError, EOFError, zlib.error):
+            body = _what_there_is(body)
+    return body.splitlines()
+
+
+def _what_there_is(body: bytes) -> bytes:
+    reader = zlib.decompressobj(wbits=31)
+    try:
+        return reader.decompress(body)
+    except zlib.error:
+        return b""
+
+
+class Table:
+    """Templates with counts, in bounded memory: once it is full, new ones are counted in `folded` and not kept."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._rows: dict[str, dict[str, Any]] = {}
+        self.folded = 0
+
+    def add(self, event: Event) -> None:
+        row = self._rows.get(event.template.id)
+        if row is not None:
+            row["count"] += 1
+            row["severity"] = max(row["severity"], int(event.severity))
+        elif len(self._rows) >= self._most:
+            self.folded += 1
+        else:
+            self._rows[event.template.id] = {
+                "template": event.template.text,
+                "count": 1,
+                "severity": int(event.severity),
+                "example": event.message[:LONGEST],
+            }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The most frequent first."""
+        return sorted(self._rows.values(), key=lambda row: (-row["count"], row["template"]))
+
+
+def table(
+    numbered: Iterable[tuple[int, bytes]], decoder: Decoder, refiner: Refiner, most: int
+) -> tuple[Table, pipeline.Tally]:
+    """What lines are made of."""
+    made, tally = Table(most), pipeline.Tally()
+    for event in pipeline.events(numbered, decoder, refiner, tally):
+        made.add(event)
+    return made, tally
+
+
+def healthy(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """An example of each template that was never a warning or worse."""
+    return [str(row["example"]) for row in rows if row["severity"] < Severity.WARNING]
