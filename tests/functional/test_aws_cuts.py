@@ -91,3 +91,49 @@ def test_when_the_shard_does_not_say_what_is_behind_the_age_of_the_batch_decides
     analyze = world.analyze(behind=Deaf())
     items = delivered([fluent("ERROR disk /dev/sda1 is full")], arrived=NOON - late)
     assert analyze.batch(SHARD, items).held == held
+
+
+@pytest.mark.parametrize("pods", [10, 40, 90])
+def test_an_outage_of_many_pods_counts_whole_though_a_line_of_each_waits(pods: int) -> None:
+    # Given pods of one workload that each fail twice; only the line that says so itself waits for a trace below it
+    lines = [
+        fluent(f"{level}pool slot {pod} is taken", f"orders-6d4cf56db6-x{pod:04d}")
+        for pod in range(pods)
+        for level in ("ERROR ", "")
+    ]
+    world = World(Clock(NOON))
+    items = delivered(lines, arrived=NOON)
+    parts = {"behind": MemoryShard(items, world.clock), "raises": lambda _: Severity.ERROR}
+    analyze = world.analyze(**parts)
+
+    # When the batch is read, then what waited, and then the batch once more by a process that knows nothing of it
+    held = analyze.batch(SHARD, items).held
+    world.clock.time += 60.0
+    analyze.release(SHARD, 5.0)
+    world.notes.kept.clear()
+    analyze.batch(SHARD, items)
+
+    # Then each line counted once
+    assert held >= pods - 1
+    assert list(world.counts().values()) == [2 * pods]
+
+
+def test_batches_that_overtook_others_and_left_lines_waiting_hide_nothing() -> None:
+    # Given four batches of an outage
+    lines = [
+        fluent(f"{level}pool slot {pod} is taken", f"orders-6d4cf56db6-x{pod:04d}")
+        for pod in range(160)
+        for level in ("ERROR ", "")
+    ]
+    world = World(Clock(NOON))
+    items = delivered(lines, arrived=NOON)
+    analyze = world.analyze(behind=MemoryShard(items, world.clock), raises=lambda _: Severity.ERROR)
+
+    # When the last one comes first
+    for start in (240, 160, 0, 80):
+        analyze.batch(SHARD, items[start : start + 80])
+    world.clock.time += 60.0
+    analyze.release(SHARD, 5.0)
+
+    # Then each line counted once
+    assert list(world.counts().values()) == [320]

@@ -112,7 +112,8 @@ class Analyze:
         first = ledgers.position(fresh[0]["kinesis"]["sequenceNumber"], 0) if fresh else None
         taken = ledger.held if first is None else ledger.before(first)
         delivery, left, detector = self._through(shard, fresh, taken, now)
-        seen = self._sightings(shard, delivery, left, detector)
+        unsettled = ledger.unsettled(delivery.span, left)
+        seen = self._sightings(shard, delivery, left, detector, unsettled)
         self._lives.apply_all(
             {
                 name: partial(_advanced, seen=sightings, now=self._now(), policy=self._policy)
@@ -203,7 +204,7 @@ class Analyze:
         return now if at_tip else newest
 
     def _sightings(
-        self, shard: str, delivery: Delivery, left: tuple[Held, ...], detector: Detector
+        self, shard: str, delivery: Delivery, left: tuple[Held, ...], detector: Detector, unsettled: int
     ) -> dict[str, list[Sighting]]:
         """What the batch says of each incident. What is claimed as read leaves out the blocks that wait: they will be
         counted when they are complete."""
@@ -223,7 +224,7 @@ class Analyze:
                 (Span(pair[0], pair[0]), [pair]) for pair in at if span is None or pair[0] < span.start
             ]
             seen[incident.id] = [
-                Sighting(placed, shard, claim.start, claim.end, tuple(inside))
+                Sighting(placed, shard, claim.start, claim.end, tuple(inside), unsettled)
                 for claim, inside in sorted(claims)
                 if inside
             ]

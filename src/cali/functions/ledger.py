@@ -17,6 +17,7 @@ from cali.models import Block, Record, Scope, Severity
 
 PLACES = 20  # bits: lines of one record
 READ = 64  # batches that are remembered
+LATE = 16  # batches: how late one may be and still count whole
 HELD = 200  # blocks that may wait
 
 
@@ -53,6 +54,12 @@ class Ledger:
     def before(self, position: int) -> tuple[Held, ...]:
         """The blocks that what begins at a position may continue."""
         return tuple(held for held in self.held if held.end < position)
+
+    def unsettled(self, span: Span | None, left: tuple[Held, ...]) -> int:
+        """The lowest position from which on something may still come, while a batch is done that leaves these blocks:
+        blocks that wait, or waited until now, and batches that others overtook."""
+        latest = self.read[-LATE:] if span is None else (*self.read[1 - LATE :], span)
+        return min([held.start for held in (*self.held, *left)] + [known.start for known in latest])
 
     def after(self, span: Span | None, taken: tuple[Held, ...], left: tuple[Held, ...]) -> Ledger:
         """The ledger once a batch is done that took up some blocks and left others."""

@@ -37,13 +37,15 @@ class LifePolicy:
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """What one batch says of one incident. All of `source` from `start` to `end` was read, and the incident's events are
-    at `positions`: (position, how many began there). Its count comes from these; `incident.count` is not used."""
+    at `positions`: (position, how many began there). Its count comes from these; `incident.count` is not used. From
+    `unsettled` on there are positions that were left for later, or that a late batch may bring."""
 
     incident: Incident
     source: str
     start: int
     end: int
     positions: tuple[tuple[int, int], ...]
+    unsettled: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def advance(known: Stored | None, seen: Sighting, now: float, policy: LifePolicy
     if covers(known.reads, seen.source, span):
         return Outcome(known)
     fresh = unread(known.reads, seen.source, seen.positions)
-    stored = replace(known, reads=with_span(known.reads, seen.source, span, now))
+    stored = replace(known, reads=with_span(known.reads, seen.source, span, now, seen.unsettled))
     if not fresh:
         return Outcome(stored)
     before = known.incident
@@ -125,7 +127,7 @@ def sent(stored: Stored, number: int) -> Stored:
 def _opened(seen: Sighting, now: float) -> Outcome:
     count = sum(events for _, events in seen.positions)
     incident = replace(seen.incident, count=count, status=Status.OPENED)
-    reads = with_span((), seen.source, Span(seen.start, seen.end), now)
+    reads = with_span((), seen.source, Span(seen.start, seen.end), now, seen.unsettled)
     return _changed(Stored(incident, heard_at=now, reads=reads), (Kind.OPENED,), now)
 
 

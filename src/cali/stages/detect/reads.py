@@ -2,7 +2,8 @@
 
 Positions of one source grow, with gaps (Kinesis sequence numbers, line numbers). A batch that was read is a span. Spans
 are kept exactly while they are few; beyond that the lowest become a high-water mark: what comes below it is taken for
-read. So a count is exact if no batch is more than `SPANS` batches late, and too low, never too high, if one is.
+read. So a count is exact if no batch is more than `SPANS` batches late, and too low, never too high, if one is. A batch
+that leaves lines for later has a hole for each: who knows of them says from where on nothing may become the mark.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from cali.life import Read, Span
 
 SPANS = 32  # per source
+MOST = 512  # per source while something is left for later
 SOURCES = 128  # per incident; beyond that the one that was read longest ago is forgotten
 
 Positions = Sequence[tuple[int, int]]
@@ -26,11 +28,14 @@ def unread(reads: Sequence[Read], source: str, positions: Positions) -> int:
     return sum(count for position, count in positions if not _holds(read, position))
 
 
-def with_span(reads: Sequence[Read], source: str, span: Span, now: float) -> tuple[Read, ...]:
-    """The reads after one more span of a source, in the order of the sources' names."""
+def with_span(
+    reads: Sequence[Read], source: str, span: Span, now: float, unsettled: int | None = None
+) -> tuple[Read, ...]:
+    """The reads after one more span of a source, in the order of the sources' names. From `unsettled` on positions that
+    were not read may still come."""
     old = next((read for read in reads if read.source == source), Read(source, ()))
     spans, floor = _merged((*old.spans, span)), old.floor
-    while len(spans) > SPANS:
+    while len(spans) > (SPANS if unsettled is None or spans[0].end < unsettled else MOST):
         floor = max(floor, spans[0].end)
         spans = spans[1:]
     others = [read for read in reads if read.source != source]
