@@ -73,12 +73,13 @@ class Account:
             "AWS_ENDPOINT_URL": self.endpoint,
         }
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, key: str = "local") -> Any:
+        """A client that signs with this access key, which is the name under which its requests are recorded."""
         return boto3.client(
             service,
             region_name=REGION,
             endpoint_url=self.endpoint,
-            aws_access_key_id="local",
+            aws_access_key_id=key,
             aws_secret_access_key="local",
             config=Config(
                 s3={"addressing_style": "path"},
@@ -125,6 +126,11 @@ class Account:
     def throttle_dynamodb(self, share: float) -> None:
         """From now on this share of all calls to DynamoDB is answered with ProvisionedThroughputExceeded."""
         self._ask("POST", "/_local/throttle", json.dumps({"share": share}))
+
+    def calls(self) -> list[list[str]]:
+        """Who asked for what so far; see recorded.py."""
+        found: list[list[str]] = json.loads(self._ask("GET", "/_local/calls"))
+        return found
 
     def code(self, kind: str, name: str) -> bytes:
         """The zip of a deployed `function` or `layer`."""

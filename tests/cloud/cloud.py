@@ -115,7 +115,7 @@ class Cloud:
             self.account, home / "fleet", streams, self._heard, self._deliveries, options.processes
         )  # fmt: skip
         invocations.fleet = self.fleet
-        self._kinesis = self.account.client("kinesis")
+        self._kinesis = self.account.client("kinesis", "fluent-bit")
         self._readers = streams.readers(LOGS)
         stack.callback(self.fleet.close)
         self.fleet.watch()

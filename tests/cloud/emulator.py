@@ -29,6 +29,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
+from tests.cloud.recorded import Recorder
 from tests.cloud.shards import SteadyShard
 
 ACCOUNT = "000000000000"
@@ -48,8 +49,10 @@ class Extended:
         self._runtime_port = runtime_port
         self._throttled = 0.0
         self._random = Random(7)
+        self._recorder = Recorder()
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+        self._recorder.hear(environ)
         path = environ["PATH_INFO"]
         if environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_") and self._is_throttled():
             _body(environ)
@@ -75,6 +78,8 @@ class Extended:
             case ["throttle"]:
                 self._throttled = float(json.loads(_body(environ))["share"])
                 return _json(start, "200 OK", {"share": self._throttled})
+            case ["calls"]:
+                return _json(start, "200 OK", self._recorder.all())
             case ["code", "function", name]:
                 held: Any = lambda_backends[ACCOUNT][REGION].get_function(unquote(name))
             case ["code", "layer", arn]:

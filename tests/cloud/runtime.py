@@ -203,5 +203,6 @@ def _environment(
         "LAMBDA_TASK_ROOT": str(files.task),
         "_HANDLER": function.handler,
         **account,
+        "AWS_ACCESS_KEY_ID": function.name,  # so that its requests are known as its own (recorded.py)
         **function.environment,
     }

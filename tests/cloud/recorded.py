@@ -1,0 +1,158 @@
+"""What each function asks of AWS: seen by the emulator, kept in calls.json, compared with the policies that Terraform makes.
+
+    python -m tests.cloud.recorded        runs the local cloud so that each part is used, and writes calls.json anew
+
+A function signs with an access key of its own name, so its requests can be told apart. Numbers, dates and names that differ
+from run to run are left out: an object is its first folder, a secret its name.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qs
+
+if TYPE_CHECKING:
+    from tests.cloud.aws import Account
+
+KEPT = Path(__file__).with_name("calls.json")
+PREFIX = "cali-local"  # of the functions' names; the one behind the routes has nothing behind it
+SIGNED = re.compile(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/")
+OBJECTS = {
+    "GET": "s3:GetObject",
+    "HEAD": "s3:GetObject",
+    "PUT": "s3:PutObject",
+    "POST": "s3:PutObject",
+    "DELETE": "s3:DeleteObject",
+}
+
+
+class Called(NamedTuple):
+    """One kind of call. `resource` is its ARN without service, region and account: `table/cali-incidents`."""
+
+    who: str
+    action: str
+    resource: str
+
+
+class Recorder:
+    """Hears of every request that reaches the emulator, and keeps those of functions."""
+
+    def __init__(self) -> None:
+        self._seen: set[Called] = set()
+        self._lock = Lock()
+
+    def hear(self, environ: dict[str, Any]) -> None:
+        """Leaves the request as it was."""
+        signed = SIGNED.search(environ.get("HTTP_AUTHORIZATION", ""))
+        if signed is None or signed[1] == "local":
+            return
+        for call in _calls(_who(signed[1]), signed[2], environ):
+            with self._lock:
+                self._seen.add(call)
+
+    def all(self) -> list[Called]:
+        with self._lock:
+            return sorted(self._seen)
+
+
+def heard(account: Account) -> set[Called]:
+    """What the account's functions asked for since it began."""
+    return {Called(*call) for call in account.calls()}
+
+
+def kept(path: Path = KEPT) -> set[Called]:
+    """What calls.json holds."""
+    held: dict[str, dict[str, list[str]]] = json.loads(path.read_text())
+    return {
+        Called(who, action, resource)
+        for who, calls in held.items()
+        for action, resources in calls.items()
+        for resource in resources
+    }
+
+
+def dumps(calls: Iterable[Called]) -> str:
+    """The calls as calls.json holds them, sorted."""
+    held: dict[str, dict[str, list[str]]] = {}
+    for who, action, resource in sorted(calls):
+        held.setdefault(who, {}).setdefault(action, []).append(resource)
+    return json.dumps(held, indent=2) + "\n"
+
+
+def _who(key: str) -> str:
+    return key.removeprefix(PREFIX).removeprefix("-") or "api"
+
+
+def _calls(who: str, service: str, environ: dict[str, Any]) -> list[Called]:
+    if service == "s3":
+        return [_of_s3(who, environ)]
+    action = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+    if not action:
+        path = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+        send = service == "ses" and path == "POST /v2/email/outbound-emails"
+        return [Called(who, "ses:SendEmail" if send else f"{service}:{path}", "identity/*")]
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    asked: dict[str, Any] = {}
+    with suppress(ValueError):
+        asked = json.loads(body or b"{}")
+    return [Called(who, f"{service}:{action}", resource) for resource in _resources(service, asked)]
+
+
+def _resources(service: str, asked: dict[str, Any]) -> list[str]:
+    match service:
+        case "dynamodb":
+            table = f"table/{asked.get('TableName', '')}"
+            return [f"{table}/index/{asked['IndexName']}" if asked.get("IndexName") else table]
+        case "kinesis":
+            return [f"stream/{_stream(asked)}"]
+        case "secretsmanager":
+            return [f"secret:{str(asked.get('SecretId', '')).rpartition(':secret:')[2]}"]
+    return ["*"]
+
+
+def _stream(asked: dict[str, Any]) -> str:
+    """A stream's name; the one behind an iterator is in the iterator, as the emulator makes them."""
+    if asked.get("StreamName"):
+        return str(asked["StreamName"])
+    if asked.get("ShardIterator"):
+        return base64.b64decode(asked["ShardIterator"]).decode().partition(":")[0]
+    return str(asked.get("StreamARN", "")).rpartition("/")[2]
+
+
+def _of_s3(who: str, environ: dict[str, Any]) -> Called:
+    _, _, key = environ["PATH_INFO"].lstrip("/").partition("/")
+    if not key:
+        prefix = parse_qs(environ.get("QUERY_STRING", "")).get("prefix", [""])[0]
+        return Called(who, "s3:ListBucket", _folder(prefix))
+    return Called(who, OBJECTS[environ["REQUEST_METHOD"]], _folder(key))
+
+
+def _folder(key: str) -> str:
+    return f"{key.partition('/')[0]}/*"
+
+
+def main() -> int:
+    from tests.cloud.exercise import exercised
+
+    calls = exercised(lambda line: print(line, flush=True))
+    before = kept() if KEPT.exists() else set()
+    KEPT.write_text(dumps(calls))
+    for sign, changed in (("+", calls - before), ("-", before - calls)):
+        for call in sorted(changed):
+            print(sign, *call)
+    print(f"{KEPT.name}: {len(calls)} calls of {len({call.who for call in calls})}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
