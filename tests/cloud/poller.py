@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from tests.cloud.batches import Batch, Dropped, Outcome, Row, Settings, cut, decide, expire, lane
 from tests.cloud.payloads import failure_key, failure_record, kinesis_event
 from tests.cloud.streams import ShardReader
+from tests.cloud.whole import BEHIND
 
 TICK = 0.25  # the longest sleep of a loop that waits for news
 SHUFFLED = 4  # batches that are mixed with each other
@@ -35,7 +36,9 @@ class Deliveries:
 
     twice: bool = False  # the first outcome is lost, so the batch comes again
     shuffled: Random | None = None  # batches of a shard overtake each other
-    sizes: Callable[[Sequence[Row], float, int, int], list[int]] | None = None  # of batches that are shuffled
+    sizes: Callable[[Sequence[Row], float, int, int], list[int]] | None = (
+        None  # of shuffled batches; whole.py
+    )
 
 
 @dataclass(slots=True)
@@ -170,8 +173,10 @@ class ShardPoller:
         chosen = self._deliveries.sizes
         if chosen:
             if lane_.waiting and now - lane_.waiting[0].arrived >= settings.window + 1.0:
-                rows = list(islice(lane_.waiting, SHUFFLED * settings.batch_size))
-                yield from chosen(rows, now, SHUFFLED, settings.batch_size)
+                rows = list(islice(lane_.waiting, SHUFFLED * settings.batch_size + BEHIND))
+                all_here = self._place == self._reader.end and len(rows) == len(lane_.waiting)
+                known = self._reader.known_until if all_here else 0.0
+                yield from chosen(rows, known, SHUFFLED, settings.batch_size)
             return
         for _ in range(SHUFFLED if self._deliveries.shuffled else 1):
             count = cut(list(islice(lane_.waiting, settings.batch_size)), settings, now, lane_.since)

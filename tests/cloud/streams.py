@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ class ShardReader:
         self.shard = shard
         self.news = threading.Condition()
         self.caught_up = False  # the last read found nothing more
+        self.known_until = 0.0  # all that arrived before is here
         self._rows: list[Row] = []
         self._client = client
         self._poll = poll
@@ -48,6 +50,7 @@ class ShardReader:
             try:
                 if not iterator:
                     iterator = self._iterator()
+                asked = time.time()
                 answer = self._client.get_records(ShardIterator=iterator, Limit=AT_ONCE)
             except (BotoCoreError, ClientError):
                 iterator = ""  # the emulator is going away, or came back
@@ -55,6 +58,8 @@ class ShardReader:
                 continue
             iterator = answer["NextShardIterator"]
             self._keep(answer["Records"])
+            if not answer["Records"]:
+                self.known_until = asked
             if not answer["Records"]:
                 self._closing.wait(self._poll)
 

@@ -15,6 +15,7 @@ from cali.stages.refine.join.lines import SUSPECT
 from tests.cloud.batches import Row
 
 SETTLED = 1.0  # seconds after which the rest of an event is there
+BEHIND = 1_000  # rows of a shard among which the rest of an event is
 
 
 def ends(rows: Sequence[Row]) -> list[int]:
@@ -37,9 +38,10 @@ def ends(rows: Sequence[Row]) -> list[int]:
     return [count for count in range(1, len(rows) + 1) if count not in inside]
 
 
-def sizes(rows: Sequence[Row], now: float, most: int, batch_size: int) -> list[int]:
-    """The sizes of up to `most` batches, as alike as may be. Rows whose event may still go on are left for later."""
-    settled = sum(row.arrived <= now - SETTLED for row in rows)
+def sizes(rows: Sequence[Row], known: float, most: int, batch_size: int) -> list[int]:
+    """The sizes of up to `most` batches, as alike as may be. All rows up to the time `known` are here, if it is not 0. Rows
+    whose event may still go on are left for later."""
+    settled = max(sum(row.arrived <= known - SETTLED for row in rows), len(rows) - BEHIND)
     good = [count for count in ends(rows) if count <= settled]
     step = min(batch_size, -(-good[-1] // most)) if good else 0
     found: list[int] = []
