@@ -6,4 +6,5 @@ analyze    log lines -> incidents                    diagnose   opened incidents
 lives      a change in an incident's life, kept      alert      changes -> one message per incident
            and published once                        sweep      silence -> quiet; repairs what was left
 enrich     Firehose records -> searchable documents  slack       a signed request from Slack
+consume    shards -> batches, for a process that lives on: `cali worker`
 """

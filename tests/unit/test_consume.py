@@ -1,0 +1,122 @@
+"""The checkpoint of a reader: it moves over what is done, and over nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cali.adapters.shards import Read, Shard
+from cali.functions.consume import LISTED, Consumer
+from tests.functional.aws_fakes import Clock, MemoryNotes
+
+
+class Stream:
+    """Shards whose records are numbered from 1; `closed` ones say when they have ended."""
+
+    name = "logs"
+
+    def __init__(
+        self, shards: dict[str, int], closed: tuple[str, ...] = (), parents: dict[str, str] | None = None
+    ):
+        self.kept = shards
+        self.closed = closed
+        self.parents = parents or {}
+
+    def shards(self) -> list[Shard]:
+        return [Shard(name, tuple(filter(None, (self.parents.get(name),)))) for name in self.kept]
+
+    def read(self, shard: str, after: str, limit: int) -> Read:
+        last = int(after or 0)
+        found = list(range(last + 1, self.kept[shard] + 1))[:limit]
+        items = tuple({"kinesis": {"sequenceNumber": str(number)}} for number in found)
+        return Read(items, shard in self.closed and last + len(found) == self.kept[shard])
+
+
+class Taker:
+    """Takes records, but stops before those in `broken`."""
+
+    def __init__(self, broken: frozenset[str] = frozenset()) -> None:
+        self.broken = broken
+        self.took: list[str] = []
+
+    def __call__(self, shard: str, items: Sequence[dict[str, Any]]) -> int:
+        for place, item in enumerate(items):
+            number = item["kinesis"]["sequenceNumber"]
+            if number in self.broken:
+                return place
+            self.took.append(f"{shard}:{number}")
+        return len(items)
+
+
+def reader(
+    stream: Stream, take: Taker, notes: MemoryNotes, clock: Clock | None = None, limit: int = 3
+) -> Consumer:
+    return Consumer(stream, notes, "test", take, limit, (clock or Clock()).now)
+
+
+def test_a_reader_goes_on_where_the_one_before_it_ended():
+    stream, notes, first, second = Stream({"a": 4}), MemoryNotes(), Taker(), Taker()
+    assert reader(stream, first, notes).turn().full
+    turn = reader(stream, second, notes).turn()
+    assert (first.took, second.took) == (["logs/a:1", "logs/a:2", "logs/a:3"], ["logs/a:4"])
+    assert (turn.done, turn.failed, turn.full) == (1, 0, False)
+
+
+def test_what_failed_comes_again_and_what_was_done_before_it_does_not():
+    stream, notes, take = Stream({"a": 3}), MemoryNotes(), Taker(frozenset({"2"}))
+    consumer = reader(stream, take, notes)
+    assert (consumer.turn().failed, consumer.turn().failed) == (2, 2)
+    take.broken = frozenset()
+    assert consumer.turn().failed == 0
+    assert take.took == ["logs/a:1", "logs/a:2", "logs/a:3"]
+
+
+def test_two_purposes_read_the_same_records():
+    stream, notes, one, other = Stream({"a": 1}), MemoryNotes(), Taker(), Taker()
+    reader(stream, one, notes).turn()
+    Consumer(stream, notes, "other", other, 3, Clock().now).turn()
+    assert one.took == other.took == ["logs/a:1"]
+
+
+def test_a_shard_is_read_after_those_it_came_from():
+    stream = Stream({"parent": 4, "child": 1}, closed=("parent",), parents={"child": "parent"})
+    notes, take = MemoryNotes(), Taker()
+    consumer = reader(stream, take, notes)
+    consumer.turn()
+    assert not any("child" in seen for seen in take.took)
+    consumer.turn()
+    consumer.turn()
+    assert take.took[-1] == "logs/child:1"
+    done = len(take.took)
+    consumer.turn()
+    assert len(take.took) == done  # an ended shard is not read from its start again
+
+
+def test_a_shard_whose_parent_is_kept_no_more_is_read():
+    stream, take = Stream({"child": 1}, parents={"child": "gone"}), Taker()
+    reader(stream, take, MemoryNotes()).turn()
+    assert take.took == ["logs/child:1"]
+
+
+def test_a_new_shard_is_found_in_time():
+    stream, take, clock = Stream({"a": 1}), Taker(), Clock()
+    consumer = reader(stream, take, MemoryNotes(), clock)
+    consumer.turn()
+    stream.kept["b"] = 1
+    consumer.turn()
+    assert "logs/b:1" not in take.took
+    clock.sleep(LISTED)
+    consumer.turn()
+    assert "logs/b:1" in take.took
+
+
+def test_a_process_whose_checkpoint_was_overtaken_goes_on_from_the_others():
+    stream, notes, slow, fast = Stream({"a": 6}), MemoryNotes(), Taker(), Taker()
+    behind = reader(stream, slow, notes, limit=1)
+    behind.turn()
+    ahead = reader(stream, fast, notes, limit=5)
+    ahead.turn()
+    behind.turn()  # its write meets a newer one
+    behind.turn()
+    assert slow.took == ["logs/a:1", "logs/a:2"]  # the third turn found nothing left
+    assert fast.took[-1] == "logs/a:6"
