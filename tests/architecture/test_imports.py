@@ -27,6 +27,7 @@ MAY_IMPORT = {  # who may import what of cali, by the first name below cali
 }
 SHELLS = {
     "cli",
+    "doctor",
     "bench",
     "ops",
     "functions",

@@ -1,0 +1,189 @@
+"""Servers: a model's, Milvus, Slack. Each is asked something that costs nothing and changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from cali.doctor.account import secret
+from cali.doctor.finding import Finding, fail, ok, warn
+from cali.errors import CaliError
+
+if TYPE_CHECKING:
+    from cali.doctor.world import World
+
+OPENAI = "https://api.openai.com/v1"
+LARGEST = 4_000_000  # bytes of a list of models
+
+
+def model(world: World) -> Iterator[Finding]:
+    """The model's server: its list of models, which costs nothing."""
+    wanted = world.settings
+    if not (wanted.openai_api_key or wanted.openai_base_url or wanted.openai_secret):
+        yield ok("model", "none is configured; what the knowledge does not know stays unexplained")
+        return
+    key, fault = _key(world)
+    if fault is not None:
+        yield fault
+        return
+    url = f"{(wanted.openai_base_url or OPENAI).rstrip('/')}/models"
+    if not url.startswith(("http://", "https://")):
+        yield fail(
+            "model",
+            f"{wanted.openai_base_url}: not a URL",
+            "correct CALI_OPENAI_BASE_URL: http://HOST:PORT/v1",
+        )
+        return
+    try:
+        names = _models(url, key, world.timeout)
+    except HTTPError as error:
+        yield _refused(url, error.code)
+        return
+    except (OSError, HTTPException, ValueError) as error:
+        yield fail(
+            "model",
+            f"{url}: {getattr(error, 'reason', None) or error}",
+            "see that the server is up and reachable from here",
+        )
+        return
+    name = wanted.model
+    if name and names and name not in names:
+        near = ", ".join(sorted(names)[:5])
+        yield fail("model", f"{url}: has no model {name}; it has {near}", "set CALI_MODEL to one that it has")
+        return
+    yield ok("model", f"{url}: answers{f', and has {name}' if name and names else ''}")
+
+
+def milvus(world: World) -> Iterator[Finding]:
+    """A Milvus server: whether it answers. Milvus Lite needs none."""
+    uri = world.settings.milvus_uri
+    if not uri:
+        yield ok(
+            "milvus",
+            "no server is configured; this machine uses Milvus Lite, functions search signatures alone",
+        )
+        return
+    from cali.adapters.milvus import connect, failures, is_server
+
+    if not is_server(uri):
+        yield fail(
+            "milvus", f"{uri}: not the address of a server", "set CALI_MILVUS_URI to http://HOST:19530"
+        )
+        return
+    token = world.settings.milvus_token
+    if world.settings.milvus_secret:
+        held, fault = secret(world, world.settings.milvus_secret)
+        if fault is not None:
+            yield fault
+            return
+        token = held.get("token", "")
+    try:
+        with failures(uri):
+            client = connect(uri, token, world.timeout)
+            try:
+                count = len([name for name in client.list_collections() if str(name).startswith("cali_")])
+            finally:
+                client.close()
+    except CaliError as error:
+        then = "see that it is up, that this machine may reach it (on AWS only the VPC may), and that the token is right"
+        yield fail("milvus", str(error), then)
+        return
+    yield ok("milvus", f"{uri}: answers, {count} collections of ours")
+
+
+def slack(world: World) -> Iterator[Finding]:
+    """Slack: whether it takes the bot's token. A webhook cannot be tried without a message."""
+    name = world.settings.slack_secret
+    if not name:
+        yield ok("slack", "not configured; alerts go to the log")
+        return
+    held, fault = secret(world, name)
+    if fault is not None:
+        yield fault
+        return
+    token, hook = held.get("bot_token", ""), held.get("webhook_url", "")
+    if not token and not hook:
+        yield fail("slack", f"secret {name}: holds neither bot_token nor webhook_url", "put one of them in")
+        return
+    if not token:
+        if not hook.startswith(("http://", "https://")):
+            yield fail(
+                "slack", f"secret {name}: webhook_url is no URL", "copy it from Slack's page of the app"
+            )
+            return
+        yield ok("slack", "a webhook is set; it cannot be tried without sending a message")
+        return
+    yield from _bot(world, token, held)
+
+
+def _bot(world: World, token: str, held: dict[str, str]) -> Iterator[Finding]:
+    request = Request(f"{world.slack_url}/auth.test", b"", {"Authorization": f"Bearer {token}"})  # noqa: S310 - https, or a test's
+    try:
+        with urlopen(request, timeout=world.timeout) as answer:  # noqa: S310 - as above
+            said = json.loads(answer.read(LARGEST))
+    except (OSError, HTTPException, ValueError) as error:
+        yield fail(
+            "slack",
+            f"{world.slack_url}: {getattr(error, 'reason', None) or error}",
+            "see that slack.com can be reached from here",
+        )
+        return
+    if not said.get("ok"):
+        then = (
+            "make a new token on the app's page (OAuth & Permissions) and put it into the secret as bot_token"
+        )
+        yield fail("slack", f"auth.test: {said.get('error', 'no reason')}", then)
+        return
+    yield ok("slack", f"the token is that of {said.get('user', 'a bot')} in {said.get('team', 'a team')}")
+    if not held.get("signing_secret"):
+        yield warn(
+            "slack",
+            "the secret holds no signing_secret, so buttons are not believed",
+            "put the app's signing secret in",
+        )
+    if not (world.settings.slack_channel or world.settings.alert_rules):
+        yield warn(
+            "slack", "no rules, and no channel for the bot", "set CALI_SLACK_CHANNEL or CALI_ALERT_RULES"
+        )
+
+
+def _key(world: World) -> tuple[str, Finding | None]:
+    if world.settings.openai_api_key:
+        return world.settings.openai_api_key, None
+    if not world.settings.openai_secret:
+        return "none", None
+    held, fault = secret(world, world.settings.openai_secret)
+    if fault is None and not held.get("api_key"):
+        return "", fail("model", f"secret {world.settings.openai_secret}: holds no api_key", "put the key in")
+    return held.get("api_key", ""), fault
+
+
+def _models(url: str, key: str, timeout: float) -> set[str]:
+    request = Request(url, headers={"Authorization": f"Bearer {key}"})  # noqa: S310 - the caller has looked at the scheme
+    with urlopen(request, timeout=timeout) as answer:  # noqa: S310 - as above
+        said: Any = json.loads(answer.read(LARGEST))
+    rows = said.get("data", []) if isinstance(said, dict) else []
+    return {str(row.get("id")) for row in rows if isinstance(row, dict)}
+
+
+def _refused(url: str, code: int) -> Finding:
+    if code in (401, 403):
+        return fail(
+            "model",
+            f"{url}: refuses the key ({code})",
+            "make a new key, and set CALI_OPENAI_API_KEY or the secret",
+        )
+    if code in (404, 405):
+        return warn(
+            "model",
+            f"{url}: answers {code}; it does not list its models",
+            "see that the URL ends as the server wants, such as /v1",
+        )
+    return fail("model", f"{url}: answers {code}", "look at the server, or try again later")
+
+
+CHECKS = (model, milvus, slack)

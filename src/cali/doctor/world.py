@@ -1,0 +1,52 @@
+"""What checks look at: settings, what was declared, and the ways out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cali.adapters.slack_api import URL
+from cali.settings import Settings
+from cali.stages.refine.redact import Redactor
+
+HIDDEN = "<hidden>"
+SHORTEST = 4  # characters of a value that is hidden wherever it stands
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """`settings` are those of the environment, over those that were declared for the `stage`. `declared` is the stage's
+    section in .chalice/config.json; `client` makes a client of AWS; `state` is a file of `cali watch --state`."""
+
+    settings: Settings
+    client: Callable[[str], Any]
+    now: Callable[[], float]
+    environ: Mapping[str, str] = field(default_factory=dict)
+    stage: str = ""
+    declared: Mapping[str, Any] | None = None
+    state: Path | None = None
+    slack_url: str = URL
+    timeout: float = 3.0
+    secrets: set[str] = field(default_factory=set)  # values that were read while looking
+
+    @property
+    def cache(self) -> Path:
+        return Path(self.settings.cache_dir or "~/.cache/cali").expanduser()
+
+    @property
+    def on_aws(self) -> bool:
+        """Whether anything on AWS is named."""
+        wanted = self.settings
+        return bool(wanted.logs_stream or wanted.incidents_table or wanted.logs_bucket or self.declared)
+
+    def hide(self, text: str) -> str:
+        """The text without any secret that is known here, and without what looks like one."""
+        settings = self.settings
+        for secret in sorted(
+            {*self.secrets, settings.openai_api_key, settings.milvus_token}, key=len, reverse=True
+        ):
+            if len(secret) >= SHORTEST:
+                text = text.replace(secret, HIDDEN)
+        return Redactor().text(text)
