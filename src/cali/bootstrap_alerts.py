@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cali.errors import CaliError, Misconfigured
@@ -27,6 +26,9 @@ if TYPE_CHECKING:
     from cali.stages.notify.lessons import Suppressions
 
     Applied = Callable[[str, Step], Any]
+
+
+REREAD = 60.0  # seconds between two looks at the rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,32 +49,64 @@ class CloudParts:
     warn: Callable[[str], None] = lambda _: None
 
 
+@dataclass(frozen=True, slots=True)
+class _Ruled:
+    """Rules, and what was made under them."""
+
+    rules: Rules
+    sinks: Sinks
+    alerts: Alerts
+    read_at: float
+
+
 class CloudAlerts:
     """The service of `alert` and of `sweep`: a message of the incidents stream in, what came of it out."""
 
     def __init__(self, parts: CloudParts) -> None:
         self._parts = parts
+        self._ruled: _Ruled | None = None
 
     def message(self, message: object) -> Heard:
         """Takes one message of the incidents stream. Raises Retryable when it is to come again."""
-        return self._alerts.hear(message) if isinstance(message, Change) else Heard.NOTHING
+        return self._now.alerts.hear(message) if isinstance(message, Change) else Heard.NOTHING
 
     def run(self) -> Flushed:
         """Does what is due."""
-        return self._alerts.flush()
+        return self._now.alerts.flush()
 
-    @cached_property
+    @property
     def rules(self) -> Rules:
-        return cloud_rules(self._parts)
+        return self._now.rules
 
-    @cached_property
+    @property
     def sinks(self) -> Sinks:
+        return self._now.sinks
+
+    @property
+    def _now(self) -> _Ruled:
+        """What holds under the rules of now. They are read again once a minute; those that cannot be read or used
+        leave what held before, and that is said."""
+        ruled, now = self._ruled, self._parts.now()
+        if ruled is not None and abs(now - ruled.read_at) < REREAD:
+            return ruled
+        try:
+            rules = cloud_rules(self._parts)
+            if ruled is None or rules != ruled.rules:
+                ruled = self._under(rules)
+        except CaliError as error:
+            if ruled is None:
+                raise
+            self._parts.warn(f"the rules of before are kept: {error}")
+        self._ruled = replace(ruled, read_at=now)
+        return self._ruled
+
+    def _under(self, rules: Rules) -> _Ruled:
         from cali.adapters.sinks import Sinks, World
 
-        return Sinks(self.rules, World(self._parts.secret, self._parts.now, self._parts.sleep))
+        sinks = Sinks(rules, World(self._parts.secret, self._parts.now, self._parts.sleep))
+        return _Ruled(rules, sinks, self._alerts(rules, sinks), 0.0)
 
-    @cached_property
-    def _alerts(self) -> Alerts:
+    def _alerts(self, rules: Rules, sinks: Sinks) -> Alerts:
         from cali.adapters.dynamodb_alerts import DynamoAlerts
 
         parts, settings = self._parts, self._parts.settings
@@ -80,8 +114,8 @@ class CloudAlerts:
             Parts(
                 parts.incidents,
                 DynamoAlerts(parts.client, settings.incidents_table, parts.now),
-                self.rules,
-                self.sinks,
+                rules,
+                sinks,
                 words(settings.language),
                 parts.now,
                 parts.sleep,

@@ -41,11 +41,13 @@ class Message:
 @dataclass(slots=True)
 class Slack:
     """The state of this Slack, and what it answers. `mode` is up; down (no answer, nothing done); lost (done, and the
-    answer lost); busy (429 with `pause`)."""
+    answer lost); busy (429 with `pause` as its Retry-After, or none). `refuses` are errors by what they refuse: post, reply,
+    update, or all."""
 
     now: Callable[[], float] = time.time
     mode: str = "up"
-    pause: int = 30
+    pause: int | str | None = 30
+    refuses: dict[str, str] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
     views: list[dict[str, Any]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -106,6 +108,9 @@ class Slack:
         if token != TOKEN:
             return _no("invalid_auth" if token else "not_authed")
         content = _content(headers, body)
+        what = "reply" if content.get("thread_ts") else _WHATS.get(method, "")
+        if error := self.refuses.get("all") or self.refuses.get(what):
+            return _no(error)
         match method:
             case "chat.postMessage":
                 return self._post(content)
@@ -275,5 +280,9 @@ def _no(error: str, **fields: Any) -> tuple[int, bytes, dict[str, str]]:
     return 200, json.dumps({"ok": False, "error": error, **fields}).encode(), {}
 
 
-def _limited(seconds: int) -> tuple[int, bytes, dict[str, str]]:
-    return 429, b'{"ok": false, "error": "ratelimited"}', {"Retry-After": str(seconds)}
+def _limited(seconds: int | str | None) -> tuple[int, bytes, dict[str, str]]:
+    headers = {} if seconds is None else {"Retry-After": str(seconds)}
+    return 429, b'{"ok": false, "error": "ratelimited"}', headers
+
+
+_WHATS = {"chat.postMessage": "post", "chat.update": "update"}

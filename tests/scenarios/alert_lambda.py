@@ -78,7 +78,7 @@ class Functions:
         self._place = kinesis.get_shard_iterator(
             StreamName=self._stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
-        aws.client("s3").put_object(Bucket=BUCKET, Key=RULES, Body=given.rules.encode())
+        self.rule(given.rules)
         aws.client("secretsmanager").create_secret(Name=self._secret, SecretString="{}")
         self.store = DynamoIncidents(dynamodb, self._table)
         self.alerts_store = DynamoAlerts(dynamodb, self._table, given.now)
@@ -110,6 +110,10 @@ class Functions:
         )
         bootstrap_cloud.begin(Cloud(settings, given.now, given.sleep, self.warnings.append))
         self.client = Client(self._app.app, stage_name="none", project_dir=str(CHALICE))
+
+    def rule(self, rules: str) -> None:
+        """The same container reads it anew within a minute."""
+        aws.client("s3").put_object(Bucket=BUCKET, Key=RULES, Body=rules.encode())
 
     def apply(self, incident: str, step: Step) -> None:
         self.lives.apply(incident, step)

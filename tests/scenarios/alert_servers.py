@@ -86,6 +86,16 @@ def shown(message: Message) -> str:
     return "\n".join(_texts({key: message.content.get(key) for key in ("text", "blocks", "attachments")}))
 
 
+def marked(part: Any) -> list[str]:
+    """The texts in which Slack looks for mentions and links."""
+    if isinstance(part, list):
+        return [text for one in part for text in marked(one)]
+    if not isinstance(part, dict):
+        return []
+    own = [part["text"]] if part.get("type") in (None, "mrkdwn") and isinstance(part.get("text"), str) else []
+    return own + [text for value in part.values() for text in marked(value)]
+
+
 def _texts(part: Any) -> list[str]:
     if isinstance(part, str):
         return [part]

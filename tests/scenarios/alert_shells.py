@@ -81,6 +81,9 @@ class Shell(Protocol):
     def restart(self) -> None:
         """Another process, with the same stores."""
 
+    def rule(self, rules: str) -> None:
+        """The file with the rules changes."""
+
     def close(self) -> None: ...
 
 
@@ -103,6 +106,7 @@ class Core:
         self.alerts_store = MemoryAlerts()
         self.feedback = MemoryFeedback()
         self.warnings: list[str] = []
+        self._rules = given.rules
         self._fresh: list[Change] = []
         self.restart()
         api = SlackApi(lambda: given.secrets["bot_token"], given.now, given.sleep, given.slack)
@@ -124,7 +128,7 @@ class Core:
 
     def restart(self) -> None:
         given = self._given
-        rules = parse(given.rules, "rules.yaml")
+        rules = parse(self._rules, "rules.yaml")
         self.alerts = Alerts(
             Parts(
                 self.store,
@@ -139,6 +143,10 @@ class Core:
                 warn=self.warnings.append,
             )
         )
+
+    def rule(self, rules: str) -> None:
+        self._rules = rules
+        self.restart()
 
     def apply(self, incident: str, step: Step) -> Stored | None:
         known = self.store.get(incident)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
 from cali.life import Stored
 from cali.testing_slack import Message, Slack
-from tests.scenarios.alert_servers import Mailbox, shown
+from tests.scenarios.alert_servers import Mailbox, marked, shown
 from tests.scenarios.alert_shells import Shell
+
+_MARKS = re.compile(r"<(?!!date\^)[!@#][^>]*>")
 
 
 class Sights:
@@ -124,6 +127,9 @@ class Sights:
             assert all(later - before >= 59.9 for before, later in pairwise(one.edits)), (
                 "changed within a minute"
             )
+        for one in self.slack.messages:
+            marks = set(_MARKS.findall("\n".join(marked(one.content))))
+            assert marks <= {"<!here>"}, f"a log mentions somebody: {marks}"
         for name in self.names.values():
             note = self.shell.alerts_store.get(f"incident/{name}")
             assert note is None or len(note.body) < 40_000

@@ -56,7 +56,7 @@ class Terminal:
         self._folder = tempfile.TemporaryDirectory()
         self.place = Path(self._folder.name)
         self.state, self.rules = self.place / "state.db", self.place / "rules.yaml"
-        self.rules.write_text(given.rules, "utf-8")
+        self.rule(given.rules)
         self.store = SqliteIncidents(self.state)
         self.alerts_store = SqliteAlerts(self.state)
         self.feedback = SqliteFeedback(self.state)
@@ -73,6 +73,9 @@ class Terminal:
     def restart(self) -> None:
         """Each run is another process; only the secrets may have changed."""
         (self.place / "secrets.json").write_text(json.dumps(self._given.secrets), "utf-8")
+
+    def rule(self, rules: str) -> None:
+        self.rules.write_text(rules, "utf-8")
 
     def apply(self, incident: str, step: Step) -> None:
         """As `cali watch --state` keeps what it sees: unsent."""

@@ -50,7 +50,8 @@ class Town(Sights):
     ) -> None:
         self.time = START
         self.next_minute = START + 60
-        self.slack = Slack(now=lambda: self.time)
+        self.skew = 0.0  # of our clock; Slack has its own
+        self.slack = Slack(now=lambda: self.time - self.skew)
         self.pagerduty, self.hook = Mailbox(), Mailbox()
         self.server = self.slack.serve()
         self.results: list[str] = []
@@ -197,8 +198,12 @@ class Town(Sights):
 
     # what happens to sinks
 
-    def do_slack(self, mode: str, pause: int | None = 30) -> None:
+    def do_slack(self, mode: str, pause: int | str | None = 30) -> None:
         self.slack.mode, self.slack.pause = mode, pause
+
+    def do_refuse(self, error: str, of: str = "all") -> None:
+        """Slack refuses with an error; with an empty one no more."""
+        self.slack.refuses = {of: error} if error else {}
 
     def do_token(self, token: str) -> None:
         """The secret changes. A process that is new knows it at once."""
@@ -219,6 +224,15 @@ class Town(Sights):
 
     def do_restart(self, _: Any) -> None:
         self.shell.restart()
+
+    def do_rules(self, rules: Mapping[str, Any]) -> None:
+        """The file with the rules changes."""
+        self.shell.rule(self.written(rules))
+
+    def do_clock(self, seconds: float) -> None:
+        """Our clock is put forward or back."""
+        self.time += seconds
+        self.skew += seconds
 
     # what people do
 
@@ -256,6 +270,9 @@ class Town(Sights):
         self.names[name] = key
         severity = Severity[about.get("severity", "error").upper()]
         text = about.get("message", f"ERROR {template.text}")
+        text += "".join(
+            f"\n\tat com.shop.Orders.place{n}(Orders.java:{n})" for n in range(about.get("trace", 0))
+        )
         event = Event((1,), text, self.time, severity, scope, template)
         follows = self.names[about["follows"]] if "follows" in about else None
         title = about.get("title", f"error {name}")

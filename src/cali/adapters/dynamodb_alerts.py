@@ -44,8 +44,7 @@ class DynamoAlerts:
         if item is None:
             return None
         due = float(item["heard_at"]["N"]) if "heard_at" in item else None
-        body = zlib.decompress(bytes(item["body"]["B"])).decode()
-        return Note(key_, body, due, int(item["version"]["N"]))
+        return Note(key_, _unpacked(bytes(item["body"]["B"])), due, int(item["version"]["N"]))
 
     def put(self, note: Note) -> Note:
         new = replace(note, version=note.version + 1)
@@ -73,6 +72,14 @@ class DynamoAlerts:
     def due(self, now: float, limit: int) -> list[str]:
         found = _of_status(self._client, self._table, DUE, limit, until=now)
         return [item["pk"]["S"].partition("#")[2] for item in found]
+
+
+def _unpacked(body: bytes) -> str:
+    """A body; of a damaged one what nobody can read, for whoever asks to begin anew."""
+    try:
+        return zlib.decompress(body).decode()
+    except (zlib.error, ValueError):
+        return "damaged"
 
 
 class DynamoFeedback:

@@ -46,9 +46,30 @@ class Sinks:
     def __call__(self, name: str) -> Sink:
         if name not in self._made:
             use = self._rules.use(name)
-            style(use, name)
-            self._made[name] = _module(use.kind).sink(dict(use.options), self._world)
+            found = style(use, name)
+            try:
+                self._made[name] = _module(use.kind).sink(dict(use.options), self._world)
+            except Misconfigured as error:
+                self._made[name] = Broken(found, f"sink {name!r}: {error}")
         return self._made[name]
+
+    def check(self) -> None:
+        """Makes all of them. Misconfigured if one cannot be made."""
+        for name in names(self._rules):
+            made = self(name)
+            if isinstance(made, Broken):
+                raise Misconfigured(made.why)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A Sink that could not be made: it takes nothing, so that the others do."""
+
+    style: Style
+    why: str
+
+    def post(self, message: Message, channel: str) -> str:  # noqa: ARG002 - as all sinks are called
+        raise Misconfigured(self.why)
 
 
 def names(rules: Rules) -> list[str]:

@@ -30,6 +30,8 @@ _POISON = {
     "msg_blocks_too_long",
     "msg_too_long",
     "no_text",
+    "restricted_action_non_threadable_channel",
+    "restricted_action_thread_locked",
     "too_many_attachments",
     "expired_trigger_id",
     "trigger_expired",
@@ -64,7 +66,9 @@ class SlackApi:
         self._sleep = sleep
         self._url = url.rstrip("/")
         self._timeout = timeout
-        self._free: dict[str, float] = {}  # when a channel, or a method, may be used again
+        self._free: dict[
+            str, tuple[float, float]
+        ] = {}  # of a channel, or a method: used when, free again when
 
     def call(self, method: str, content: Mapping[str, Any]) -> dict[str, Any]:
         """What Slack answered. Raises Gone, Retryable, Poison or Misconfigured when it did not do it. Slack limits messages
@@ -82,7 +86,9 @@ class SlackApi:
 
     def _in_turn(self, lane: str) -> None:
         """Waits until Slack may be asked again; for long only by coming again."""
-        wait = self._free.get(lane, 0.0) - self._now()
+        now = self._now()
+        used, free = self._free.get(lane, (now, now))
+        wait = free - now if used <= now else 0.0  # a clock that was put back says nothing of pauses
         if wait > LONGEST_WAIT:
             raise Retryable(f"Slack: {lane}: asked too often just now", after=wait)
         if wait > 0:
@@ -97,13 +103,13 @@ class SlackApi:
         if method in _READS:  # these take no JSON
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             body = urlencode(content).encode()
-        self._free[lane] = self._now() + pace
+        self._free[lane] = (self._now(), self._now() + pace)
         answer = post("Slack", f"{self._url}/{method}", body, headers, self._timeout)
         try:
             return _read(method, answer)
         except Retryable as error:
             if error.after is not None:  # nobody in this process asks sooner
-                self._free[lane] = self._now() + error.after
+                self._free[lane] = (self._now(), self._now() + error.after)
             raise
 
 

@@ -230,4 +230,5 @@ def _mrkdwn(text: str, most: int) -> dict[str, Any]:
 
 
 def _plain(text: str, most: int) -> dict[str, Any]:
-    return {"type": "plain_text", "text": one_line(text, most) or "-", "emoji": True}
+    """Without emoji by name: `app.py:100: failed` names a line, not a feeling."""
+    return {"type": "plain_text", "text": one_line(text, most) or "-", "emoji": False}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cali.adapters.slack_api import URL, SlackApi
 from cali.adapters.slack_blocks import METADATA, escaped, payload
-from cali.errors import Misconfigured
+from cali.errors import Misconfigured, Retryable
 from cali.stages.notify.plain import cut
 from cali.stages.notify.sink import Style
 
@@ -49,6 +49,8 @@ class SlackBot:
             "chat.postMessage",
             {"channel": self._named(channel), **payload(message), "metadata": _metadata(message.key)},
         )
+        if not said.get("channel") or not said.get("ts"):  # something between us and Slack has answered
+            raise Retryable("Slack: chat.postMessage: it names no message")
         return f"{said['channel']} {said['ts']}"
 
     def edit(self, ref: str, message: Message) -> None:

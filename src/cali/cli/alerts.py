@@ -104,6 +104,7 @@ class _Tester:
         self._rules = rules
         self._now = now
         self._sinks = Sinks(rules, World(_no_secret, lambda: now, lambda _: None))
+        self._sinks.check()
         self._setting = Setting(rules, self._sinks, store, say, entry)
 
     def row(self, incident: Incident) -> dict[str, Any]:

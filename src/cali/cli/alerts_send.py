@@ -115,6 +115,7 @@ def _sender(rules: Path, state: Path, secrets: Path | None, clock_: Clock) -> Se
     parts = Embedded(chosen, ask=False)
     try:
         sinks = Sinks(read, World(held.value, clock_.now, clock_.sleep))
+        sinks.check()
     except Misconfigured as error:
         raise Misconfigured(f"{rules}: {error}") from error
     alerts = Alerts(

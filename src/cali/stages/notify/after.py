@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cali.errors import Misconfigured, Poison, Retryable
+from cali.errors import Poison, Retryable
 from cali.stages.notify.content import Standing, standing
 from cali.stages.notify.decide import (
     EDIT_EVERY,
+    LONGEST_WAIT,
     Action,
     Digest,
     Edit,
@@ -83,11 +84,13 @@ def failed(state: AlertState, action: Action, target: Target, error: Exception, 
             told = replace(told, refused=str(error)[:200])
         return state.with_told(action.target, replace(told, trying="", tried_at=0.0))
     pause = min(FIRST_PAUSE * 2**told.failures, LONGEST_PAUSE)
-    if isinstance(error, Misconfigured):
+    if not isinstance(error, Retryable):
         pause = LONGEST_PAUSE / 2  # a person has to act
-    elif isinstance(error, Retryable) and error.after is not None:
-        pause = max(error.after, 1.0)
+    elif error.after is not None:
+        pause = min(max(error.after, 1.0), LONGEST_WAIT)
     told = replace(told, failures=min(told.failures + 1, 10), again_at=now + pause)
+    if isinstance(action, Edit) and getattr(error, "after", None) is None:
+        told = replace(told, edited_at=now)  # it may have been done, and only its answer was lost
     return state.with_told(action.target, told)
 
 

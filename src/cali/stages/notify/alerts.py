@@ -10,6 +10,7 @@ stops between sending and keeping leaves a mark, and the next look asks the plac
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
@@ -107,14 +108,24 @@ class Alerts:
             looked += 1
             try:
                 heard = self._digests.send(key) if kind == "digest" else self._look(name, None)
-            except CaliError as error:  # one incident keeps no other from being told
+            except Retryable:
                 later += 1
-                if not isinstance(error, Retryable):
-                    self._parts.warn(f"{key}: {error}")
+                continue
+            except Exception as error:  # one incident keeps no other from being told
+                later += 1
+                self._parts.warn(f"{key}: {_line(error)}")
+                self._put_off(key)
                 continue
             sent += heard == Heard.SENT
             later += heard == Heard.LATER
         return Flushed(looked, sent, later)
+
+    def _put_off(self, key: str) -> None:
+        """Lets those that can be told come first the next time."""
+        with suppress(CaliError):
+            note = self._parts.alerts.get(key)
+            if note is not None:
+                self._parts.alerts.put(replace(note, due=self._parts.now() + after.LONGEST_PAUSE))
 
     def _settled(self, change: Change) -> None:
         """Waits for the diagnosis of what has just opened, where a message cannot be changed later."""
@@ -149,7 +160,7 @@ class Alerts:
                 parts.alerts.put(replace(note, due=None))
             return Heard.NOTHING, False
         state = self._read(note)
-        if state.busy > now:
+        if 0 < state.busy - now <= LEASE:
             raise Retryable(f"incident {incident}: is being told by another process", after=state.busy - now)
         fresh = change is not None and not state.heard(change.number)
         state = enrolled(state, self._setting.targets(stored, state, None))
@@ -207,7 +218,7 @@ class Alerts:
             now = parts.now()
             note = parts.alerts.get(f"incident/{root}") or Note(f"incident/{root}", "")
             state = self._read(note)
-            if state.busy > now:
+            if 0 < state.busy - now <= LEASE:
                 raise Retryable(f"incident {root}: is being told by another process", after=1.0)
             try:
                 parts.alerts.put(replace(note, body=dumps(followed(state, target, named(stored))), due=now))
@@ -259,12 +270,12 @@ class _Run:
             self._down.add(action.target)
             self.gone = True
             self.state = after.gone(self.state, action)
-        except CaliError as error:
+        except Exception as error:  # a sink with a defect keeps no other from being told
             self._down.add(action.target)
             self.failed = True
             self.state = after.failed(self.state, action, target, error, parts.now())
             if not isinstance(error, Retryable):
-                parts.warn(f"{action.target}: {error}")
+                parts.warn(f"{action.target}: {_line(error)}")
 
     def _admitted(self, action: Post) -> bool:
         told = self.state.of(action.target)
@@ -314,6 +325,11 @@ class _Run:
             return ""
         thread = told.ref if isinstance(action, Reply) else ""
         return _living(sink).find(key, target.send.channel, told.tried_at, thread)
+
+
+def _line(error: Exception) -> str:
+    """An error as one line; one that is not ours with its class."""
+    return str(error) if isinstance(error, CaliError) else f"{type(error).__name__}: {error}"
 
 
 def _living(sink: Sink) -> LivingSink:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
+from math import isfinite
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -65,7 +66,10 @@ class Nothing:
 def parse(body: bytes) -> Press | Cause | Nothing:
     """What a form that Slack posts says. Poison if it is no such form."""
     try:
-        held = json.loads(parse_qs(body.decode(), max_num_fields=20)["payload"][0])
+        (payload,) = parse_qs(body.decode(), max_num_fields=20)[
+            "payload"
+        ]  # two would be read differently by two readers
+        held = json.loads(payload)
         kind = held["type"]
         if kind == "view_submission":
             return _cause(held)
@@ -132,13 +136,14 @@ def _press(held: dict[str, Any]) -> Press | Nothing:
     word, incident = name.removeprefix("cali:"), str(action.get("value", ""))
     if word == "mute":
         word, _, incident = str(action["selected_option"]["value"]).partition(":")
-    if not incident or len(incident) > 64:
+    at = float(action["action_ts"])
+    if not incident or len(incident) > 64 or not isfinite(at):
         raise ValueError(name)
     return Press(
         incident,
         Answer(word),
         _name(held),
-        float(action["action_ts"]),
+        at,
         str(held.get("trigger_id", "")),
         str(held.get("response_url", "")),
     )

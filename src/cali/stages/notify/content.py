@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
+from math import isfinite
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -286,8 +287,8 @@ def _links(incident: Incident, context: Context) -> tuple[Link, ...]:
         "namespace": scope.namespace,
         "workload": scope.workload,
         "container": scope.container,
-        "from_ms": str(int((first - 300) * 1000)),
-        "to_ms": str(int((last + 300) * 1000)),
+        "from_ms": _ms(first - 300),
+        "to_ms": _ms(last + 300),
         "entry": incident.diagnosis.knowledge[0].id
         if incident.diagnosis and incident.diagnosis.knowledge
         else "",
@@ -295,6 +296,11 @@ def _links(incident: Incident, context: Context) -> tuple[Link, ...]:
     made = [Link(name, _filled(url, values)) for name, url in context.links]
     runbooks = [Link(f"runbook {place}", url) for place, url in enumerate(context.references[:3], 1)]
     return tuple(link for link in [*made, *runbooks] if link.url.startswith(("https://", "http://")))
+
+
+def _ms(at: float) -> str:
+    """A time for an address; what logs call a time may be none."""
+    return str(int(at * 1000)) if isfinite(at) else "0"
 
 
 def _filled(url: str, values: dict[str, str]) -> str:

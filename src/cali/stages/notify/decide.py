@@ -22,6 +22,7 @@ REPLIES = 5  # in one thread, until it comes back after it was resolved
 KEPT_FOR_STATUS = 2  # of these, not spent on what followed
 AGAIN = 86_400.0  # after so many seconds of silence, a return is news as at first
 REPOSTS = 1
+LONGEST_WAIT = 2 * 3_600.0  # seconds that a place is left alone after it failed; no sink asks for more
 _SAID = (Kind.ESCALATED, Kind.RECURRED, Kind.REGRESSED, Kind.RESOLVED)
 
 
@@ -168,17 +169,21 @@ def _living(
         return (waits,)
     if not told.ref:
         return (_first(key, target, told, scene, change, now),)
-    actions: list[Action] = []
+    actions = [
+        _change(key, target, told, now)
+    ]  # first: a reply that is refused must not keep the message old
     for place, line in enumerate(told.waiting):
         if told.replies + place < REPLIES:
             actions.append(Reply(key, line, f"{line.kind}: said in its thread"))
-    if target.message.stamp == told.shown:
-        actions.append(Skip(key, "the message shows this already"))
-    elif told.edited_at and now - told.edited_at < EDIT_EVERY:
-        actions.append(Skip(key, "changed less than a minute ago", told.edited_at + EDIT_EVERY))
-    else:
-        actions.append(Edit(key, "what it shows has changed"))
     return tuple(actions)
+
+
+def _change(key: str, target: Target, told: Told, now: float) -> Action:
+    if target.message.stamp == told.shown:
+        return Skip(key, "the message shows this already")
+    if told.edited_at and abs(now - told.edited_at) < EDIT_EVERY:
+        return Skip(key, "changed less than a minute ago", told.edited_at + EDIT_EVERY)
+    return Edit(key, "what it shows has changed")
 
 
 def _letters(
@@ -234,7 +239,7 @@ _STYLES = {
 
 
 def _waits(key: str, told: Told, now: float) -> Skip | None:
-    if told.again_at > now:
+    if 0 < told.again_at - now <= LONGEST_WAIT:  # from further ahead it was a clock that was wrong
         return Skip(key, f"it failed {told.failures} times", told.again_at)
     if told.reposts > REPOSTS:
         return Skip(key, "deleted by a person twice")
@@ -290,5 +295,14 @@ def _new_episode(told: Told) -> Told:
     events = told.standing == Style.EVENTS
     waiting = tuple(line for line in told.waiting if events or line.broadcast)
     return replace(
-        told, waiting=waiting, posts=0, explained=False, replies=0, admitted=False, folded="", under=""
+        told,
+        waiting=waiting,
+        posts=0,
+        explained=False,
+        replies=0,
+        admitted=False,
+        folded="",
+        under="",
+        refused="",
+        reposts=told.reposts if told.ref else 0,
     )

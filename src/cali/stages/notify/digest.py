@@ -81,7 +81,7 @@ def admit(book: Book, member: Named, now: float, storm: Storm) -> tuple[Book, bo
     """Whether an incident may have a message of its own; if not, the book names it. Asked again, the answer is the same."""
     if any(one.id == member.id for one in book.members) or member.id in book.others:
         return book, False
-    recent = tuple(one for one in book.recent if now - one.at < storm.seconds)
+    recent = tuple(one for one in book.recent if abs(now - one.at) < storm.seconds)
     if any(one.id == member.id for one in recent):
         return book, True
     if len(recent) < storm.incidents:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from cali.errors import CaliError, Conflict, Retryable
+from cali.errors import CaliError, Conflict, Poison, Retryable
 from cali.ports import AlertStore, Note
 from cali.stages.notify.content import Named
 from cali.stages.notify.digest import Book, admit, begun, due, dumps, fold, loads, message
@@ -57,7 +57,10 @@ class Digests:
         note = self._store.get(key)
         if note is None or not note.body:
             return "nothing"
-        book, now = loads(note.body), self._now()
+        book, now = self._read(note), self._now()
+        if book is None:
+            self._store.put(replace(note, due=None))
+            return "nothing"
         sink = self._sink(book.sink)
         time = due(book, sink.style, self._say, self._storm)
         if time is None or time > now:
@@ -81,7 +84,7 @@ class Digests:
             book = replace(book, ref="", sent_at=0.0, edited_at=0.0, again_at=now + FIRST_PAUSE)
         except CaliError as error:
             result = "later"
-            wait = getattr(error, "after", None) or min(FIRST_PAUSE * 2**book.failures, LONGEST_PAUSE)
+            wait = min(getattr(error, "after", None) or FIRST_PAUSE * 2**book.failures, LONGEST_PAUSE)
             book = replace(claimed, failures=min(book.failures + 1, 10), again_at=now + wait)
             if not isinstance(error, Retryable):
                 self._warn(f"{book.sink} {book.channel}: {error}")
@@ -106,7 +109,7 @@ class Digests:
                 self._put(note, book, due(book, style, self._say, self._storm))
             except Conflict:
                 note = self._store.get(note.key) or note
-                newer = loads(note.body)
+                newer = self._read(note) or book
                 book = replace(
                     book, members=newer.members, others=newer.others, recent=newer.recent, last=newer.last
                 )
@@ -118,7 +121,7 @@ class Digests:
         style = self._sink(empty.sink).style
         for _ in range(ATTEMPTS):
             note = self._store.get(empty.key) or Note(empty.key, "")
-            book = replace(loads(note.body), mention=empty.mention) if note.body else empty
+            book = replace(self._read(note) or empty, mention=empty.mention)
             changed = step(book)
             if changed == book and note.body:
                 return empty.key
@@ -128,6 +131,14 @@ class Digests:
                 continue
             return empty.key
         raise Retryable(f"{empty.key}: changed by others {ATTEMPTS} times in a row")
+
+    def _read(self, note: Note) -> Book | None:
+        """The book of a note; none if it has none that can be read, so that it is begun anew."""
+        try:
+            return loads(note.body) if note.body else None
+        except Poison as error:
+            self._warn(f"{note.key}: begun anew: {error}")
+            return None
 
     def _put(self, note: Note, book: Book, time: float | None) -> Note:
         return self._store.put(replace(note, body=dumps(book), due=time))

@@ -82,10 +82,24 @@ class Setting:
         """All that a decision needs."""
         why, until = held(stored.incident, self._rules, now)
         targets = self.targets(stored, state, change)
-        root = self._incidents.get(stored.incident.follows) if stored.incident.follows else None
-        if root is not None and root.incident.id != stored.incident.id:
+        root = self._root(stored)
+        if root is not None:
             targets = self._under(stored, root, targets)
         return Scene(stored, targets, why, until)
+
+    def _root(self, stored: Stored) -> Stored | None:
+        """The incident that broke first of all that led to this one and go on. Of incidents that name each other as
+        what broke first, the earliest is it."""
+        chain = [stored]
+        while chain[-1].incident.follows and (chain[-1] is stored or chain[-1].incident.status in ACTIVE):
+            before = self._incidents.get(chain[-1].incident.follows)
+            if before is None:
+                break
+            if any(before.incident.id == one.incident.id for one in chain):
+                chain.append(min(chain, key=lambda one: (one.incident.first_seen or 0.0, one.incident.id)))
+                break
+            chain.append(before)
+        return chain[-1] if chain[-1].incident.id != stored.incident.id else None
 
     def _under(self, stored: Stored, root: Stored, targets: dict[str, Target]) -> dict[str, Target]:
         """The places where the incident that broke first is told as well."""
