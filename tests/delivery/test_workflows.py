@@ -1,0 +1,121 @@
+"""What the workflows may do, and that they call what people call."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / ".github" / "workflows"
+NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
+PINNED = re.compile(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)*$")
+
+
+def read(name: str) -> dict[str, Any]:
+    held = yaml.safe_load((FOLDER / name).read_text("utf-8"))
+    assert isinstance(held, dict)
+    held["on"] = held.pop(True)  # YAML 1.1 reads the key `on` as a truth value
+    return held
+
+
+def steps(workflow: dict[str, Any]) -> list[dict[str, Any]]:
+    return [step for job in workflow["jobs"].values() for step in job["steps"]]
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+
+def test_the_deliveries_are_there() -> None:
+    assert {"ci.yml", "terraform.yml", "addons.yml", "app.yml", "images.yml"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_action_is_pinned_by_its_commit(name: str) -> None:
+    uses = [
+        line.strip().removeprefix("- ")
+        for line in (FOLDER / name).read_text("utf-8").splitlines()
+        if "uses:" in line
+    ]
+    assert uses
+    assert [line for line in uses if not PINNED.fullmatch(line)] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_permitted_that_is_not_said(name: str) -> None:
+    workflow = read(name)
+    assert workflow["permissions"] in ({}, {"contents": "read"})
+    for job in workflow["jobs"].values():
+        assert set(job.get("permissions", {})) <= {"contents", "id-token", "pull-requests"}
+        assert job.get("permissions", {}).get("contents", "read") == "read"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_changes_aws_is_approved_and_has_no_stored_key(name: str) -> None:
+    for job in read(name)["jobs"].values():
+        roles = [
+            step["with"]["role-to-assume"]
+            for step in job["steps"]
+            if "role-to-assume" in step.get("with", {})
+        ]
+        for role in roles:
+            assert job["permissions"]["id-token"] == "write"
+            assert job.get("environment") == "production" or "AWS_ROLE_PLAN" in role
+        assert roles or "environment" not in job
+    text = (FOLDER / name).read_text("utf-8")
+    assert "AWS_SECRET_ACCESS_KEY" not in text
+    assert "aws-access-key-id" not in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_delivery_at_a_time_and_none_for_ever(name: str) -> None:
+    workflow = read(name)
+    assert workflow["concurrency"]["group"]
+    if name != "ci.yml":
+        assert workflow["concurrency"]["cancel-in-progress"] is False
+    assert all(0 < job["timeout-minutes"] <= 60 for job in workflow["jobs"].values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_workflows_run_what_people_run(name: str) -> None:
+    commands = [
+        line for step in steps(read(name)) for line in step.get("run", "").splitlines() if line.strip()
+    ]
+    called = {
+        word
+        for line in commands
+        if line.startswith("make ")
+        for word in re.sub(r'"[^"]*"', "", line.split("|")[0]).split()[1:]
+        if re.fullmatch(r"[a-z][a-z-]+", word)
+    }
+    assert called
+    assert called <= targets()
+    assert [line for line in commands if not line.startswith(("make ", "mkdir "))] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_slack_is_told_of_every_delivery(name: str) -> None:
+    for job in read(name)["jobs"].values():
+        if job.get("environment") == "production":
+            last = job["steps"][-1]
+            assert last["run"].startswith("make tell ")
+            assert last["if"] == "always()"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_words_of_others_reach_a_shell(name: str) -> None:
+    assert [step["run"] for step in steps(read(name)) if "${{" in step.get("run", "")] == []
+
+
+def test_the_auditor_of_workflows_finds_nothing() -> None:
+    program = Path(sys.executable).with_name("zizmor")
+    done = subprocess.run(
+        [program, "--offline", "--no-progress", str(FOLDER)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
