@@ -54,6 +54,9 @@ class Record(NamedTuple):
     scope: Scope = NOWHERE
     stream: str = ""  # lines of one stream were written by one process, in order
     partial: bool = False  # the runtime cut this line; the next record of the stream continues it
+    alike: bytes = (
+        b""  # `message` as its like have it (stages/alike.py), one object for them all, if decode knows it
+    )
 
 
 class Quarantined(NamedTuple):

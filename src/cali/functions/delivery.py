@@ -106,7 +106,9 @@ class Delivery:
         for block in self._joiner.pending():
             arrived = self._arrived(block.records[-1].line)
             if len(left) < HELD and _may_go_on(block) and not may_go(arrived):
-                records = (record._replace(line=self.position(record.line)) for record in block.records)
+                records = (
+                    record._replace(line=self.position(record.line), alike=b"") for record in block.records
+                )
                 left.append(Held(Block(tuple(records)), arrived))
             else:
                 self.events += 1

@@ -14,14 +14,14 @@ ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 ID_CHARACTERS = frozenset("0abcdef")
 """What an id in a digit-blind line is made of, its dashes aside."""
 
-_HEX_TO_ZERO = bytes.maketrans(b"123456789abcdef", b"0" * 15)
 _HEX_TO_A = bytes.maketrans(b"bcdef", b"a" * 5)
-_SIX = b"0" * 6
+_ZERO = ord("0")
 _UUID = b"a0000000-a000-a000-a000-a00000000000"
 # An escape (%0d, \0a) is no part of an id.
-_ID = re.compile(
-    rb"(?<![A-Za-z0-9%\\])(?=0*+[a-f])(?=[a-f]*+0)[0a-f]{6}(?:[0a-f]{2}(?P<uuid>-[0a-f]{4}-[0a-f]{4}-[0a-f]{4}-[0a-f]{12})|[0a-f]*+)(?![A-Za-z0-9])"
-).sub
+_id_at = re.compile(
+    rb"(?<![A-Za-z0-9%\\])[0a-f]{6}(?:[0a-f]{2}(?P<uuid>-[0a-f]{4}-[0a-f]{4}-[0a-f]{4}-[0a-f]{12})|[0a-f]*+)(?![A-Za-z0-9])"
+).match
+_run_at = re.compile(rb"[0a-f]*+").match
 
 
 def ids_alike(blind: bytes) -> bytes:
@@ -29,15 +29,40 @@ def ids_alike(blind: bytes) -> bytes:
 
     A run keeps its length and whether it begins with a letter, as names do. Upper case is left as it is.
     """
-    # Two looks of 0.2 us spare most lines the 2.4 us of the expression: an id has a letter beside a digit, and is long.
-    letters = blind.translate(_HEX_TO_A)
-    if (b"0a" not in letters and b"a0" not in letters) or _SIX not in blind.translate(_HEX_TO_ZERO):
+    found = ids_in(blind)
+    if not found:
         return blind
-    return _ID(_form, blind)
+    made, done = b"", 0  # what is written, and how much of the line it stands for
+    for match in found:
+        start, end = match.span()
+        if match.lastindex:
+            form = _UUID
+        else:
+            form = (b"0a" if blind[start] == _ZERO else b"a0") + b"0" * (end - start - 2)
+        made += blind[done:start] + form
+        done = end
+    return made + blind[done:]
 
 
-def _form(match: re.Match[bytes]) -> bytes:
-    if match["uuid"]:
-        return _UUID
-    found = match[0]
-    return (b"0a" if found[:1] == b"0" else b"a0") + b"0" * (len(found) - 2)
+def ids_in(blind: bytes) -> list[re.Match[bytes]]:
+    """The ids in a digit-blind line, in order."""
+    # An id, or a UUID's beginning, has a letter beside a digit. To look for such borders first, and for ids only around
+    # them, takes half the time of a search with one expression, and spares most lines the expression.
+    letters = blind.translate(_HEX_TO_A)
+    found: list[re.Match[bytes]] = []
+    at, done = _border(letters, 0), 0
+    while at >= 0:
+        match = _id_at(blind, done + len(letters[done:at].rstrip(b"0a")))
+        if match is None:
+            at = _border(letters, _run_at(blind, at).end())  # type: ignore[union-attr]  # it fits anywhere
+        else:
+            found.append(match)
+            done = match.end()
+            at = _border(letters, done)
+    return found
+
+
+def _border(letters: bytes, at: int) -> int:
+    """Where the next digit and letter stand side by side; -1 if they do nowhere."""
+    one, other = letters.find(b"0a", at), letters.find(b"a0", at)
+    return one if other < 0 or 0 <= one < other else other

@@ -10,13 +10,15 @@ import re
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from cali.models import Quarantined, Record, Scope, Severity
 from cali.stages.alike import ZEROS, ids_alike
 from cali.stages.decode.clean import clean, text_of
 from cali.stages.decode.clock import Clock
 from cali.stages.decode.fields import Plan, plan
 from cali.stages.decode.jsonlog import Spoken, bare, load, special, spoken
-from cali.stages.decode.layout import Layout
+from cali.stages.decode.layout import Layout, complete
 from cali.stages.decode.pieces import Open, Piece, Pieces, from_object, from_text
 from cali.stages.decode.scope import Source, Sources
 from cali.stages.decode.severity import from_priority, from_status
@@ -29,9 +31,11 @@ MESSAGE_LIMIT = 64 * 1024
 """Characters of a message that are kept. What a person or a model can use of a line ends long before."""
 
 _MEMO_LINES = 16_384
+_MEMO_TAILS = 4_096  # containers; the end of an envelope has some 400 bytes
 _MEMO_LENGTH = 1024  # longer lines hardly repeat, and would make the memo large
 _NESTING = 3  # an envelope, the line in it, the line in that
 _OBJECT = b"{"
+_METADATA = b',"kubernetes":{'
 _POD = b"[pod/"
 _POD_NAME = re.compile(rb"pod/[\w.-]+/[\w.-]+").fullmatch
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much, and this runs for every line
@@ -53,6 +57,8 @@ class Decoder:
         self._layouts: dict[bytes, Layout] = {}
         self._before_object: dict[bytes, Layout] = {}
         self._plans: dict[tuple[str, ...], Plan] = {}
+        self._heads: dict[tuple[str, ...], Plan] = {}
+        self._tails: dict[bytes, Source] = {}
         self._pieces = Pieces()
         self._cut = False  # the line at hand is a piece, or some line is open
 
@@ -125,6 +131,10 @@ class Decoder:
 
     def _line(self, raw: bytes, line: int) -> Record | Quarantined | None:
         if raw[:1] == _OBJECT:
+            if raw[-2:] == b"}}" and (at := raw.find(_METADATA)) > 0:
+                record = self._enveloped(raw, at, line)
+                if record is not None:
+                    return record
             doc = load(raw)
             if doc is not None:
                 return self._object(doc, raw, line, 0)
@@ -144,15 +154,81 @@ class Decoder:
             return Quarantined(line, "mostly control characters or bytes that are not UTF-8", raw)
         return self._unseen(text, line, 0)
 
+    def _enveloped(self, raw: bytes, at: int, line: int) -> Record | None:
+        """The record of a line in an envelope whose end, from `at` on, is its pod's metadata; None if it must be read as a
+        whole. That end is the same in all lines of a container, so it is parsed and validated once. What stands before it
+        is an object of its own, once it is closed, or the line is no JSON."""
+        source = self._tails.get(raw[at:]) or self._tail(raw[at:])
+        if source is self._unknown:
+            return None
+        try:
+            head = orjson.loads(raw[:at] + b"}")
+        except ValueError:
+            return None
+        where = self._heads.get(tuple(head)) or self._head(tuple(head))
+        if not where.bare:
+            return None
+        text = head[where.message[0]]
+        if text.__class__ is not str or not text or text.isspace():
+            return None
+        scope, stream = source
+        out = head.get("stream")
+        if out.__class__ is str and out:
+            stream = f"{stream}/{out}"
+        time = self._time(head, where)
+        if time is not None and text[0] != "{" and not (where.tags and _is_cut(head, where)):
+            inner_text = text.rstrip("\r\n")
+            shape = inner_text.encode("utf-8", "replace").translate(ZEROS)
+            layout = self._layouts.get(shape) or self._layouts.get(ids_alike(shape))
+            if layout is not None and layout.plain is not None:
+                start, end, pieces, severity, status, alike = layout.plain
+                if status is not None:
+                    severity = from_status(inner_text[status[0] : status[1]])
+                if pieces:
+                    message = " ".join([inner_text[a:b] for a, b in pieces])
+                else:
+                    message = inner_text[start:end]
+                return _new(Record, (line, message, time, severity, scope, stream, False, alike))
+            inner = (
+                self._unseen(clean(inner_text), line, 1)
+                if layout is None
+                else self._apply(inner_text, layout, line, 1, timed=True)
+            )
+        else:
+            inner = self._text(text, line, 1, time is not None)
+        said = Spoken(text, "", None, "")
+        return inner and self._collected(head, where, said, inner, time, scope, stream)
+
+    def _tail(self, tail: bytes) -> Source:
+        """The source that the end of an envelope names; `_unknown` if there is more in it, or it names none."""
+        doc = load(b'{"":0' + tail) or {}
+        source = self._unknown
+        if len(doc) == 2 and doc.get("kubernetes").__class__ is dict:
+            found = self._sources.pod(doc["kubernetes"])
+            source = found if found.stream and found.scope.workload else source
+        if len(self._tails) >= _MEMO_TAILS:
+            self._tails.clear()
+        self._tails[tail] = source
+        return source
+
+    def _head(self, keys: tuple[str, ...]) -> Plan:
+        """The plan for an envelope with these keys before its metadata; `bare` only if the line in it is all it tells."""
+        where = plan((*keys, "kubernetes"))
+        where = where._replace(bare=where.bare and where.raw)
+        if len(self._heads) >= _MEMO_LINES:
+            self._heads.clear()
+        self._heads[keys] = where
+        return where
+
     def _from_pod(self, raw: bytes, at: int, line: int) -> Record | Quarantined | None:
         """The line behind kubectl's prefix, by itself: so what is known of it serves all pods."""
         inner = self._line(raw[at + 2 :], line)
         if inner is None or isinstance(inner, Quarantined):
             return inner and inner._replace(raw=raw)
         source = self._sources.prefix(raw[1:at].decode())
-        _, message, time, severity, _, out, cut = inner
+        _, message, time, severity, _, out, cut, alike = inner
         stream = f"{source.stream}/{out}" if out else source.stream
-        return _new(Record, (line, message, time, severity, source.scope, stream, cut))
+        return _new(Record, (line, message, time, severity, source.scope, stream, cut, alike))
 
     def _text(self, text: str, line: int, depth: int, timed: bool) -> Record | None:
         """The record of a line that was found inside another; its own time is not read when that one told it."""
@@ -170,11 +246,12 @@ class Decoder:
     def _unseen(self, text: str, line: int, depth: int) -> Record | None:
         # The rules see the line as the memo does: what they say then holds for all lines that share its key.
         shape = ids_alike(text.encode(errors="replace").translate(ZEROS))
-        layout = layout_of(shape.decode()[:MESSAGE_LIMIT])
+        seen = shape.decode()[:MESSAGE_LIMIT]
+        layout = layout_of(seen)
         if layout.special != "json" and len(text) <= _MEMO_LENGTH:
             if len(self._layouts) >= _MEMO_LINES:
                 self._layouts.clear()
-            self._layouts[shape] = layout
+            layout = self._layouts[shape] = complete(layout, seen)
         elif layout.start and layout.special == "json" and text.find("{") == layout.start:
             if len(self._before_object) >= _MEMO_LINES:
                 self._before_object.clear()
@@ -185,7 +262,9 @@ class Decoder:
         self, text: str, layout: Layout, line: int, depth: int, *, timed: bool = False
     ) -> Record | None:
         """The record of a line of this layout; with `timed` its time is not wanted."""
-        start, end, pieces, span, severity, status, priority, origin, space, out, partial, kind = layout
+        start, end, pieces, span, severity, status, priority, origin, space, out, partial, kind, alike, _ = (
+            layout
+        )
         if kind:
             return self._special(text, layout, line, depth)
         if span is None or timed:
@@ -209,7 +288,7 @@ class Decoder:
             message = text[start:end] if start or end else text
         if len(message) > MESSAGE_LIMIT:
             message = message[:MESSAGE_LIMIT]
-        return _new(Record, (line, message, time, severity, scope, stream, partial))
+        return _new(Record, (line, message, time, severity, scope, stream, partial, alike))
 
     def _origin(
         self, text: str, origin: tuple[int, int], space: tuple[int, int] | None, out: str
@@ -265,7 +344,7 @@ class Decoder:
         scope = place
         if workload and not scope.workload:
             scope = self._sources.named(workload).scope
-        return _new(Record, (line, message, time, severity, scope, stream, False))
+        return _new(Record, (line, message, time, severity, scope, stream, False, b""))
 
     def _envelope(self, doc: dict[str, Any], where: Plan) -> tuple[Scope, str]:
         """The scope and the stream that an object names."""
@@ -290,13 +369,13 @@ class Decoder:
     ) -> Record:
         """The line in an envelope; the envelope knows best where and when."""
         text, more, graded, workload = said
-        line, message, inner_time, severity, inner_scope, inner_stream, cut = inner
+        line, message, inner_time, severity, inner_scope, inner_stream, cut, alike = inner
         if not scope.workload:
             scope = self._sources.named(workload).scope if workload else inner_scope
         if where.docker and text[-1] != "\n":
             cut = True
         if where.tags:
-            cut = cut or any(doc[tag] in ("P", "true", True) for tag in where.tags)
+            cut = cut or _is_cut(doc, where)
         if cut:
             self._cut = True
         fields = (
@@ -307,6 +386,7 @@ class Decoder:
             scope,
             stream or inner_stream,
             cut,
+            b"" if more else alike,
         )
         return _new(Record, fields)
 
@@ -340,6 +420,10 @@ class Decoder:
                 self._plans.clear()
             self._plans[keys] = where
         return where
+
+
+def _is_cut(doc: dict[str, Any], where: Plan) -> bool:
+    return any(doc[tag] in ("P", "true", True) for tag in where.tags)
 
 
 def _over(header: Record, inner: Record, nowhere: Scope) -> Record:

@@ -10,12 +10,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from cali.stages.alike import ids_alike
 from cali.stages.decode.severity import parse_level
 
 if TYPE_CHECKING:
     from cali.models import Severity
 
 Span = tuple[int, int]
+# start, end, pieces, severity, status, alike
+Plain = tuple[int, int | None, tuple[Span, ...], "Severity | None", Span | None, bytes]
+_IN_ID = re.compile(r"[A-Za-z0-9-]{2}")
 _new = tuple.__new__
 
 
@@ -34,6 +38,26 @@ class Layout(NamedTuple):
     out: str = ""
     partial: bool = False
     special: str = ""  # "json": an object begins at `start`; "blank": there is no message
+    alike: bytes = b""  # the message of all its lines with digits and ids made alike, if known (`complete`)
+    plain: Plain | None = (
+        None  # what is left to look at when an envelope told the time, if that is all (`complete`)
+    )
+
+
+def complete(layout: Layout, seen: str) -> Layout:
+    """The layout with what follows from it; `seen` is one of its lines, with digits and ids made alike."""
+    start, end, pieces, _, severity, status, priority, origin, space, out, partial, special, _, _ = layout
+    if special:
+        return layout
+    spans = pieces or ((start, len(seen) if end is None else end),)
+    # A message that begins or ends within an id has a part of it that differs from line to line.
+    if any(_IN_ID.fullmatch(seen[at - 1 : at + 1]) for span in spans for at in span if at):
+        alike = b""
+    else:
+        alike = ids_alike(" ".join([seen[a:b] for a, b in spans]).encode())
+    if priority or origin or space or out or partial:
+        return layout._replace(alike=alike)
+    return layout._replace(alike=alike, plain=(start, end, pieces, severity, status, alike))
 
 
 class Rule(NamedTuple):
@@ -100,6 +124,8 @@ def read(match: re.Match[str]) -> Layout:
         (match["out"] or "") if "out" in groups else "",
         "part" in groups and match["part"] == "P",
         "",
+        b"",
+        None,
     )
     return _new(Layout, fields)
 
@@ -120,6 +146,8 @@ def nest(outer: Layout, inner: Layout) -> Layout:
         outer.out or inner.out,
         outer.partial or inner.partial,
         inner.special,
+        b"",
+        None,
     )
     return _new(Layout, fields)
 

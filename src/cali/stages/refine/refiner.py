@@ -48,7 +48,7 @@ class Refiner:
         if len(records) > 1:
             return self._joined(records)
         record = records[0]
-        message, template = self._redacted(record.message)
+        message, template = self._redacted(record.message, record.alike)
         if record.severity is not None:
             fields = ((record.line,), message, record.time, record.severity, record.scope, template, True)
             return _new(Event, fields)

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol
 
 from cali.models import Template
-from cali.stages.alike import ZEROS, ids_alike
+from cali.stages.alike import ZEROS, ids_alike, ids_in
 from cali.stages.refine import masks as mask_table
 from cali.stages.refine.masks import WILDCARD, Masks
 
@@ -29,10 +29,10 @@ _MANY = re.compile(r"<\*>(?:(?:, ?|; ?| |\||##|:)<\*>)+")
 
 
 class Secrets(Protocol):
-    """What the template asks of redaction: whether making ids alike could hide a secret, a quick no for a token or a
-    text, which rules could fit a digit-blind text that got no such no, and their work on a message."""
+    """What the template asks of redaction: the literals that could be lost when ids are made alike, a quick no for a
+    token or a text, which rules could fit a digit-blind text that got no such no, and their work on a message."""
 
-    def ids_matter(self, blind: str) -> bool: ...
+    def lost_in_ids(self, alike: bytes) -> tuple[str, ...]: ...
     def suspects_token(self, blind: str) -> int: ...
     def suspects_spaced(self, blind: str) -> int: ...
     def candidates(self, blind: str) -> tuple[Any, ...]: ...
@@ -62,10 +62,11 @@ class _Secret(NamedTuple):
 
 class _Alike(NamedTuple):
     """What holds for all shapes that differ in ids alone: their template, unless digits of theirs are kept, and
-    whether redaction must see each of them."""
+    whether redaction must see each of them, or only those that hold one of the literals that an id may hide."""
 
     template: Template | None
     suspect: bool
+    lost: tuple[str, ...]
 
 
 _Shape = Template | _Kept | _Secret
@@ -104,6 +105,8 @@ class Templater:
         self._book = book
         self._shapes: dict[bytes, _Shape] = {}
         self._remembered = self._shapes.get
+        self._settled: dict[bytes, Template] = {}
+        self._settled_for = self._settled.get
         self._alikes: dict[bytes, _Alike] = {}
         self._tokens = _Tokens(self._mask_token)
         self._templates: dict[tuple[str, str], Template] = {}
@@ -114,15 +117,27 @@ class Templater:
         found = self._remembered(shape)
         return found if found.__class__ is Template else self._refined(found, shape, message)[1]
 
-    def redacted(self, message: str) -> tuple[str, Template]:
-        """A message with its secrets hidden, and its template."""
+    def redacted(self, message: str, alike: bytes = b"") -> tuple[str, Template]:
+        """A message with its secrets hidden, and its template. `alike` is the message with its digits and ids made
+        alike, if that is known: without ids it is all that a template depends on, most often."""
+        settled = self._settled_for(alike)
+        if settled is not None:
+            return message, settled
         shape = message.encode("utf-8", "surrogatepass").translate(ZEROS)
         found = self._remembered(shape)
-        return (message, found) if found.__class__ is Template else self._refined(found, shape, message)
+        if found.__class__ is not Template:
+            return self._refined(found, shape, message, alike)
+        if alike and not ids_in(alike):
+            if len(self._settled) >= MESSAGES:
+                self._settled.clear()
+            self._settled[alike] = found
+        return message, found
 
-    def _refined(self, found: _Shape | None, shape: bytes, message: str) -> tuple[str, Template]:
+    def _refined(
+        self, found: _Shape | None, shape: bytes, message: str, alike: bytes = b""
+    ) -> tuple[str, Template]:
         if found is None:
-            found = self._alike(shape) or self._look(shape)
+            found = self._alike(shape, alike or ids_alike(shape)) or self._look(shape)
         if isinstance(found, Template):
             return message, found
         if isinstance(found, _Secret):
@@ -131,16 +146,18 @@ class Templater:
             message = hidden
         return message, self._finish(found, message)
 
-    def _alike(self, shape: bytes) -> Template | None:
+    def _alike(self, shape: bytes, alike: bytes) -> Template | None:
         """The template of all shapes that differ in ids alone, if no digit is kept and no rule of redaction fits."""
-        alike = ids_alike(shape)
         if alike == shape:
             return None
         found = self._alikes.get(alike) or self._look_alike(alike)
         if found.template is None:
             return None
-        text, secrets = _text(shape), self._secrets
-        if (found.suspect or secrets.ids_matter(text)) and secrets.candidates(text):
+        text = _text(shape)
+        low = text.lower() if found.lost else ""
+        if (found.suspect or any(literal in low for literal in found.lost)) and self._secrets.candidates(
+            text
+        ):
             return None
         return found.template
 
@@ -149,7 +166,8 @@ class Templater:
         masked = self._masked(text)
         suspect = _SUSPECT in masked or self._secrets.suspects_spaced(text) != 0
         kept = self._kept(text, masked)
-        found = _Alike(None if kept.at else self._finish(kept, text), suspect)
+        template = None if kept.at else self._finish(kept, text)
+        found = _Alike(template, suspect, self._secrets.lost_in_ids(alike) if template else ())
         if len(alike) <= LONGEST:
             if len(self._alikes) >= MESSAGES:
                 self._alikes.clear()

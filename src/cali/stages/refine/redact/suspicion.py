@@ -11,11 +11,12 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from cali.stages.alike import ID_CHARACTERS
+from cali.stages.alike import ID_CHARACTERS, ids_in
 from cali.stages.refine.redact.rules import Rule
 
 _Groups = tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
 
+_ID, _NO_DASH = b"\x02", re.compile(b"[^-]")  # what stands for a character of an id
 _TOKENS = 100_000  # remembered tokens; then all are forgotten, which changes nothing but the time
 
 
@@ -33,7 +34,7 @@ class Suspicion(dict[str, int]):
                 # A blank at a literal's end says no more than that a token ends there.
                 (spaced if " " in literal.strip() else solid)[literal.strip()] |= 1 << place
         self._solid, self._spaced = tuple(solid.items()), _grouped(spaced)
-        self._in_ids = _grouped({literal: 1 for literal in (*solid, *spaced) if _may_lie_in_id(literal)})
+        self._in_ids = tuple((each, _in_id(each)) for each in (*solid, *spaced) if _may_lie_in_id(each))
         self._any = re.compile(_trie(list(solid))) if solid else re.compile(r"(?!)")
         self._within = tuple((1 << place, rule.pattern) for place, rule in enumerate(rules) if rule.within)
 
@@ -60,9 +61,14 @@ class Suspicion(dict[str, int]):
         """The bits of the literals with a blank within that are in a digit-blind text."""
         return _found(self._spaced, blind.lower())
 
-    def ids_matter(self, blind: str) -> bool:
-        """Whether a literal is in the text that could be lost when its ids are made alike."""
-        return _found(self._in_ids, blind.lower()) != 0
+    def lost_in_ids(self, alike: bytes) -> tuple[str, ...]:
+        """The literals that a text could hold, and lose when its ids are made alike, of the texts that become this one."""
+        marked, done = b"", 0
+        for found in ids_in(alike):
+            marked += alike[done : found.start()] + _NO_DASH.sub(_ID, found[0])
+            done = found.end()
+        low = (marked + alike[done:]).decode("utf-8", "surrogatepass").lower()
+        return tuple(literal for literal, pattern in self._in_ids if pattern.search(low))
 
     def text(self, blind: str) -> int:
         """The bits of all literals in a digit-blind text."""
@@ -76,6 +82,13 @@ def _may_lie_in_id(literal: str) -> bool:
     """Whether a word of the literal may be the inside of an id; any other word keeps clear of ids, which end at words'
     ends."""
     return any(ID_CHARACTERS.issuperset(word) for word in re.findall(r"[A-Za-z0-9]+", literal))
+
+
+def _in_id(literal: str) -> re.Pattern[str]:
+    """Finds where a text may hold the literal, at least a part of it within an id. Ids are marked."""
+    mark = _ID.decode()
+    characters = (f"[{each}{mark}]" if each in ID_CHARACTERS else re.escape(each) for each in literal)
+    return re.compile(f"(?=[^{mark}]{{0,{len(literal) - 1}}}{mark})" + "".join(characters))
 
 
 def _grouped(literals: Mapping[str, int]) -> _Groups:
