@@ -118,6 +118,8 @@ class Slack:
                 return self._update(content)
             case "views.open":
                 return self._view(content)
+            case "auth.test":
+                return _yes(user="cali", team="Local", url="https://local.slack.com/")
             case "conversations.history" | "conversations.replies":
                 return self._history(content)
         return _no("unknown_method")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cali.adapters import aws
 from cali.doctor.deployed import deployed_name
 from cali.doctor.finding import Finding, fail, ok, warn
+from cali.errors import CaliError
 from cali.ops.event_sources import SOURCES
 
 if TYPE_CHECKING:
@@ -55,16 +56,24 @@ def aged(age: Age) -> Finding:
 
 def shard_limit(world: World) -> Iterator[Finding]:
     """Shards of the account's region against its limit."""
-    with aws.said("kinesis limits"):
-        said = world.client("kinesis").describe_limits()
+    try:
+        with aws.said("kinesis limits"):
+            said = world.client("kinesis").describe_limits()
+    except CaliError as error:
+        yield _untold("shards", error)
+        return
     then = "ask for more under Service Quotas, Kinesis, shards per Region; or see docs/scale.md"
     yield used("shards", int(said["OpenShardCount"]), int(said["ShardLimit"]), then)
 
 
 def concurrency_limit(world: World) -> Iterator[Finding]:
     """The account's concurrent executions: how many ran at once in the last day, and what is left unreserved."""
-    with aws.said("lambda limits"):
-        said = world.client("lambda").get_account_settings()["AccountLimit"]
+    try:
+        with aws.said("lambda limits"):
+            said = world.client("lambda").get_account_settings()["AccountLimit"]
+    except CaliError as error:
+        yield _untold("concurrency", error)
+        return
     limit, free = int(said["ConcurrentExecutions"]), int(said["UnreservedConcurrentExecutions"])
     then = "ask for more under Service Quotas, AWS Lambda, concurrent executions"
     ran = _most(world, "AWS/Lambda", "ConcurrentExecutions", [], timedelta(days=1))
@@ -79,10 +88,14 @@ def concurrency_limit(world: World) -> Iterator[Finding]:
 
 def quotas(world: World) -> Iterator[Finding]:
     """What Service Quotas says of this account beside the shards: whether new accounts' low limits still hold."""
-    with aws.said("service quotas"):
-        said = world.client("service-quotas").get_service_quota(ServiceCode="lambda", QuotaCode="L-B99A9384")[
-            "Quota"
-        ]
+    try:
+        with aws.said("service quotas"):
+            said = world.client("service-quotas").get_service_quota(
+                ServiceCode="lambda", QuotaCode="L-B99A9384"
+            )["Quota"]
+    except CaliError as error:
+        yield _untold("quotas", error)
+        return
     limit = int(said["Value"])
     if limit < 1000:
         then = "ask for the usual 1,000 under Service Quotas, AWS Lambda, concurrent executions"
@@ -97,6 +110,11 @@ def used(what: str, count: int, limit: int, then: str) -> Finding:
     if limit and count >= limit:
         return fail(what, detail, then)
     return warn(what, detail, then) if limit and count >= NEAR * limit else ok(what, detail)
+
+
+def _untold(what: str, error: CaliError) -> Finding:
+    """A limit that cannot be read is no fault of the system, but nobody will see that it is near."""
+    return warn(what, str(error), "let these credentials read it, or look at Service Quotas in the console")
 
 
 def _age(world: World, function: str) -> float | None:
