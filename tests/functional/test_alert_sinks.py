@@ -6,12 +6,15 @@ import hashlib
 import hmac
 import json
 import socketserver
+import sys
 import threading
 from collections.abc import Iterator
 from email import message_from_bytes, policy
+from pathlib import Path
 
 import pytest
 
+import cali.adapters
 from cali.adapters.console import Console
 from cali.adapters.email import Email, _through_ses
 from cali.adapters.email import sink as email_sink
@@ -20,8 +23,10 @@ from cali.adapters.sinks import Sinks, World, kinds
 from cali.adapters.webhook import Webhook
 from cali.errors import Misconfigured, Poison, Retryable
 from cali.stages.notify import Link, Standing, Style, parse
+from tests.functional.shell import inside
 from tests.functional.test_slack_api import HUGE, told
 from tests.scenarios.alert_servers import Mailbox
+from tests.scenarios.alert_town import Town
 
 WORLD = World({"smtp_password": "pw"}.__getitem__, lambda: 1_795_176_000.0, lambda _: None)
 
@@ -211,6 +216,68 @@ def test_the_console_shows_no_control_characters(capsys: pytest.CaptureFixture[s
 
 def test_sinks_are_found_by_their_file():
     assert kinds() == {"console", "email", "pagerduty", "slack_bot", "slack_webhook", "webhook"}
+
+
+@pytest.fixture
+def ntfy(tmp_path: Path) -> Iterator[Path]:
+    """The sink that docs/alerts.md shows, as one more file among the adapters, and a place for rules."""
+    shown = (
+        (Path(__file__).parents[2] / "docs" / "alerts.md").read_text("utf-8").partition("### A new sink")[2]
+    )
+    (tmp_path / "adapters").mkdir()
+    (tmp_path / "adapters" / "ntfy.py").write_text(
+        shown.partition("```python\n")[2].partition("```")[0], "utf-8"
+    )
+    cali.adapters.__path__.append(str(tmp_path / "adapters"))
+    kinds.cache_clear()
+    yield tmp_path
+    cali.adapters.__path__.remove(str(tmp_path / "adapters"))
+    sys.modules.pop("cali.adapters.ntfy", None)
+    kinds.cache_clear()
+
+
+def test_a_new_sink_is_one_file(ntfy: Path):
+    class Phones(Mailbox):
+        def read(self, body: bytes) -> dict[str, str]:
+            return {"text": body.decode()}
+
+    phones = Phones()
+    rules = {
+        "sinks": {"phone": {"kind": "ntfy", "url": phones.url}},
+        "routes": [{"send": [{"sink": "phone", "channel": "team"}]}],
+    }
+    town = Town(rules)
+    town.secrets["ntfy_token"] = "t0"
+    town.do_see("a", title="boom")
+    town.do_diagnose("a")
+    town.do_see("a", severity="critical")
+
+    first, second = phones.got
+    assert first[0]["authorization"] == "Bearer t0"
+    assert "New: boom" in first[1]["text"]
+    assert "The pool is full." in second[1]["text"]
+    assert len({headers["x-message-id"] for headers, _ in phones.got}) == 2
+    town.close()
+    phones.close()
+
+
+def test_a_new_sink_can_be_tried_before_it_is_used(ntfy: Path):
+    (ntfy / "rules.yaml").write_text("sinks: {p: {kind: ntfy, url: https://x}}\nroutes: [{send: [p]}]")
+    row = {
+        "id": "i",
+        "scope": "prod",
+        "fingerprint": "f",
+        "template": "boom",
+        "severity": "error",
+        "title": "boom",
+    }
+    (ntfy / "incident.json").write_text(json.dumps(row))
+
+    ran = inside("alerts", "test", ntfy / "rules.yaml", ntfy / "incident.json", "--show")
+    assert "| New: boom" in ran.text, ran.err
+    (ntfy / "rules.yaml").write_text("sinks: {p: {kind: ntfy}}\nroutes: [{send: [p]}]")
+    ran = inside("alerts", "test", ntfy / "rules.yaml", ntfy / "incident.json")
+    assert (ran.code, ran.err) == (2, f"cali: {ntfy}/rules.yaml: sink 'p': ntfy: url: missing\n")
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,9 @@ def test_a_desk_without_a_secret_believes_nothing(town: Town):
         form({"type": "block_actions", "user": {"id": "U"}, "actions": [{"action_id": "cali:right"}]}),
         form({"type": "block_actions", "user": {"id": "U"}, "actions": [{"action_id": "cali:explode", "value": "i", "action_ts": "1"}]}),
         form({"type": "block_actions", "user": {"id": "U"}, "actions": [{"action_id": "cali:right", "value": "i" * 99, "action_ts": "1"}]}),
+        form({"type": "block_actions", "user": {"id": "U"}, "actions": [{"action_id": "cali:right", "value": "i", "action_ts": "nan"}]}),
         form({"type": "view_submission", "user": {"id": "U"}, "view": {"callback_id": "cali:wrong"}}),
+        form({"type": "shortcut"}) + b"&" + form({"type": "shortcut"}),
         ("payload=" + quote("[" * 50_000)).encode(),
     ],
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -207,8 +207,29 @@ def test_a_slack_that_does_not_answer_is_tried_later(world: World):
 
 
 def test_a_webhook_takes_the_same_blocks(world: World):
-    SlackLetters(SlackWebhook(lambda: world.server.hook)).post(told(), "ignored")
+    def letters(url: str) -> SlackLetters:
+        return SlackLetters(SlackWebhook(lambda: url), lambda: 0.0, lambda _: None)
+
+    letters(world.server.hook).post(told(), "ignored")
 
     assert world.slack.messages[0].via == "webhook"
     with pytest.raises(Misconfigured, match="no_service"):
-        SlackLetters(SlackWebhook(lambda: world.server.hook + "x")).post(told(), "")
+        letters(world.server.hook + "x").post(told(), "")
+
+
+@pytest.mark.parametrize("said", [b'{"ok": true}', b'{"ok": true, "ts": ""}', b"[]", b"<html>Sign in", b""])
+def test_an_answer_that_names_no_message_is_none(said: bytes):
+    class Proxy(Slack):
+        def answer(
+            self, path: str, headers: Mapping[str, str], body: bytes
+        ) -> tuple[int, bytes, dict[str, str]]:
+            return 200, said, {}
+
+    with Proxy().serve() as server, pytest.raises(Retryable):
+        SlackBot(SlackApi(lambda: TOKEN, Clock().now, Clock().sleep, server.url), CHANNEL).post(told(), "")
+
+
+def test_a_name_of_an_emoji_in_a_title_stays_a_name():
+    header = blocks(told(title="app.py:100: failed"))[0]
+
+    assert header["text"] == {"type": "plain_text", "text": "\U0001f7e0 app.py:100: failed", "emoji": False}

@@ -29,7 +29,7 @@ class Mailbox:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if outer.status < 300:
                     outer.raw.append(body)
-                    outer.got.append(({k.lower(): v for k, v in self.headers.items()}, json.loads(body)))
+                    outer.got.append(({k.lower(): v for k, v in self.headers.items()}, outer.read(body)))
                 self.send_response(outer.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -42,6 +42,11 @@ class Mailbox:
         threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         ).start()
+
+    def read(self, body: bytes) -> dict[str, Any]:
+        """What is kept of a body."""
+        read: dict[str, Any] = json.loads(body)
+        return read
 
     def close(self) -> None:
         self._server.shutdown()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
+from random import Random
+from time import sleep, time
 
 import pytest
 
-from cali.errors import Retryable
-from cali.life import Change, Kind
+from cali.adapters.sqlite import SqliteIncidents
+from cali.adapters.sqlite_alerts import SqliteAlerts
+from cali.errors import Misconfigured, Retryable
+from cali.life import Change, Kind, Stored
 from cali.models import Event, Incident, Scope, Severity, Template
 from cali.ports import Note
 from cali.stages.detect import Sighting, advance
-from cali.stages.notify import Alerts, Heard, Message, Parts, Style, parse, words
+from cali.stages.notify import Alerts, Heard, Message, Parts, Rules, Style, parse, words
 from cali.testing_alerts import KeptSink, MemoryAlerts
 from cali.testing_incidents import MemoryIncidents
 
@@ -31,11 +37,11 @@ class World:
         self.said: list[str] = []
         self.alerts = self.process()
 
-    def process(self) -> Alerts:
+    def process(self, rules: Rules = RULES) -> Alerts:
         """Another process over the same stores and the same place."""
         now, sink = (lambda: self.time), (lambda _: self.sink)
         return Alerts(
-            Parts(self.store, self.notes, RULES, sink, words(), now, lambda _: None, warn=self.said.append)
+            Parts(self.store, self.notes, rules, sink, words(), now, lambda _: None, warn=self.said.append)
         )
 
     def opened(self) -> Change:
@@ -133,3 +139,85 @@ def advance_again(world: World):
     stored = world.store.get("i")
     assert stored
     return replace(stored, incident=replace(stored.incident, severity=Severity.CRITICAL, count=2))
+
+
+def test_a_sink_with_a_defect_keeps_no_other_from_being_told():
+    class Defect(KeptSink):
+        def post(self, message: Message, channel: str) -> str:
+            if channel == "C":
+                raise ZeroDivisionError("by zero")
+            return super().post(message, channel)
+
+    world = World(Defect())
+    rules = parse("routes: [{send: [{sink: s, channel: C}, {sink: s, channel: D}]}]", "rules.yaml")
+
+    assert world.process(rules).hear(world.opened()) is Heard.LATER
+    assert [channel for channel, _ in world.sink.posts] == ["D"]
+    assert world.said == ["s C: ZeroDivisionError: by zero"]
+
+
+def test_a_damaged_digest_is_begun_anew_and_refuses_nothing():
+    world = World()
+    world.notes.put(Note("digest/storm/s/C", "{damaged", 5.0))
+
+    assert world.alerts.hear(world.opened()) is Heard.SENT
+    assert "begun anew" in world.said[0]
+    world.notes.put(Note("digest/hours/s/C", "{damaged", 5.0))
+    world.alerts.flush()
+    assert world.notes.due(5.0, 9) == []
+
+
+def test_what_cannot_be_looked_at_is_put_off_and_holds_up_nobody():
+    class Damaged(MemoryIncidents):
+        def get(self, incident: str) -> Stored | None:
+            if incident == "bad":
+                raise Misconfigured("incident bad: damaged")
+            return super().get(incident)
+
+    world = World()
+    world.store = Damaged()
+    world.alerts = world.process()
+    world.opened()
+    for name in ("bad", "i"):
+        world.notes.put(Note(f"incident/{name}", "", 1.0))
+
+    assert world.alerts.flush() == (2, 1, 1)
+    assert world.said == ["incident/bad: incident bad: damaged"]
+    assert world.notes.due(world.time + 599, 9) == ["incident/i"]
+
+
+def test_two_functions_at_once_tell_each_incident_once(tmp_path: Path):
+    """Two processes over one store hear all the same changes at the same time, in another order each."""
+    path, sink = tmp_path / "state.db", KeptSink()
+    store = SqliteIncidents(path)
+    changes = []
+    for number in range(20):
+        template = Template(f"f{number}", "boom")
+        event = Event((1,), "boom", 1.0, Severity.ERROR, Scope("prod"), template)
+        incident = Incident(
+            f"i{number}", Scope("prod"), template, "boom", Severity.ERROR, 1, 1, 1, 1.0, 1.0, (event,)
+        )
+        outcome = advance(None, Sighting(incident, "s", 1, 1, ((1, 1),)), 1.0)
+        store.put(outcome.stored)
+        changes += outcome.events
+    rules = parse("routes: [{send: [{sink: s, channel: C}]}]\nstorm: {incidents: 99}", "rules.yaml")
+
+    def function(seed: int) -> None:
+        alerts = Alerts(
+            Parts(SqliteIncidents(path), SqliteAlerts(path), rules, lambda _: sink, words(), time, sleep)
+        )
+        waiting = list(changes)
+        Random(seed).shuffle(waiting)
+        while waiting:
+            change = waiting.pop(0)
+            try:
+                alerts.hear(change)
+            except Retryable:  # the other one is telling it: as its record, it comes again
+                waiting.append(change)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(function, (1, 2, 3)))
+
+    assert sorted(message.thread for _, message in sink.posts) == sorted(
+        change.incident for change in changes
+    )
