@@ -62,7 +62,7 @@ def shard_limit(world: World) -> Iterator[Finding]:
     except CaliError as error:
         yield _untold("shards", error)
         return
-    then = "ask for more under Service Quotas, Kinesis, shards per Region; or see docs/scale.md"
+    then = "ask for more under Service Quotas, Kinesis, shards per Region"
     yield used("shards", int(said["OpenShardCount"]), int(said["ShardLimit"]), then)
 
 
