@@ -1,0 +1,309 @@
+"""A simulated week of a team whose services have errors that no shipped knowledge knows, with the nightly jobs and without.
+
+    python -m cali.bench.learning [--folder DIR]
+
+Each day writes healthy lines of the simulated shop and some of the errors of `learning.yaml`, in some of the services of
+some regions: new kinds appear, old ones come back elsewhere. They go through the stages as on AWS; a server on this machine
+answers as a model would, people say of some causes that they are right or wrong, and the jobs run at night.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import random
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from hashlib import blake2b
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from cali import pipeline
+from cali.bootstrap_learning import learning
+from cali.functions.analyze import KIND
+from cali.functions.diagnose import new_error, new_error_key
+from cali.learning import JOBS, run
+from cali.life import Feedback, Stored, Verdict
+from cali.models import Incident, Origin
+from cali.settings import Settings
+from cali.simulator import Line, enveloper, load_scenario, simulate
+from cali.stages.decode import Decoder
+from cali.stages.detect import Detector
+from cali.testing_models import ModelServer, explanation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from cali.learning import Parts
+
+FIRST = date(2026, 11, 16)
+DAYS = 7
+REGIONS = ("eu", "us", "ap")
+LINES = 3_000  # healthy ones, of a region and day
+RECURS = 0.7  # chance that a kind that is known to happen does so on a day
+NIGHT = ("apply_feedback", "learn_new_errors", "learn_templates")
+WORDS = 3  # of a kind's own text by which the model and the reader know it
+
+
+class Kind(NamedTuple):
+    """One kind of error."""
+
+    name: str
+    day: int
+    text: str
+    cause: str
+    fix: tuple[str, ...]
+    people: str
+
+
+class Day(NamedTuple):
+    """What a day gave. `new` are entries that its night put in force, `stopped` drafts that its gate stopped."""
+
+    number: int
+    alerts: int
+    known: int
+    by_model: int
+    silent: int
+    wrong: int
+    calls: int
+    new: int
+    stopped: tuple[str, ...]
+
+    @property
+    def share(self) -> float:
+        return self.known / self.alerts if self.alerts else 0.0
+
+
+@dataclass
+class _Clock:
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def week(folder: Path, *, learns: bool = True, seed: int = 7) -> list[Day]:
+    """The days of a week; without `learns` no job runs at night."""
+    kinds, healthy = _story()
+    clock = _Clock()
+    with ModelServer(lambda asked: _model(asked, kinds)) as server:
+        settings = Settings(
+            openai_base_url=server.url,
+            model="local-explainer",
+            learning_approval="auto",
+            dollars_per_day=100.0,
+        )
+        # Without an index: it suggests, and has no say in what is known.
+        parts = replace(learning(settings, data=folder, now=clock), collections=None)
+        return [
+            _day(number, parts, clock, server, kinds, healthy, seed, learns) for number in range(1, DAYS + 1)
+        ]
+
+
+def _day(
+    number: int,
+    parts: Parts,
+    clock: _Clock,
+    server: ModelServer,
+    kinds: Sequence[Kind],
+    healthy: Sequence[str],
+    seed: int,
+    learns: bool,
+) -> Day:
+    today = FIRST + timedelta(days=number - 1)
+    begin = datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp()
+    rng = random.Random(f"{seed}:{number}")
+    before = server.calls
+    incidents: list[Incident] = []
+    clock.now = begin + 80_000.0
+    for region in rng.sample(REGIONS, 2):
+        lines = list(_lines(number, begin, region, kinds, healthy, rng))
+        body = gzip.compress("\n".join(lines).encode(), mtime=0)
+        parts.objects.put(f"raw/dt={today}/{region}.gz", body, "application/gzip")
+        incidents += _alerts(lines, region, parts)
+    calls = server.calls - before
+    _people(incidents, parts, kinds, begin + 82_000.0)
+    clock.now = begin + 90_000.0
+    said = _night(today, parts) if learns else {}
+    stopped: Mapping[str, str] = said.get("gate", {}).get("stopped", {})
+    origins = Counter(_origin(one) for one in incidents)
+    return Day(
+        number,
+        len(incidents),
+        origins[Origin.KNOWLEDGE],
+        origins[Origin.MODEL],
+        origins[Origin.NONE],
+        sum(_is_wrong(one, kinds) for one in incidents),
+        calls + server.calls - before - calls,
+        len(said.get("publish", {}).get("entries", ())),
+        tuple(stopped.values()),
+    )
+
+
+def _alerts(lines: Sequence[str], region: str, parts: Parts) -> list[Incident]:
+    """The incidents of the lines, each with the diagnosis that it has or now gets, as `diagnose` does."""
+    assert parts.explain is not None and parts.incidents is not None  # noqa: S101, PT018 - both are configured above
+    knowledge, store = parts.knowledge(), parts.incidents()
+    signatures, explain = knowledge.signatures(), parts.explain(knowledge)
+    detector = Detector(lambda event: pipeline.raises(event, knowledge, signatures), KIND)
+    numbered = ((number, line.encode()) for number, line in enumerate(lines, 1))
+    for event in pipeline.events(numbered, Decoder(region), parts.refiner(), pipeline.Tally()):
+        detector.observe(event)
+    told = []
+    for incident in detector.incidents():
+        stored = store.get(incident.id)
+        held = stored.incident.diagnosis if stored else None
+        now = replace(incident, diagnosis=held or explain(incident))
+        kept = store.put(Stored(now, parts.now(), version=stored.version if stored else 0))
+        if now.diagnosis is not None and now.diagnosis.origin is not Origin.KNOWLEDGE and held is None:
+            parts.objects.put(new_error_key(now, parts.now()), new_error(kept))
+        told.append(now)
+    return told
+
+
+def _people(incidents: Sequence[Incident], parts: Parts, kinds: Sequence[Kind], at: float) -> None:
+    """Somebody looks at the first alert of each kind of the day: a wrong cause is put right, a right one confirmed."""
+    assert parts.feedback is not None  # noqa: S101 - it is configured above
+    seen: set[str] = set()
+    for incident in incidents:
+        kind, said = _kind(incident.samples[0].message, kinds), incident.diagnosis
+        if kind is None or said is None or kind.name in seen:
+            continue
+        seen.add(kind.name)
+        entry = said.knowledge[0].id if said.origin is Origin.KNOWLEDGE else ""
+        if kind.people and said.cause != kind.people:
+            verdict, cause = Verdict.WRONG, kind.people
+        elif entry:
+            verdict, cause = Verdict.RIGHT, ""
+        else:
+            continue
+        parts.feedback().put(
+            Feedback(
+                id=blake2b(f"{incident.id}{at}".encode(), digest_size=8).hexdigest(),
+                incident=incident.id,
+                verdict=verdict,
+                by="U1",
+                at=at,
+                fingerprint=incident.template.id,
+                template=incident.template.text,
+                scope=incident.scope,
+                cause=cause,
+                entry=entry,
+            )
+        )
+
+
+def _night(today: date, parts: Parts) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    for job in NIGHT:
+        for step in JOBS[job]:
+            made = run(job, step, today, parts)
+            if job == "learn_new_errors":
+                said[step] = made
+            if not run(job, step, today, parts)["again"]:
+                raise AssertionError(f"{job} {step} of {today}: a second run made something")
+    return said
+
+
+def _lines(
+    number: int, begin: float, region: str, kinds: Sequence[Kind], healthy: Sequence[str], rng: random.Random
+) -> Iterator[str]:
+    story = replace(load_scenario("shop"), faults=())
+    calm = list(
+        simulate(story, seed=number * 10 + REGIONS.index(region), lines=LINES, seconds=70_000.0, start=begin)
+    )
+    pods = sorted({line.pod for line in calm}, key=lambda pod: pod.name)
+    more: list[Line] = []
+
+    def write(text: str, level: str, times: int) -> None:
+        for pod in rng.sample(pods, times):
+            for _ in range(rng.randint(1, 4)):
+                at = begin + rng.uniform(0, 70_000)
+                told = text.replace("{id}", f"{rng.getrandbits(48):012x}")
+                while "{n}" in told:
+                    told = told.replace("{n}", str(rng.randint(10, 99_999)), 1)
+                more.append(Line(at, f'level={level} msg="{told}"', pod, "stderr", None))
+
+    for kind in kinds:
+        if kind.day == number or (kind.day < number and rng.random() < RECURS):
+            write(kind.text, "error", rng.randint(2, 4))
+    for text in healthy:
+        write(text, "info", 3)
+    wrap = enveloper("fluentbit")
+    yield from (wrap(line) for line in sorted([*calm, *more], key=lambda line: line.time))
+
+
+def _model(asked: dict[str, Any], kinds: Sequence[Kind]) -> str:
+    """What a model says: its cause for the kind that it sees, with the first line as evidence."""
+    kind = _kind("\n".join(str(message["content"]) for message in asked["messages"][1:]), kinds)
+    if kind is None or not kind.cause:
+        return explanation("", [], understood=False)
+    return explanation(kind.cause, ["L1"], kind.fix, category="application")
+
+
+def _kind(text: str, kinds: Sequence[Kind]) -> Kind | None:
+    return next((kind for kind in kinds if " ".join(kind.text.split("{")[0].split()[:WORDS]) in text), None)
+
+
+def _is_wrong(incident: Incident, kinds: Sequence[Kind]) -> bool:
+    """Whether its cause is not that of its kind: what a person said, or else the model's."""
+    kind, said = _kind(incident.samples[0].message, kinds), incident.diagnosis
+    if said is None or not said.cause:
+        return False
+    return kind is None or said.cause != (kind.people or kind.cause)
+
+
+def _origin(incident: Incident) -> Origin:
+    return incident.diagnosis.origin if incident.diagnosis else Origin.NONE
+
+
+def _story() -> tuple[list[Kind], list[str]]:
+    table = yaml.safe_load((files("cali") / "bench" / "learning.yaml").read_text("utf-8"))
+    kinds = [
+        Kind(
+            str(item["name"]),
+            int(item["day"]),
+            str(item["text"]),
+            str(item.get("cause", "")),
+            tuple(item.get("fix", ())),
+            str(item.get("people", "")),
+        )
+        for item in table["errors"]
+    ]
+    return kinds, [str(text) for text in table["healthy"]]
+
+
+def page(days: Sequence[Day]) -> str:
+    """The week as a table."""
+    rows = [
+        "| day | alerts | known | by the model | no cause | share known | wrong causes | model calls | new entries | stopped |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| {day.number} | {day.alerts} | {day.known} | {day.by_model} | {day.silent} | {day.share:.0%} | {day.wrong}"
+        f" | {day.calls} | {day.new} | {len(day.stopped)} |"
+        for day in days
+    ]
+    return "\n".join(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A simulated week, with the nightly jobs and without.")
+    parser.add_argument("--folder", type=Path, help="Keep what the week with the jobs made here.")
+    folder = parser.parse_args().folder
+    with tempfile.TemporaryDirectory(prefix="cali-week-") as place:
+        with_jobs = week(folder or Path(place, "with"))
+        without = week(Path(place, "without"), learns=False)
+    sys.stdout.write(f"With the nightly jobs\n\n{page(with_jobs)}\n\nWithout them\n\n{page(without)}\n")
+    reasons = [why for day in with_jobs for why in day.stopped]
+    sys.stdout.write("\nStopped by the gate\n\n" + "".join(f"- {why}\n" for why in reasons))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""`cali learning`: the nightly jobs from a terminal, over AWS or on a folder."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cali.errors import Misconfigured
+from cali.learning import JOBS, run, status
+
+if TYPE_CHECKING:
+    from cali.learning import Parts
+
+DATA = click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="CALI_DATA",
+    show_envvar=True,
+    help="A folder laid out as the logs bucket is; without it the bucket and table of the environment.",
+)
+
+
+def parts(data: Path | None) -> Parts:
+    """What the commands work on."""
+    from cali.bootstrap_learning import learning
+
+    if data is not None and not data.is_dir():
+        raise Misconfigured(f"--data {data}: no such folder")
+    return learning(data=data)
+
+
+@click.group("learning")
+def command() -> None:
+    """The nightly jobs: learn new errors and templates, apply feedback, reindex, tidy up, report."""
+
+
+@command.command("run")
+@click.argument("job", type=click.Choice(list(JOBS)))
+@click.option("--step", help="Only this step; the ones before it must have run.")
+@click.option(
+    "--day",
+    metavar="DAY",
+    help="Whose errors, lines and verdicts to learn from, such as 2026-11-20 (UTC). [default: yesterday]",
+)
+@DATA
+def run_job(job: str, step: str | None, day: str | None, data: Path | None) -> None:
+    """Run the steps of JOB for a day, and print a line of JSON for each.
+
+    A step is not made again while what it was made from is the same: `"again": true` says so.
+    """
+    made = parts(data)
+    wanted = day_of(day)
+    if step is not None and step not in JOBS[job]:
+        raise Misconfigured(f"{job} has no step {step!r}: {', '.join(JOBS[job])}")
+    for name in [step] if step else JOBS[job]:
+        said = run(job, name, wanted, made)
+        click.echo(
+            json.dumps({"job": job, "step": name, "day": wanted.isoformat(), **said}, ensure_ascii=False)
+        )
+
+
+@command.command("status")
+@click.option(
+    "--last", type=click.IntRange(min=1), default=7, show_default=True, help="Days of each job to show."
+)
+@DATA
+def show_status(last: int, data: Path | None) -> None:
+    """Show which steps are kept of each job and day, and which releases are in force."""
+    made = parts(data)
+    for job, days in status(made).items():
+        click.echo(job)
+        for day in sorted(days, reverse=True)[:last]:
+            missing = [step for step in JOBS[job] if step not in days[day]]
+            left = f"   not yet: {', '.join(missing)}" if missing else ""
+            click.echo(f"  {day}  {', '.join(days[day])}{left}")
+        if not days:
+            click.echo("  has not run")
+    now = made.releases.current()
+    click.echo(f"knowledge {now.versions.knowledge or 'as shipped'}, book {now.versions.book or 'none'}")
+
+
+def day_of(text: str | None) -> date:
+    """A day as people write it; yesterday (UTC) when none is given."""
+    if text is None:
+        return datetime.now(UTC).date() - timedelta(days=1)
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise Misconfigured(f"{text!r} is no day such as 2026-11-20") from error

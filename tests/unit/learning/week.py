@@ -1,0 +1,158 @@
+"""Parts in memory and new errors as `diagnose` keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from cali.functions.diagnose import new_error, new_error_key
+from cali.learning import Approval, Parts, Policy, run
+from cali.learning.jobs import JOBS
+from cali.life import Feedback, Stored, Verdict
+from cali.models import Diagnosis, Event, Evidence, Hit, Incident, Origin, Scope, Severity
+from cali.releases import Releases
+from cali.stages.decode import Decoder
+from cali.stages.detect import incident_id
+from cali.stages.refine.refiner import Refiner
+from cali.stages.retrieve import knowledge
+from cali.testing_alerts import MemoryFeedback
+from cali.testing_incidents import MemoryIncidents
+from cali.testing_learning import MemoryCollections, MemoryObjects, MemoryPullRequests
+from tests.contracts.entries import ENTRIES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cali.stages.retrieve.knowledge import Knowledge
+
+DAY = date(2026, 11, 20)
+NEXT = date(2026, 11, 21)
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
+REFINER = Refiner()
+SHARD = "settlement batch 812 rejected: ledger shard 7 is two epochs behind its coordinator"
+SHARD_CAUSE = "The ledger shard is epochs behind its coordinator, so the settlement batch is rejected."
+CARD = "gift card 4411 locked after redemption replay, balance journal shows version 9 twice"
+
+
+def told(cause: str, confidence: float = 0.6, fix: tuple[str, ...] = ("Look at it.",)) -> Diagnosis:
+    """What a model said."""
+    return Diagnosis(Origin.MODEL, (Evidence(1, "x"),), cause, fix, confidence, versions={"model": "m"})
+
+
+def known(entry: str, cause: str) -> Diagnosis:
+    return Diagnosis(Origin.KNOWLEDGE, (Evidence(1, "x"),), cause, ("Do it.",), 0.9, (Hit(entry, 0.9),))
+
+
+SILENT = Diagnosis(Origin.NONE, (Evidence(1, "x"),), versions={"gate": "no model is configured"})
+
+
+def incident(
+    *texts: str,
+    diagnosis: Diagnosis | None = SILENT,
+    workload: str = "billing",
+    severity: Severity = Severity.ERROR,
+    seen: float = NOON,
+) -> Incident:
+    """An incident of messages that have one template."""
+    scope = Scope("eu", "shop", workload, "main")
+    template = REFINER.template(texts[0])
+    samples = tuple(
+        Event((number,), REFINER.redactor.text(text), seen, severity, scope, template)
+        for number, text in enumerate(texts, 1)
+    )
+    return Incident(
+        id=incident_id(scope, template.id),
+        scope=scope,
+        template=template,
+        title=samples[0].message,
+        severity=severity,
+        count=len(texts),
+        first_line=1,
+        last_line=len(texts),
+        first_seen=seen,
+        last_seen=seen,
+        samples=samples,
+        diagnosis=diagnosis,
+    )
+
+
+class Town:
+    """A bucket, people, and jobs."""
+
+    def __init__(self, approval: Approval = Approval.AUTO, **policy: Any) -> None:
+        self.objects = MemoryObjects()
+        self.feedback = MemoryFeedback()
+        self.incidents = MemoryIncidents()
+        self.collections = MemoryCollections()
+        self.pulls = MemoryPullRequests()
+        self.asked: list[str] = []
+        self.posts: list[str] = []
+        self.model: Mapping[str, Diagnosis] = {}
+        self.now = NOON + 50_000.0
+        shipped = knowledge.of(ENTRIES, "2026-01-01")
+        self.shipped = shipped
+        self.parts = Parts(
+            objects=self.objects,
+            pointers=self.objects,
+            releases=Releases(self.objects, self.objects),
+            shipped=lambda: shipped,
+            refiner=lambda: REFINER,
+            decoder=lambda: Decoder("eu", year=2026),
+            now=lambda: self.now,
+            feedback=lambda: self.feedback,
+            incidents=lambda: self.incidents,
+            collections=lambda: self.collections,
+            pull_requests=lambda: self.pulls,
+            post=self.posts.append,
+            policy=Policy(approval=approval, **policy),
+        )
+
+    def with_model(self, **answers: Diagnosis) -> Town:
+        """A model that answers by a word of the first sample."""
+
+        def over(_: Knowledge) -> Any:
+            def explain(one: Incident) -> Diagnosis:
+                self.asked.append(one.samples[0].message)
+                found = [said for word, said in answers.items() if word in one.samples[0].message]
+                return found[0] if found else SILENT
+
+            return explain
+
+        self.parts = replace(self.parts, explain=over)
+        return self
+
+    def saw(self, *incidents: Incident) -> Town:
+        """Incidents are kept, and those that nobody knew also under `new_errors/`."""
+        for one in incidents:
+            stored = self.incidents.put(Stored(one, NOON))
+            if one.diagnosis is not None and one.diagnosis.origin is not Origin.KNOWLEDGE:
+                self.objects.put(new_error_key(one, NOON), new_error(stored))
+        return self
+
+    def said(
+        self, one: Incident, verdict: Verdict, cause: str = "", by: str = "U1", at: float = NOON
+    ) -> Town:
+        entry = ""
+        if one.diagnosis and one.diagnosis.knowledge:
+            entry = one.diagnosis.knowledge[0].id
+        name = f"{one.id}-{by}-{at}-{verdict}"
+        self.feedback.put(
+            Feedback(
+                name, one.id, verdict, by, at, one.template.id, one.template.text, one.scope, cause, entry
+            )
+        )
+        return self
+
+    def raw(self, *lines: str, day: date = DAY) -> Town:
+        self.objects.put(f"raw/dt={day}/part-0", "\n".join(lines).encode())
+        return self
+
+    def night(self, job: str, day: date = DAY) -> dict[str, Mapping[str, object]]:
+        """All steps of a job."""
+        return {step: run(job, step, day, self.parts) for step in JOBS[job]}
+
+    def knows(self, text: str) -> str:
+        """The entry by which a text is known now; empty if it is not."""
+        found = self.parts.knowledge().signatures().matching(text)
+        return found[0] if found else ""
