@@ -6,22 +6,25 @@ locals {
   # Who may do what. A test compares each line with the calls the function makes.
   function_grants = {
     analyze = [
-      "list_streams", "read_logs", "read_items", "write_items", "publish_incidents", "write_quarantine", "read_learnt",
+      "list_streams", "read_logs", "read_items", "write_items", "find_items", "publish_incidents", "write_quarantine", "read_releases",
       "keep_failed_batches",
     ]
     diagnose = [
       "list_streams", "read_incidents_stream", "read_items", "write_items", "count_spent", "give_up_mark", "publish_incidents",
-      "write_new_errors", "write_quarantine", "read_learnt", "read_secret_milvus", "read_secret_openai", "join_vpc", "keep_failed_batches",
+      "write_new_errors", "write_quarantine", "read_releases", "read_secret_milvus", "read_secret_openai", "join_vpc", "keep_failed_batches",
     ]
     alert = [
-      "list_streams", "read_incidents_stream", "read_items", "write_items", "give_up_mark", "write_quarantine",
-      "read_secret_pagerduty", "read_secret_slack", "read_secret_webhook", "keep_failed_batches",
+      "list_streams", "read_incidents_stream", "read_items", "write_items", "write_quarantine", "read_config", "read_releases",
+      "read_secret_slack", "send_mail", "keep_failed_batches",
     ]
-    enrich = ["read_learnt"]
-    sweep = [
-      "list_log_shards", "read_items", "write_items", "find_items", "publish_incidents", "write_quarantine", "read_learnt",
+    enrich = ["read_releases"]
+    sweep = [ # it releases what waits on a silent shard as analyze would, and sends what alert could not
+      "list_log_shards", "read_items", "write_items", "find_items", "publish_incidents", "write_quarantine", "read_config",
+      "read_releases", "read_secret_slack", "send_mail",
     ]
-    api = ["read_items", "write_items", "find_items", "publish_incidents", "read_secret_slack"]
+    api = [ # takes Slack's buttons
+      "read_items", "write_items", "find_items", "give_up_mark", "publish_incidents", "read_config", "read_releases", "read_secret_slack",
+    ]
   }
 }
 
@@ -74,7 +77,7 @@ resource "aws_iam_role_policy" "function" {
 
 output "chalice" {
   description = "What src/cali/ops/chalice_config.py writes .chalice/config.json from."
-  value = {
+  value = merge(local.given_settings, {
     app_name           = var.name
     stage              = var.chalice_stage
     role_arns          = { for function, role in aws_iam_role.function : function => role.arn }
@@ -89,5 +92,5 @@ output "chalice" {
     milvus_uri            = "http://${aws_lb.milvus.dns_name}:${local.milvus_port}"
     secrets               = { for secret, entry in aws_secretsmanager_secret.entry : secret => entry.name }
     model_dollars_per_day = var.model_dollars_per_day
-  }
+  })
 }

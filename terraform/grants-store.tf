@@ -13,21 +13,11 @@ locals {
     write_quarantine = [{ Sid = "Quarantine", Effect = "Allow", Action = "s3:PutObject", Resource = "${local.arns.bucket}/quarantine/*" }]
     write_new_errors = [{ Sid = "KeepNewErrors", Effect = "Allow", Action = "s3:PutObject", Resource = "${local.arns.bucket}/new_errors/*" }]
 
-    read_learnt = [
-      {
-        Sid      = "ReadLearnt"
-        Effect   = "Allow"
-        Action   = "s3:GetObject"
-        Resource = ["${local.arns.bucket}/books/*", "${local.arns.bucket}/knowledge/*"]
-      },
-      { # without it S3 answers 403, not 404, to a version that is not there
-        Sid       = "FindLearnt"
-        Effect    = "Allow"
-        Action    = "s3:ListBucket"
-        Resource  = local.arns.bucket
-        Condition = { StringLike = { "s3:prefix" = ["books/*", "knowledge/*"] } }
-      },
-    ]
+    # What was learnt and released: books and knowledge.
+    read_releases = local.reads["releases"]
+
+    # The rules of alerts, docs/alerts.md.
+    read_config = local.reads["config"]
 
     # Lambda itself puts what a function gave up on there, under the prefix it chooses.
     keep_failed_batches = [
@@ -47,39 +37,25 @@ locals {
       },
     ]
 
-    read_lines = [
-      {
-        Sid      = "ReadLines"
-        Effect   = "Allow"
-        Action   = "s3:GetObject"
-        Resource = [for prefix in ["raw", "new_errors", "books", "knowledge"] : "${local.arns.bucket}/${prefix}/*"]
-      },
-      {
-        Sid       = "FindLines"
-        Effect    = "Allow"
-        Action    = "s3:ListBucket"
-        Resource  = local.arns.bucket
-        Condition = { StringLike = { "s3:prefix" = ["raw/*", "new_errors/*", "books/*", "knowledge/*"] } }
-      },
-    ]
+    # The nightly jobs: from lines, new errors and what people said to a release, by way of their own notes.
+    read_lessons = local.reads["lessons"]
 
     write_learnt = [{
       Sid      = "WriteLearnt"
       Effect   = "Allow"
       Action   = "s3:PutObject"
-      Resource = ["${local.arns.bucket}/books/*", "${local.arns.bucket}/knowledge/*"]
+      Resource = [for prefix in ["learning", "releases", "reports"] : "${local.arns.bucket}/${prefix}/*"]
     }]
 
-    read_task_logs = [
-      { Sid = "ReadTaskLogs", Effect = "Allow", Action = "s3:GetObject", Resource = "${local.arns.bucket}/airflow-logs/*" },
-      {
-        Sid       = "FindTaskLogs"
-        Effect    = "Allow"
-        Action    = "s3:ListBucket"
-        Resource  = local.arns.bucket
-        Condition = { StringLike = { "s3:prefix" = "airflow-logs/*" } }
-      },
-    ]
+    # Retention: what steps made, and releases that are neither in force nor were just before.
+    drop_learnt = [{
+      Sid      = "DropLearnt"
+      Effect   = "Allow"
+      Action   = "s3:DeleteObject"
+      Resource = [for prefix in ["learning", "releases"] : "${local.arns.bucket}/${prefix}/*"]
+    }]
+
+    read_task_logs = local.reads["task-logs"]
 
     # Airflow appends to a log by reading it first.
     write_task_logs = [{
@@ -89,4 +65,28 @@ locals {
       Resource = "${local.arns.bucket}/airflow-logs/*"
     }]
   }
+
+  read_prefixes = {
+    config    = ["config"]
+    lessons   = ["learning", "new_errors", "raw", "releases", "reports"]
+    releases  = ["releases"]
+    task-logs = ["airflow-logs"]
+  }
+
+  # Who may not list is told 403, not 404, of an object that is not there.
+  reads = { for name, prefixes in local.read_prefixes : name => [
+    {
+      Sid      = "Read${replace(title(name), "-", "")}"
+      Effect   = "Allow"
+      Action   = "s3:GetObject"
+      Resource = [for prefix in prefixes : "${local.arns.bucket}/${prefix}/*"]
+    },
+    {
+      Sid       = "Find${replace(title(name), "-", "")}"
+      Effect    = "Allow"
+      Action    = "s3:ListBucket"
+      Resource  = local.arns.bucket
+      Condition = { StringLike = { "s3:prefix" = [for prefix in prefixes : "${prefix}/*"] } }
+    },
+  ] }
 }

@@ -38,6 +38,14 @@ locals {
       },
     ]
 
+    # SES knows a sender by its identity; without one, alerts go by SMTP or not by mail at all.
+    send_mail = [for identity in compact([var.alert_mail_identity]) : {
+      Sid      = "SendMail"
+      Effect   = "Allow"
+      Action   = "ses:SendEmail"
+      Resource = "arn:aws:ses:${local.here}:identity/${identity}"
+    }]
+
     read_metrics = [{
       Sid      = "ReadMetrics"
       Effect   = "Allow"

@@ -16,9 +16,12 @@ variable "airflow_executor" {
 # ---------------------------------------------------------------- Facts
 
 locals {
-  issuer        = trimprefix(aws_eks_cluster.main.identity[0].oidc[0].issuer, "https://")
-  airflow_tasks = ["read_lines", "write_learnt", "read_items", "find_items", "read_secret_airflow", "read_secret_milvus", "read_secret_openai"]
-  runs_tasks    = var.airflow_executor == "LocalExecutor" ? "scheduler" : "worker"
+  issuer = trimprefix(aws_eks_cluster.main.identity[0].oidc[0].issuer, "https://")
+  airflow_tasks = [
+    "read_lessons", "write_learnt", "drop_learnt", "read_items", "write_items", "find_items", "count_spent", "give_up_mark",
+    "read_secret_github", "read_secret_milvus", "read_secret_openai", "read_secret_slack",
+  ]
+  runs_tasks = var.airflow_executor == "LocalExecutor" ? "scheduler" : "worker"
 
   # What each component of Airflow does beside the tasks.
   airflow = {
@@ -42,8 +45,8 @@ locals {
         namespace = var.name, account = "consumer", managed = {},
         grants = [
           "read_logs", "read_incidents_stream", "publish_incidents", "read_items", "write_items", "count_spent", "give_up_mark", "find_items",
-          "write_quarantine", "write_new_errors", "read_learnt", "read_secret_milvus", "read_secret_openai", "read_secret_pagerduty",
-          "read_secret_slack", "read_secret_webhook",
+          "write_quarantine", "write_new_errors", "read_config", "read_releases", "read_secret_milvus", "read_secret_openai",
+          "read_secret_slack", "send_mail",
         ]
       }
       ebs-csi = {

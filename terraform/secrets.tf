@@ -18,13 +18,12 @@ variable "secret_recovery_days" {
 locals {
   secret_purposes = {
     airflow    = "Airflow: fernet key, web secret, Git credentials"
+    github     = "Pull requests with what was learnt: {\"token\": ...}"
     grafana    = "Grafana: the administrator's password"
     milvus     = "Milvus: {\"token\": \"user:password\"}"
     openai     = "The model: {\"api_key\": ...}"
     opensearch = "OpenSearch: master user and password, written by the access step"
-    pagerduty  = "PagerDuty: routing key"
-    slack      = "Slack: {\"webhook_url\": ..., \"signing_secret\": ...}"
-    webhook    = "Signed webhook: URL and key"
+    slack      = "Alerts, whatever their sink: {\"webhook_url\": ..., \"bot_token\": ..., \"signing_secret\": ...}, see docs/deploy.md"
   }
   secrets = keys(local.secret_purposes)
 }

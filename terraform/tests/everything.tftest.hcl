@@ -11,6 +11,14 @@ variables {
   alarm_emails         = ["on-call@example.com"]
   github_repository    = "acme/cali"
   interface_endpoints  = ["sts"]
+  alert_mail_identity  = "cali.example.com"
+  settings = {
+    alert_rules   = "config/alerts.yaml"
+    console_url   = "https://grafana.example.com/d/cali?var-id={id}"
+    language      = "ko"
+    model         = "gpt-5-mini"
+    slack_channel = "C0123456789"
+  }
 }
 
 run "everything" {

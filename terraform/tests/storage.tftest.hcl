@@ -116,12 +116,25 @@ run "secrets_are_entries_without_values" {
   command = plan
 
   assert {
-    condition     = alltrue([for name in ["openai", "opensearch", "slack"] : contains(keys(aws_secretsmanager_secret.entry), name)])
-    error_message = "there must be entries for OpenAI, OpenSearch and Slack"
+    condition     = toset(keys(aws_secretsmanager_secret.entry)) == toset(["airflow", "github", "grafana", "milvus", "openai", "opensearch", "slack"])
+    error_message = "there must be one entry for each who keeps a secret, and one for all alerts"
   }
 
   assert {
     condition     = alltrue([for name, entry in aws_secretsmanager_secret.entry : entry.name == "cali/${name}"])
     error_message = "entries must bear the installation's name"
+  }
+}
+
+run "settings_reach_the_functions" {
+  command = plan
+
+  variables {
+    settings = { alert_rules = "config/alerts.yaml", quiet_after = 600 }
+  }
+
+  assert {
+    condition     = local.given_settings == { alert_rules = "config/alerts.yaml", quiet_after = 600 }
+    error_message = "what is set must be handed on, and nothing else"
   }
 }

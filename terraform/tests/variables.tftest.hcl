@@ -40,6 +40,8 @@ run "refused" {
     github_repository      = "cali"
     github_environment     = "prod env"
     github_provider_arn    = "arn:aws:iam::1:oidc-provider/x"
+    alert_mail_identity    = "on call"
+    settings               = { alert_rules = "raw/alerts.yaml" }
   }
 
   expect_failures = [
@@ -74,6 +76,8 @@ run "refused" {
     var.github_repository,
     var.github_environment,
     var.github_provider_arn,
+    var.alert_mail_identity,
+    var.settings,
   ]
 }
 
@@ -89,6 +93,7 @@ run "refused_for_another_reason" {
     team_members_arns    = ["arn:aws:sts::111122223333:assumed-role/admin/kim"]
     state_nodes          = { disk_gb = 8 }
     spot_nodes           = { instance_types = ["t3.medium"] }
+    settings             = { slack_channel = "#alerts" }
   }
 
   expect_failures = [
@@ -100,6 +105,7 @@ run "refused_for_another_reason" {
     var.team_members_arns,
     var.state_nodes,
     var.spot_nodes,
+    var.settings,
   ]
 }
 
@@ -108,9 +114,71 @@ run "refused_for_a_third_reason" {
 
   variables {
     team_members_arns = ["arn:aws:iam::111122223333:user/kim", "arn:aws:iam::111122223333:user/kim"]
+    settings          = { alert_from = "fatal" }
   }
 
   expect_failures = [
     var.team_members_arns,
+    var.settings,
+  ]
+}
+
+run "refused_as_a_setting_url" {
+  command = plan
+
+  variables {
+    settings = { console_url = "cali.example.com" }
+  }
+
+  expect_failures = [
+    var.settings,
+  ]
+}
+
+run "refused_as_a_setting_embedder" {
+  command = plan
+
+  variables {
+    settings = { embedder = "wordllama" }
+  }
+
+  expect_failures = [
+    var.settings,
+  ]
+}
+
+run "refused_as_a_setting_language" {
+  command = plan
+
+  variables {
+    settings = { language = "de" }
+  }
+
+  expect_failures = [
+    var.settings,
+  ]
+}
+
+run "refused_as_a_setting_number" {
+  command = plan
+
+  variables {
+    settings = { quiet_after = -1 }
+  }
+
+  expect_failures = [
+    var.settings,
+  ]
+}
+
+run "refused_as_a_setting_approval" {
+  command = plan
+
+  variables {
+    settings = { learning_approval = "yes" }
+  }
+
+  expect_failures = [
+    var.settings,
   ]
 }

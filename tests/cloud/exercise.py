@@ -35,12 +35,12 @@ def exercised(say: Callable[[str], None]) -> set[Called]:
         cloud.account.client("kinesis").put_records(
             StreamName=INCIDENTS, Records=[{"Data": b"no message", "PartitionKey": "none"}]
         )
+        _while_away(cloud, range(5, 8))
+        cloud.set_slack(up=True)
         cloud.settle(60)
         say("the same by rules")
         _by_rules(cloud)
-        cloud.set_slack(up=False)
-        cloud.put_records([_error(number) for number in range(5)])
-        cloud.settle(60)
+        _while_away(cloud, range(5))
         say("what people press while Slack is away, and when it is back")
         _pressed(cloud, "wrong")
         cloud.set_slack(up=True)
@@ -72,6 +72,13 @@ def _by_rules(cloud: Cloud) -> None:
             FunctionName=name, Environment={"Variables": {**held, **SETTINGS}}
         )
     cloud.fleet.refresh()
+
+
+def _while_away(cloud: Cloud, numbers: range) -> None:
+    """What opens while Slack is away."""
+    cloud.set_slack(up=False)
+    cloud.put_records([_error(number) for number in numbers])
+    time.sleep(8)
 
 
 def _error(number: int) -> Put:

@@ -14,6 +14,7 @@ import pytest
 from cali.errors import Misconfigured
 from cali.ops.cost import Resource, resources_in
 from cali.ops.terraform import Terraform
+from tests.infrastructure.policies import Statement, allowing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,3 +115,9 @@ def planned(terraform: Terraform) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def resources(everything: dict[str, Any]) -> tuple[Resource, ...]:
     return resources_in(everything)
+
+
+@pytest.fixture(scope="session")
+def allowed(resources: tuple[Resource, ...]) -> list[Statement]:
+    """Every statement of a policy that allows something."""
+    return allowing(resources)

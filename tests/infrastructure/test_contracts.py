@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from cali.ops.chalice_config import stage, values
+import re
+from pathlib import Path
+
+import cali
+from cali.ops.chalice_config import SETTINGS, environment, stage, values
 from cali.ops.event_sources import APP, INCIDENTS, LOGS, SOURCES
-from cali.settings import variables
+from cali.settings import Settings, read, variables
+from tests.infrastructure.conftest import ROOT
+
+SOURCE = Path(cali.__file__).parent
+# What functions read and nobody sets on AWS, with why.
+NOT_SET = {
+    "CALI_FRESH": "measured: how long a cold start takes",
+}
+# Of the nightly jobs, which take Terraform's `settings` from the add-ons.
+JOBS = {
+    "github_branch", "github_folder", "github_repository", "learning_approval", "learning_days", "learning_keep_days", "learning_post",
+    "learning_wrong",
+}  # fmt: skip
 
 
 def test_chalice_is_configured_from_the_output(everything):
@@ -42,3 +58,75 @@ def test_every_function_has_a_role_and_a_log_of_its_own(everything, resources):
 def test_batches_given_up_go_where_functions_may_write(resources):
     (rule,) = (one.values for one in resources if one.address == "aws_cloudwatch_event_rule.failed_batch")
     assert '"aws/lambda/"' in rule["event_pattern"]
+
+
+def test_settings_reach_the_functions(everything):
+    # Given a root with settings of its own (everything.tftest.hcl)
+    told = environment("dev", values(everything["outputs"]))
+
+    # Then functions read them, by the names of settings.py
+    read_by_functions = read(told)
+    assert read_by_functions.alert_rules == "config/alerts.yaml"
+    assert read_by_functions.slack_channel == "C0123456789"
+    assert read_by_functions.console_url == "https://grafana.example.com/d/cali?var-id={id}"
+    assert read_by_functions.model == "gpt-5-mini"
+    assert read_by_functions.language == "ko"
+    assert read_by_functions.dollars_per_day == 5.0
+
+
+def test_what_is_not_set_has_the_functions_own_default(planned):
+    told = environment("dev", values(planned["outputs"]))
+    assert not [name for name in SETTINGS if f"CALI_{name.upper()}" in told]
+
+
+def test_settings_may_be_nothing():
+    # Given the number 0, which is a value
+    told = environment(
+        "dev", {"logs_stream": "a", "incidents_stream": "b", "incidents_table": "c", "bucket": "d", "calls_per_day": 0, "model": ""}
+    )  # fmt: skip
+
+    # Then it is told, and what is empty is not
+    assert told["CALI_CALLS_PER_DAY"] == "0"
+    assert "CALI_MODEL" not in told
+
+
+def test_terraform_takes_the_settings_that_there_are():
+    (block,) = re.findall(r"type = object\(\{(.*?)\}\)", (ROOT / "settings.tf").read_text(), re.DOTALL)
+    assert set(re.findall(r"^ +(\w+) += optional", block, re.MULTILINE)) == set(SETTINGS) | JOBS
+    assert set(SETTINGS) | JOBS <= set(Settings.__slots__)
+
+
+def test_everything_a_function_reads_can_be_set(everything):
+    # Given what the functions' parts read of the settings, and what they cannot do without
+    text = "".join((SOURCE / f"bootstrap_{part}.py").read_text() for part in ("cloud", "alerts", "releases"))
+    used = {name for name in Settings.__slots__ if re.search(rf"\b(?:wanted|settings)\.{name}\b", text)}
+    needed = {
+        name for call in re.findall(r"\.need\(([^)]*)\)", text) for name in re.findall(r'"(\w+)"', call)
+    }
+    told = environment("dev", values(everything["outputs"]))
+
+    # Then what they need is set, and the rest can be
+    assert {f"CALI_{name.upper()}" for name in needed} <= set(told)
+    settable = set(told) | {f"CALI_{name.upper()}" for name in SETTINGS}
+    assert {f"CALI_{name.upper()}" for name in used | needed} - settable == set(NOT_SET)
+
+
+def test_each_secret_that_code_reads_is_an_entry(everything):
+    # Given the secrets that settings name
+    named = {name.removesuffix("_secret") for name in Settings.__slots__ if name.endswith("_secret")}
+
+    # Then there is an entry for each; the others are the add-ons' and OpenSearch's
+    entries = set(everything["outputs"]["secrets"]["value"])
+    assert named <= entries
+    assert entries - named == {"airflow", "grafana", "opensearch"}
+
+
+def test_the_alerts_entry_is_described_with_every_key(resources):
+    # Given the keys that sinks read of the one secret of all alerts
+    adapters = "".join((SOURCE / "adapters" / f"{kind}.py").read_text() for kind in ("email", "pagerduty", "slack_bot", "slack_webhook", "webhook"))  # fmt: skip
+    keys = set(re.findall(r'options\.get\("(?:url_)?secret", "(\w+)"\)', adapters)) | {"signing_secret"}
+    assert len(keys) >= 6
+
+    # Then the guide names them all
+    guide = (ROOT.parent / "docs" / "deploy.md").read_text()
+    assert [key for key in sorted(keys) if f"`{key}`" not in guide] == []

@@ -1,17 +1,11 @@
-"""Least privilege: every policy of the root is read, whoever has it."""
+"""Least privilege: every policy of the root is read, whoever has it. What code calls is compared in test_calls.py."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from cali.ops.cost import Resource
+from tests.infrastructure.policies import FIELDS, statements
 
 # Calls for which AWS knows no resource (Service Authorization Reference), each with why somebody needs it.
 NO_RESOURCE = {
@@ -53,82 +47,6 @@ MANAGED = {
     "AmazonEBSCSIDriverPolicy": "the driver makes volumes",
     "ReadOnlyAccess": "a plan reads every resource; data is denied beside it",
 }
-
-# What each function calls, from its adapters (src/cali/adapters, src/cali/bootstrap_cloud.py), and what Lambda and
-# Firehose call in its name. Nothing here, nothing more in the policy.
-READS_STREAM = {
-    "kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator",
-    "kinesis:ListShards", "kinesis:ListStreams",
-}  # fmt: skip
-GIVES_UP = {"s3:PutObject", "s3:ListBucket"}
-EVERY = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
-LEARNT = {"s3:GetObject", "s3:ListBucket"}
-JOINS_VPC = {
-    "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs", "ec2:UnassignPrivateIpAddresses",
-}  # fmt: skip
-KEEPS = {"dynamodb:GetItem", "dynamodb:PutItem"}
-CALLS = {
-    "analyze": READS_STREAM | GIVES_UP | LEARNT | KEEPS | {"kinesis:PutRecords"},
-    "diagnose": READS_STREAM | GIVES_UP | LEARNT | KEEPS | JOINS_VPC
-    | {"dynamodb:DeleteItem", "dynamodb:UpdateItem", "kinesis:PutRecords", "secretsmanager:GetSecretValue"},
-    "alert": READS_STREAM | GIVES_UP | KEEPS | {"dynamodb:DeleteItem", "secretsmanager:GetSecretValue"},
-    "enrich": LEARNT,
-    "sweep": LEARNT | KEEPS | {"dynamodb:Query", "kinesis:ListShards", "kinesis:PutRecords", "s3:PutObject"},
-    "api": KEEPS | {"dynamodb:Query", "kinesis:PutRecords", "secretsmanager:GetSecretValue"},
-}  # fmt: skip
-
-
-class Statement(NamedTuple):
-    """One statement, and where it was found."""
-
-    address: str
-    effect: str
-    actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    conditions: dict[str, Any]
-
-
-def listed(value: Any) -> tuple[str, ...]:
-    return tuple(value) if isinstance(value, list) else (value,) if value else ()
-
-
-def statements(resource: Resource, field: str) -> Iterable[Statement]:
-    for one in json.loads(resource.values[field])["Statement"]:
-        yield Statement(
-            resource.address,
-            one["Effect"],
-            listed(one["Action"]),
-            listed(one.get("Resource")),
-            one.get("Condition", {}),
-        )
-
-
-FIELDS = {
-    "aws_iam_role_policy": "policy",
-    "aws_iam_policy": "policy",
-    "aws_iam_role": "assume_role_policy",
-    "aws_s3_bucket_policy": "policy",
-    "aws_sns_topic_policy": "policy",
-    "aws_kms_key": "policy",
-    "aws_opensearch_domain_policy": "access_policies",
-    "aws_cloudwatch_log_resource_policy": "policy_document",
-}
-
-
-@pytest.fixture(scope="module")
-def allowed(resources: Sequence[Resource]) -> list[Statement]:
-    found = [
-        one
-        for resource in resources
-        if resource.type in FIELDS
-        for one in statements(resource, FIELDS[resource.type])
-    ]
-    return [one for one in found if one.effect == "Allow"]
-
-
-def of_function(allowed: Sequence[Statement], function: str) -> list[Statement]:
-    return [one for one in allowed if one.address == f'aws_iam_role_policy.function["{function}"]']
 
 
 def test_every_policy_is_read(resources):
@@ -175,67 +93,6 @@ def test_only_known_policies_of_aws_are_attached(resources):
     assert attached - {"mocked"} == set(MANAGED)
 
 
-@pytest.mark.parametrize("function", sorted(CALLS))
-def test_a_function_may_do_what_it_calls_and_nothing_else(allowed, function):
-    actions = {action for one in of_function(allowed, function) for action in one.actions}
-    assert actions == CALLS[function] | EVERY
-
-
-@pytest.mark.parametrize(
-    ("function", "stream"),
-    [
-        ("analyze", "cali-logs-stream"),
-        ("diagnose", "cali-incidents-stream"),
-        ("alert", "cali-incidents-stream"),
-    ],
-)
-def test_a_function_reads_its_own_stream_alone(allowed, function, stream):
-    read = {
-        resource
-        for one in of_function(allowed, function)
-        if "kinesis:GetRecords" in one.actions
-        for resource in one.resources
-    }
-    assert read == {f"arn:aws:kinesis:ap-northeast-2:111122223333:stream/{stream}"}
-
-
-@pytest.mark.parametrize(
-    ("function", "secrets"),
-    [("diagnose", {"milvus", "openai"}), ("alert", {"pagerduty", "slack", "webhook"}), ("api", {"slack"})],
-)
-def test_a_function_reads_its_own_secrets_alone(allowed, function, secrets):
-    read = {
-        resource
-        for one in of_function(allowed, function)
-        if "secretsmanager:GetSecretValue" in one.actions
-        for resource in one.resources
-    }
-    assert read == {
-        f"arn:aws:secretsmanager:ap-northeast-2:111122223333:secret:cali/{secret}-??????"
-        for secret in secrets
-    }
-
-
-def test_functions_write_where_they_should(allowed):
-    written = {
-        function: {
-            resource.split(":::cali-logs-111122223333/")[1]
-            for one in of_function(allowed, function)
-            if "s3:PutObject" in one.actions
-            for resource in one.resources
-        }
-        for function in CALLS
-    }
-    assert written == {
-        "analyze": {"quarantine/*", "aws/lambda/*"},
-        "diagnose": {"new_errors/*", "quarantine/*", "aws/lambda/*"},
-        "alert": {"quarantine/*", "aws/lambda/*"},
-        "sweep": {"quarantine/*"},
-        "enrich": set(),
-        "api": set(),
-    }
-
-
 def test_a_role_of_the_cluster_is_for_one_service_account(resources):
     roles = [
         resource
@@ -273,8 +130,9 @@ def test_only_what_terraform_calls_itself_reaches_its_own_roles(resources):
 
 
 def test_policies_fit_what_aws_takes(resources):
+    most = {"aws_iam_policy": 6144, "aws_iam_role_policy": 10_240}
     for resource in resources:
-        if resource.type == "aws_iam_policy":
-            assert len(resource.values["policy"]) <= 6144, resource.address
+        if resource.type in most:
+            assert len(resource.values["policy"]) <= most[resource.type], resource.address
         if resource.type == "aws_iam_role_policy":
             assert len(resource.values["policy"]) <= 10240, resource.address

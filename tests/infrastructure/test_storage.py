@@ -38,7 +38,8 @@ def test_what_functions_load_never_ages(resources):
         prefix = rule["filter"][0]["prefix"]
         if rule["expiration"] or rule["transition"]:
             assert not any(
-                key.startswith(prefix) for key in ("books/2026-11-20.json", "knowledge/2026-11-20.json")
+                key.startswith(prefix)
+                for key in ("releases/current.json", "config/alerts.yaml", "learning/collections.json")
             )
 
 

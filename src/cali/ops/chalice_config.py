@@ -56,14 +56,17 @@ OUTPUT = "chalice"  # the output of terraform/ that holds all of this
 NEEDED = (
     "role_arns", "subnet_ids", "security_group_ids", "logs_stream", "incidents_stream", "incidents_table", "bucket",
 )  # fmt: skip
+SETTINGS = (  # of Terraform's variable `settings`, under the names of settings.py
+    "alert_from", "alert_rules", "alert_wait", "calls_per_day", "console_url", "embedder", "embedding_model", "embedding_size",
+    "firehose_drop_below", "language", "model", "model_timeout", "openai_base_url", "quiet_after", "settle", "slack_channel",
+)  # fmt: skip
 OPTIONAL = {  # value -> the variable that a function reads
     "cluster": "CALI_CLUSTER",
-    "console_url": "CALI_CONSOLE_URL",
     "milvus_uri": "CALI_MILVUS_URI",
-    "model": "CALI_MODEL",
     "model_dollars_per_day": "CALI_DOLLARS_PER_DAY",
-    "openai_base_url": "CALI_OPENAI_BASE_URL",
+    **{name: f"CALI_{name.upper()}" for name in SETTINGS},
 }
+# An entry of Secrets Manager -> the variable that names it. All keys of alerts are in the one of Slack.
 SECRETS = {"slack": "CALI_SLACK_SECRET", "openai": "CALI_OPENAI_SECRET", "milvus": "CALI_MILVUS_SECRET"}
 
 
@@ -137,7 +140,9 @@ def environment(name: str, held: Mapping[str, Any]) -> dict[str, str]:
         "POWERTOOLS_LOG_LEVEL": "INFO",
         "POWERTOOLS_METRICS_NAMESPACE": "CALI",
     }
-    variables |= {variable: str(held[key]) for key, variable in OPTIONAL.items() if held.get(key)}
+    variables |= {
+        variable: str(held[key]) for key, variable in OPTIONAL.items() if held.get(key) not in (None, "")
+    }
     secrets = held.get("secrets") or {}
     variables |= {variable: secrets[key] for key, variable in SECRETS.items() if secrets.get(key)}
     return dict(sorted(variables.items()))
