@@ -20,7 +20,7 @@ body{margin:0;background:#fff;font:15px/22px Lato,"Noto Sans CJK KR","Noto Sans"
 pre{margin:4px 0;padding:8px;border:1px solid #ddd;background:#f8f8f8;border-radius:4px;font:12px/18px Monaco,monospace;white-space:pre-wrap;overflow-wrap:anywhere}
 code{border:1px solid #ddd;background:#f8f8f8;color:#e01e5a;border-radius:3px;padding:1px 3px;font:12px monospace}
 .actions{display:flex;flex-wrap:wrap;gap:8px;margin:8px 0}.actions *{font:bold 13px Lato,"Noto Sans CJK KR",sans-serif;padding:5px 12px;border:1px solid #bbb;border-radius:4px;background:#fff}
-.actions .primary{background:#007a5a;color:#fff;border-color:#007a5a}a{color:#1264a3;text-decoration:none}
+.actions .primary{background:#007a5a;color:#fff;border-color:#007a5a}a{color:#1264a3;text-decoration:none}mark{background:#fff4cf;color:#8d6708;border-radius:3px}
 @media(max-width:500px){.fields{grid-template-columns:1fr}.message{padding:8px 12px}}
 """
 
@@ -90,6 +90,8 @@ def _piece(piece: str) -> str:
     if piece.startswith("<!date^"):
         at = float(piece.split("^")[1])
         return f"{datetime.fromtimestamp(at, UTC):%b %d at %H:%M:%S}"
+    if piece.startswith("<!"):
+        return f"<mark>@{_plain(piece[2:-1])}</mark>"
     if piece.startswith("<"):
         target, _, name = piece[1:-1].partition("|")
         return f'<a href="#">{_plain(name or target)}</a>'

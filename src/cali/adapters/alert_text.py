@@ -10,7 +10,7 @@ from cali.stages.notify.plain import middle, tidy
 if TYPE_CHECKING:
     from cali.stages.notify.content import Message
 
-ERROR = 8_000
+ERROR = 4_000
 
 
 def moment(at: float | None) -> str:
@@ -38,14 +38,14 @@ def text(message: Message) -> str:
             message.listing_title,
             *(f"  {one.title} ({one.scope}) {one.id}" for one in message.listing),
         ]
-    if message.error:
-        rows += ["", say("error"), _indented(middle(message.error, ERROR))]
     if message.evidence:
         rows += ["", say("evidence"), *map(_indented, message.evidence)]
     if message.links:
         rows += ["", *(f"{link.name}: {link.url}" for link in message.links)]
     if message.incident is not None:
         rows += ["", say("incident", id=message.thread)]
+    if message.error:  # last, for it is long
+        rows += ["", say("error"), _indented(middle(message.error.replace("\t", "  "), ERROR, say))]
     return tidy("\n".join(rows)) + "\n"
 
 

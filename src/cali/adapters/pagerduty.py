@@ -57,7 +57,7 @@ def event(message: Message) -> dict[str, Any]:
         return made
     say = message.words
     details: dict[str, Any] = {fact.name: fact.text or moment(fact.at) for fact in message.facts}
-    details[say("error")] = middle(message.error, DETAIL)
+    details[say("error")] = middle(message.error, DETAIL, say)
     if message.cause:
         details[say("cause")] = cut(f"{message.cause} ({message.sure})", DETAIL)
         details[say("fix")] = [cut(step, 1_000) for step in message.fix[:10]]

@@ -36,7 +36,7 @@ _MENTION = re.compile(r"^(?:<(?:!(?:here|channel|everyone)|@[UW]\w{1,30}|!subtea
 
 def payload(message: Message) -> dict[str, Any]:
     """The whole message. `text` is what notifications and screen readers say."""
-    mention = mentioned(message.mention)
+    mention = _called(message)
     text = cut(escaped(message.summary), TEXT - 100)
     return {
         "text": f"{mention} {text}".strip(),
@@ -52,7 +52,7 @@ def blocks(message: Message) -> list[Block]:
     """What is shown, the most needed first: a phone shows the beginning."""
     say = message.words
     sign = _STANDING.get(message.standing) or _SIGNS.get(message.severity, "\u26aa")
-    head = [f"*{escaped(message.status)}*", mentioned(message.mention), *map(_fact, message.facts[:8])]
+    head = [f"*{escaped(message.status)}*", _called(message), *map(_fact, message.facts[:8])]
     found = [{"type": "header", "text": _plain(f"{sign} {message.title}", HEADER)}, *_context(head)]
     if message.cause:
         found += [
@@ -67,14 +67,17 @@ def blocks(message: Message) -> list[Block]:
             _section(f"*{escaped(cut(message.listing_title, 100))}*\n{_listing(message.listing)}", SECTION)
         )
     if message.error:
-        found += [_section(f"*{say('error')}*", SECTION), _lines(message.error, ERROR)]
+        found += [_section(f"*{say('error')}*", SECTION), _lines(message.error, ERROR, say)]
     if message.evidence:
-        found += [_section(f"*{say('evidence')}*", SECTION), _lines("\n".join(message.evidence), EVIDENCE)]
+        found += [
+            _section(f"*{say('evidence')}*", SECTION),
+            _lines("\n".join(message.evidence), EVIDENCE, say),
+        ]
     found += _links(message.links)
     if message.incident is not None:
         found += _context([escaped(say("incident", id=message.thread))])
         if message.answers:
-            found.append(_answers(message.thread, message.standing, say))
+            found.append(_answers(message, say))
     return found
 
 
@@ -117,10 +120,18 @@ def mentioned(mention: str) -> str:
     return name if _MENTION.match(name) else escaped(name)
 
 
-def _answers(incident: str, standing: Standing, say: Words) -> Block:
+def _called(message: Message) -> str:
+    """Who is to come, as long as somebody should."""
+    return mentioned(message.mention) if message.standing is Standing.OPEN else ""
+
+
+def _answers(message: Message, say: Words) -> Block:
+    """The buttons. Only what was explained can be right or wrong; of the rest a person may know the cause."""
+    incident = message.thread
+    judged = [_button("right", incident, say, "primary"), _button("wrong", incident, say)]
+    known = {**_button("wrong", incident, say), "text": _plain(say("button_cause"), BUTTON)}
     elements: list[dict[str, Any]] = [
-        _button("right", incident, say, "primary"),
-        _button("wrong", incident, say),
+        *(judged if message.cause else [known]),
         {
             **_button("not_an_error", incident, say),
             "confirm": {
@@ -131,7 +142,7 @@ def _answers(incident: str, standing: Standing, say: Words) -> Block:
             },
         },
     ]
-    if standing is not Standing.OVER:
+    if message.standing is not Standing.OVER:
         elements.append(_button("resolve", incident, say))
         options = [
             {"text": _plain(say(f"mute_{span}"), BUTTON), "value": f"{span}:{incident}"}
@@ -192,9 +203,9 @@ def _listing(members: tuple[Named, ...]) -> str:
     return "\n".join(rows)
 
 
-def _lines(text: str, most: int) -> Block:
+def _lines(text: str, most: int, say: Words) -> Block:
     """Lines of a log, in a block that reads no markup at all."""
-    shown = middle(tidy(text).replace("\t", "  ").strip("\n"), most).strip() or "-"
+    shown = middle(tidy(text).replace("\t", "  ").strip("\n"), most, say).strip() or "-"
     return {
         "type": "rich_text",
         "elements": [{"type": "rich_text_preformatted", "elements": [{"type": "text", "text": shown}]}],

@@ -80,7 +80,7 @@ def content(message: Message, channel: str = "") -> dict[str, Any]:
         "cause": message.cause,
         "confidence": message.sure,
         "fix": list(message.fix),
-        "error": middle(message.error, ERROR),
+        "error": middle(message.error, ERROR, message.words),
         "evidence": list(message.evidence),
         "links": [{"name": link.name, "url": link.url} for link in message.links],
         "related": [one.id for one in message.listing],

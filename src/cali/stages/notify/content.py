@@ -155,7 +155,7 @@ def message(
         evidence=_evidence(incident),
         listing_title=say("followers", count=len(followers)) if followers else "",
         listing=followers[:LISTED],
-        links=_links(incident, context),
+        links=_links(incident, context, say),
         mention=mention,
         answers=answers,
         incident=incident,
@@ -179,7 +179,7 @@ def digest(
         title=title,
         status=say("opened"),
         note=why + (f"\n{say('more_listed', count=left)}" if left > 0 else ""),
-        listing_title=title,
+        listing_title=say("worst_first"),
         listing=tuple(listed),
         words=say,
     )
@@ -276,7 +276,7 @@ def _evidence(incident: Incident) -> tuple[str, ...]:
     return tuple(tidy(piece.text) for piece in diagnosis.evidence if piece.text not in shown)[:EVIDENCE]
 
 
-def _links(incident: Incident, context: Context) -> tuple[Link, ...]:
+def _links(incident: Incident, context: Context, say: Words) -> tuple[Link, ...]:
     scope = incident.scope
     first = incident.first_seen or 0.0
     last = incident.last_seen or first
@@ -294,7 +294,7 @@ def _links(incident: Incident, context: Context) -> tuple[Link, ...]:
         else "",
     }
     made = [Link(name, _filled(url, values)) for name, url in context.links]
-    runbooks = [Link(f"runbook {place}", url) for place, url in enumerate(context.references[:3], 1)]
+    runbooks = [Link(say("runbook", count=place), url) for place, url in enumerate(context.references[:3], 1)]
     return tuple(link for link in [*made, *runbooks] if link.url.startswith(("https://", "http://")))
 
 

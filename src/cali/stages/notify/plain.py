@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from cali.stages.notify.words import Words
+
 # Controls but tab and line feed, marks of direction, invisible spaces, halves of surrogate pairs, private use, tags.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f"
@@ -26,22 +28,26 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
-def middle(text: str, longest: int) -> str:
+def middle(text: str, longest: int, say: Words) -> str:
     """The text in at most so many characters: of many lines the first and the last, and how many stood between them."""
     if len(text) <= longest:
         return text
     lines = text.split("\n")
     if len(lines) < 3:
-        note = f" … [{len(text) - longest + 30:,} characters left out]"
+        note = f" … [{say('left_out', count=f'{len(text) - longest + 30:,}')}]"
         return text[: max(0, longest - len(note))] + note
-    note = f"… [{len(lines):,} lines left out] …"
+    note = _between(len(lines), say)
     room = longest - len(note) - 2
     head = _fitting(lines, room * 2 // 3)
     tail = _fitting(lines[:head:-1], room - sum(len(line) + 1 for line in lines[:head]))
     if not head:
         return cut(lines[0], longest)
-    kept = [*lines[:head], f"… [{len(lines) - head - tail:,} lines left out] …"]
+    kept = [*lines[:head], _between(len(lines) - head - tail, say)]
     return "\n".join(kept + (lines[-tail:] if tail else []))
+
+
+def _between(lines: int, say: Words) -> str:
+    return f"… [{say('left_out_lines', count=f'{lines:,}')}] …"
 
 
 def _fitting(lines: list[str], room: int) -> int:
