@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.response import StreamingBody
 
 from cali.adapters.raw_logs import raw_logs
 from cali.adapters.raw_records import Damaged, records, unzipped
-from cali.errors import Misconfigured
+from cali.errors import Misconfigured, Retryable
 
 SIZES = (1, 5, 100_000)
 NOON = 1_795_176_000.0  # 2026-11-20T12:00:00Z
@@ -140,3 +143,42 @@ def test_what_is_no_source_is_one_clear_line(source: str, tmp_path: Path) -> Non
 
     with pytest.raises(Misconfigured, match=r"no such file|nothing to replay|not the address of a bucket"):
         raw_logs(source.format(tmp_path))
+
+
+class Bucket:
+    """A client of S3 with one object, whose transfer breaks off some times. `size` is what the listing says."""
+
+    def __init__(self, body: bytes, breaks: int = 0, size: int | None = None) -> None:
+        self._body = body
+        self._breaks = breaks
+        self._size = len(body) if size is None else size
+
+    def get_paginator(self, _: str) -> Bucket:
+        return self
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        keys = [{"Key": "raw/a.gz", "Size": self._size}, {"Key": "raw/empty", "Size": 0}]
+        return [{"Contents": keys}, {}]
+
+    def get_object(self, **_: Any) -> dict[str, Any]:
+        self._breaks -= 1
+        sent = self._body[: len(self._body) // 2] if self._breaks >= 0 else self._body
+        return {"Body": StreamingBody(io.BytesIO(sent), len(self._body))}
+
+
+def fetched(bucket: Bucket) -> list[bytes]:
+    return [line for _, line in raw_logs("s3://cali-logs-1/raw/", client=bucket).lines()]
+
+
+def test_a_transfer_that_breaks_off_is_made_again() -> None:
+    assert fetched(Bucket(gzip.compress(b"a\nb\n"), breaks=2)) == [b"a", b"b"]
+    with pytest.raises(Retryable, match="s3://cali-logs-1/raw/a"):
+        fetched(Bucket(gzip.compress(b"a\nb\n"), breaks=3))
+
+
+def test_a_large_object_is_read_as_it_comes_and_one_that_breaks_off_is_told() -> None:
+    body = gzip.compress(b"line\n" * 1_000_000, 1)
+
+    assert len(fetched(Bucket(body, size=1 << 30))) == 1_000_000
+    with pytest.raises((Misconfigured, Retryable), match=r"IncompleteRead|bytes"):
+        fetched(Bucket(body, breaks=1, size=1 << 30))

@@ -185,13 +185,22 @@ class _Bucket:
     def _whole(self, key: str, where: str) -> bytes:
         for left in reversed(range(TRIES)):
             try:
-                with aws.said(where):
-                    body: bytes = self._client.get_object(Bucket=self._name, Key=key)["Body"].read()
-                    return body
+                return self._fetched(key, where)
             except Retryable:
                 if not left:
                     raise
         raise AssertionError("the loop returns or raises")
+
+    def _fetched(self, key: str, where: str) -> bytes:
+        from botocore.exceptions import IncompleteReadError
+
+        with aws.said(where):
+            answer = self._client.get_object(Bucket=self._name, Key=key)
+            try:
+                body: bytes = answer["Body"].read()
+            except IncompleteReadError as error:  # the connection was closed in the middle
+                raise Retryable(f"{where}: {error}") from error
+        return body
 
 
 def _day(time: float) -> str:
