@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from botocore.response import StreamingBody
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cali.adapters.raw_logs import raw_logs
 from cali.adapters.raw_records import Damaged, records, unzipped
@@ -182,3 +184,14 @@ def test_a_large_object_is_read_as_it_comes_and_one_that_breaks_off_is_told() ->
     assert len(fetched(Bucket(body, size=1 << 30))) == 1_000_000
     with pytest.raises((Misconfigured, Retryable), match=r"IncompleteRead|bytes"):
         fetched(Bucket(body, breaks=1, size=1 << 30))
+
+
+PIECES = st.sampled_from(
+    [b"{", b"}", b'{"a":1}', b'{"a":"}{"}', b"\n", b"\r\n", b"text ", b"\x1f", b"\x1f\x8b\x08", b"\x00", b'"', b"\xff",
+     gzip.compress(b"packed\nlines", mtime=0), gzip.compress(b"cut", mtime=0)[:-4], subscription("one")]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=12).map(b"".join), st.integers(1, 9))
+def test_how_the_bytes_were_cut_changes_no_line(raw: bytes, size: int) -> None:
+    assert told_apart(raw, size) == told_apart(raw, len(raw) or 1)

@@ -146,7 +146,7 @@ AS_DECLARED = {
 
 
 def differences(reserved: int | None = 5, **changed: Any) -> list[str]:
-    section = DECLARED["lambda_functions"]["alert"]  # type: ignore[index,call-overload]
+    section = DECLARED["lambda_functions"]["alert"]  # type: ignore[index]
     return list(differing(DECLARED, section, {**AS_DECLARED, **changed}, reserved))
 
 
