@@ -30,15 +30,17 @@ def followed(
     def shipped() -> Knowledge:
         return load(cache=kept())
 
-    releases = in_bucket(settings) if settings.logs_bucket else None
+    releases = cache(lambda: in_bucket(settings)) if settings.logs_bucket else None
     return Watch(releases, shipped, masks.load().version, now, warn)
 
 
 def in_bucket(settings: Settings) -> Releases:
-    """The releases of the logs bucket."""
+    """The releases of the logs bucket. Misconfigured when AWS cannot be asked at all, such as without a region."""
     from cali.adapters import aws
     from cali.adapters.s3_objects import S3Objects
     from cali.releases import Releases
 
-    objects = S3Objects(aws.client("s3"), settings.logs_bucket)
+    with aws.said(f"s3://{settings.logs_bucket}/releases/"):
+        client = aws.client("s3")
+    objects = S3Objects(client, settings.logs_bucket)
     return Releases(objects, objects)

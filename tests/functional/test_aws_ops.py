@@ -218,7 +218,7 @@ took = time.perf_counter() - begun
 assert callable(app.analyze)
 from cali.bootstrap_cloud import Cloud
 from cali.settings import Settings
-Cloud(Settings(logs_bucket="b", incidents_table="t", incidents_stream="s"))._refiner
+Cloud(Settings(incidents_table="t", incidents_stream="s"))._refiner
 import cali, cali.functions.analyze
 assert cali.__file__.startswith(%r), cali.__file__
 heavy = [name for name in ("pymilvus", "pandas", "numpy", "openai", "boto3") if name in sys.modules]

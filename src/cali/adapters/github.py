@@ -45,7 +45,9 @@ class GitHub:
         return str(_read(taken(WHO, answer))["html_url"])
 
     def _branched(self, branch: str) -> None:
-        if self._call("GET", f"git/ref/heads/{quote(branch)}").status == 200:
+        held = self._call("GET", f"git/ref/heads/{quote(branch)}")
+        if held.status != 404:
+            taken(WHO, held)
             return
         base = taken(WHO, self._call("GET", f"git/ref/heads/{quote(self._base)}"))
         asked = {"ref": f"refs/heads/{branch}", "sha": _read(base)["object"]["sha"]}

@@ -63,10 +63,12 @@ class Kind(NamedTuple):
 
 
 class Day(NamedTuple):
-    """What a day gave. `new` are entries that its night put in force, `stopped` drafts that its gate stopped."""
+    """What a day gave: its alerts, those of them that nobody was told of before, and who knew those. `new` are entries that its night put in force, `stopped` drafts that its gate stopped."""
 
     number: int
     alerts: int
+    known_of_all: int
+    opened: int
     known: int
     by_model: int
     silent: int
@@ -77,7 +79,8 @@ class Day(NamedTuple):
 
     @property
     def share(self) -> float:
-        return self.known / self.alerts if self.alerts else 0.0
+        """Of the alerts that opened, those that knowledge answered."""
+        return self.known / self.opened if self.opened else 0.0
 
 
 @dataclass
@@ -121,33 +124,38 @@ def _day(
     rng = random.Random(f"{seed}:{number}")
     before = server.calls
     incidents: list[Incident] = []
+    opened: list[Incident] = []
     clock.now = begin + 80_000.0
     for region in rng.sample(REGIONS, 2):
         lines = list(_lines(number, begin, region, kinds, healthy, rng))
         body = gzip.compress("\n".join(lines).encode(), mtime=0)
         parts.objects.put(f"raw/dt={today}/{region}.gz", body, "application/gzip")
-        incidents += _alerts(lines, region, parts)
-    calls = server.calls - before
+        told, new = _alerts(lines, region, parts)
+        incidents += told
+        opened += new
     _people(incidents, parts, kinds, begin + 82_000.0)
     clock.now = begin + 90_000.0
     said = _night(today, parts) if learns else {}
     stopped: Mapping[str, str] = said.get("gate", {}).get("stopped", {})
-    origins = Counter(_origin(one) for one in incidents)
+    origins = Counter(_origin(one) for one in opened)
     return Day(
         number,
         len(incidents),
+        sum(_origin(one) is Origin.KNOWLEDGE for one in incidents),
+        len(opened),
         origins[Origin.KNOWLEDGE],
         origins[Origin.MODEL],
         origins[Origin.NONE],
         sum(_is_wrong(one, kinds) for one in incidents),
-        calls + server.calls - before - calls,
+        server.calls - before,
         len(said.get("publish", {}).get("entries", ())),
         tuple(stopped.values()),
     )
 
 
-def _alerts(lines: Sequence[str], region: str, parts: Parts) -> list[Incident]:
-    """The incidents of the lines, each with the diagnosis that it has or now gets, as `diagnose` does."""
+def _alerts(lines: Sequence[str], region: str, parts: Parts) -> tuple[list[Incident], list[Incident]]:
+    """The incidents of the lines, each with the diagnosis that it has or now gets, as `diagnose` does; and those of them that
+    are new."""
     assert parts.explain is not None and parts.incidents is not None  # noqa: S101, PT018 - both are configured above
     knowledge, store = parts.knowledge(), parts.incidents()
     signatures, explain = knowledge.signatures(), parts.explain(knowledge)
@@ -155,7 +163,7 @@ def _alerts(lines: Sequence[str], region: str, parts: Parts) -> list[Incident]:
     numbered = ((number, line.encode()) for number, line in enumerate(lines, 1))
     for event in pipeline.events(numbered, Decoder(region), parts.refiner(), pipeline.Tally()):
         detector.observe(event)
-    told = []
+    told, new = [], []
     for incident in detector.incidents():
         stored = store.get(incident.id)
         held = stored.incident.diagnosis if stored else None
@@ -164,7 +172,9 @@ def _alerts(lines: Sequence[str], region: str, parts: Parts) -> list[Incident]:
         if now.diagnosis is not None and now.diagnosis.origin is not Origin.KNOWLEDGE and held is None:
             parts.objects.put(new_error_key(now, parts.now()), new_error(kept))
         told.append(now)
-    return told
+        if held is None:
+            new.append(now)
+    return told, new
 
 
 def _people(incidents: Sequence[Incident], parts: Parts, kinds: Sequence[Kind], at: float) -> None:
@@ -281,13 +291,14 @@ def _story() -> tuple[list[Kind], list[str]]:
 
 def page(days: Sequence[Day]) -> str:
     """The week as a table."""
-    rows = [
-        "| day | alerts | known | by the model | no cause | share known | wrong causes | model calls | new entries | stopped |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    names = (
+        *("day", "opened", "known", "by the model", "no cause", "share known", "all alerts", "known of all"),
+        *("wrong causes", "model calls", "new entries", "stopped"),
+    )
+    rows = [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
     rows += [
-        f"| {day.number} | {day.alerts} | {day.known} | {day.by_model} | {day.silent} | {day.share:.0%} | {day.wrong}"
-        f" | {day.calls} | {day.new} | {len(day.stopped)} |"
+        f"| {day.number} | {day.opened} | {day.known} | {day.by_model} | {day.silent} | {day.share:.0%} | {day.alerts}"
+        f" | {day.known_of_all / day.alerts:.0%} | {day.wrong} | {day.calls} | {day.new} | {len(day.stopped)} |"
         for day in days
     ]
     return "\n".join(rows)

@@ -6,7 +6,7 @@ knowledge that it was made over. A process with other shipped knowledge works it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -140,13 +140,15 @@ def knowledge_over(
         return shipped
     entries = {**shipped.entries, **learnt.entries}
     if compiled is None or compiled.get("over") != shipped.version:
-        return of(entries.values(), shipped.version[: len("2026-01-01")])
+        made = of(entries.values(), shipped.version[: len("2026-01-01")])
+        return replace(made, shipped=shipped.version)
     by_id = dict(sorted(entries.items()))
     needed = {
         **shipped.needed,
         **{pattern: Needs(tuple(anyof), weight) for pattern, (anyof, weight) in compiled["needed"].items()},
     }
-    return Knowledge(str(compiled["version"]), by_id, needed, Ranking(*compiled["ranking"]))
+    ranking = Ranking(*compiled["ranking"])
+    return Knowledge(str(compiled["version"]), by_id, needed, ranking, shipped.version)
 
 
 def _content(learnt: Learnt) -> dict[str, Any]:

@@ -25,14 +25,14 @@ class Watch:
 
     def __init__(
         self,
-        releases: Releases | None,
+        releases: Callable[[], Releases] | None,
         shipped: Callable[[], Knowledge],
         masks: str,
         now: Callable[[], float],
         warn: Callable[[str], None] = lambda _: None,
         every: float = EVERY,
     ) -> None:
-        """Without `releases` all stays as shipped."""
+        """`releases` is called with each look; without it all stays as shipped."""
         self._releases = releases
         self._shipped = shipped
         self._masks = masks
@@ -72,7 +72,7 @@ class Watch:
             return frozenset()
         self._looked = self._now()
         try:
-            newer = self._releases.newer(self._current.tag)
+            newer = self._releases().newer(self._current.tag)
         except CaliError as error:
             self._failed(error)
             return frozenset()
@@ -90,7 +90,7 @@ class Watch:
             return False
         held = self._knowledge[1]
         try:
-            new = self._releases.knowledge(version, self._shipped())
+            new = self._releases().knowledge(version, self._shipped())
         except CaliError as error:
             self._failed(error)
             return False
@@ -103,7 +103,7 @@ class Watch:
             return False
         held = self._book[1]
         try:
-            new = self._releases.book(version, self._masks)
+            new = self._releases().book(version, self._masks)
         except CaliError as error:
             self._failed(error)
             return False

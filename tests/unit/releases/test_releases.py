@@ -43,7 +43,7 @@ def test_what_it_carries_gives_the_same_as_working_it_out():
     made, _ = releases()
     version = add(made, DISK, TLS)
     loaded = made.knowledge(version, SHIPPED)
-    assert loaded == knowledge.of((MEMORY, HOST, DISK, TLS), "2026-01-01")
+    assert loaded == replace(knowledge.of((MEMORY, HOST, DISK, TLS), "2026-01-01"), shipped=SHIPPED.version)
     assert loaded.signatures().matching(TLS.symptoms[0]) == (TLS.id,)
 
 
@@ -166,7 +166,7 @@ class Asked(MemoryObjects):
 def watched() -> tuple[Watch, Releases, Asked, Clock, list[str]]:
     kept, clock, told = Asked(), Clock(), list[str]()
     made = Releases(kept, kept)
-    return Watch(made, lambda: SHIPPED, MASKS, clock, told.append), made, kept, clock, told
+    return Watch(lambda: made, lambda: SHIPPED, MASKS, clock, told.append), made, kept, clock, told
 
 
 def test_a_process_follows_within_a_minute_and_asks_once_a_minute():

@@ -184,7 +184,9 @@ class Reasoner:
 
         assert self._asking is not None  # noqa: S101 - the caller has looked
         request = question.ask(self._prompt, excerpt, incident, near, schema(), self._settings.max_tokens)
-        key = ":".join((incident.template.id, self._knowledge.version, self._prompt.version, self._model))
+        # What is learnt over night answers before a model is asked: it is no reason to ask again for what it does not know.
+        over = self._knowledge.shipped or self._knowledge.version
+        key = ":".join((incident.template.id, over, self._prompt.version, self._model))
         said = self._asking.explained(key, request, lambda answer: read(answer, excerpt))
         said, cited = found_again(said, excerpt)
         verdict = passed(said, cited, excerpt, near)

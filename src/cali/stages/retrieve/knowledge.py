@@ -34,12 +34,14 @@ DAY = 86_400.0
 class Knowledge:
     """The entries in force, by id in alphabetical order. `version` is a date and a hash of their content;
     `needed` says what each pattern needs (`literals.py`) and `ranking` who comes first (`ranking.py`): both take longer
-    to work out than to keep. `signatures()` is ready to be asked."""
+    to work out than to keep. `signatures()` is ready to be asked. `shipped` is the version of what it was learnt over, when
+    entries were."""
 
     version: str
     entries: Mapping[str, KnowledgeEntry]
     needed: Mapping[str, Needs] = field(default_factory=dict)
     ranking: Ranking = NO_RANKING
+    shipped: str = ""
 
     def signatures(self) -> Signatures:
         return Signatures(self.entries.values(), self.needed, self.ranking)

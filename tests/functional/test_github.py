@@ -1,0 +1,83 @@
+"""Pull requests against a server that speaks GitHub's protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from cali.adapters.github import GitHub
+from cali.errors import Misconfigured, Poison, Retryable
+from tests.functional.github import TOKEN, GitHubServer
+
+FILES = {"knowledge/learnt-2026-11-20.yaml": "version: 2026-11-20\narea: learnt\nentries: []\n" * 20}
+BRANCH = "cali/learnt-2026-11-20"
+
+
+@pytest.fixture
+def server() -> Iterator[GitHubServer]:
+    with GitHubServer() as made:
+        yield made
+
+
+def hub(server: GitHubServer, token: str = TOKEN) -> GitHub:
+    return GitHub("team/knowledge", lambda: token, url=server.url)
+
+
+def opened(server: GitHubServer, token: str = TOKEN) -> str:
+    return hub(server, token).open(BRANCH, "Know 1 new entry", "By the model.", FILES)
+
+
+def test_a_pull_request_holds_the_files_on_a_branch_of_its_own(server):
+    assert opened(server) == "https://github.local/team/knowledge/pull/1"
+    assert server.branches[BRANCH] == {"README.md": "Ours.\n", **FILES}
+    assert server.branches["main"] == {"README.md": "Ours.\n"}
+    (pull,) = server.pulls
+    assert (pull["title"], pull["head"], pull["base"]) == ("Know 1 new entry", BRANCH, "main")
+
+
+def test_opened_again_is_opened_once_and_writes_nothing(server):
+    first = opened(server)
+    server.calls.clear()
+    assert opened(server) == first
+    assert len(server.pulls) == 1
+    assert not [call for call in server.calls if call.startswith("PUT")]
+
+
+def test_other_content_goes_over_the_file_of_the_branch(server):
+    opened(server)
+    hub(server).open(BRANCH, "Again", "", {next(iter(FILES)): "version: 2026-11-21\n"})
+    assert server.branches[BRANCH][next(iter(FILES))] == "version: 2026-11-21\n"
+    assert len(server.pulls) == 1
+
+
+@pytest.mark.parametrize("call", ["GET git/ref", "POST git/refs", "PUT contents", "POST pulls"])
+def test_what_failed_in_between_is_finished_by_the_next_run(server, call):
+    server.fails[call] = 503
+    with pytest.raises(Retryable, match="503"):
+        opened(server)
+    assert opened(server).endswith("/pull/1")
+    assert len(server.pulls) == 1
+
+
+def test_a_wrong_token_is_said_and_not_shown(server):
+    with pytest.raises(Misconfigured, match="GitHub: 401") as failure:
+        opened(server, "github_pat_wrong")
+    assert "github_pat_wrong" not in str(failure.value)
+
+
+def test_a_branch_without_a_difference_is_refused(server):
+    with pytest.raises(Poison, match="No commits between them"):
+        hub(server).open("empty", "Nothing", "", {"README.md": "Ours.\n"})
+
+
+def test_a_server_that_is_away_may_be_asked_later(server):
+    away = GitHub("team/knowledge", lambda: TOKEN, url="http://127.0.0.1:9")
+    with pytest.raises(Retryable, match="GitHub: cannot be reached"):
+        away.open(BRANCH, "x", "", FILES)
+
+
+@pytest.mark.parametrize("name", ["", "knowledge", "a/b/c", "/x"])
+def test_a_repository_has_an_owner_and_a_name(name):
+    with pytest.raises(Misconfigured, match="is not owner/name"):
+        GitHub(name, lambda: TOKEN)
