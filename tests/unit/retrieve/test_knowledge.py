@@ -43,6 +43,11 @@ def test_entries_come_as_written() -> None:
     assert list(knowledge.entries) == sorted(knowledge.entries)
 
 
+def test_a_day_without_quotes_is_a_version(tmp_path: Path) -> None:
+    write(tmp_path, "a.yaml", one(), head="version: 2026-02-10\narea: frob\nentries:")
+    assert load(tmp_path).version.startswith("2026-02-10-")
+
+
 def test_the_version_is_of_the_content_not_of_the_files(tmp_path: Path) -> None:
     write(tmp_path / "one", "a.yaml", one("a"), one("b"))
     write(tmp_path / "two", "y.yaml", one("b"))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from cali.models import KnowledgeEntry, Severity
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([-.][a-z0-9]+)*$", max_length=96)]
 Pattern = Annotated[str, StringConstraints(min_length=1)]
+# YAML reads a day that stands without quotes as a date.
+Day = Annotated[
+    str,
+    BeforeValidator(lambda given: str(given) if isinstance(given, date) else given),
+    StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$"),
+]
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is eight times as fast
 
 
@@ -58,7 +65,7 @@ class FileShape(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    version: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    version: Day
     area: Name
     entries: list[Any]
 
