@@ -1,0 +1,84 @@
+"""The metrics that a dashboard may ask CloudWatch for: those of the functions, read from their code, and AWS's own."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from cali.functions.diagnose import Done
+from cali.functions.enrich import Result
+from cali.stages.notify.alerts import Heard
+
+SHELL = Path(__file__).parents[2] / "chalice_app" / "chalicelib" / "shell.py"
+_BOTH = ("alert", "diagnose")  # `messages` serves these
+_OUTCOMES: Mapping[str, type[StrEnum]] = {"alert": Heard, "diagnose": Done, "enrich": Result}
+
+AWS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+    "AWS/Kinesis": (
+        frozenset({"StreamName"}),
+        frozenset(
+            {
+                "GetRecords.IteratorAgeMilliseconds", "IncomingBytes", "IncomingRecords", "ReadProvisionedThroughputExceeded",
+                "WriteProvisionedThroughputExceeded",
+            }
+        ),
+    ),
+    "AWS/Lambda": (
+        frozenset({"FunctionName"}),
+        frozenset({"ConcurrentExecutions", "Duration", "Errors", "Invocations", "IteratorAge", "Throttles"}),
+    ),
+    "AWS/Firehose": (
+        frozenset({"DeliveryStreamName"}),
+        frozenset(
+            {
+                "DeliveryToAmazonOpenSearchService.DataFreshness", "DeliveryToAmazonOpenSearchService.Success",
+                "DeliveryToS3.DataFreshness",
+            }
+        ),
+    ),
+    "AWS/ES": (
+        frozenset({"ClientId", "DomainName"}),
+        frozenset({"CPUUtilization", "ClusterIndexWritesBlocked", "ClusterStatus.red", "FreeStorageSpace", "JVMMemoryPressure"}),
+    ),
+    "AWS/DynamoDB": (
+        frozenset({"TableName"}),
+        frozenset({"ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ReadThrottleEvents", "WriteThrottleEvents"}),
+    ),
+    "AWS/NetworkELB": (frozenset({"LoadBalancer", "TargetGroup"}), frozenset({"HealthyHostCount"})),
+}  # fmt: skip
+"""Dimensions and metrics of each of AWS's namespaces, from its documentation."""
+
+
+def emitted() -> dict[str, frozenset[str]]:
+    """What each function counts: the names that its code in the shell hands to `Seen.add`, and its outcomes."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for node in ast.walk(ast.parse(SHELL.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            for function in _BOTH if node.name == "messages" else (node.name,):
+                found[function] |= _added(node)
+    for function, outcomes in _OUTCOMES.items():
+        found[function] |= {each.value for each in outcomes}
+    return {function: frozenset(names) for function, names in found.items() if names}
+
+
+def _added(function: ast.FunctionDef) -> set[str]:
+    """The keywords of the calls of `seen.add`, and the keys of the dictionaries that they unpack."""
+    keys = {
+        target.id: {key.value for key in node.value.keys if isinstance(key, ast.Constant)}
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    names: set[str] = set()
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "seen.add":
+            for keyword in node.keywords:
+                if keyword.arg is not None:
+                    names.add(keyword.arg)
+                elif isinstance(keyword.value, ast.Name):
+                    names |= {str(key) for key in keys.get(keyword.value.id, ())}
+    return names

@@ -1,0 +1,82 @@
+"""Grafana's values: pinned, closed, and in agreement with the dashboards and with what Terraform hands over."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+FOLDER = Path(__file__).parents[2] / "eks_addons" / "grafana"
+VALUES: dict[str, Any] = yaml.safe_load((FOLDER / "values.yaml").read_text())
+INI: dict[str, dict[str, Any]] = VALUES["grafana.ini"]
+DATA_SOURCES = {each["uid"]: each for each in VALUES["datasources"]["datasources.yaml"]["datasources"]}
+(PROVIDER,) = VALUES["dashboardProviders"]["dashboardproviders.yaml"]["providers"]
+
+
+def test_plugins_are_pinned() -> None:
+    for plugin in VALUES["plugins"]:
+        name, version, url = plugin.split("@")
+        assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+        assert url == f"https://grafana.com/api/plugins/{name}/versions/{version}/download"
+
+
+def test_every_data_source_that_is_no_part_of_grafana_has_its_plugin() -> None:
+    installed = {plugin.partition("@")[0] for plugin in VALUES["plugins"]}
+    assert {each["type"] for each in DATA_SOURCES.values()} - {"cloudwatch"} == installed
+
+
+def test_nobody_comes_in_without_a_password() -> None:
+    assert INI["auth.anonymous"]["enabled"] is False
+    assert INI["users"]["allow_sign_up"] is False
+    assert VALUES["admin"]["existingSecret"] == "grafana-admin"
+    assert "adminPassword" not in VALUES
+
+
+def test_opensearch_is_asked_with_the_role_of_the_service_account() -> None:
+    source = DATA_SOURCES["cali-opensearch"]["jsonData"]
+    assert INI["auth"]["sigv4_auth_enabled"] is True
+    assert source["sigV4Auth"] is True
+    assert source["sigV4AuthType"] == DATA_SOURCES["cali-cloudwatch"]["jsonData"]["authType"] == "default"
+    assert "default" in INI["aws"]["allowed_auth_providers"]
+    assert not any("secureJsonData" in each for each in DATA_SOURCES.values())
+
+
+def test_only_what_terraform_hands_over_is_taken_from_the_environment() -> None:
+    used = set(re.findall(r"\$\{(\w+)\}", yaml.safe_dump(VALUES["datasources"])))
+    assert used == {"AWS_REGION", "OPENSEARCH_URL", "OPENSEARCH_INDEX"}
+
+
+def test_dashboards_are_found_where_the_chart_mounts_them() -> None:
+    (name,) = VALUES["dashboardsConfigMaps"]
+    assert PROVIDER["name"] == name
+    assert PROVIDER["options"]["path"] == f"/var/lib/grafana/dashboards/{name}"
+    home = Path(INI["dashboards"]["default_home_dashboard_path"])
+    assert str(home.parent) == PROVIDER["options"]["path"]
+    assert (FOLDER / "dashboards" / home.name).exists()
+
+
+def test_git_is_the_only_place_where_dashboards_change() -> None:
+    assert PROVIDER["allowUiUpdates"] is False
+    assert PROVIDER["disableDeletion"] is True
+
+
+def test_one_voice_alerts() -> None:
+    assert INI["unified_alerting"]["enabled"] is False
+
+
+def test_the_container_may_do_nothing_it_need_not() -> None:
+    allowed = VALUES["containerSecurityContext"]
+    assert allowed["readOnlyRootFilesystem"] is True
+    assert allowed["capabilities"]["drop"] == ["ALL"]
+    assert VALUES["securityContext"]["runAsNonRoot"] is True
+    assert [each["mountPath"] for each in VALUES["extraEmptyDirMounts"]] == ["/tmp"]  # noqa: S108 - in the container
+    assert VALUES["automountServiceAccountToken"] is False
+    assert VALUES["rbac"]["create"] is False
+
+
+@pytest.mark.parametrize("kind", ["requests", "limits"])
+def test_it_has_requests_and_limits(kind: str) -> None:
+    assert VALUES["resources"][kind].keys() == {"cpu", "memory"}
