@@ -78,7 +78,7 @@ def as_text(replayed: Replayed, *, color: bool = False) -> str:
     """What a person reads."""
     outcome = replayed.outcome
     rows = [
-        f"{_read(replayed)}, {len(outcome.incidents):,} incidents",
+        f"{_read(replayed)}, {_many(len(outcome.incidents), 'incident')}",
         _period(outcome),
         f"versions  {_named(outcome)}",
         "",
@@ -101,7 +101,7 @@ def changes_as_text(changes: Changes, before: Replayed, after: Replayed) -> str:
     for side, one in (("before", before), ("after", after)):
         rows += [
             f"{side:6}  {visible(one.name)}: {_named(one.outcome)}",
-            f"        {len(one.outcome.incidents):,} incidents; model: {_cost(one.outcome)}; alerts: {_alerts(one.told)}",
+            f"        {_many(len(one.outcome.incidents), 'incident')}; model: {_cost(one.outcome)}; alerts: {_alerts(one.told)}",
         ]
     rows.append("")
     for what in What:
@@ -110,13 +110,21 @@ def changes_as_text(changes: Changes, before: Replayed, after: Replayed) -> str:
         if len(found) > LISTED:
             rows.append(f"{what.value:12} and {len(found) - LISTED:,} more: --format json lists them")
     kinds = [f"{count:,} {name}" for name, count in _kinds(changes).items() if count]
-    rows += [f"{', '.join(kinds)}; {len(changes.losses):,} losses", ""]
+    rows += [
+        f"{', '.join(kinds)}; {len(changes.losses):,} {'loss' if len(changes.losses) == 1 else 'losses'}",
+        "",
+    ]
     return "\n".join(rows)
 
 
 def _read(replayed: Replayed) -> str:
     logs = replayed.logs
-    return f"{visible(logs.name)}: {replayed.outcome.counts.lines:,} lines of {len(logs.objects):,} object{'s' if len(logs.objects) != 1 else ''}"
+    lines, objects = replayed.outcome.counts.lines, len(logs.objects)
+    return f"{visible(logs.name)}: {_many(lines, 'line')} of {_many(objects, 'object')}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _source(logs: RawLogs) -> dict[str, Any]:
@@ -181,9 +189,7 @@ def _cost(outcome: Outcome) -> str:
     cost = outcome.cost
     if not cost.model:
         return "none is configured, so none would have been asked"
-    tokens = (
-        f"{cost.calls:,} calls of {cost.model}, {cost.tokens_in:,} tokens in, {cost.tokens_out:,} out at most"
-    )
+    tokens = f"{_many(cost.calls, 'call')} of {cost.model}, {cost.tokens_in:,} tokens in, {cost.tokens_out:,} out at most"
     if not cost.priced:
         return f"{tokens}, at a price that is not known"
     return f"{tokens}, ${cost.dollars:.4f} at most (prices {cost.prices})"
@@ -197,6 +203,6 @@ def _alerts(told: Sequence[Told]) -> str:
         where = f"{place.sink} {place.channel}".strip()
         more = [f"{n:,} {what}" for n, what in ((place.edits, "edits"), (place.replies, "replies")) if n]
         places.append(
-            f"{place.posts:,} messages to {visible(where)}" + (f" ({', '.join(more)})" if more else "")
+            f"{_many(place.posts, 'message')} to {visible(where)}" + (f" ({', '.join(more)})" if more else "")
         )
     return "; ".join(places)
