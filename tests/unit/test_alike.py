@@ -80,6 +80,11 @@ def test_what_was_seen_before_changes_neither_redaction_nor_template(before: lis
     assert redacted == Redactor().text(message)
     assert template == fresh.template(message)
 
+    # and the same if the caller knows what it shares with others, twice: the second time it is from memory
+    form = ids_alike(message.encode().translate(ZEROS))
+    for _ in range(2):
+        assert used._templates.redacted(message, form) == (redacted, template)
+
 
 @settings(max_examples=200)
 @given(

@@ -184,10 +184,7 @@ class Decoder:
                 start, end, pieces, severity, status, alike = layout.plain
                 if status is not None:
                     severity = from_status(inner_text[status[0] : status[1]])
-                if pieces:
-                    message = " ".join([inner_text[a:b] for a, b in pieces])
-                else:
-                    message = inner_text[start:end]
+                message = " ".join([inner_text[a:b] for a, b in pieces]) if pieces else inner_text[start:end]
                 return _new(Record, (line, message, time, severity, scope, stream, False, alike))
             inner = (
                 self._unseen(clean(inner_text), line, 1)

@@ -69,6 +69,13 @@ class _Alike(NamedTuple):
     lost: tuple[str, ...]
 
 
+class _Settled(NamedTuple):
+    """The same once it is known that only a literal which an id hides can make a difference."""
+
+    template: Template
+    lost: tuple[str, ...]
+
+
 _Shape = Template | _Kept | _Secret
 
 
@@ -105,7 +112,7 @@ class Templater:
         self._book = book
         self._shapes: dict[bytes, _Shape] = {}
         self._remembered = self._shapes.get
-        self._settled: dict[bytes, Template] = {}
+        self._settled: dict[bytes, Template | _Settled] = {}
         self._settled_for = self._settled.get
         self._alikes: dict[bytes, _Alike] = {}
         self._tokens = _Tokens(self._mask_token)
@@ -121,23 +128,33 @@ class Templater:
         """A message with its secrets hidden, and its template. `alike` is the message with its digits and ids made
         alike, if that is known: without ids it is all that a template depends on, most often."""
         settled = self._settled_for(alike)
-        if settled is not None:
+        if isinstance(settled, Template):
             return message, settled
         shape = message.encode("utf-8", "surrogatepass").translate(ZEROS)
+        if settled is not None:
+            low = shape.decode("utf-8", "surrogatepass").lower()
+            for literal in settled.lost:  # a loop, because any() would cost more than the looks themselves
+                if literal in low:
+                    break
+            else:
+                return message, settled.template
         found = self._remembered(shape)
         if found.__class__ is not Template:
             return self._refined(found, shape, message, alike)
         if alike and not ids_in(alike):
-            if len(self._settled) >= MESSAGES:
-                self._settled.clear()
-            self._settled[alike] = found
+            self._settle(alike, found)
         return message, found
+
+    def _settle(self, alike: bytes, found: Template | _Settled) -> None:
+        if len(self._settled) >= MESSAGES:
+            self._settled.clear()
+        self._settled[alike] = found
 
     def _refined(
         self, found: _Shape | None, shape: bytes, message: str, alike: bytes = b""
     ) -> tuple[str, Template]:
         if found is None:
-            found = self._alike(shape, alike or ids_alike(shape)) or self._look(shape)
+            found = self._alike(shape, alike) or self._look(shape)
         if isinstance(found, Template):
             return message, found
         if isinstance(found, _Secret):
@@ -148,18 +165,23 @@ class Templater:
 
     def _alike(self, shape: bytes, alike: bytes) -> Template | None:
         """The template of all shapes that differ in ids alone, if no digit is kept and no rule of redaction fits."""
+        given, alike = alike, alike or ids_alike(shape)
         if alike == shape:
             return None
         found = self._alikes.get(alike) or self._look_alike(alike)
         if found.template is None:
             return None
+        if given and not found.suspect:
+            self._settle(given, _Settled(found.template, found.lost))
         text = _text(shape)
-        low = text.lower() if found.lost else ""
-        if (found.suspect or any(literal in low for literal in found.lost)) and self._secrets.candidates(
-            text
-        ):
-            return None
-        return found.template
+        low = text.lower()
+        for literal in found.lost:
+            if literal in low:
+                break
+        else:
+            if not found.suspect:
+                return found.template
+        return None if self._secrets.candidates(text) else found.template
 
     def _look_alike(self, alike: bytes) -> _Alike:
         text = _text(alike)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cali.models import Record, Severity
+from cali.stages.alike import ZEROS, ids_alike
 from cali.stages.refine.join import Joiner, Limits, gist, text
 
 _CASES = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text(encoding="utf-8"))
@@ -24,6 +25,7 @@ records = st.builds(
     severity=st.sampled_from([None, None, None, Severity.INFO, Severity.ERROR]),
     stream=st.sampled_from(["", "a", "b", "c"]),
     partial=st.sampled_from([False, False, False, False, True]),
+    alike=st.just(b""),
 )
 inputs = st.lists(records, max_size=60).map(
     lambda rows: [row._replace(line=place) for place, row in enumerate(rows, 1)]
@@ -96,6 +98,22 @@ def test_the_interleaving_of_streams_changes_no_block(rows, chance):
 @given(inputs, places)
 def test_a_hand_over_changes_no_block(rows, cuts):
     assert _join(rows, WIDE, cuts) == _join(rows, WIDE)
+
+
+@quick
+@given(inputs)
+def test_the_form_that_lines_share_changes_no_block(rows):
+    # given the same records as decode gives them when it knows what their messages share with others
+    known = [
+        row._replace(alike=ids_alike(row.message.encode("utf-8", "surrogatepass").translate(ZEROS)))
+        for row in rows
+    ]
+
+    # when they are joined, then they are joined as if it did not know
+    def lines(blocks):
+        return [[record.line for record in block.records] for block in blocks]
+
+    assert lines(_join(known, WIDE)) == lines(_join(rows, WIDE))
 
 
 @quick

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _suspect = SUSPECT.match
 _new = tuple.__new__  # a Block in half the time of Block(...), which goes through a Python function
 _PAGE = 12  # bits: a record counts once, and once more for every 4 KiB, so that `gap` bounds memory too
+_REMEMBERED = 16_384  # forms of lines, each of 1 KB at the most
 _HOLD = 8  # gaps after which a block is released though it still grows
 
 
@@ -82,9 +84,7 @@ class Joiner:
             stream is None
             or stream.shape is not None
             or record.partial
-            or _suspect(message) is not None
-            or ":  " in message
-            or message[-1:] == ":"
+            or (_are_ordinary(alike) if (alike := record.alike) else _is_ordinary(message)) is False
         ):
             return self._consider(stream, record)
         queue = self._queue
@@ -170,10 +170,18 @@ class Joiner:
 
 
 def _shape(record: Record) -> Shape | None:
-    message = record.message
-    if record.partial or ":  " in message or message[-1:] == ":" or _suspect(message) is not None:
-        return opening(record)
-    return None
+    return None if _is_ordinary(record.message) and not record.partial else opening(record)
+
+
+def _is_ordinary(message: str) -> bool:
+    """Whether a line neither opens anything nor continues an ordinary line."""
+    return _suspect(message) is None and ":  " not in message and message[-1:] != ":"
+
+
+@lru_cache(_REMEMBERED)
+def _are_ordinary(alike: bytes) -> bool:
+    """The same of all lines that are alike: what is looked for has no digit of a value, and no hexadecimal id."""
+    return _is_ordinary(alike.decode("utf-8", "surrogatepass"))
 
 
 def _size(record: Record) -> int:
