@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cali.errors import CaliError, Misconfigured
+from cali.ops import addons as addons_
 from cali.ops import cost_table, installation, search_admin, state_bucket, teardown
+from cali.ops import images as images_
 from cali.ops.calls import Call, ask, aws_clients, perform
 from cali.ops.cost import resources_in
 from cali.ops.priced import load_prices, load_volume
@@ -152,6 +154,88 @@ def cost(here: Here, file: Any, gb_per_day: float | None, model_dollars: float) 
     click.echo(
         cost_table.table(resources_in(shown), load_volume(gb=gb_per_day), load_prices(), model_dollars)
     )
+
+
+@group.command()
+@click.option("--tag", help="The images' tag.  [default: the commit that is checked out]")
+@click.option("--platform", default="linux/amd64", show_default=True, help="What the nodes are.")
+@click.option("--dry-run", is_flag=True, help="Stage the contexts and print what would be run.")
+@click.pass_obj
+def images(here: Here, tag: str | None, platform: str, dry_run: bool) -> None:
+    """Builds the project's own images with Docker and pushes them to ECR."""
+    chosen = tag or images_.tag()
+    images_.stage()
+    if dry_run:
+        anywhere = {image.repository: f"REGISTRY/{here.name}/{image.repository}" for image in images_.IMAGES}
+        for step in images_.plan(anywhere, chosen, frozenset(), platform):
+            click.echo(" ".join(step.command))
+        return
+    clients = _prepare(here)
+    repositories = addons_.needed(here.terraform.outputs())["image_repositories"]
+    there = images_.present(chosen, here.name, clients)
+    for repository in sorted(there):
+        click.echo(f"there already: {repositories[repository]}:{chosen}")
+    steps = images_.plan(repositories, chosen, there, platform)
+    images_.perform_all([images_.login(repositories, clients), *steps] if steps else [])
+
+
+@group.command()
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path),
+    default=Path("eks_addons"),
+    show_default=True,
+    help="The second Terraform root.",
+)
+@click.option(
+    "--environment",
+    type=click.Choice(["dev", "prod"]),
+    default="dev",
+    show_default=True,
+    help="Which values files are laid over values.yaml.",
+)
+@click.option("--tag", help="The images' tag.  [default: the commit that is checked out]")
+@click.option("--dags", help="The Git repository of the DAGs, over https.  [default: this checkout's origin]")
+@click.option("--plan-only", is_flag=True, help="Show the plan and end.")
+@click.option(
+    "--auto-approve", is_flag=True, envvar="AUTO_APPROVE", help="Apply without asking, for pipelines."
+)
+@click.pass_obj
+def addons(
+    here: Here,
+    root: Path,
+    environment: str,
+    tag: str | None,
+    dags: str | None,
+    plan_only: bool,
+    auto_approve: bool,
+) -> None:
+    """Installs the add-ons in the cluster: secrets, images looked for, plan, a yes, apply."""
+    chosen, repository = tag or images_.tag(), addons_.https(dags) if dags else addons_.origin()
+    clients = _prepare(here)
+    outputs = addons_.needed(here.terraform.outputs())
+    absent = {image.repository for image in images_.IMAGES} - images_.present(chosen, here.name, clients)
+    if absent:
+        raise Misconfigured(f"no image {chosen} in {', '.join(sorted(absent))}: run `make images` first")
+    for made in addons_.fill(outputs["secrets"], clients):
+        click.echo(f"made: {made}")
+    bucket = state_bucket.bucket_name(here.name, _account(clients))
+    second = Terraform(root.resolve(), here.terraform.plugins)
+    second.init(*installation.backend(bucket, here.region), shown=True)
+    given = {
+        "state_bucket": bucket,
+        "environment": environment,
+        "image_tag": chosen,
+        "dags_repository": repository,
+    }
+    variables = (*here.variables(), *(f"-var={name}={value}" for name, value in given.items()))
+    second.run("plan", "-input=false", f"-out={PLAN}", *variables, shown=True)
+    if plan_only:
+        return
+    if not auto_approve:
+        click.confirm("Apply this plan?", abort=True)
+    second.run("apply", "-input=false", PLAN, shown=True)
+    (second.folder / PLAN).unlink(missing_ok=True)
 
 
 @group.command()
