@@ -1,0 +1,116 @@
+"""What we set is what the charts know, and says what the first root says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.addons.conftest import ADDONS, ENVIRONMENTS, Release
+from tests.addons.keys import known, unknown, version
+
+CHARTS = ("airflow", "cluster-autoscaler", "fluent-bit", "grafana", "milvus")
+ROLE = "eks.amazonaws.com/role-arn"
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_every_key_that_we_set_is_one_of_the_chart(chart: str, releases: dict[str, Release]):
+    release = releases[chart.replace("-", "_")]
+    for layer in release.layers:
+        assert list(unknown(layer, known(chart))) == []
+
+
+def test_a_key_that_the_chart_does_not_have_is_seen():
+    allowed = frozenset({"a", "a.b", "c", "c.*"})
+    assert list(unknown({"a": {"b": 1}, "c": {"anything": {"goes": 1}}}, allowed)) == []
+    assert list(unknown({"a": {"z": 1}, "x": 1}, allowed)) == ["a.z", "x"]
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_the_extract_is_of_the_version_that_is_pinned(chart: str, releases: dict[str, Release]):
+    release = releases[chart.replace("-", "_")]
+    assert release.chart == chart
+    assert release.version == version(chart).rstrip(":")
+
+
+def accounts_of(values: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(values, dict):
+        for key, value in values.items():
+            if key == "serviceAccount" and isinstance(value, dict):
+                yield ".".join((*path, key)), value
+            else:
+                yield from accounts_of(value, (*path, key))
+
+
+def test_every_role_goes_to_the_service_account_that_it_is_for(
+    releases: dict[str, Release], planned: dict[str, Any]
+):
+    """A role's trust names namespace and service account; anything else is refused when the pod asks."""
+    trusted = {
+        (account["namespace"], account["name"])
+        for name, account in planned["outputs"]["service_accounts"]["value"].items()
+        if name not in {"ebs-csi", "vpc-cni"}  # EKS installs these
+    }
+    used = {
+        (release.namespace, account["name"])
+        for release in releases.values()
+        for _, account in accounts_of(release.values)
+        if ROLE in account.get("annotations", {})
+    }
+    assert used == trusted
+
+
+def test_milvus_is_where_the_balancer_looks_for_it(releases: dict[str, Release]):
+    service = releases["milvus"].values["service"]
+    wanted = (ADDONS.parent / "terraform" / "milvus.tf").read_text("utf-8")
+    assert service["type"] == "NodePort"
+    assert f"default     = {service['nodePort']}" in wanted
+    assert f"milvus_port = {service['port']}" in wanted
+
+
+def test_milvus_asks_for_a_password_that_no_file_holds(releases: dict[str, Release]):
+    values = releases["milvus"].values
+    settings = yaml.safe_load(values["extraConfigFiles"]["user.yaml"])
+    assert settings["common"]["security"]["authorizationEnabled"] is True
+    assert values["standalone"]["extraEnv"] == [
+        {
+            "name": "COMMON_SECURITY_DEFAULTROOTPASSWORD",
+            "valueFrom": {"secretKeyRef": {"name": "milvus-root", "key": "password"}},
+        }
+    ]
+
+
+def strings(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for one in value.values():
+            yield from strings(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from strings(one)
+    elif isinstance(value, str):
+        yield value
+
+
+def test_no_image_is_the_latest(releases: dict[str, Release]):
+    for release in releases.values():
+        assert not [text for text in strings(release.values) if text.endswith(":latest") or text == "latest"]
+
+
+def test_the_workers_settings_are_settings(releases: dict[str, Release]):
+    from cali.settings import variables
+
+    environment = releases["cali"].values["consumer"]["environment"]
+    assert {name for name in environment if name.startswith("CALI_")} <= set(variables())
+    assert all(isinstance(value, str) for value in environment.values())
+    tasks = {entry["name"]: entry["value"] for entry in releases["airflow"].values["env"]}
+    shared = {name: value for name, value in environment.items() if name != "CALI_SLACK_SECRET"}
+    assert tasks == shared
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("addon", ["airflow", "base", "cluster_autoscaler", "consumer", "fluent_bit", "grafana", "log_generator", "milvus"])  # fmt: skip
+def test_every_addon_has_its_layers_and_says_why(addon: str, environment: str):
+    for name in ("README.md", "values.yaml", f"values-{environment}.yaml"):
+        assert (ADDONS / addon / name).is_file(), f"eks_addons/{addon}/{name}"
