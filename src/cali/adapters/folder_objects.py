@@ -41,6 +41,7 @@ class FolderObjects:
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(body)
+                Path(name).chmod(0o644)  # a temporary file is its owner's alone; the folder is the team's
                 Path(name).replace(target)
             except BaseException:
                 Path(name).unlink(missing_ok=True)

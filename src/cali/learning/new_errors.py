@@ -100,10 +100,14 @@ def _draft(work: Work) -> Made:
         if not group.said and _all_known(group, signatures):
             known += 1
             continue
+        why = ""
         if not group.said and not group.causes and explain is not None:
             asked += 1
-            away = _asked(group, work, explain) or away
+            why = _asked(group, work, explain)
+            away = why if why.startswith(PASSING) else away
         made = drafted(group, parts.policy.least)
+        if isinstance(made, Unexplained) and why:
+            made = made._replace(why=f"the model was asked: {why}")
         if isinstance(made, Draft) and made.entry.id in learnt.withdrawn and not group.said:
             made = Unexplained(group.fingerprint, group.title, group.count, learnt.withdrawn[made.entry.id])
         if isinstance(made, Unexplained):
@@ -130,7 +134,7 @@ def _all_known(group: Group, signatures: Signatures) -> bool:
 
 
 def _asked(group: Group, work: Work, explain: Callable[[Incident], Diagnosis]) -> str:
-    """Adds what a model says of an incident of the group; why it could not be asked, when a later call may help."""
+    """Adds what a model says of an incident of the group; why nothing can be said, if so."""
     incident = next(
         (one for one in _incidents(work) if not isinstance(one, Poison) and one.id in group.incidents), None
     )
@@ -143,8 +147,7 @@ def _asked(group: Group, work: Work, explain: Callable[[Incident], Diagnosis]) -
             {"cause": said.cause, "fix": list(said.fix), "confidence": said.confidence, "model": model}
         )
         return ""
-    why = said.versions.get("gate", "")
-    return why if why.startswith(PASSING) else ""
+    return said.versions.get("gate", "")
 
 
 def _replaced(draft: Draft, signatures: Signatures, wrong: frozenset[str]) -> tuple[str, ...]:

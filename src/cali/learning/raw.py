@@ -57,7 +57,8 @@ def _what_there_is(body: bytes) -> bytes:
 
 
 class Table:
-    """Templates with counts, in bounded memory: once it is full, new ones are counted in `folded` and not kept."""
+    """Templates with counts, in bounded memory: once it is full, new ones are counted in `folded` and not kept. The example of
+    a template is its least severe event."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -66,18 +67,21 @@ class Table:
 
     def add(self, event: Event) -> None:
         row = self._rows.get(event.template.id)
-        if row is not None:
-            row["count"] += 1
-            row["severity"] = max(row["severity"], int(event.severity))
-        elif len(self._rows) >= self._most:
-            self.folded += 1
-        else:
-            self._rows[event.template.id] = {
+        if row is None:
+            if len(self._rows) >= self._most:
+                self.folded += 1
+                return
+            row = self._rows[event.template.id] = {
                 "template": event.template.text,
-                "count": 1,
+                "count": 0,
                 "severity": int(event.severity),
-                "example": event.message[:LONGEST],
+                "least": int(Severity.CRITICAL) + 1,
+                "example": "",
             }
+        row["count"] += 1
+        row["severity"] = max(row["severity"], int(event.severity))
+        if event.severity < row["least"]:
+            row["least"], row["example"] = int(event.severity), event.message[:LONGEST]
 
     def rows(self) -> list[dict[str, Any]]:
         """The most frequent first."""
@@ -95,5 +99,5 @@ def table(
 
 
 def healthy(rows: Iterable[dict[str, Any]]) -> list[str]:
-    """An example of each template that was never a warning or worse."""
-    return [str(row["example"]) for row in rows if row["severity"] < Severity.WARNING]
+    """An example of each template that was at times less than a warning, whatever else it was at others."""
+    return [str(row["example"]) for row in rows if row["least"] < Severity.WARNING]

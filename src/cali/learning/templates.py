@@ -37,8 +37,8 @@ def _table(work: Work, day: str) -> dict[str, Any]:
     table, tally = raw.table(numbered, parts.decoder(), parts.refiner(), parts.policy.templates)
     rows, kept = table.rows(), 0
     for row in rows:
-        kept += row["severity"] < Severity.WARNING
-        if row["severity"] >= Severity.WARNING or kept > EXAMPLES:
+        kept += row["least"] < Severity.WARNING
+        if row["least"] >= Severity.WARNING or kept > EXAMPLES:
             row["example"] = ""
     return {
         "rows": rows,

@@ -166,11 +166,23 @@ def test_a_draft_that_holds_in_a_healthy_line_is_stopped():
     assert town.knows(SHARD) == ""
 
 
-def test_a_draft_that_takes_the_lines_of_another_entry_is_stopped():
-    text = HOST.symptoms[0]
-    town = Town().saw(incident(text, diagnosis=told("The host does not exist, so the lookup failed.")))
-    # As if it had been learnt elsewhere meanwhile: the group is known now.
-    assert town.night(JOB)["draft"]["known"] == 1
+def test_a_line_that_is_healthy_at_times_stops_a_draft_for_ever():
+    calm, bad = (f'level={level} msg="{SHARD}"' for level in ("info", "error"))
+    town = Town().saw(incident(SHARD, diagnosis=told(SHARD_CAUSE))).raw(bad, calm, bad)
+    town.night("learn_templates")
+    assert "holds in a healthy line" in next(iter(town.night(JOB)["gate"]["stopped"].values()))
+
+
+def test_what_is_known_meanwhile_is_no_draft():
+    one = incident(HOST.symptoms[0], diagnosis=told("The host does not exist, so the lookup failed."))
+    assert Town().saw(one).night(JOB)["draft"]["known"] == 1
+
+
+def test_why_a_model_could_not_say_is_kept():
+    town = Town().with_model(ledger=SILENT).saw(incident(SHARD))
+    town.night(JOB)
+    kept = Work(JOB, DAY, town.parts).before("draft")["unexplained"][0]
+    assert kept["why"] == "the model was asked: no model is configured"
 
 
 def test_a_draft_may_not_change_what_people_called_right():
