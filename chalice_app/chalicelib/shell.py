@@ -155,10 +155,8 @@ def enrich(event: dict[str, Any], seen: Seen) -> dict[str, Any]:
 def sweep(seen: Seen) -> dict[str, int]:
     """What nobody else does."""
     swept = cloud().sweep.run()
-    alerts = cloud().alerts
-    if alerts is not None:
-        flushed = alerts.run()
-        seen.add(alerts_looked=flushed.looked, alerts_sent=flushed.sent, alerts_later=flushed.later)
+    flushed = cloud().alert.run()
+    seen.add(alerts_looked=flushed.looked, alerts_sent=flushed.sent, alerts_later=flushed.later)
     counts = {"quiet": swept.quiet, "asked": swept.asked, "released": swept.released, "failed": swept.failed}
     seen.add(**counts)
     return counts

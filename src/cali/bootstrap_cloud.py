@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
     from cali.adapters.dynamodb import DynamoIncidents
-    from cali.adapters.dynamodb_shared import DynamoMarks, DynamoNotes
+    from cali.adapters.dynamodb_shared import DynamoNotes
     from cali.adapters.kinesis import KinesisStream
     from cali.adapters.s3 import S3Bucket
     from cali.adapters.secrets import Secrets
     from cali.bootstrap_alerts import CloudAlerts, CloudParts
-    from cali.functions.alert import Alert, Chat
     from cali.functions.analyze import Analyze
     from cali.functions.diagnose import Diagnose
     from cali.functions.enrich import Enrich
@@ -108,21 +107,8 @@ class Cloud:
         return Diagnose(self._incidents, self._lives, self._reasoner, self._bucket, self._now)
 
     @cached_property
-    def alert(self) -> Alert | CloudAlerts:
-        """What takes the messages of the incidents stream: with rules, or a bot's channel, all of `notify`."""
-        if self.alerts is not None:
-            return self.alerts
-        from cali.functions.alert import Alert, AlertPolicy
-
-        wanted = self.settings.need("incidents_table")
-        policy = AlertPolicy(wanted.alert_wait, _severity(wanted.alert_from), wanted.console_url)
-        return Alert(self._incidents, self._chat, self._marks, self._now, self._sleep, policy)
-
-    @cached_property
-    def alerts(self) -> CloudAlerts | None:
-        """Alerts by rules, or by a bot; None when neither is configured."""
-        if not (self.settings.alert_rules or self.settings.slack_channel):
-            return None
+    def alert(self) -> CloudAlerts:
+        """Takes the messages of the incidents stream, and does what is due later."""
         from cali.bootstrap_alerts import CloudAlerts
 
         return CloudAlerts(self._alert_parts)
@@ -250,12 +236,6 @@ class Cloud:
         return DynamoNotes(aws.client("dynamodb"), self.settings.incidents_table, self._now)
 
     @cached_property
-    def _marks(self) -> DynamoMarks:
-        from cali.adapters.dynamodb_shared import DynamoMarks
-
-        return DynamoMarks(aws.client("dynamodb"), self.settings.incidents_table, self._now)
-
-    @cached_property
     def _bucket(self) -> S3Bucket:
         from cali.adapters.s3 import S3Bucket
 
@@ -277,17 +257,6 @@ class Cloud:
         from cali.adapters.secrets import Secrets
 
         return Secrets(lambda: aws.client("secretsmanager"))
-
-    @cached_property
-    def _chat(self) -> Chat:
-        if not self.settings.slack_secret:
-            from cali.adapters.console_chat import ConsoleChat
-
-            return ConsoleChat()
-        from cali.adapters.slack_webhook import SlackWebhook
-
-        secret = self.settings.slack_secret
-        return SlackWebhook(lambda: self._secrets.value(secret, "webhook_url"))
 
     @cached_property
     def _reasoner(self) -> Reasoner:

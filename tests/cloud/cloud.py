@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from cali.adapters.dynamodb import EXPIRES, TABLE, DynamoIncidents
+from cali.adapters.dynamodb_alerts import DynamoAlerts
 from cali.adapters.dynamodb_shared import DynamoNotes
 from cali.errors import Retryable
 from cali.functions import ledger
 from cali.life import Stored
 from cali.models import Status
 from cali.simulator import enveloper, load_scenario, simulate
+from cali.stages.notify.state import AlertState, loads
 from tests.cloud import faults as faulty
 from tests.cloud import models, project
 from tests.cloud.aws import BUCKET, INCIDENTS, LOGS, Account, Resources, Table
@@ -29,7 +31,7 @@ from tests.cloud.faults import KILLS, Put, Script, poisoned
 from tests.cloud.firehose import Buffer, Firehose, Kept, to_opensearch, to_s3
 from tests.cloud.fleet import Fleet, Invocations
 from tests.cloud.milvus import Milvus
-from tests.cloud.observe import Summary, alert_of, emitted, latencies, seen
+from tests.cloud.observe import Summary, alert_of, emitted, is_pending, is_told, latencies, seen
 from tests.cloud.opensearch import OpenSearch
 from tests.cloud.poller import Deliveries
 from tests.cloud.runtime import LogLine
@@ -40,6 +42,8 @@ from tests.cloud.streams import Streams
 
 AT_ONCE = 500
 Got = TypeVar("Got")
+SETTLE = 0.5  # as deployed
+SETTLE_AT_ONCE = 3.0  # as fast as it goes, a busy machine puts the two halves of a trace a second apart
 STEADY = 1.5  # seconds without any work after which a run is over
 
 
@@ -58,6 +62,7 @@ class Options:
     processes: int = 1  # of each function
     kills: int = KILLS
     slack_pace: float = 1.0  # seconds that Slack wants between two messages of a channel
+    settle: float = 0.0  # seconds that analyze gives the rest of an event; 0 is what suits the rate
 
 
 class Cloud:
@@ -106,8 +111,14 @@ class Cloud:
                 secrets=project.secrets(f"{self._slack_server.url}{HOOK}"),
             )
         )
+        self.account.client("s3").put_object(Bucket=BUCKET, Key=project.ALERT_RULES, Body=project.RULES)
         self._say("deploying with chalice deploy --stage local")
-        place = project.Place(milvus=self.milvus.uri, model=self.model.url, slack=self._slack_server.url)
+        place = project.Place(
+            milvus=self.milvus.uri,
+            model=self.model.url,
+            slack=self._slack_server.url,
+            settle=options.settle or (SETTLE if options.rate else SETTLE_AT_ONCE),
+        )
         self.names = project.deploy(self.account, home, place, self._say)
         streams = Streams(lambda: self.account.client("kinesis"))
         stack.callback(streams.close)
@@ -124,6 +135,7 @@ class Cloud:
         if options.firehose:
             self._pour()
         self.incidents = DynamoIncidents(self.account.client("dynamodb"), project.TABLE_NAME)
+        self._alerts = DynamoAlerts(self.account.client("dynamodb"), project.TABLE_NAME, time.time)
         self._notes = DynamoNotes(self.account.client("dynamodb"), project.TABLE_NAME, time.time)
         self.slack.on_message = lambda message: self._say(f"  alert  {message.content.get('text', '')}")
 
@@ -192,7 +204,7 @@ class Cloud:
 
     def settle(self, seconds: float = 300.0) -> bool:
         """Waits until nothing is left to do: streams read, no block waits for its rest, incidents diagnosed or asked
-        about, alerts sent. False when that does not come about in time."""
+        about, alerts sent as far as Slack is there. False when that does not come about in time."""
         end = time.monotonic() + seconds
         quiet_since = time.monotonic()
         before: Any = None
@@ -201,9 +213,9 @@ class Cloud:
             if state != before or not state[0]:
                 before, quiet_since = state, time.monotonic()
             elif time.monotonic() - quiet_since > STEADY:
-                if not self._waiting():
+                if not self._waiting() and not self._untold():
                     return True
-                self.schedule.run_now()  # only `sweep` releases what waits on a silent shard
+                self.schedule.run_now()  # `sweep` releases what waits on a silent shard, and sends what Slack refused
                 quiet_since = time.monotonic()
             time.sleep(0.1)
         self._say("not everything came to rest in time")
@@ -243,6 +255,7 @@ class Cloud:
             dropped=sum(progress.counts["dropped"] for _, progress in self.fleet.progress()),
             unread=self.put - sum(progress.counts["done"] for progress in ours),
             waiting=self._waiting(),
+            told=frozenset(name for name, state in self._states().items() if is_told(state)),
             counts={**self.metrics, **{f"firehose {name}": n for name, n in self.kept.counts.items()}},
         )
 
@@ -285,6 +298,20 @@ class Cloud:
             body, version = _patiently(partial(self._notes.read, f"shard:{LOGS}/{reader.shard}"))
             held += len(ledger.loads(body, version).held)
         return held
+
+    def _untold(self) -> int:
+        """The alerts that are kept until Slack takes them."""
+        if self._slack_server.mode is not Mode.UP:
+            return 0
+        return sum(map(is_pending, self._states().values()))
+
+    def _states(self) -> dict[str, AlertState]:
+        """What was told of each incident."""
+        states = {}
+        for item in self._stored():
+            note = _patiently(partial(self._alerts.get, f"incident/{item.incident.id}"))
+            states[item.incident.id] = loads(note.body) if note and note.body else AlertState()
+        return states
 
     def _stored(self) -> list[Stored]:
         return _patiently(lambda: self.incidents.find(tuple(Status), 100_000))

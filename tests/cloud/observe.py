@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from cali.life import Stored
+from cali.stages.notify.state import AlertState
 from tests.cloud.slack import Message
 
-_INCIDENT = re.compile(r"incident `([^`]+)`")
-_EXPLAINED, _BACK = "Explained: ", "Came back: "
+_INCIDENT = re.compile(r"\bincident ([0-9a-f]{16})\b")
+_EXPLAINED = "] Explained: "
 
 
 class Alert(NamedTuple):
@@ -50,15 +51,14 @@ class Summary:
     dropped: int
     unread: int
     waiting: int = 0  # blocks that were read and wait for their rest
+    told: Collection[str] = ()  # incidents with a message, or told with the one that broke first
     counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def twice(self) -> list[str]:
         """Alerts that were sent more than once."""
         seen = Counter((alert.incident, alert.kind) for alert in self.alerts)
-        return sorted(
-            f"{kind} {incident}" for (incident, kind), count in seen.items() if count > 1 and kind != "back"
-        )
+        return sorted(f"{kind} {incident}" for (incident, kind), count in seen.items() if count > 1)
 
     def lines(self) -> list[str]:
         """What a person reads at the end of a run."""
@@ -67,7 +67,7 @@ class Summary:
         said = [
             f"records put         {self.put:,}, {self.poison:,} of them poison",
             f"incidents           {len(self.incidents):,} with {sum(i.events for i in self.incidents.values()):,} events",
-            f"alerts              {len(self.alerts):,}, sent twice: {len(self.twice)}",
+            f"alerts              {len(self.alerts):,} of {len(self.told):,} incidents, sent twice: {len(self.twice)}",
             f"quarantined         {len(self.quarantined):,} {dict(reasons.most_common(5)) if reasons else ''}",
             f"model calls         {self.model_calls}, for {self.model_questions} different questions",
             f"put to alert        p50 {p50:.2f} s, p95 {p95:.2f} s over {len(self.latencies)}",
@@ -84,9 +84,7 @@ def differences(wanted: Summary, got: Summary) -> list[str]:
         before, after = wanted.incidents.get(name), got.incidents.get(name)
         if before != after:
             said.append(f"incident {name}: {before} became {after}")
-    alerted = {(alert.incident, alert.kind) for alert in wanted.alerts if alert.kind == "opened"}
-    again = {(alert.incident, alert.kind) for alert in got.alerts if alert.kind == "opened"}
-    said += [f"alert {kind} {name}: only in one run" for name, kind in sorted(alerted ^ again)]
+    said += [f"alert of {name}: only in one run" for name in sorted({*wanted.told} ^ {*got.told})]
     said += [f"alert sent twice: {name}" for name in got.twice]
     if len(got.quarantined) != got.poison:
         said.append(f"{got.poison} poison records, {len(got.quarantined)} in quarantine")
@@ -108,13 +106,24 @@ def seen(stored: Iterable[Stored]) -> dict[str, Seen]:
 
 
 def alert_of(message: Message) -> Alert | None:
-    """What a message says; None if it is about no incident."""
+    """What a message says; None if it is about no incident. An incident has one, or one and its explanation."""
     match = _INCIDENT.search(message.text)
     if match is None:
         return None
-    text = str(message.content.get("text", ""))
-    kind = "explained" if text.startswith(_EXPLAINED) else "back" if text.startswith(_BACK) else "opened"
+    kind = "explained" if _EXPLAINED in str(message.content.get("text", "")) else "opened"
     return Alert(match[1], kind, message.at)
+
+
+def is_told(state: AlertState) -> bool:
+    """Whether people were told of an incident: by a message, or with the incident that broke first."""
+    return any(told.posts or told.under for told in state.told.values())
+
+
+def is_pending(state: AlertState) -> bool:
+    """Whether a message is still to be sent, or somebody is sending it."""
+    return bool(state.busy) or any(
+        told.failures or told.trying or told.waiting for told in state.told.values()
+    )
 
 
 def latencies(stored: Iterable[Stored], alerts: Sequence[Alert], arrived: Mapping[str, float]) -> list[float]:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from tests.cloud.batches import Batch, Dropped, Outcome, Row, Settings, cut, decide, expire, lane
 from tests.cloud.payloads import failure_key, failure_record, kinesis_event
 from tests.cloud.streams import ShardReader
-from tests.cloud.whole import BEHIND
+from tests.cloud.whole import BEHIND, SETTLED
 
 TICK = 0.25  # the longest sleep of a loop that waits for news
 SHUFFLED = 4  # batches that are mixed with each other
@@ -172,7 +172,7 @@ class ShardPoller:
         """The sizes of the batches that are cut now, each asked for when the one before it is gone."""
         chosen = self._deliveries.sizes
         if chosen:
-            if lane_.waiting and now - lane_.waiting[0].arrived >= settings.window + 1.0:
+            if lane_.waiting and now - lane_.waiting[0].arrived >= settings.window + SETTLED:
                 rows = list(islice(lane_.waiting, SHUFFLED * settings.batch_size + BEHIND))
                 all_here = self._place == self._reader.end and len(rows) == len(lane_.waiting)
                 known = self._reader.known_until if all_here else 0.0

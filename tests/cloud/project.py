@@ -18,6 +18,12 @@ from tests.cloud.processes import ROOT
 APP = "cali"
 TABLE_NAME = "cali-incidents"
 FUNCTIONS = ("analyze", "diagnose", "alert", "enrich", "sweep", "api")
+ALERT_RULES = "config/alerts.yaml"
+# One message for each incident, however many come at once: what is compared is who was told, not in which digest.
+RULES = b"""\
+routes: [{send: [slack_webhook]}]
+storm: {incidents: 100000, seconds: 60}
+"""
 SIGNING_SECRET = "local-signing-secret"
 
 
@@ -28,6 +34,7 @@ class Place:
     milvus: str
     model: str
     slack: str
+    settle: float  # seconds that analyze gives the rest of an event
 
 
 def secrets(webhook: str) -> dict[str, str]:
@@ -59,6 +66,8 @@ def outputs(place: Place) -> dict[str, Any]:
         "cluster": "local",
         "model": models.NAME,
         "openai_base_url": place.model,
+        "alert_rules": ALERT_RULES,
+        "settle": place.settle,
     }
 
 

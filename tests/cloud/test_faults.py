@@ -115,10 +115,10 @@ def test_shuffled_batches_cut_no_event():
 
     assert whole.ends(rows[:5]) == [1, 4, 5]
     assert whole.sizes(rows, known=100.0, most=4, batch_size=4) == [4, 2, 4, 4]
-    assert whole.sizes(rows, known=3.5, most=4, batch_size=1) == [1]  # the trace may go on
+    assert whole.sizes(rows, known=4.5, most=4, batch_size=1) == [1]  # the trace may go on
     assert whole.sizes(rows, known=0.0, most=4, batch_size=4) == []  # the reader is behind
     many = rows * 100
     assert (
         sum(whole.sizes(many, known=0.0, most=4, batch_size=1_000)) == 500
     )  # the rest may belong to what is behind
-    assert whole.sizes(rows, known=5.5, most=4, batch_size=2) == [1, 3, 1]
+    assert whole.sizes(rows, known=6.5, most=4, batch_size=2) == [1, 3, 1]

@@ -5,7 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from tests.cloud.observe import Alert, Seen, Summary, alert_of, differences, emitted, percentile
+from cali.stages.notify.state import AlertState, Told
+from tests.cloud.observe import (
+    Alert,
+    Seen,
+    Summary,
+    alert_of,
+    differences,
+    emitted,
+    is_pending,
+    is_told,
+    percentile,
+)
 from tests.cloud.slack import Message
 
 PLAIN = Summary(
@@ -21,6 +32,7 @@ PLAIN = Summary(
     longest_batch=1.0,
     dropped=0,
     unread=0,
+    told={"a"},
 )
 
 
@@ -30,7 +42,7 @@ def test_the_same_run_twice_has_no_differences():
 
 def test_each_thing_that_must_not_change_is_noticed():
     count = replace(PLAIN, incidents={"a": Seen("t <*>", "c/n/w/x", "error", 4)})
-    missing = replace(PLAIN, alerts=[])
+    missing = replace(PLAIN, told=())
     twice = replace(PLAIN, alerts=[*PLAIN.alerts, Alert("a", "opened", 9.0)])
     poison = replace(PLAIN, poison=2, quarantined={"one": "bad"})
     lost = replace(PLAIN, unread=1)
@@ -47,11 +59,24 @@ def test_an_explanation_may_come_in_the_alert_or_after_it():
 
 
 def test_a_message_names_its_incident_and_kind():
-    block = {"type": "context", "elements": [{"type": "mrkdwn", "text": "incident `abc123`"}]}
-    content = {"text": "Explained: [error] x", "attachments": [{"blocks": [block]}]}
+    block = {"type": "context", "elements": [{"type": "mrkdwn", "text": "incident 00aa11bb22cc33dd"}]}
+    content = {"text": "[Error] Explained: x", "blocks": [block]}
 
-    assert alert_of(Message(3.0, "C", "1", content)) == Alert("abc123", "explained", 3.0)
+    assert alert_of(Message(3.0, "C", "1", content)) == Alert("00aa11bb22cc33dd", "explained", 3.0)
+    assert alert_of(Message(3.0, "C", "1", {**content, "text": "[Error] New: x"})) == Alert(
+        "00aa11bb22cc33dd", "opened", 3.0
+    )
     assert alert_of(Message(3.0, "C", "1", {"text": "the day's digest"})) is None
+
+
+def test_what_is_told_and_what_is_still_to_be_sent():
+    sent = AlertState(told={"slack": Told(posts=1)})
+    under = AlertState(told={"slack": Told(under="b")})
+    refused = AlertState(told={"slack": Told(failures=1)})
+
+    assert [is_told(state) for state in (sent, under, refused, AlertState())] == [True, True, False, False]
+    assert [is_pending(state) for state in (sent, under, refused)] == [False, False, True]
+    assert is_pending(AlertState(busy=5.0))
 
 
 def test_metrics_are_read_from_what_functions_log():

@@ -43,7 +43,9 @@ def test_an_undisturbed_run_loses_nothing(undisturbed: Summary) -> None:
         undisturbed.unread == undisturbed.dropped == undisturbed.waiting == len(undisturbed.quarantined) == 0
     )
     assert undisturbed.twice == []
-    assert {alert.incident for alert in undisturbed.alerts} == set(undisturbed.incidents)
+    assert (
+        undisturbed.told == undisturbed.incidents.keys() >= {alert.incident for alert in undisturbed.alerts}
+    )
     assert undisturbed.model_calls == undisturbed.model_questions  # one call for each new template
     assert undisturbed.counts["firehose raw"] == undisturbed.put
 
@@ -59,7 +61,7 @@ def test_faults_change_nothing(undisturbed: Summary) -> None:
 
 
 def test_a_known_fault_is_alerted_within_seconds() -> None:
-    with Cloud(replace(SHORT, firehose=False)) as cloud:
+    with Cloud(replace(SHORT, firehose=False, settle=0.5)) as cloud:
         put: list[float] = []
         for number in range(12):
             cloud.put_records([_known(number)])

@@ -14,7 +14,7 @@ from cali.stages.refine.join import Joiner
 from cali.stages.refine.join.lines import SUSPECT
 from tests.cloud.batches import Row
 
-SETTLED = 1.0  # seconds after which the rest of an event is there
+SETTLED = 2.0  # seconds after which the rest of an event is there
 BEHIND = 1_000  # rows of a shard among which the rest of an event is
 
 

@@ -84,30 +84,6 @@ class MemoryStream:
         return [loads(entry.data) for entry in self.entries]
 
 
-class MemoryMarks:
-    """Marks with the contract of the table's."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, float | None] = {}
-
-    def take(self, name: str, now: float, seconds: float) -> bool:
-        until = self.kept.get(name, 0.0)
-        if until is None or until > now:
-            return False
-        self.kept[name] = now + seconds
-        return True
-
-    def done(self, name: str) -> None:
-        self.kept[name] = None
-
-    def is_done(self, name: str) -> bool:
-        return name in self.kept and self.kept[name] is None
-
-    def give_back(self, name: str) -> None:
-        if not self.is_done(name):
-            self.kept.pop(name, None)
-
-
 class MemoryChat:
     """A chat that fails as its script says, and then takes all."""
 

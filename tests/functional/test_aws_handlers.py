@@ -108,24 +108,23 @@ def test_a_line_becomes_an_incident_a_diagnosis_and_one_message(
         assert functions("diagnose", changes) == {"result": {"batchItemFailures": []}}
     assert model.calls == 1
     everything = kinesis_event(INCIDENTS, published(aws))
-    first = everything["Records"][0]["kinesis"]["sequenceNumber"]
-    refused = functions("alert", everything)
-    assert refused["result"]["batchItemFailures"][0] == {"itemIdentifier": first}
-    assert len(slack.bodies) == 1  # the others were not even tried
     done: dict[str, dict[str, list[object]]] = {"result": {"batchItemFailures": []}}
+    assert functions("alert", everything) == done  # what Slack does not take is kept, and the batch is done
+    assert len(slack.bodies) == 1  # the others were not even tried
     until = time.monotonic() + 20
-    while functions("alert", everything) != done:  # Slack is left alone for a while
+    while len(slack.bodies) < 3:  # Slack is left alone for a while
         assert time.monotonic() < until
         time.sleep(0.5)
+        swept = functions("sweep", MINUTE)["result"]
     assert functions("alert", everything) == done
     texts = [json.dumps(body) for body in slack.bodies[1:]]
     assert len(texts) == 2
     assert sum("lost its phase" in text and "Check the coupling" in text for text in texts) == 1
-    assert sum("knowledge base" in text for text in texts) == 1
+    assert sum("known error" in text for text in texts) == 1
     assert len(objects(aws, "new_errors/dt=")) == 1
     assert len(objects(aws, "quarantine/dt=")) == 2
 
-    assert functions("sweep", MINUTE)["result"] == {"quiet": 0, "asked": 0, "released": 0, "failed": 0}
+    assert swept == {"quiet": 0, "asked": 0, "released": 0, "failed": 0}
     body = urlencode({"payload": json.dumps({"type": "block_actions"})}).encode()
     assert api(functions, "GET", "/health")[0] == 200
     assert api(functions, "POST", "/slack/actions", body, sign(body, "s3cret", time.time()))[0] == 200

@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 
+from cali.adapters.slack_webhook import SlackLetters
 from cali.errors import Misconfigured, Poison, Retryable
-from cali.functions.alert import Alert, AlertPolicy, Sent
 from cali.functions.diagnose import Diagnose, Done
 from cali.functions.lives import Asked, Lives, dumps, loads
 from cali.functions.sweep import Sweep
 from cali.life import Change, Kind
 from cali.models import Diagnosis, Evidence, Hit, Incident, Origin, Severity, Status
 from cali.stages.detect import Outcome, mute
+from cali.stages.notify.alerts import Alerts, Heard, Parts
+from cali.stages.notify.rules import Route, Rules, Send, When
+from cali.stages.notify.words import words
+from cali.testing_alerts import MemoryAlerts
 from tests.functional.aws_fakes import (
     NOON,
     SHARD,
@@ -23,7 +27,6 @@ from tests.functional.aws_fakes import (
     Explains,
     Failing,
     MemoryChat,
-    MemoryMarks,
     World,
     delivered,
     fluent,
@@ -57,7 +60,7 @@ class Scene(World):
         super().__init__()
         self.reasoner = Explains(say)
         self.chat: Any = MemoryChat()
-        self.marks: Any = MemoryMarks()
+        self.told: Any = MemoryAlerts()
         self.batch(delivered([fluent(SAID)]))
         (self.opened,) = [m for m in self.stream.messages() if isinstance(m, Change)]
 
@@ -69,16 +72,20 @@ class Scene(World):
         made = Diagnose(store, self.lives(**parts), self.reasoner, objects, self.clock.now)
         return made.message(message)
 
-    def alert(self, message: Change | Asked, **parts: Any) -> Sent:
-        made = Alert(
-            self.store,
-            parts.get("chat", self.chat),
-            parts.get("marks", self.marks),
-            self.clock.now,
-            parts.get("sleep", self.clock.sleep),
-            AlertPolicy(link="https://cali/{id}"),
+    def alerts(self, **parts: Any) -> Alerts:
+        """A process that tells what changes by a webhook."""
+        sleep = parts.get("sleep", self.clock.sleep)
+        letters = SlackLetters(parts.get("chat", self.chat), self.clock.now, sleep)
+        rules = Rules(
+            (Route("everything", When(), (Send("slack"),)),), links=(("CALI", "https://cali/{id}"),)
         )
-        return made.message(message)
+        made = Parts(
+            self.store, self.told, rules, lambda _: letters, words("en"), self.clock.now, sleep, wait=1.5
+        )
+        return Alerts(made)
+
+    def alert(self, message: Change, **parts: Any) -> Heard:
+        return self.alerts(**parts).hear(message)
 
     def changes(self, kind: Kind) -> list[Change]:
         return [m for m in self.stream.messages() if isinstance(m, Change) and m.kind is kind]
@@ -173,34 +180,42 @@ def test_a_diagnosis_that_comes_in_time_is_in_the_one_message() -> None:
         scene.clock.sleep(seconds)
         scene.diagnose(scene.opened)
 
-    assert scene.alert(scene.opened, sleep=sleep) is Sent.SENT
+    assert scene.alert(scene.opened, sleep=sleep) is Heard.SENT
     (diagnosed,) = scene.changes(Kind.DIAGNOSED)
-    assert scene.alert(diagnosed) is Sent.BEFORE
-    assert scene.alert(scene.opened) is Sent.BEFORE
+    assert scene.alert(diagnosed) is Heard.NOTHING
+    assert scene.alert(scene.opened) is Heard.NOTHING
     (message,) = scene.chat.posts
     text = json.dumps(message, ensure_ascii=False)
     for part in (
         "inventory is down",
         "start inventory",
-        "90%",
+        "high confidence",
         "shop/orders",
         "connection refused",
         "https://cali/",
-        "error",
+        "Error",
     ):
         assert part in text
-    assert "<!channel>" not in text
+    assert "<!channel>" not in json.dumps([message["text"], *marked_up(message["blocks"])])
+
+
+def marked_up(part: Any) -> list[str]:
+    """The texts in which Slack reads markup; plain texts and lines of logs are shown as they are."""
+    if isinstance(part, dict) and part.get("type") == "mrkdwn":
+        return [part["text"]]
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return [text for one in inner for text in marked_up(one)]
 
 
 def test_a_diagnosis_that_comes_late_is_a_second_message_and_nothing_is_a_third() -> None:
     scene = Scene()
-    assert scene.alert(scene.opened) is Sent.SENT
+    assert scene.alert(scene.opened) is Heard.SENT
     assert scene.clock.time >= scene.opened.at + 1.5
     scene.diagnose(scene.opened)
     (diagnosed,) = scene.changes(Kind.DIAGNOSED)
-    assert scene.alert(diagnosed) is Sent.SENT
+    assert scene.alert(diagnosed) is Heard.SENT
     for message in (scene.opened, diagnosed, diagnosed, scene.opened):
-        assert scene.alert(message) is Sent.BEFORE
+        assert scene.alert(message) is Heard.NOTHING
     assert len(scene.chat.posts) == 2
 
 
@@ -208,67 +223,77 @@ def test_an_unknown_cause_is_no_second_message() -> None:
     scene = Scene(silent("no cause"))
     scene.alert(scene.opened)
     scene.diagnose(scene.opened)
-    assert scene.alert(scene.changes(Kind.DIAGNOSED)[0]) is Sent.NOTHING
+    assert scene.alert(scene.changes(Kind.DIAGNOSED)[0]) is Heard.NOTHING
     assert len(scene.chat.posts) == 1
 
 
-def alerting(scene: Scene, *script: Exception) -> Alert:
-    """A process that lives on between messages, with a chat that fails as the script says."""
-    scene.chat = MemoryChat(*script)
-    return Alert(scene.store, scene.chat, scene.marks, scene.clock.now, scene.clock.sleep)
-
-
-def test_a_chat_that_is_away_gets_the_message_once_it_is_back() -> None:
+@pytest.mark.parametrize("failure", [Retryable("429", after=30.0), Retryable("503"), Misconfigured("gone")])
+def test_a_chat_that_is_away_gets_the_message_once_it_is_back(failure: Exception) -> None:
+    # Given a chat that is away
     scene = Scene()
-    alert = alerting(scene, Retryable("429", after=30.0), Retryable("503"), Misconfigured("gone"))
-    for failure in (Retryable, Retryable, Misconfigured):
-        with pytest.raises(failure):
-            alert.message(scene.opened)
-        scene.clock.sleep(31.0)
-    assert alert.message(scene.opened) is Sent.SENT
+    scene.chat = MemoryChat(failure)
+
+    # When the change is heard, its batch is done: the message is kept, and sweep sends it
+    assert scene.alert(scene.opened) is Heard.LATER
+    assert scene.alerts().flush().looked == 0  # not at once
+    scene.clock.sleep(301.0)
+    assert scene.alerts().flush().sent == 1
+    assert scene.alerts().flush().looked == 0
+
+    # Then it came once
+    assert scene.alert(scene.opened) is Heard.NOTHING
     assert len(scene.chat.posts) == 1
 
 
 def test_a_chat_that_asks_for_a_short_pause_gets_it_and_then_the_message() -> None:
     scene = Scene()
-    alert = alerting(scene, Retryable("429", after=1.0), Retryable("429", after=2.0))
+    scene.chat = MemoryChat(Retryable("429", after=1.0), Retryable("429", after=2.0))
     scene.clock.sleep(10.0)
     before = scene.clock.time
-    assert alert.message(scene.opened) is Sent.SENT
+    assert scene.alert(scene.opened) is Heard.SENT
     assert scene.clock.time - before == 3.0
 
 
 @pytest.mark.parametrize("pause", [None, 60.0])
 def test_a_chat_that_is_away_is_refusing_once_and_not_for_each_message(pause: float | None) -> None:
+    # Given a process that lives on, a chat that is away, and many incidents
     scene = Scene()
-    alert = alerting(scene, *[Retryable("503", after=pause)] * 5)
-    for _ in range(20):
-        with pytest.raises(Retryable):
-            alert.message(scene.opened)
+    scene.chat = MemoryChat(*[Retryable("503", after=pause)] * 5)
+    lines = [fluent(f"ERROR {word} is broken") for word in ("axle", "wheel", "brake", "door", "lamp")]
+    scene.batch(delivered(lines, first=10))
+    alerts = scene.alerts()
+
+    # When it hears of all
+    said = {alerts.hear(change) for change in scene.changes(Kind.OPENED)}
+
+    # Then the chat was asked once; and once more after the pause
+    assert said == {Heard.LATER}
     assert len(scene.chat.script) == 4
     scene.clock.sleep(pause or 5.0)
-    with pytest.raises(Retryable, match="503"):
-        alert.message(scene.opened)
+    alerts.flush()
     assert len(scene.chat.script) == 3
 
 
 def test_a_chat_that_comes_back_between_two_changes_gets_one_message() -> None:
     scene = Scene()
     scene.chat = MemoryChat(Retryable("503"))
-    with pytest.raises(Retryable):
-        scene.alert(scene.opened)
+    assert scene.alert(scene.opened) is Heard.LATER
     scene.diagnose(scene.opened)
     (diagnosed,) = scene.changes(Kind.DIAGNOSED)
-    assert scene.alert(diagnosed) is Sent.SENT
-    assert [scene.alert(scene.opened), scene.alert(diagnosed)] == [Sent.BEFORE, Sent.BEFORE]
+    scene.clock.sleep(6.0)
+    assert scene.alert(diagnosed) is Heard.SENT
+    assert [scene.alert(scene.opened), scene.alert(diagnosed)] == [Heard.NOTHING, Heard.NOTHING]
     assert len(scene.chat.posts) == 1
 
 
 def test_a_message_that_the_chat_never_takes_blocks_nothing() -> None:
     scene = Scene()
     scene.chat = MemoryChat(Poison("invalid_blocks"))
-    assert scene.alert(scene.opened) is Sent.REFUSED
-    assert scene.alert(scene.opened) is Sent.BEFORE
+    scene.alert(scene.opened)
+    assert scene.alert(scene.opened) is Heard.NOTHING
+    scene.clock.sleep(3600.0)
+    assert scene.alerts().flush().looked == 0
+    assert scene.chat.posts == []
 
 
 def test_two_processes_send_one_message() -> None:
@@ -281,14 +306,15 @@ def test_two_processes_send_one_message() -> None:
             super().post(message)
 
     slow = Slow()
-    assert scene.alert(scene.opened, chat=slow) is Sent.SENT
+    assert scene.alert(scene.opened, chat=slow) is Heard.SENT
     assert (len(slow.posts), len(scene.chat.posts)) == (1, 0)
 
 
 def test_nobody_hears_of_what_is_muted() -> None:
     scene = Scene()
     scene.lives().apply(scene.opened.incident, lambda known: mute(known, NOON, None) if known else None)
-    assert scene.alert(scene.opened) is Sent.NOTHING
+    assert scene.alert(scene.opened) is Heard.NOTHING
+    assert scene.chat.posts == []
 
 
 def scene_sweep(scene: World) -> Any:
