@@ -118,7 +118,9 @@ class Town(Sights):
 
     def due(self, until: float) -> float:
         """When the sweep has something to do, as far as that is before a time."""
-        times = [self._silent(stored) for stored in self.shell.store.find(list(Status), MOST)]
+        store, few = self.shell.store, len(self.names) < 5  # then to get them costs less than to find them
+        found = [store.get(name) for name in self.names.values()] if few else store.find(list(Status), MOST)
+        times = [self._silent(stored) for stored in found if stored]
         for key in self.shell.alerts_store.due(until, 1):
             note = self.shell.alerts_store.get(key)
             times.append(note.due if note and note.due else until)
