@@ -55,11 +55,17 @@ def send(context: click.Context, rules: Path, state: Path, secrets: Path | None,
 
     RULES is the YAML file of routes. What `cali watch --state` and `cali incidents` changed since the last time is told, and
     what is due is done: counts that grew, what a place did not take, the end of quiet hours. Run it beside `cali watch`
-    with `--every 5`, or each minute without it. A message is sent once, however many run.
+    with `--every 5`, or each minute without it. A message is sent once, however many run. RULES is read at the start.
     """
     sender = _sender(rules, state, secrets, clock(context))
     while True:
-        done = sender.run()
+        try:
+            done = sender.run()
+        except Retryable as error:
+            if every is None:
+                raise
+            _warn(str(error))
+            done = Done()
         if every is None or done != Done():
             click.echo(f"{done.heard} changes heard, {done.sent} messages sent or changed, {done.later} wait")
         if every is None:
