@@ -8,6 +8,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
+from tests.cloud import recorded
 from tests.cloud.cloud import Cloud, Options
 from tests.cloud.faults import Put
 from tests.cloud.observe import Summary, differences, percentile
@@ -28,6 +29,10 @@ def run(options: Options) -> Summary:
     said: list[str] = []
     with Cloud(options, said.append) as cloud:
         summary = cloud.run()
+        new = recorded.heard(cloud.account) - recorded.kept()
+    assert (
+        new == set()
+    )  # a function asks for more than its policy was compared with: python -m tests.cloud.recorded
     print("\n".join([*said, *summary.lines()]))
     return summary
 
