@@ -233,7 +233,7 @@ class Decoder:
         if text[:1] == "{" and depth < _NESTING and text.isprintable():
             doc = load(text)
             if doc is not None:
-                return self._object(doc, text, line, depth + 1)
+                return self._object(doc, text, line, depth + 1, timed)
         shape = text.encode(errors="replace").translate(ZEROS)
         layout = self._layouts.get(shape) or self._layouts.get(ids_alike(shape))
         if layout is not None:
@@ -316,7 +316,10 @@ class Decoder:
         header = self._apply(text, layout._replace(special=""), line, depth)
         return _over(header, inner, self._nowhere) if header else inner
 
-    def _object(self, doc: dict[str, Any], raw: bytes | str, line: int, depth: int) -> Record | None:
+    def _object(
+        self, doc: dict[str, Any], raw: bytes | str, line: int, depth: int, timed: bool = False
+    ) -> Record | None:
+        """The record of an object; if it is `timed`, what it stands in told the time, and its own is not read."""
         keys = tuple(doc)
         where = self._plans.get(keys)
         if where is None:
@@ -325,13 +328,16 @@ class Decoder:
             said = bare(doc, where)
         else:
             said = (special(doc, where.kind) if where.kind else None) or spoken(doc, where)
-        place, stream = self._envelope(doc, where)
-        time = self._time(doc, where) if where.time else None
+        if where.pod or "stream" in doc:
+            place, stream = self._envelope(doc, where)
+        else:
+            place, stream = self._nowhere, ""
+        time = self._time(doc, where) if where.time and not timed else None
         text, more, severity, workload = said
         if not text:
             return self._unsaid(doc, raw, Record(line, "", time, severity, place, stream))
         if where.raw and depth < _NESTING:
-            inner = self._text(text, line, depth + 1, time is not None)
+            inner = self._text(text, line, depth + 1, timed or time is not None)
             if inner is None:
                 return None
             return self._collected(doc, where, said, inner, time, place, stream)

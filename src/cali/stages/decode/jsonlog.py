@@ -10,7 +10,7 @@ import orjson
 
 from cali.models import Severity
 from cali.stages.decode.scope import workload_of
-from cali.stages.decode.severity import from_number, from_status, parse_level
+from cali.stages.decode.severity import LEVELS, from_number, from_status, parse_level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,7 +128,10 @@ def _mongo(doc: Mapping[str, Any]) -> Spoken | None:
 def _severity(doc: Mapping[str, Any], plan: Plan) -> Severity | None:
     """The level field; without one an HTTP status or an exit code. A level that is given wins: its author chose it."""
     for key in plan.level:
-        found = _level(doc[key])
+        value = doc[key]
+        found = LEVELS.get(value) if value.__class__ is str or value.__class__ is int else None
+        if found is None:
+            found = _level(value)
         if found is not None:
             return found
     log = doc.get("log")

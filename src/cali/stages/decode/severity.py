@@ -44,6 +44,11 @@ def from_number(level: float) -> Severity | None:
     return steps[int(level) // 10 - 1] if level < 60 else Severity.CRITICAL
 
 
+LEVELS: dict[str | int, Severity] = {word: _LEVELS[word] for word in _LEVELS}
+"""What loggers write for a level most often, words and numbers alike: one look for what the functions here would find."""
+LEVELS.update({level: found for level in range(101) if (found := from_number(level)) is not None})
+
+
 def from_priority(digits: str) -> Severity | None:
     """The severity in a syslog priority (`<34>`): its remainder by eight."""
     return _SYSLOG[int(digits) % 8] if digits.isdigit() and len(digits) <= 3 else None
