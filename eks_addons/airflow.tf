@@ -53,9 +53,6 @@ resource "helm_release" "airflow" {
   namespace  = kubernetes_namespace_v1.main["airflow"].metadata[0].name
   timeout    = 900
 
-  # Its migration is a hook that runs after the pods are made; pods that wait for it would never be ready.
-  wait = false
-
   values = [
     file("${path.module}/airflow/values.yaml"),
     file("${path.module}/airflow/values-${var.environment}.yaml"),
