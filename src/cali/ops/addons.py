@@ -49,29 +49,30 @@ def missing(name: str, value: Mapping[str, Any]) -> list[str]:
     return [field for field in WANTED[name] if not value.get(field)]
 
 
+def empty(entries: Mapping[str, str], clients: Clients) -> list[str]:
+    """`secret.field` of what nobody has filled. `entries` is the output secrets."""
+    return [
+        f"{entries[name]}.{field}"
+        for name in WANTED
+        for field in missing(name, _value(entries[name], clients))
+    ]
+
+
 def fill(entries: Mapping[str, str], clients: Clients) -> list[str]:
-    """Fills what is empty with random values and leaves what is there; returns `secret.field` of what it made.
-    `entries` is the output secrets."""
+    """Fills what is empty with random values and leaves what is there; returns `secret.field` of what it made."""
     made = []
     for name in WANTED:
         value = _value(entries[name], clients)
-        empty = missing(name, value)
-        if name == "milvus" and "token" not in empty and not re.fullmatch(r"root:.{6,72}", value["token"]):
+        fields = missing(name, value)
+        if name == "milvus" and not fields and not re.fullmatch(r"root:.{6,72}", value["token"]):
             raise Misconfigured(
                 f"secret {entries[name]}: token must be root:<password of 6 to 72 characters>"
             )
-        if not empty:
-            continue
-        filled = {**value, **{field: WANTED[name][field]() for field in empty}}
-        perform(
-            Call(
-                "secretsmanager",
-                "put_secret_value",
-                {"SecretId": entries[name], "SecretString": json.dumps(filled)},
-            ),
-            clients,
-        )
-        made += [f"{entries[name]}.{field}" for field in empty]
+        if fields:
+            filled = {**value, **{field: WANTED[name][field]() for field in fields}}
+            said = {"SecretId": entries[name], "SecretString": json.dumps(filled)}
+            perform(Call("secretsmanager", "put_secret_value", said), clients)
+        made += [f"{entries[name]}.{field}" for field in fields]
     return made
 
 

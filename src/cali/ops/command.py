@@ -217,6 +217,8 @@ def addons(
     absent = {image.repository for image in images_.IMAGES} - images_.present(chosen, here.name, clients)
     if absent:
         raise Misconfigured(f"no image {chosen} in {', '.join(sorted(absent))}: run `make images` first")
+    if plan_only and (empty := addons_.empty(outputs["secrets"], clients)):
+        raise Misconfigured(f"{', '.join(empty)}: empty, and a plan reads them; `make addons` fills them")
     for made in addons_.fill(outputs["secrets"], clients):
         click.echo(f"made: {made}")
     bucket = state_bucket.bucket_name(here.name, _account(clients))
