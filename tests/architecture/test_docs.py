@@ -42,3 +42,25 @@ def test_links_within_the_repository_lead_somewhere(page_path: str):
     text = (ROOT / page_path).read_text("utf-8")
     for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#]+)", text):
         assert ((ROOT / page_path).parent / target).exists(), f"{page_path} links to {target}"
+
+
+def test_the_reference_of_settings_is_what_the_settings_say():
+    from cali.cli import settings_reference
+
+    text = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    assert text == settings_reference.page(), "run `make reference`"
+    assert [row.variable for row in settings_reference.rows() if not row.meaning] == []
+
+
+def test_the_site_has_every_page():
+    listed = (ROOT / "mkdocs.yml").read_text("utf-8")
+    pages = [path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")]
+    assert [name for name in pages if name not in listed] == []
+
+
+def test_both_readmes_name_the_same_commands():
+    named = [
+        re.findall(r"^\| `(cali [^`]+)`", (ROOT / name).read_text("utf-8"), re.MULTILINE)
+        for name in ("README.md", "README.ko.md")
+    ]
+    assert named[0] == named[1]
