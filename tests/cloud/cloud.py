@@ -92,7 +92,7 @@ class Cloud:
 
     def _start(self) -> None:
         options, stack = self.options, self._stack
-        home = Path(tempfile.mkdtemp(prefix="cali-cloud-"))
+        home = self.home = Path(tempfile.mkdtemp(prefix="cali-cloud-"))
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         invocations = Invocations()
         stack.callback(invocations.close)

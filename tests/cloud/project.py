@@ -97,11 +97,15 @@ def deploy(account: Account, home: Path, place: Place, say: Callable[[str], None
     fill += ["--config", str(project / ".chalice" / "config.json")]
     run([sys.executable, "-m", "cali.ops.chalice_config", *fill], account, ROOT)
     chalice(account, project, "deploy")
-    applied = run([sys.executable, "-m", "cali.ops.event_sources", "apply", "--stage", STAGE], account, ROOT)
-    say("\n".join(f"  {line}" for line in applied.splitlines()))
+    say("\n".join(f"  {line}" for line in event_sources(account, "apply").splitlines()))
     names = {name: f"{APP}-{STAGE}-{name}" for name in FUNCTIONS}
     names["api"] = f"{APP}-{STAGE}"  # Chalice names the function behind its routes so
     return names
+
+
+def event_sources(account: Account, command: str) -> str:
+    """What `python -m cali.ops.event_sources COMMAND` says. DeployError when it fails."""
+    return run([sys.executable, "-m", "cali.ops.event_sources", command, "--stage", STAGE], account, ROOT)
 
 
 def missing() -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import orjson
 import pytest
 
 from tests.cloud import recorded
+from tests.cloud.aws import Account
 from tests.cloud.cloud import Cloud, Options
+from tests.cloud.deploy import chalice
 from tests.cloud.faults import Put
 from tests.cloud.observe import Summary, differences, percentile
-from tests.cloud.project import missing
+from tests.cloud.project import event_sources, missing
 
 pytestmark = [
     pytest.mark.slow,
@@ -83,6 +86,52 @@ def test_a_known_fault_is_alerted_within_seconds() -> None:
     assert len(waited) == 10
     print(f"put to alert: p50 {percentile(waited, 0.5):.2f} s, p95 {percentile(waited, 0.95):.2f} s")
     assert percentile(waited, 0.95) < 3.5  # 2 s on a machine that does nothing else
+
+
+def test_a_redeployment_keeps_what_was_set_and_a_deletion_leaves_nothing() -> None:
+    with Cloud(replace(SHORT, firehose=False)) as cloud:
+        account, app = cloud.account, cloud.home / "chalice_app"
+        before = _deployed(account)
+
+        # When one line of the app changes and it is deployed again, as it is by hand
+        with (app / "app.py").open("a") as source:
+            source.write("\n# changed\n")
+        chalice(account, app, "deploy")
+
+        # Then the same functions have other code, and the settings of their sources were not touched
+        after = _deployed(account)
+        assert not set(after["functions"].values()) & set(before["functions"].values())
+        assert after["functions"].keys() == before["functions"].keys() == set(cloud.names.values())
+        assert after["mappings"] == before["mappings"]
+        assert len(after["mappings"]) == 3
+        event_sources(account, "verify")
+
+        # And when nothing changes, nothing does
+        chalice(account, app, "deploy")
+        assert _deployed(account) == after
+
+        # And a deletion leaves nothing, also a second one
+        for _ in range(2):
+            chalice(account, app, "delete")
+            assert not any(_deployed(account).values())
+
+
+def _deployed(account: Account) -> dict[str, dict[str, Any]]:
+    functions = account.client("lambda").list_functions()["Functions"]
+    mappings = account.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    shown = (
+        "BatchSize",
+        "MaximumRetryAttempts",
+        "BisectBatchOnFunctionError",
+        "DestinationConfig",
+        "FunctionArn",
+    )
+    return {
+        "functions": {one["FunctionName"]: one["CodeSha256"] for one in functions},
+        "mappings": {one["UUID"]: {name: one.get(name) for name in shown} for one in mappings},
+        "rules": {one["Name"]: one["State"] for one in account.client("events").list_rules()["Rules"]},
+        "apis": {one["id"]: one["name"] for one in account.client("apigateway").get_rest_apis()["items"]},
+    }
 
 
 def _known(number: int) -> Put:
