@@ -43,9 +43,7 @@ if TYPE_CHECKING:
     from cali.learning import Parts
 
 FIRST = date(2026, 11, 16)
-DAYS = 7
 REGIONS = ("eu", "us", "ap")
-LINES = 3_000  # healthy ones, of a region and day
 RECURS = 0.7  # chance that a kind that is known to happen does so on a day
 NIGHT = ("apply_feedback", "learn_new_errors", "learn_templates")
 WORDS = 3  # of a kind's own text by which the model and the reader know it
@@ -91,7 +89,18 @@ class _Clock:
         return self.now
 
 
-def week(folder: Path, *, learns: bool = True, seed: int = 7) -> list[Day]:
+class Size(NamedTuple):
+    """How much is simulated: days, and healthy lines of a region and day."""
+
+    days: int = 7
+    lines: int = 3_000
+    seed: int = 7
+
+
+WEEK = Size()
+
+
+def week(folder: Path, *, learns: bool = True, size: Size = WEEK) -> list[Day]:
     """The days of a week; without `learns` no job runs at night."""
     kinds, healthy = _story()
     clock = _Clock()
@@ -104,30 +113,32 @@ def week(folder: Path, *, learns: bool = True, seed: int = 7) -> list[Day]:
         )
         # Without an index: it suggests, and has no say in what is known.
         parts = replace(learning(settings, data=folder, now=clock), collections=None)
-        return [
-            _day(number, parts, clock, server, kinds, healthy, seed, learns) for number in range(1, DAYS + 1)
-        ]
+        town = _Town(parts, clock, server, kinds, healthy, size)
+        return [_day(number, town, learns) for number in range(1, size.days + 1)]
 
 
-def _day(
-    number: int,
-    parts: Parts,
-    clock: _Clock,
-    server: ModelServer,
-    kinds: Sequence[Kind],
-    healthy: Sequence[str],
-    seed: int,
-    learns: bool,
-) -> Day:
+class _Town(NamedTuple):
+    """What a day happens in."""
+
+    parts: Parts
+    clock: _Clock
+    server: ModelServer
+    kinds: Sequence[Kind]
+    healthy: Sequence[str]
+    size: Size
+
+
+def _day(number: int, town: _Town, learns: bool) -> Day:
+    parts, clock, server, kinds = town.parts, town.clock, town.server, town.kinds
     today = FIRST + timedelta(days=number - 1)
     begin = datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp()
-    rng = random.Random(f"{seed}:{number}")
+    rng = random.Random(f"{town.size.seed}:{number}")
     before = server.calls
     incidents: list[Incident] = []
     opened: list[Incident] = []
     clock.now = begin + 80_000.0
     for region in rng.sample(REGIONS, 2):
-        lines = list(_lines(number, begin, region, kinds, healthy, rng))
+        lines = list(_lines(number, begin, region, town, rng))
         body = gzip.compress("\n".join(lines).encode(), mtime=0)
         parts.objects.put(f"raw/dt={today}/{region}.gz", body, "application/gzip")
         told, new = _alerts(lines, region, parts)
@@ -221,12 +232,16 @@ def _night(today: date, parts: Parts) -> dict[str, Any]:
     return said
 
 
-def _lines(
-    number: int, begin: float, region: str, kinds: Sequence[Kind], healthy: Sequence[str], rng: random.Random
-) -> Iterator[str]:
+def _lines(number: int, begin: float, region: str, town: _Town, rng: random.Random) -> Iterator[str]:
     story = replace(load_scenario("shop"), faults=())
     calm = list(
-        simulate(story, seed=number * 10 + REGIONS.index(region), lines=LINES, seconds=70_000.0, start=begin)
+        simulate(
+            story,
+            seed=number * 10 + REGIONS.index(region),
+            lines=town.size.lines,
+            seconds=70_000.0,
+            start=begin,
+        )
     )
     pods = sorted({line.pod for line in calm}, key=lambda pod: pod.name)
     more: list[Line] = []
@@ -240,10 +255,10 @@ def _lines(
                     told = told.replace("{n}", str(rng.randint(10, 99_999)), 1)
                 more.append(Line(at, f'level={level} msg="{told}"', pod, "stderr", None))
 
-    for kind in kinds:
+    for kind in town.kinds:
         if kind.day == number or (kind.day < number and rng.random() < RECURS):
             write(kind.text, "error", rng.randint(2, 4))
-    for text in healthy:
+    for text in town.healthy:
         write(text, "info", 3)
     wrap = enveloper("fluentbit")
     yield from (wrap(line) for line in sorted([*calm, *more], key=lambda line: line.time))
