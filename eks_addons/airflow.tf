@@ -19,10 +19,9 @@ locals {
       tag        = var.image_tag
     } }
 
-    env = concat(
-      [for name in sort(keys(local.settings)) : { name = name, value = local.settings[name] }],
-      [{ name = "AWS_REGION", value = var.region }],
-    )
+    env = [for name, value in merge(
+      { AWS_REGION = var.region, CALI_GITHUB_SECRET = try(local.base.secrets.github, "") }, local.settings
+    ) : { name = name, value = value }]
 
     config = { logging = { remote_base_log_folder = "s3://${local.base.logs_bucket}/airflow-logs" } }
 

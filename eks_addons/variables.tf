@@ -90,14 +90,14 @@ variable "consumer" {
   default     = false
 }
 
-variable "consumer_environment" {
-  description = "CALI_* settings for the worker and for Airflow's tasks that differ from what the first root tells the functions."
+variable "more_settings" {
+  description = "CALI_* settings for the worker and for Airflow's tasks that the first root does not tell the functions, or tells them otherwise; such as CALI_GITHUB_REPOSITORY."
   type        = map(string)
   default     = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.consumer_environment) : startswith(name, "CALI_")])
-    error_message = "consumer_environment: names must begin with CALI_."
+    condition     = alltrue([for name in keys(var.more_settings) : startswith(name, "CALI_")])
+    error_message = "more_settings: names must begin with CALI_."
   }
 }
 
@@ -146,7 +146,8 @@ locals {
     CALI_MILVUS_URI       = "http://milvus.milvus.svc.cluster.local:19530"
     CALI_MILVUS_SECRET    = local.base.secrets.milvus
     CALI_OPENAI_SECRET    = local.base.secrets.openai
+    CALI_SLACK_SECRET     = local.base.secrets.slack
     CALI_DOLLARS_PER_DAY  = tostring(local.base.chalice.model_dollars_per_day)
     CALI_EMBEDDER         = "hashed" # as in the functions: vectors of two embedders never mix
-  }, local.told, var.consumer_environment)
+  }, local.told, var.more_settings)
 }

@@ -87,7 +87,7 @@ def test_the_uids_are_those_of_the_manifests():
         assert f"runAsUser: {user}" in pod
 
 
-def test_airflow_is_the_release_that_the_chart_is_told(monkeypatch: pytest.MonkeyPatch):
+def test_airflow_is_the_release_that_the_chart_is_told():
     values = (ADDONS / "airflow" / "values.yaml").read_text("utf-8")
     release = re.search(r'^airflowVersion: "(.*)"', values, re.M)
     assert release
