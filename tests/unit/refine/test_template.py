@@ -60,6 +60,9 @@ class NoSecrets:
     def suspects_token(self, blind: str) -> int:
         return 0
 
+    def ids_matter(self, blind: str) -> bool:
+        return False
+
     def lost_in_ids(self, alike: bytes) -> tuple[str, ...]:
         return ()
 

@@ -32,6 +32,7 @@ class Secrets(Protocol):
     """What the template asks of redaction: the literals that could be lost when ids are made alike, a quick no for a
     token or a text, which rules could fit a digit-blind text that got no such no, and their work on a message."""
 
+    def ids_matter(self, blind: str) -> bool: ...
     def lost_in_ids(self, alike: bytes) -> tuple[str, ...]: ...
     def suspects_token(self, blind: str) -> int: ...
     def suspects_spaced(self, blind: str) -> int: ...
@@ -66,7 +67,7 @@ class _Alike(NamedTuple):
 
     template: Template | None
     suspect: bool
-    lost: tuple[str, ...]
+    lost: tuple[str, ...] | None = None  # worked out when the second of them comes, for most have no second
 
 
 class _Settled(NamedTuple):
@@ -168,14 +169,21 @@ class Templater:
         given, alike = alike, alike or ids_alike(shape)
         if alike == shape:
             return None
-        found = self._alikes.get(alike) or self._look_alike(alike)
-        if found.template is None:
+        found, text = self._alikes.get(alike), _text(shape)
+        if found is None:
+            found = self._look_alike(alike)
+            matters = found.template is not None and (found.suspect or self._secrets.ids_matter(text))
+            return None if matters and self._secrets.candidates(text) else found.template
+        template = found.template
+        if template is None:
             return None
+        if found.lost is None:
+            found = self._alikes[alike] = found._replace(lost=self._secrets.lost_in_ids(alike))
+        lost = found.lost or ()
         if given and not found.suspect:
-            self._settle(given, _Settled(found.template, found.lost))
-        text = _text(shape)
+            self._settle(given, _Settled(template, lost))
         low = text.lower()
-        for literal in found.lost:
+        for literal in lost:
             if literal in low:
                 break
         else:
@@ -189,7 +197,7 @@ class Templater:
         suspect = _SUSPECT in masked or self._secrets.suspects_spaced(text) != 0
         kept = self._kept(text, masked)
         template = None if kept.at else self._finish(kept, text)
-        found = _Alike(template, suspect, self._secrets.lost_in_ids(alike) if template else ())
+        found = _Alike(template, suspect)
         if len(alike) <= LONGEST:
             if len(self._alikes) >= MESSAGES:
                 self._alikes.clear()

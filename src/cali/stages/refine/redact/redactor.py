@@ -22,7 +22,7 @@ class Redactor:
     `text` is all most callers need. On a hot path, memoise `candidates` per digit-blind shape and call `apply`
     only when it is not empty: `apply(s, candidates(blind(s))) == text(s)`.
     A text has no candidates if `suspects_token` is 0 for each of its tokens, and `suspects_spaced` is 0 for the text; if
-    it holds none of `lost_in_ids`, that may be asked of the text with its ids made alike.
+    it holds none of `lost_in_ids`, or `ids_matter` is false, that may be asked of the text with its ids made alike.
     Redaction is idempotent. When a rule fails, the whole text is hidden and the rule is named.
     """
 
@@ -38,6 +38,7 @@ class Redactor:
         self._suspicion = Suspicion(self._rules)
         self.suspects_token = self._suspicion.__getitem__
         self.suspects_spaced = self._suspicion.spaced
+        self.ids_matter = self._suspicion.ids_matter
         self.lost_in_ids = self._suspicion.lost_in_ids
 
     def text(self, s: str) -> str:

@@ -35,6 +35,7 @@ class Suspicion(dict[str, int]):
                 (spaced if " " in literal.strip() else solid)[literal.strip()] |= 1 << place
         self._solid, self._spaced = tuple(solid.items()), _grouped(spaced)
         self._in_ids = tuple((each, _in_id(each)) for each in (*solid, *spaced) if _may_lie_in_id(each))
+        self._maybe_in_ids = _grouped({each: 1 for each, _ in self._in_ids})
         self._any = re.compile(_trie(list(solid))) if solid else re.compile(r"(?!)")
         self._within = tuple((1 << place, rule.pattern) for place, rule in enumerate(rules) if rule.within)
 
@@ -60,6 +61,10 @@ class Suspicion(dict[str, int]):
     def spaced(self, blind: str) -> int:
         """The bits of the literals with a blank within that are in a digit-blind text."""
         return _found(self._spaced, blind.lower())
+
+    def ids_matter(self, blind: str) -> bool:
+        """Whether a literal is in the text that could be lost when its ids are made alike."""
+        return _found(self._maybe_in_ids, blind.lower()) != 0
 
     def lost_in_ids(self, alike: bytes) -> tuple[str, ...]:
         """The literals that a text could hold, and lose when its ids are made alike, of the texts that become this one."""
