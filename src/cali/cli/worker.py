@@ -139,7 +139,7 @@ def _turn(job: str, cloud: Cloud) -> Callable[[], _Told]:
 
 
 def _swept(cloud: Cloud) -> _Told:
-    swept = cloud.sweep.run()
+    swept = cloud.renewed().sweep.run()
     cloud.alert.run()
     if swept.quiet or swept.released:
         _say(f"sweep: {swept.quiet} quiet, {swept.released} released")
@@ -148,7 +148,7 @@ def _swept(cloud: Cloud) -> _Told:
 
 def _lines(cloud: Cloud) -> Take:
     def take(shard: str, items: Sequence[dict[str, Any]]) -> int:
-        report = cloud.analyze.batch(shard, items)  # Retryable: the whole batch comes again
+        report = cloud.renewed().analyze.batch(shard, items)  # Retryable: the whole batch comes again
         if report.incidents or report.quarantined:
             _say(
                 f"analyze: {shard}: {report.lines} lines, {report.incidents} incidents, {report.quarantined} quarantined"
@@ -163,11 +163,11 @@ class _Messages:
 
     def __init__(self, cloud: Cloud, job: str) -> None:
         self._cloud = cloud
-        self._service = getattr(cloud, job)
         self._job = job
         self._failures: dict[str, int] = {}
 
     def __call__(self, _shard: str, items: Sequence[dict[str, Any]]) -> int:
+        service = getattr(self._cloud.renewed(), self._job)
         for place, item in enumerate(items):
             try:
                 message = loads(b64decode(item["kinesis"]["data"]))
@@ -175,7 +175,7 @@ class _Messages:
                 self._aside(item, str(error))
                 continue
             try:
-                said = self._service.message(message).value
+                said = service.message(message).value
             except Exception as error:
                 if not self._gives_up(item, error):
                     _say(f"{self._job}: {message.incident}: to come again: {type(error).__name__}: {error}")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cali.stages.retrieve.knowledge import Knowledge
 
 EVERY = 60.0  # seconds
+AWAY = 240.0  # more, after a store did not answer: to wait for it takes seconds, and lines are waiting
 
 
 class Watch:
@@ -74,6 +75,7 @@ class Watch:
         try:
             newer = self._releases().newer(self._current.tag)
         except CaliError as error:
+            self._looked = self._now() + AWAY
             self._failed(error)
             return frozenset()
         self._current = newer or self._current

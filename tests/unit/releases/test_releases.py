@@ -225,6 +225,22 @@ def test_a_store_that_is_away_changes_nothing():
     assert told == ["releases: what is loaded stays: s3://logs/releases/current.json: busy"]
 
 
+def test_a_store_that_is_away_is_left_alone_for_five_minutes():
+    watch, made, kept, clock, _ = watched()
+    assert watch.knowledge is SHIPPED
+    kept.away = True
+    clock.now = 60.0
+    watch.look()
+    kept.away = False
+    add(made, DISK)
+    asked = kept.asked
+    clock.now = 359.0
+    assert watch.look() == frozenset()
+    assert kept.asked == asked
+    clock.now = 360.0
+    assert watch.look() == {KNOWLEDGE}
+
+
 def test_a_pointer_that_nobody_can_read_leaves_the_shipped_knowledge():
     watch, _, kept, _, told = watched()
     kept.put("releases/current.json", orjson.dumps({"knowledge": 1}))
