@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cali.errors import Retryable
+from cali.functions.ledger import HELD
 from cali.models import Severity
 from cali.simulator import enveloper, load_scenario, simulate
 from tests.cloud.faults import Put, poisoned
@@ -137,3 +138,25 @@ def test_batches_that_overtook_others_and_left_lines_waiting_hide_nothing() -> N
 
     # Then each line counted once
     assert list(world.counts().values()) == [320]
+
+
+def test_when_too_many_blocks_wait_the_one_that_was_just_cut_does() -> None:
+    # Given more pods in trouble than may wait, and a trace that the end of the batch cuts
+    lines = [fluent(f"ERROR disk {pod} is full", f"disks-6d4cf56db6-x{pod:04d}") for pod in range(HELD + 50)]
+    trace = [fluent("ERROR order failed"), fluent("java.lang.IllegalStateException: no stock")]
+    rest = [fluent("\tat shop.Order.place(Order.java:7)")]
+    world = World(Clock(NOON))
+    items = delivered([*lines, *trace, *rest], arrived=NOON)
+    analyze = world.analyze(behind=MemoryShard(items, world.clock))
+
+    # When the batch is read, and then the rest
+    assert analyze.batch(SHARD, items[:-1]).held == HELD
+    analyze.batch(SHARD, items[-1:])
+    world.clock.time += 60.0
+    analyze.release(SHARD, 5.0)
+
+    # Then the trace is whole, and every line was counted
+    counts = world.counts()
+    (template,) = [text for workload, text in counts if workload == "orders"]
+    assert "IllegalStateException" in template
+    assert sum(counts.values()) == HELD + 51

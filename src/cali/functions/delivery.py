@@ -101,19 +101,26 @@ class Delivery:
 
     def settle(self, may_go: Callable[[float], bool]) -> tuple[Held, ...]:
         """Takes what is left through, but for blocks whose rest may still come; `may_go` says of a time of arrival that
-        no rest comes any more."""
+        no rest comes any more. When too many wait, those of the latest lines do: the rest of the others is overdue."""
+        pending = self._joiner.pending()
+        waiting = [block for block in pending if _may_go_on(block) and not may_go(self._arrived_last(block))]
+        if len(waiting) > HELD:
+            waiting = sorted(waiting, key=lambda block: block.records[-1].line)[-HELD:]
+        kept = {block.records[0].line for block in waiting}
         left: list[Held] = []
-        for block in self._joiner.pending():
-            arrived = self._arrived(block.records[-1].line)
-            if len(left) < HELD and _may_go_on(block) and not may_go(arrived):
+        for block in pending:
+            if block.records[0].line in kept:
                 records = (
                     record._replace(line=self.position(record.line), alike=b"") for record in block.records
                 )
-                left.append(Held(Block(tuple(records)), arrived))
+                left.append(Held(Block(tuple(records)), self._arrived_last(block)))
             else:
                 self.events += 1
                 self._carefully(block)
         return tuple(left)
+
+    def _arrived_last(self, block: Block) -> float:
+        return self._arrived(block.records[-1].line)
 
     def arrival(self, place: int) -> float:
         """When a record reached the stream."""
