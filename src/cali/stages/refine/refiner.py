@@ -45,9 +45,9 @@ class Refiner:
     def refine(self, block: Block) -> Event:
         """The event that a block of records tells."""
         records = block.records
-        if len(records) > 1:
-            return self._joined(records)
         record = records[0]
+        if len(records) > 1 or "\n" in record.message:  # a collector may have joined what one call wrote
+            return self._joined(records)
         message, template = self._redacted(record.message, record.alike)
         if record.severity is not None:
             fields = ((record.line,), message, record.time, record.severity, record.scope, template, True)
