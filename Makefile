@@ -132,10 +132,10 @@ destroy: setup ## take the AWS side down; asks twice, keeps the log bucket's dat
 layer: setup ## build the dependency layer for Lambda and check its size
 	$(BIN)/python -m cali.ops.layer build
 
-deploy: setup layer ## deploy the functions of STAGE and the settings of their streams; after `terraform apply`
+deploy: setup layer ## deploy the functions of STAGE and the settings of their streams; after `make infra`
 	@mkdir -p out
 	$(BIN)/python -m cali.ops.layer publish > out/layer-arn
-	terraform -chdir=terraform output -json > out/terraform-outputs.json
+	$(BIN)/python -m cali.ops outputs > out/terraform-outputs.json
 	$(BIN)/python -m cali.ops.chalice_config --stage $(STAGE) --outputs out/terraform-outputs.json --layer "$$(cat out/layer-arn)"
 	$(BIN)/python -m cali.ops.deployed fetch --stage $(STAGE)
 	cd chalice_app && ../$(BIN)/chalice deploy --stage $(STAGE)

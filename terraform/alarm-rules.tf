@@ -94,7 +94,7 @@ locals {
       means      = "No node answers for Milvus; incidents are explained without search."
     }
     model-spend = {
-      namespace = "CALI", metric = "model_dollars", dimensions = { function = "diagnose" }, statistic = "Sum"
+      namespace = "CALI", metric = "model_dollars", dimensions = { function = "diagnose", service = "cali" }, statistic = "Sum"
       threshold = var.model_dollars_per_day, period = 86400, periods = 1, means = "The model cost more today than it may."
     }
   }

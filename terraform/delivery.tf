@@ -44,6 +44,19 @@ resource "aws_kinesis_firehose_delivery_stream" "raw" {
     buffering_size      = local.buffer_mb
     compression_format  = "GZIP"
 
+    processing_configuration {
+      enabled = true
+
+      processors { # or one line would begin where another ends
+        type = "AppendDelimiterToRecord"
+
+        parameters {
+          parameter_name  = "Delimiter"
+          parameter_value = "\\n"
+        }
+      }
+    }
+
     cloudwatch_logging_options {
       enabled         = true
       log_group_name  = aws_cloudwatch_log_group.firehose.name

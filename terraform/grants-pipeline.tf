@@ -123,8 +123,21 @@ locals {
       Resource = ["arn:aws:kms:${local.here}:key/*", "arn:aws:kms:${local.here}:alias/${var.name}"]
     }] }
 
-    release = { role = "release", statements = concat(local.release_functions, local.release_images) }
+    release = { role = "release", statements = concat(local.release_functions, local.release_images, local.release_record) }
   }
+
+  release_record = [{ # what is deployed, and what Terraform made: what everybody who deploys shares
+    Sid      = "Record"
+    Effect   = "Allow"
+    Action   = ["s3:GetObject", "s3:PutObject"]
+    Resource = "${local.arns.state}/chalice/*"
+    }, {
+    Sid       = "LookForRecord"
+    Effect    = "Allow"
+    Action    = "s3:ListBucket"
+    Resource  = local.arns.state
+    Condition = { StringLike = { "s3:prefix" = "chalice/*" } }
+  }]
 
   pipeline_state = [{
     Sid      = "ReadState"

@@ -16,6 +16,7 @@ from cali.bootstrap_cloud import cloud
 from cali.errors import Poison, Retryable
 
 NAMESPACE = "CALI"
+SERVICE = "cali"  # a dimension of every metric; what reads them names it too
 ENOUGH = 20.0  # seconds that a message may take; with less, what is left of its batch comes again
 
 
@@ -46,7 +47,7 @@ class Seen:
         from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
         logger().info("done", function=self._function, **self._counts)
-        metrics = EphemeralMetrics(namespace=NAMESPACE)
+        metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
         metrics.add_dimension("function", self._function)
         for name, value in self._counts.items():
             metrics.add_metric(name, MetricUnit.Count, value)
@@ -65,7 +66,7 @@ def tracer() -> Any:
     """X-Ray, where Lambda traces; it does nothing elsewhere. Clients are not patched: that would import them all."""
     from aws_lambda_powertools.tracing import Tracer
 
-    return Tracer(service="cali", auto_patch=False)
+    return Tracer(service=SERVICE, auto_patch=False)
 
 
 @contextmanager

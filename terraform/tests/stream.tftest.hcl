@@ -69,6 +69,11 @@ run "firehose_1_brings_raw_lines_to_s3" {
   }
 
   assert {
+    condition     = aws_kinesis_firehose_delivery_stream.raw.extended_s3_configuration[0].processing_configuration[0].processors[0].type == "AppendDelimiterToRecord"
+    error_message = "a newline must stand between two records"
+  }
+
+  assert {
     condition     = startswith(aws_kinesis_firehose_delivery_stream.raw.extended_s3_configuration[0].error_output_prefix, "firehose-failed/")
     error_message = "what cannot be delivered must go to firehose-failed/"
   }

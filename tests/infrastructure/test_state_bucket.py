@@ -88,4 +88,4 @@ def test_a_refusal_is_one_clear_line(clients):
 
 
 def test_bootstrap_is_a_command():
-    assert {"bootstrap", "cost", "down", "plan", "search-access", "up"} <= set(group.commands)
+    assert {"bootstrap", "cost", "down", "outputs", "plan", "search-access", "up"} <= set(group.commands)

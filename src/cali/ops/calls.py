@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MISSING = frozenset(
     {
-        "404", "NoSuchBucket", "NoSuchBucketPolicy", "NoSuchPublicAccessBlockConfiguration", "NoSuchLifecycleConfiguration",
+        "404", "NoSuchBucket", "NoSuchBucketPolicy", "NoSuchKey", "NoSuchPublicAccessBlockConfiguration", "NoSuchLifecycleConfiguration",
         "OwnershipControlsNotFoundError", "ServerSideEncryptionConfigurationNotFoundError", "ResourceNotFoundException",
     }
 )  # fmt: skip  # how AWS says that something is not there

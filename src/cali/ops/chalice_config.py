@@ -1,6 +1,6 @@
 """Writes `.chalice/config.json`: the functions' settings, with the names that Terraform made.
 
-    terraform output -json > terraform-outputs.json
+    python -m cali.ops outputs > terraform-outputs.json
     python -m cali.ops.chalice_config --stage dev --outputs terraform-outputs.json --layer ARN
     python -m cali.ops.chalice_config --stage local
 
@@ -205,7 +205,7 @@ def drop_compiled(source: Path = Path("src/cali")) -> None:
 
 def _read(path: Path | None) -> dict[str, Any]:
     if path is None:
-        raise Misconfigured("--outputs is needed: terraform output -json > terraform-outputs.json")
+        raise Misconfigured("--outputs is needed: python -m cali.ops outputs > terraform-outputs.json")
     try:
         held = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cali.ops.calls import Clients
 
 PLAN = "cali.tfplan"
+OUTPUTS = "chalice/outputs.json"  # in the state bucket, where the role that releases may look
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,20 @@ def up(here: Here, auto_approve: bool, keep_days: int) -> None:
         click.confirm("Apply this plan?", abort=True)
     here.terraform.run("apply", "-input=false", PLAN, shown=True)
     (here.terraform.folder / PLAN).unlink(missing_ok=True)  # it holds what the state holds
+    _share(here, clients)
     _grant(here, clients, keep_days)
+
+
+@group.command()
+@click.pass_obj
+def outputs(here: Here) -> None:
+    """Prints what the last `up` made, as `terraform output -json` would. Needs neither Terraform nor its state."""
+    clients = here.clients()
+    bucket = state_bucket.bucket_name(here.name, _account(clients))
+    kept = ask(Call("s3", "get_object", {"Bucket": bucket, "Key": OUTPUTS}), clients)
+    if kept is None:
+        raise Misconfigured(f"s3://{bucket}/{OUTPUTS}: nothing was raised yet: make infra")
+    click.echo(kept["Body"].read().decode())
 
 
 @group.command("search-access")
@@ -274,6 +288,13 @@ def _prepare(here: Here) -> Clients:
         click.echo(f"{call.service} {call.action} {bucket}: {call.why}")
     here.terraform.init(*installation.backend(bucket, here.region), shown=True)
     return clients
+
+
+def _share(here: Here, clients: Clients) -> None:
+    """Keeps Terraform's outputs for those who deploy; none of them is a secret."""
+    bucket = state_bucket.bucket_name(here.name, _account(clients))
+    body = here.terraform.run("output", "-json").encode()
+    perform(Call("s3", "put_object", {"Bucket": bucket, "Key": OUTPUTS, "Body": body}), clients)
 
 
 def _account(clients: Clients) -> str:
