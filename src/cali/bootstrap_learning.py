@@ -60,6 +60,7 @@ class _Builder:
         )
 
     def made(self, objects: Any, **more: Any) -> Parts:
+        from cali.adapters.raw_records import readable
         from cali.stages.decode import Decoder
         from cali.stages.refine.refiner import Refiner
 
@@ -71,6 +72,7 @@ class _Builder:
             shipped=cache(self._shipped),
             refiner=cache(Refiner),
             decoder=lambda: Decoder(self.settings.cluster, year=year),
+            unpack=readable,
             now=self.now,
             pull_requests=self._pulls if self.settings.github_repository else None,
             policy=self.policy(),

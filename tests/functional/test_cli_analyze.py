@@ -77,6 +77,17 @@ def test_the_same_log_gives_the_same_bytes(log: Path) -> None:
     assert inside("analyze", log, "--format", "json").out == inside("analyze", log, "--format", "json").out
 
 
+def test_an_object_of_raw_is_read_whose_records_are_gzipped_one_by_one(log: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "object.gz"
+    packed.write_bytes(
+        gzip.compress(b"\n".join(gzip.compress(line.encode()) for line in LOG.splitlines(True)))
+    )
+
+    found, plain = analysed(packed), analysed(log)
+
+    assert found["incidents"] == plain["incidents"] != []
+
+
 def test_gzip_and_several_files_are_read_on(log: Path, tmp_path: Path) -> None:
     packed = tmp_path / "app.log.gz"
     packed.write_bytes(gzip.compress(LOG.encode()))

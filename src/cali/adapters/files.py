@@ -17,11 +17,13 @@ LONGEST_LINE = (
     8 * 1024 * 1024
 )  # a line without an end must not fill the memory; the rest becomes a line of its own
 _PEEK = 4096
+_MEMBER = b"\x1f\x8b\x08"
 _CONTROL = bytes(set(range(32)) - {1, 7, 8, 9, 10, 12, 13, 27})  # 1 separates the fields of FIX
 
 
 def lines(source: str) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file or of `-`, numbered from 1. Gzip is seen through. What can't be read is Misconfigured."""
+    """The lines of a file or of `-`, numbered from 1. Gzip is seen through, also in an object of raw/, where each record is
+    gzipped by itself and all of them once more. What can't be read is Misconfigured."""
     if not source:
         raise Misconfigured("FILE is an empty name; name a log, or give - for standard input")
     name = "standard input" if source == STDIN else source
@@ -30,6 +32,11 @@ def lines(source: str) -> Iterator[tuple[int, bytes]]:
             head = file.peek(_PEEK)[:_PEEK]  # type: ignore[attr-defined]  # every reader here is buffered
             if not head:
                 raise Misconfigured(f"{name}: empty, there is nothing to read")
+            if head[:3] == _MEMBER:
+                from cali.adapters.raw_records import CHUNK, records
+
+                yield from enumerate(records(iter(lambda: file.read(CHUNK), b"")), 1)
+                return
             if _is_wide(head):
                 raise Misconfigured(
                     f"{name}: UTF-16 or UTF-32; make it UTF-8 first: iconv -f UTF-16 -t UTF-8"

@@ -2,13 +2,15 @@
 
     chunks -> gunzipped? -> lines, JSON objects that touch, subscriptions of CloudWatch Logs
 
-Firehose puts nothing between records. Fluent Bit ends each of its own with a newline, others do not.
+Firehose puts a newline behind each record (terraform/delivery.tf); other writers put nothing between them. Fluent Bit gzips
+each record by itself, so an object of Firehose is gzip members inside gzip (docs/adr/0009-log-collection.md).
 """
 
 from __future__ import annotations
 
 import json
 import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import orjson
@@ -26,6 +28,17 @@ _GZIP, _MEMBER = b"\x1f\x8b", b"\x1f\x8b\x08"
 
 class Damaged(Misconfigured):
     """A gzip file of which only the beginning can be read."""
+
+
+def readable(body: bytes) -> Iterator[bytes]:
+    """The lines of one object; of a damaged one those that it has."""
+    chunks = (body[at : at + CHUNK] for at in range(0, len(body), CHUNK))
+    return records(_beginning(unzipped(chunks, "")))
+
+
+def _beginning(content: Iterator[bytes]) -> Iterator[bytes]:
+    with suppress(Damaged):
+        yield from content
 
 
 def unzipped(chunks: Iterable[bytes], where: str) -> Iterator[bytes]:

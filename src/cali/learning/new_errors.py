@@ -190,7 +190,7 @@ def _ground(work: Work) -> Ground:
     ]
     numbered: list[tuple[int, bytes]] = []
     for day in work.days_back(HEALTHY_DAYS):
-        for _, line in islice(raw.lines(parts.objects, day, REPLAYED), REPLAYED):
+        for _, line in islice(raw.lines(parts.objects, parts.unpack, day, REPLAYED), REPLAYED):
             numbered.append((len(numbered) + 1, line))
     masks = parts.refiner().masks.version
     return Ground(

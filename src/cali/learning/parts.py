@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cali.models import Diagnosis, Incident, KnowledgeEntry
     from cali.ports import FeedbackStore, IncidentStore, Objects, Pointers
@@ -84,6 +84,9 @@ class Parts:
     shipped: Callable[[], Knowledge]
     refiner: Callable[[], Refiner]
     decoder: Callable[[], Decoder]
+    unpack: Callable[
+        [bytes], Iterable[bytes]
+    ]  # an object of raw/ to its lines; of a damaged one those that it has
     now: Callable[[], float]
     feedback: Callable[[], FeedbackStore] | None = None
     incidents: Callable[[], IncidentStore] | None = None

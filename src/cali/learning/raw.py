@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from typing import TYPE_CHECKING, Any
 
 from cali import pipeline
@@ -11,7 +9,7 @@ from cali.models import Event, Severity
 from cali.stages.reason.lines import LONGEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from cali.ports import Objects
     from cali.stages.decode import Decoder
@@ -25,35 +23,19 @@ def keys(objects: Objects, day: str) -> list[str]:
     return list(objects.keys(f"{HOME}{day}/"))
 
 
-def lines(objects: Objects, day: str, limit: int) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines of a day, at most so many, a fair share of each object. An object that is no whole gzip file gives
-    the lines that it has."""
+def lines(
+    objects: Objects, unpack: Callable[[bytes], Iterable[bytes]], day: str, limit: int
+) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines of a day, at most so many, a fair share of each object."""
     names = keys(objects, day)
     share = max(1, limit // max(1, len(names)))
     number = 0
     for name in names:
-        for count, line in enumerate(_lines(objects.get(name) or b"")):
+        for count, line in enumerate(unpack(objects.get(name) or b"")):
             if count >= share or number >= limit:
                 break
             number += 1
             yield number, line
-
-
-def _lines(body: bytes) -> Iterable[bytes]:
-    if body[:2] == b"\x1f\x8b":
-        try:
-            body = gzip.decompress(body)
-        except (OSError, EOFError, zlib.error):
-            body = _what_there_is(body)
-    return body.splitlines()
-
-
-def _what_there_is(body: bytes) -> bytes:
-    reader = zlib.decompressobj(wbits=31)
-    try:
-        return reader.decompress(body)
-    except zlib.error:
-        return b""
 
 
 class Table:

@@ -33,7 +33,7 @@ def collected(work: Work, day: str) -> list[dict[str, Any]]:
 
 def _table(work: Work, day: str) -> dict[str, Any]:
     parts = work.parts
-    numbered = raw.lines(parts.objects, day, parts.policy.lines)
+    numbered = raw.lines(parts.objects, parts.unpack, day, parts.policy.lines)
     table, tally = raw.table(numbered, parts.decoder(), parts.refiner(), parts.policy.templates)
     rows, kept = table.rows(), 0
     for row in rows:

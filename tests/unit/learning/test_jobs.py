@@ -62,6 +62,16 @@ def test_gzip_is_read_and_a_cut_file_gives_what_it_has():
     assert int(str(said["lines"])) > len(WORDS)
 
 
+def test_records_that_a_collector_has_gzipped_are_read_in_an_object_that_is_gzipped():
+    town = Town()
+    written = b"".join(gzip.compress(line.encode()) + b"\n" for line in pages(*WORDS))
+    town.objects.put(f"raw/dt={DAY}/a.gz", gzip.compress(written))
+    town.objects.put(f"raw/dt={DAY}/b.gz", gzip.compress(written)[:-9])
+    said = run("learn_templates", "collect", DAY, town.parts)
+    assert (said["templates"], said["quarantined"]) == (len(WORDS), 0)
+    assert len(WORDS) <= int(str(said["lines"])) <= 2 * len(WORDS)
+
+
 def test_lines_and_templates_are_bounded():
     town = Town(lines=6, templates=4)
     for name in "abc":

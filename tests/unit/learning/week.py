@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from cali.adapters.raw_records import readable
 from cali.functions.diagnose import new_error, new_error_key
 from cali.learning import Approval, Parts, Policy, run
 from cali.learning.jobs import JOBS
@@ -99,6 +100,7 @@ class Town:
             shipped=lambda: shipped,
             refiner=lambda: REFINER,
             decoder=lambda: Decoder("eu", year=2026),
+            unpack=readable,
             now=lambda: self.now,
             feedback=lambda: self.feedback,
             incidents=lambda: self.incidents,
