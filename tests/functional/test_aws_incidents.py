@@ -310,6 +310,16 @@ def test_two_processes_send_one_message() -> None:
     assert (len(slow.posts), len(scene.chat.posts)) == (1, 0)
 
 
+def test_a_store_that_is_throttled_just_after_a_message_was_sent_makes_no_second_one() -> None:
+    scene = Scene()
+    scene.told = Failing(scene.told, [3, 4, 5], before=True, only="put")  # after the claim and the storm
+    assert scene.alert(scene.opened) is Heard.SENT
+    scene.clock.sleep(120.0)
+    assert scene.alert(scene.opened) is Heard.NOTHING
+    assert scene.alerts().flush().sent == 0
+    assert len(scene.chat.posts) == 1
+
+
 def test_nobody_hears_of_what_is_muted() -> None:
     scene = Scene()
     scene.lives().apply(scene.opened.incident, lambda known: mute(known, NOON, None) if known else None)

@@ -182,7 +182,7 @@ class Alerts:
             run.do(action)
         due = now if run.gone else after.next_look(run.state, scene, actions, parts.now())
         try:
-            self._keep(note, run.state, due)
+            self._keep_sent(note, run.state, due)
         except Conflict as error:
             raise Retryable(f"incident {incident}: took too long to tell") from error
         for key in run.digests:
@@ -204,6 +204,20 @@ class Alerts:
         body = dumps(replace(state, busy=0.0))
         if body != note.body or due != note.due:
             self._parts.alerts.put(replace(note, body=body, due=due))
+
+    def _keep_sent(self, note: Note, state: AlertState, due: float | None) -> None:
+        """Keeps what was sent, patiently: what is not kept is sent again where a place cannot be asked for it."""
+        for attempt in range(ATTEMPTS):
+            try:
+                self._keep(note, state, due)
+            except Conflict:
+                raise
+            except Retryable:
+                if attempt == ATTEMPTS - 1:
+                    raise
+                self._parts.sleep(min(STEP * 2**attempt, 5.0))
+            else:
+                return
 
     def _told_root(self, root: str) -> None:
         try:
