@@ -9,7 +9,6 @@ import logging
 import random
 import time
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from cali.stages.retrieve.signatures import Signatures
 
 AWAY = 30.0  # seconds for which an index that failed is left alone
-COMPILED = "cali_compiled"  # the package of the layer that holds the knowledge in its checked form
 # What is built anew when another release is in force, by its kind.
 MADE_OF = {
     "knowledge": ("_knowledge", "_signatures", "_retriever", "_index", "_reasoner", "diagnose"),
@@ -211,8 +209,9 @@ class Cloud:
     @cached_property
     def _released(self) -> Watch:
         from cali.bootstrap_releases import followed
+        from cali.stages.retrieve.knowledge import in_layer
 
-        return followed(self.settings, lambda: compiled() or KEPT, self._now, self._warn)
+        return followed(self.settings, lambda: in_layer() or KEPT, self._now, self._warn)
 
     @cached_property
     def _signatures(self) -> Signatures:
@@ -387,13 +386,6 @@ def cloud() -> Cloud:
 def begin(parts: Cloud) -> None:
     """Makes these the parts of this process, such as parts with another clock."""
     _begun[:] = [parts]
-
-
-def compiled() -> Path | None:
-    """The folder with the knowledge in its checked form, if the layer brought one."""
-    spec = find_spec(COMPILED)
-    places = list(spec.submodule_search_locations or ()) if spec else []
-    return Path(places[0]) if places else None
 
 
 def _severity(name: str) -> Severity:

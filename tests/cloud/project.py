@@ -82,8 +82,9 @@ def copied(home: Path) -> Path:
         project / ".chalice",
         ignore=shutil.ignore_patterns("deployed", "deployments", "venv"),
     )
-    (project / "vendor").mkdir()
-    (project / "vendor" / "cali").symlink_to(ROOT / "src" / "cali")
+    (project / "vendor" / "cali").mkdir(parents=True)
+    for link in (ROOT / "chalice_app" / "vendor" / "cali").iterdir():
+        (project / "vendor" / "cali" / link.name).symlink_to(link.resolve())
     return project
 
 

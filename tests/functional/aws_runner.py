@@ -16,7 +16,7 @@ CHALICE = Path(__file__).parents[2] / "chalice_app"
 
 
 def main() -> None:
-    sys.path[:0] = [str(CHALICE), str(CHALICE / "vendor")]
+    sys.path[:0] = [str(CHALICE), str(CHALICE.parent / "src")]
     answers, sys.stdout = sys.stdout, sys.stderr  # what functions print is their log
     logging.getLogger().addHandler(logging.StreamHandler(sys.stderr))  # as Lambda's runtime does
     import app  # type: ignore[import-not-found]

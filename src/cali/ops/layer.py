@@ -113,12 +113,13 @@ def _install(python: str, arch: str, requirements: Path, target: Path) -> None:
 
 
 def _knowledge(target: Path) -> None:
-    """The knowledge base in its checked form, under the name by which `cali.bootstrap_cloud` finds it. Functions whose
-    knowledge is another read the YAML, which takes seconds longer."""
-    from cali.stages.retrieve.knowledge import load
+    """The knowledge base, which would be half of the functions' package, and its checked form beside it: reading the YAML
+    takes seconds."""
+    from cali.stages.retrieve.knowledge import LAYER, load, shipped
 
-    place = target / "cali_compiled"
+    place = target / LAYER
     place.mkdir()
+    shutil.copytree(shipped(), place / shipped().name)
     (place / "__init__.py").write_text(
         '"""The knowledge base of the release that this layer was built with."""\n'
     )

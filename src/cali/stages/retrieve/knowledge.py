@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 FORM = "2"  # of the cached JSON; raise it when the code that makes it changes
 DAY = 86_400.0
+LAYER = "cali_knowledge"  # the package of Lambda's layer that holds the knowledge, as files and in its checked form
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,21 @@ class Knowledge:
 
 
 def shipped() -> Path:
-    """The folder of the newest knowledge that came with the package."""
-    root = Path(str(files("cali") / "knowledge"))
-    dated = sorted(path for path in root.glob("20*-*-*") if path.is_dir())
-    if not dated:
-        raise Misconfigured(f"{root}: no dated knowledge folder was installed")
-    return dated[-1]
+    """The folder of the newest knowledge that came with the package or, on Lambda, with the layer."""
+    roots = [Path(str(files("cali") / "knowledge"))]
+    if (layered := in_layer()) is not None:
+        roots.append(layered)
+    for root in roots:
+        if dated := sorted(path for path in root.glob("20*-*-*") if path.is_dir()):
+            return dated[-1]
+    raise Misconfigured(f"{roots[0]}: no dated knowledge folder was installed, and no layer brought one")
+
+
+def in_layer() -> Path | None:
+    """The folder that Lambda's layer brought, if there is one."""
+    spec = find_spec(LAYER)
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(places[0]) if places else None
 
 
 def load(folder: Path | None = None, team: Path | None = None, cache: Path | None = None) -> Knowledge:

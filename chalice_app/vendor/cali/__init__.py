@@ -1,0 +1,1 @@
+../../../src/cali/__init__.py

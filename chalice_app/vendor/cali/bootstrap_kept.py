@@ -1,0 +1,1 @@
+../../../src/cali/bootstrap_kept.py

@@ -1,0 +1,1 @@
+../../../src/cali/pipeline.py

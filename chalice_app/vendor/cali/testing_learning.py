@@ -1,0 +1,1 @@
+../../../src/cali/testing_learning.py
