@@ -30,17 +30,18 @@ def followed(
     def shipped() -> Knowledge:
         return load(cache=kept())
 
-    releases = cache(lambda: in_bucket(settings)) if settings.logs_bucket else None
+    releases = cache(lambda: in_bucket(settings, warn)) if settings.logs_bucket else None
     return Watch(releases, shipped, masks.load().version, now, warn)
 
 
-def in_bucket(settings: Settings) -> Releases:
-    """The releases of the logs bucket. Misconfigured when AWS cannot be asked at all, such as without a region."""
+def in_bucket(settings: Settings, warn: Callable[[str], None] | None = None) -> Releases:
+    """The releases of the logs bucket. Misconfigured when AWS cannot be asked at all, such as without a region. With `warn`,
+    a pointer that is refused is taken for no release, for so S3 answers before the first one; it is told once."""
     from cali.adapters import aws
     from cali.adapters.s3_objects import S3Objects
     from cali.releases import Releases
 
     with aws.said(f"s3://{settings.logs_bucket}/releases/"):
         client = aws.client("s3")
-    objects = S3Objects(client, settings.logs_bucket)
+    objects = S3Objects(client, settings.logs_bucket, warn)
     return Releases(objects, objects)

@@ -22,6 +22,10 @@ _PASSING = {
 _FASTER = {"ConditionalCheckFailedException", "PreconditionFailed", "ConditionalRequestConflict"}
 
 
+class Denied(Misconfigured):
+    """AWS says that we may not."""
+
+
 @cache
 def client(service: str) -> Any:
     """The process's one client of a service. Safe for threads."""
@@ -64,7 +68,7 @@ def _of_service(where: str, error: Any) -> CaliError:
         return Conflict(line)
     if code in _PASSING or "Throttl" in code or "Exceeded" in code or status >= 500 or status == 429:
         return Retryable(line)
-    return Misconfigured(line)
+    return Denied(line) if code.startswith("AccessDenied") else Misconfigured(line)
 
 
 def _line(error: Exception) -> str:
