@@ -10,13 +10,12 @@ import re
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from cali.models import Quarantined, Record, Scope, Severity
 from cali.stages.alike import ZEROS, ids_alike
 from cali.stages.decode.clean import clean, text_of
 from cali.stages.decode.clock import Clock
-from cali.stages.decode.fields import Plan, plan
+from cali.stages.decode.envelope import METADATA, Envelopes
+from cali.stages.decode.fields import Plan, is_cut, plan
 from cali.stages.decode.jsonlog import Spoken, bare, load, special, spoken
 from cali.stages.decode.layout import Layout, complete
 from cali.stages.decode.pieces import Open, Piece, Pieces, from_object, from_text
@@ -31,11 +30,9 @@ MESSAGE_LIMIT = 64 * 1024
 """Characters of a message that are kept. What a person or a model can use of a line ends long before."""
 
 _MEMO_LINES = 16_384
-_MEMO_TAILS = 4_096  # containers; the end of an envelope has some 400 bytes
 _MEMO_LENGTH = 1024  # longer lines hardly repeat, and would make the memo large
 _NESTING = 3  # an envelope, the line in it, the line in that
 _OBJECT = b"{"
-_METADATA = b',"kubernetes":{'
 _POD = b"[pod/"
 _POD_NAME = re.compile(rb"pod/[\w.-]+/[\w.-]+").fullmatch
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much, and this runs for every line
@@ -57,8 +54,7 @@ class Decoder:
         self._layouts: dict[bytes, Layout] = {}
         self._before_object: dict[bytes, Layout] = {}
         self._plans: dict[tuple[str, ...], Plan] = {}
-        self._heads: dict[tuple[str, ...], Plan] = {}
-        self._tails: dict[bytes, Source] = {}
+        self._envelopes = Envelopes(self._sources)
         self._pieces = Pieces()
         self._cut = False  # the line at hand is a piece, or some line is open
 
@@ -131,7 +127,7 @@ class Decoder:
 
     def _line(self, raw: bytes, line: int) -> Record | Quarantined | None:
         if raw[:1] == _OBJECT:
-            if raw[-2:] == b"}}" and (at := raw.find(_METADATA)) > 0:
+            if raw[-2:] == b"}}" and (at := raw.find(METADATA)) > 0:
                 record = self._enveloped(raw, at, line)
                 if record is not None:
                     return record
@@ -156,27 +152,13 @@ class Decoder:
 
     def _enveloped(self, raw: bytes, at: int, line: int) -> Record | None:
         """The record of a line in an envelope whose end, from `at` on, is its pod's metadata; None if it must be read as a
-        whole. That end is the same in all lines of a container, so it is parsed and validated once. What stands before it
-        is an object of its own, once it is closed, or the line is no JSON."""
-        source = self._tails.get(raw[at:]) or self._tail(raw[at:])
-        if source is self._unknown:
+        whole."""
+        opened = self._envelopes.opened(raw, at)
+        if opened is None:
             return None
-        try:
-            head = orjson.loads(raw[:at] + b"}")
-        except ValueError:
-            return None
-        where = self._heads.get(tuple(head)) or self._head(tuple(head))
-        if not where.bare:
-            return None
-        text = head[where.message[0]]
-        if text.__class__ is not str or not text or text.isspace():
-            return None
-        scope, stream = source
-        out = head.get("stream")
-        if out.__class__ is str and out:
-            stream = f"{stream}/{out}"
+        head, where, text, scope, stream = opened
         time = self._time(head, where)
-        if time is not None and text[0] != "{" and not (where.tags and _is_cut(head, where)):
+        if time is not None and text[0] != "{" and not (where.tags and is_cut(head, where)):
             inner_text = text.rstrip("\r\n")
             shape = inner_text.encode("utf-8", "replace").translate(ZEROS)
             layout = self._layouts.get(shape) or self._layouts.get(ids_alike(shape))
@@ -195,27 +177,6 @@ class Decoder:
             inner = self._text(text, line, 1, time is not None)
         said = Spoken(text, "", None, "")
         return inner and self._collected(head, where, said, inner, time, scope, stream)
-
-    def _tail(self, tail: bytes) -> Source:
-        """The source that the end of an envelope names; `_unknown` if there is more in it, or it names none."""
-        doc = load(b'{"":0' + tail) or {}
-        source = self._unknown
-        if len(doc) == 2 and doc.get("kubernetes").__class__ is dict:
-            found = self._sources.pod(doc["kubernetes"])
-            source = found if found.stream and found.scope.workload else source
-        if len(self._tails) >= _MEMO_TAILS:
-            self._tails.clear()
-        self._tails[tail] = source
-        return source
-
-    def _head(self, keys: tuple[str, ...]) -> Plan:
-        """The plan for an envelope with these keys before its metadata; `bare` only if the line in it is all it tells."""
-        where = plan((*keys, "kubernetes"))
-        where = where._replace(bare=where.bare and where.raw)
-        if len(self._heads) >= _MEMO_LINES:
-            self._heads.clear()
-        self._heads[keys] = where
-        return where
 
     def _from_pod(self, raw: bytes, at: int, line: int) -> Record | Quarantined | None:
         """The line behind kubectl's prefix, by itself: so what is known of it serves all pods."""
@@ -378,7 +339,7 @@ class Decoder:
         if where.docker and text[-1] != "\n":
             cut = True
         if where.tags:
-            cut = cut or _is_cut(doc, where)
+            cut = cut or is_cut(doc, where)
         if cut:
             self._cut = True
         fields = (
@@ -423,10 +384,6 @@ class Decoder:
                 self._plans.clear()
             self._plans[keys] = where
         return where
-
-
-def _is_cut(doc: dict[str, Any], where: Plan) -> bool:
-    return any(doc[tag] in ("P", "true", True) for tag in where.tags)
 
 
 def _over(header: Record, inner: Record, nowhere: Scope) -> Record:

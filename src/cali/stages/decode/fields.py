@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # What Fluent Bit, pino, bunyan, zap, logrus, structlog, ECS, Serilog, winston, log4j2, GELF, journald ... write.
 _MESSAGE = (
@@ -106,3 +109,8 @@ def plan(keys: tuple[str, ...]) -> Plan:
         bare=len(message) == 1 and not (kind or serilog or graded or explained or workload),
         kind=kind,
     )
+
+
+def is_cut(doc: Mapping[str, Any], where: Plan) -> bool:
+    """Whether a collector marked the line in this object as one that goes on."""
+    return any(doc[tag] in ("P", "true", True) for tag in where.tags)
