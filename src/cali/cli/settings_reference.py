@@ -39,7 +39,9 @@ def rows() -> list[Row]:
         if token.type == tokenize.COMMENT
     }
     (fields,) = [
-        node.body for node in ast.parse(text).body if isinstance(node, ast.ClassDef) and node.name == "Settings"
+        node.body
+        for node in ast.parse(text).body
+        if isinstance(node, ast.ClassDef) and node.name == "Settings"
     ]
     return [
         Row(
