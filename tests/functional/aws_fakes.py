@@ -16,6 +16,7 @@ from cali.functions.quarantine import Quarantine
 from cali.life import Change
 from cali.models import Diagnosis, Incident, Status
 from cali.stages.decode import Decoder
+from cali.stages.reason.spend import Spend
 from cali.stages.refine.refiner import Refiner
 from cali.testing_incidents import MemoryIncidents
 
@@ -146,6 +147,7 @@ class Explains:
     def __init__(self, say: Callable[[Incident], Diagnosis]) -> None:
         self.asked: list[str] = []
         self.say = say
+        self.spend = Spend()
 
     def diagnose(self, incident: Incident) -> Diagnosis:
         self.asked.append(incident.id)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from cali.bootstrap_alerts import suppressions
+from cali.bootstrap_alerts import CloudAlerts, suppressions
 from cali.functions.lives import loads
 from cali.life import Change
 from tests.functional.aws_account import INCIDENTS, INCIDENTS_TABLE, REGION, account
 from tests.functional.shell import Ran, outside
-from tests.functional.test_alerts_on_aws import CloudAlerts, World
+from tests.functional.test_alerts_on_aws import World
 
 
 class Terminal:

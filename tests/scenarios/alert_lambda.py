@@ -42,8 +42,8 @@ _numbers = count(1)
 class Cloud(bootstrap_cloud.Cloud):
     """The parts of one container. What takes long to read is read once for all."""
 
-    _refiner = REFINER  # type: ignore[assignment]  # a cached property there
-    _knowledge = knowledge()  # type: ignore[assignment]  # the same
+    _refiner = REFINER
+    _knowledge = knowledge()
 
 
 @contextmanager

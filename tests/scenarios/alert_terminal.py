@@ -104,7 +104,15 @@ class Terminal:
 
     def say(self, said: Press | Cause) -> str:
         if isinstance(said, Cause):
-            self._answer = ("feedback", said.incident, "wrong", "--cause", said.cause, "--by", said.by)
+            self._answer: tuple[str, ...] = (
+                "feedback",
+                said.incident,
+                "wrong",
+                "--cause",
+                said.cause,
+                "--by",
+                said.by,
+            )
         else:
             command, *rest = ANSWERS[said.answer]
             self._answer = (command, said.incident, *rest, "--by", said.by)

@@ -128,7 +128,7 @@ class Town(Sights):
 
     def _silent(self, stored: Stored) -> float:
         """When an incident becomes quiet, if nothing more is heard of it."""
-        at = stored.heard_at + LIFE.quiet_after * 2 ** min(stored.flaps, LIFE.flap_limit)
+        at: float = stored.heard_at + LIFE.quiet_after * 2 ** min(stored.flaps, LIFE.flap_limit)
         match stored.incident.status:
             case Status.OPENED | Status.DIAGNOSED | Status.REGRESSED:
                 return at

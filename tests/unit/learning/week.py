@@ -150,7 +150,7 @@ class Town:
         self.objects.put(f"raw/dt={day}/part-0", "\n".join(lines).encode())
         return self
 
-    def night(self, job: str, day: date = DAY) -> dict[str, Mapping[str, object]]:
+    def night(self, job: str, day: date = DAY) -> dict[str, Any]:
         """All steps of a job."""
         return {step: run(job, step, day, self.parts) for step in JOBS[job]}
 

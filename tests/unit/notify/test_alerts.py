@@ -190,7 +190,7 @@ def test_two_functions_at_once_tell_each_incident_once(tmp_path: Path):
     """Two processes over one store hear all the same changes at the same time, in another order each."""
     path, sink = tmp_path / "state.db", KeptSink()
     store = SqliteIncidents(path)
-    changes = []
+    changes: list[Change] = []
     for number in range(20):
         template = Template(f"f{number}", "boom")
         event = Event((1,), "boom", 1.0, Severity.ERROR, Scope("prod"), template)

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from cali.errors import Conflict, Misconfigured, Retryable
+from cali.models import KnowledgeEntry
 from cali.releases import BOOKS, KNOWLEDGE, Learnt, Releases, Standing, Watch
 from cali.stages.refine.book import learn
 from cali.stages.retrieve import knowledge
@@ -24,9 +25,9 @@ def releases() -> tuple[Releases, MemoryObjects]:
     return Releases(kept, kept), kept
 
 
-def add(made: Releases, *entries: object, why: str = "learnt") -> str:
+def add(made: Releases, *entries: KnowledgeEntry, why: str = "learnt") -> str:
     def step(learnt: Learnt) -> Learnt:
-        return replace(learnt, entries={**learnt.entries, **{e.id: e for e in entries}})  # type: ignore[attr-defined]
+        return replace(learnt, entries={**learnt.entries, **{e.id: e for e in entries}})
 
     return made.change(step, DAY, AT, why, SHIPPED).versions.knowledge
 
