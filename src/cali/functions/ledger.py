@@ -99,7 +99,7 @@ def loads(body: bytes, version: int) -> Ledger:
             ),
             version,
         )
-    except (zlib.error, ValueError, KeyError, TypeError) as error:
+    except (zlib.error, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise Poison(f"not a shard's ledger: {error}") from error
 
 

@@ -118,17 +118,17 @@ def loads(body: bytes, version: str, where: str) -> tuple[Learnt, dict[str, Any]
         held = orjson.loads(body)
         seal = held.pop("seal")
         known = held["format"] == FORMAT and held["version"] == version
-        items, said = held["entries"], held["standing"]
+        items, said, compiled = held["entries"], held["standing"], held["compiled"]
         withdrawn = {str(name): str(why) for name, why in held["withdrawn"].items()}
         standing = {str(name): Standing(int(right), int(wrong)) for name, (right, wrong) in said.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise Misconfigured(f"{where}: not a release of knowledge: {type(error).__name__}") from error
     if not known:
         raise Misconfigured(f"{where}: not version {version} in format {FORMAT}")
     if seal != _seal(held):
         raise Misconfigured(f"{where}: damaged: its content is not what was sealed")
     entries = {entry.id: entry for entry in (entry_of(item, where) for item in items)}
-    return Learnt(entries, standing, withdrawn), held["compiled"]
+    return Learnt(entries, standing, withdrawn), compiled
 
 
 def knowledge_over(

@@ -126,7 +126,7 @@ def _parse(path: Path) -> Any:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506  (a safe loader, both ways)
     except OSError as error:
         raise Misconfigured(f"{path}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise Misconfigured(f"{path}: is no YAML: {reason}") from None
 

@@ -30,7 +30,7 @@ def loads(text: str, version: int) -> Stored:
     try:
         values = json.loads(text)
         return _STORED.validate_python({**values, "version": version})
-    except (ValueError, TypeError, ValidationError) as error:
+    except (ValueError, TypeError, RecursionError, ValidationError) as error:
         said = " ".join(str(error).split())[:200]
         raise Poison(f"not a stored incident: {said}") from error
 

@@ -111,7 +111,11 @@ def parse(text: str, name: str) -> Rules:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise Misconfigured(f"{name}{line}: not YAML: {getattr(error, 'problem', None) or error}") from None
-    except ValueError as error:  # a date such as 2026-99-99
+    except (
+        ValueError,
+        OverflowError,
+        RecursionError,
+    ) as error:  # a date such as 2026-99-99, lists in lists in lists
         raise Misconfigured(f"{name}: {error}") from None
     try:
         return _rules(_At(plain))

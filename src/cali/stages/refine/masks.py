@@ -27,6 +27,10 @@ class Rule(NamedTuple):
     sub: Callable[[str, str], str]
 
 
+# What a table that is YAML and nonsense does to who reads it.
+UNUSABLE = (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
+
+
 @dataclass(frozen=True, slots=True)
 class Masks:
     """One version of the table. `plain` fits a token that is no parameter, `number` one that is nothing else between
@@ -59,10 +63,15 @@ def load(version: str = LATEST) -> Masks:
     source = resources.files("cali") / "masks" / name
     if not source.is_file():
         raise Misconfigured(f"no mask version {version}: {name} does not exist")
+    return read(source.read_bytes(), name)
+
+
+def read(body: bytes, name: str) -> Masks:
+    """The masks in a table's YAML. Misconfigured, by `name`, when it cannot be used."""
     try:
-        return parse(yaml.load(source.read_bytes(), Loader=yaml.CSafeLoader))
-    except (yaml.YAMLError, re.error, KeyError, TypeError) as error:
-        raise Misconfigured(f"{name}: {error!r}") from error
+        return parse(yaml.load(body, Loader=yaml.CSafeLoader))
+    except (yaml.YAMLError, re.error, *UNUSABLE) as error:
+        raise Misconfigured(f"{name}: {' '.join(repr(error).split())}") from error
 
 
 def parse(table: dict[str, Any]) -> Masks:

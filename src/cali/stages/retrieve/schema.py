@@ -102,6 +102,12 @@ def read(path: Path) -> ReadFile:
         return ReadFile("", (), (Fault(file, "", f"is not valid YAML: {_line(error)}"),))
     except ValidationError as error:
         return ReadFile("", (), tuple(Fault(file, "", what) for what in _reasons(error)))
+    except (
+        ValueError,
+        OverflowError,
+        RecursionError,
+    ) as error:  # a date such as 2026-99-99, a number of 5,000 digits
+        return ReadFile("", (), (Fault(file, "", f"is not valid YAML: {_line(error)}"),))
     entries: list[KnowledgeEntry] = []
     faults: list[Fault] = []
     for number, item in enumerate(head.entries, start=1):

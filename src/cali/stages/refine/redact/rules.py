@@ -71,7 +71,7 @@ def parse_table(text: str, source: str) -> Table:
     """A table from its YAML text; `source` is what errors call it."""
     try:
         data = yaml.load(text, _Loader)  # noqa: S506 - a safe loader, the C one where there is one
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise Misconfigured(f"{source}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict) or not isinstance(data.get("rules"), list) or not data.get("version"):
         raise Misconfigured(f"{source}: needs `version` and a list of `rules`")
@@ -82,7 +82,7 @@ def parse_table(text: str, source: str) -> Table:
             raise Misconfigured(f"{source}: rule {number} has no name")
         try:
             rules.append(_rule(entry, fragments))
-        except (ValueError, re.error, RecursionError) as error:
+        except (ValueError, re.error, OverflowError, RecursionError) as error:
             raise Misconfigured(f"{source}: rule {entry['name']}: {error}") from error
         if entry["name"] in (rule.name for rule in rules[:-1]):
             raise Misconfigured(f"{source}: rule {entry['name']}: the name is used twice")
