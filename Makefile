@@ -9,7 +9,7 @@ CHECKOV := .venv-checkov
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help docs audit sbom setup demo test airflow lock-airflow check lint types lint-workflows lint-infra lock-checkov bench reference lock infra infra-plan cost destroy layer deploy deployed smoke deploy-back tell images addons addons-plan cloud-local clean
+.PHONY: help docs audit sbom setup demo test airflow lock-airflow check lint types lint-workflows lint-infra lock-checkov bench reference lock infra infra-plan cost destroy layer deploy deployed smoke deploy-back tell images addons addons-plan cloud-local prove fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -169,6 +169,12 @@ addons-plan: setup ## show what `make addons` would change
 
 cloud-local: setup ## run the whole AWS side on this machine; FAULT="redeliver poison" breaks parts of it
 	$(BIN)/python -m tests.cloud $(foreach fault,$(FAULT),--fault $(fault)) $(ARGS)
+
+prove: setup layer ## break the local cloud at random for ten minutes, show that nothing was lost: out/prove/*.html
+	$(BIN)/python -m tests.prove $(ARGS)
+
+fuzz: setup ## throw damaged input at everything that reads input; ARGS="--seconds 600 --target decode"
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 clean: ## remove what was built here
 	rm -rf $(VENV) .venv-* build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis

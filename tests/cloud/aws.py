@@ -127,6 +127,10 @@ class Account:
         """From now on this share of all calls to DynamoDB is answered with ProvisionedThroughputExceeded."""
         self._ask("POST", "/_local/throttle", json.dumps({"share": share}))
 
+    def refuse(self, service: str, share: float) -> None:
+        """From now on the service refuses this share of what the functions ask; see outages.py."""
+        self._ask("POST", f"/_local/outage/{service}", json.dumps({"share": share}))
+
     def calls(self) -> list[list[str]]:
         """Who asked for what so far; see recorded.py."""
         found: list[list[str]] = json.loads(self._ask("GET", "/_local/calls"))

@@ -29,6 +29,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
+from tests.cloud.outages import Outages
 from tests.cloud.recorded import Recorder
 from tests.cloud.shards import SteadyShard
 
@@ -50,6 +51,7 @@ class Extended:
         self._throttled = 0.0
         self._random = Random(7)
         self._recorder = Recorder()
+        self._outages = Outages()
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         self._recorder.hear(environ)
@@ -59,6 +61,12 @@ class Extended:
             kind = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"
             said = {"__type": kind, "message": "The level of configured provisioned throughput was exceeded"}
             return _json(start, "400 Bad Request", said)
+        refused = self._outages.refused(environ)
+        if refused:
+            _body(environ)
+            status, kind, content = refused
+            start(status, [("Content-Type", kind), ("Content-Length", str(len(content)))])
+            return [content]
         if path.startswith("/_local/"):
             return self._own(path.split("/")[2:], environ, start)
         if path.startswith("/2018-10-31/layers") and "find=LayerVersion" in environ.get("QUERY_STRING", ""):
@@ -78,6 +86,8 @@ class Extended:
             case ["throttle"]:
                 self._throttled = float(json.loads(_body(environ))["share"])
                 return _json(start, "200 OK", {"share": self._throttled})
+            case ["outage", service]:
+                return _json(start, "200 OK", self._outages.set(service, _body(environ)))
             case ["calls"]:
                 return _json(start, "200 OK", self._recorder.all())
             case ["code", "function", name]:

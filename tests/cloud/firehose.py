@@ -215,7 +215,7 @@ def to_opensearch(
                 failed = [(row, "OS.ServiceUnavailable: the bulk was refused") for row in part]
             else:
                 kept.counts["indexed"] += len(done.documents)
-            kept.counts["dropped"] += done.dropped
+                kept.counts["dropped"] += done.dropped  # of a refused bulk all rows are kept as failed
             if failed:
                 kept.counts["failed"] += len(failed)
                 key, body = failed_object(failed, time.time(), TRIES)

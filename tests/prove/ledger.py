@@ -1,0 +1,80 @@
+"""What was put, and what must have come of it: a replay of the same lines, and a digest to compare what lies in S3 with."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cali.replay import Terms, Versions, replay
+from cali.stages.retrieve.knowledge import load
+from tests.cloud.aws import BUCKET
+from tests.cloud.observe import Seen
+
+if TYPE_CHECKING:
+    from tests.cloud.faults import Put
+
+MOD = 1 << 64
+
+
+class Digest(NamedTuple):
+    """Of lines in any order: how many, and the sum of their hashes. Every line counts as often as it is there."""
+
+    lines: int = 0
+    total: int = 0
+
+    def plus(self, data: bytes) -> Digest:
+        """With the lines of a record, as Firehose ends them."""
+        count, total = self
+        for line in data.rstrip(b"\n").split(b"\n"):
+            count += 1
+            total += int.from_bytes(blake2b(line, digest_size=8).digest(), "big")
+        return Digest(count, total % MOD)
+
+
+class Spool:
+    """The records that were put, on disk, in their order; poison only as a number."""
+
+    def __init__(self, path: Path) -> None:
+        self.digest = Digest()
+        self.lines = self.poison = 0
+        self._path = path
+        self._sink = path.open("wb")
+
+    def keep(self, records: Iterable[Put]) -> None:
+        for record in records:
+            self.digest = self.digest.plus(record.data)
+            if record.key.startswith("poison-"):
+                self.poison += 1
+                continue
+            self.lines += 1
+            self._sink.write(record.data.rstrip(b"\n") + b"\n")
+
+    def expected(self, cache: Path, cluster: str = "local") -> dict[str, Seen]:
+        """The incidents that a replay of all lines finds, with nothing broken and nothing from outside."""
+        self._sink.close()
+        terms = Terms(cluster=cluster, year=time.gmtime().tm_year)
+        outcome = replay(self._numbered(), Versions(load(cache=cache)), terms)
+        return {
+            one.id: Seen(one.template.text, str(one.scope), one.severity.label, one.count)
+            for one in outcome.incidents
+        }
+
+    def _numbered(self) -> Iterator[tuple[int, bytes]]:
+        with self._path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                yield number, line.rstrip(b"\n")
+
+
+def in_raw(s3: Any) -> Digest:
+    """The digest of all objects under raw/."""
+    digest = Digest()
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="raw/")
+    for key in (item["Key"] for page in pages for item in page.get("Contents", ())):
+        body = gzip.decompress(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+        part = Digest().plus(body)
+        digest = Digest(digest.lines + part.lines, (digest.total + part.total) % MOD)
+    return digest
