@@ -95,6 +95,9 @@ class IncidentStore(Protocol):
     ) -> list[Stored]:
         """Incidents of these statuses, those heard of last first; with `heard_before` those heard of longest ago first."""
 
+    def count(self, status: Status, most: int) -> int:
+        """How many incidents have a status; `most` when there are as many or more. Reads none of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Note:

@@ -44,3 +44,6 @@ class MemoryIncidents:
             found = [stored for stored in found if stored.heard_at < heard_before]
             found.sort(key=lambda stored: (stored.heard_at, stored.incident.id))
         return found[: max(limit, 0)]
+
+    def count(self, status: Status, most: int) -> int:
+        return len(self.find([status], most))

@@ -149,6 +149,15 @@ def test_find_gives_the_latest_first_and_to_a_sweep_the_oldest(store: IncidentSt
     assert store.find([Status.OPENED], 0) == []
 
 
+def test_a_count_is_of_one_status_and_ends_at_its_bound(store: IncidentStore) -> None:
+    for name in "abc":
+        store.put(stored(name))
+    store.put(stored("d", Status.QUIET))
+    counts = [store.count(status, 10) for status in (Status.OPENED, Status.QUIET, Status.MUTED)]
+    assert counts == [3, 1, 0]
+    assert [store.count(Status.OPENED, most) for most in (0, 2, 3, 4)] == [0, 2, 3, 3]
+
+
 def test_two_processes_see_one_store(tmp_path: Path) -> None:
     one, other = SqliteIncidents(tmp_path / "x.db"), SqliteIncidents(tmp_path / "x.db")
     kept = one.put(stored("a"))

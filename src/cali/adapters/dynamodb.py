@@ -108,16 +108,21 @@ class DynamoIncidents:
             found.sort(key=lambda stored: (stored.heard_at, stored.incident.id))
         return found[: max(limit, 0)]
 
+    def count(self, status: Status, most: int) -> int:
+        """Nothing of the items is sent, but DynamoDB charges for reading them: so `most` is what it may cost."""
+        asked, found = {**self._asked(status), "Select": "COUNT"}, 0
+        while found < most:
+            with said(f"table {self._table}"):
+                answer = self._client.query(**asked, Limit=most - found)
+            found += answer["Count"]
+            if "LastEvaluatedKey" not in answer:
+                break
+            asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return found
+
     def _of_status(self, status: Status, limit: int, heard_before: float | None) -> Iterator[Stored]:
         left = limit
-        asked: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": BY_STATUS,
-            "KeyConditionExpression": "#status = :status",
-            "ExpressionAttributeNames": {"#status": "status"},
-            "ExpressionAttributeValues": {":status": {"S": status.value}},
-            "ScanIndexForward": heard_before is not None,
-        }
+        asked = {**self._asked(status), "ScanIndexForward": heard_before is not None}
         if heard_before is not None:
             asked["KeyConditionExpression"] += " AND heard_at < :before"
             asked["ExpressionAttributeValues"][":before"] = number(heard_before)
@@ -130,6 +135,15 @@ class DynamoIncidents:
             if "LastEvaluatedKey" not in answer:
                 return
             asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _asked(self, status: Status) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "IndexName": BY_STATUS,
+            "KeyConditionExpression": "#status = :status",
+            "ExpressionAttributeNames": {"#status": "status"},
+            "ExpressionAttributeValues": {":status": {"S": status.value}},
+        }
 
     def _read(self, item: Mapping[str, Any]) -> Stored:
         from cali.stages.detect.record import loads  # pydantic: only where an incident is read

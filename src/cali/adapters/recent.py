@@ -49,3 +49,6 @@ class RecentIncidents:
             found = [stored for stored in found if stored.heard_at < heard_before]
             found.sort(key=lambda stored: (stored.heard_at, stored.incident.id))
         return found[: max(limit, 0)]
+
+    def count(self, status: Status, most: int) -> int:
+        return min(most, sum(stored.incident.status is status for stored in self._kept.values()))

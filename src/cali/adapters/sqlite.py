@@ -82,6 +82,11 @@ class SqliteIncidents:
             rows = self._db.execute(query, (*values, max(limit, 0))).fetchall()
         return [self._read(row) for row in rows]
 
+    def count(self, status: Status, most: int) -> int:
+        query = "SELECT count(*) FROM (SELECT 1 FROM incidents WHERE status = ? LIMIT ?)"
+        with self._said():
+            return int(self._db.execute(query, (status.value, most)).fetchone()[0])
+
     def close(self) -> None:
         self._db.close()
 
