@@ -12,7 +12,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
-from cali.bootstrap_cloud import cloud
+from cali.bootstrap_cloud import cloud, release_failures
 from cali.errors import Poison, Retryable
 
 NAMESPACE = "CALI"
@@ -27,6 +27,7 @@ class Seen:
         self._function = function
         self._context = context
         self._counts: dict[str, float] = {}
+        self._times: dict[str, list[float]] = {}
 
     def needs(self, seconds: float) -> None:
         """Raises Retryable when less than that is left of the invocation."""
@@ -38,6 +39,11 @@ class Seen:
         for name, value in counts.items():
             self._counts[name] = self._counts.get(name, 0) + value
 
+    def took(self, **milliseconds: float) -> None:
+        """Each value is kept, so that CloudWatch can tell percentiles."""
+        for name, value in milliseconds.items():
+            self._times.setdefault(name, []).append(round(value, 1))
+
     def warn(self, line: str) -> None:
         logger().warning(line, function=self._function)
 
@@ -46,9 +52,12 @@ class Seen:
             return
         from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-        logger().info("done", function=self._function, **self._counts)
+        logger().info("done", function=self._function, **self._counts, **self._times)
         metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
         metrics.add_dimension("function", self._function)
+        for name, values in self._times.items():
+            for value in values:  # with each hundredth, Powertools sends what it has
+                metrics.add_metric(name, MetricUnit.Milliseconds, value)
         for name, value in self._counts.items():
             metrics.add_metric(name, MetricUnit.Count, value)
         metrics.flush_metrics()
@@ -72,12 +81,14 @@ def tracer() -> Any:
 @contextmanager
 def observed(function: str, context: Any) -> Iterator[Seen]:
     """Counts, logs and traces what happens inside. Log lines carry the id of the request."""
-    seen = Seen(function, context)
+    seen, failures = Seen(function, context), release_failures()
     logger().append_keys(request=getattr(context, "aws_request_id", ""))
     with tracer().provider.in_subsegment(f"## {function}"):
         try:
             yield seen
         finally:
+            if release_failures() > failures:  # nothing is sent, and paid for, while all is well
+                seen.add(release_failures=release_failures() - failures)
             seen.flush()
 
 
@@ -112,6 +123,7 @@ def messages(event: dict[str, Any], function: str, seen: Seen) -> dict[str, Any]
     )
 
     from cali.functions.lives import loads
+    from cali.life import Change
 
     service = getattr(cloud(), function)
 
@@ -124,7 +136,11 @@ def messages(event: dict[str, Any], function: str, seen: Seen) -> dict[str, Any]
             return
         try:
             seen.needs(ENOUGH)
-            seen.add(**{service.message(message).value: 1})
+            done = service.message(message).value
+            seen.add(**{done: 1})
+            arrived = message.arrived if isinstance(message, Change) else None
+            if function == "alert" and done == "sent" and arrived is not None:
+                seen.took(log_to_alert_ms=cloud().age(arrived) * 1000)
         except Exception as error:
             seen.warn(f"{message.incident}: the message is to come again: {type(error).__name__}: {error}")
             seen.add(failed=1)
@@ -160,6 +176,7 @@ def sweep(seen: Seen) -> dict[str, int]:
     seen.add(alerts_looked=flushed.looked, alerts_sent=flushed.sent, alerts_later=flushed.later)
     counts = {"quiet": swept.quiet, "asked": swept.asked, "released": swept.released, "failed": swept.failed}
     seen.add(**counts)
+    seen.add(**cloud().sweep.standing())
     return counts
 
 

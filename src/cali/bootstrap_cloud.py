@@ -78,6 +78,15 @@ class Cloud:
                     self.__dict__.pop(part, None)
         return self
 
+    @property
+    def release_failures(self) -> int:
+        """How often this process failed to load what was released. It went on with what it had."""
+        return self._released.failures if "_released" in self.__dict__ else 0
+
+    def age(self, time: float) -> float:
+        """Seconds since a time, by the clock of these parts."""
+        return self._now() - time
+
     @cached_property
     def analyze(self) -> Analyze:
         from cali.functions.analyze import Analyze, Waiting
@@ -219,8 +228,9 @@ class Cloud:
 
     def _raises(self, event: Event) -> Severity | None:
         """The severity of the known error that an event is. The knowledge is read with the first doubtful line."""
-        matches = self._signatures.matches(event.message)
-        return self._knowledge.entries[matches[0].id].severity if matches else None
+        from cali.pipeline import raises
+
+        return raises(event, self._knowledge, self._signatures)
 
     @cached_property
     def _incidents(self) -> DynamoIncidents:
@@ -381,6 +391,11 @@ def cloud() -> Cloud:
     if not _begun:
         begin(Cloud(settings_.from_environment(), warn=_log))
     return _begun[0].renewed()
+
+
+def release_failures() -> int:
+    """How often the parts of this process failed to load what was released; none before there are any."""
+    return _begun[0].release_failures if _begun else 0
 
 
 def begin(parts: Cloud) -> None:

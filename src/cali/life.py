@@ -38,6 +38,9 @@ class Change:
     count: int
     by: str = ""  # the person, for what a person did
     until: float | None = None  # the end of a mute; None is for ever
+    arrived: float | None = (
+        None  # when the newest line reached the stream of which the change came; None without one
+    )
 
 
 class Span(NamedTuple):

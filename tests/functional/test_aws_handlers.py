@@ -7,6 +7,7 @@ import json
 import time
 from base64 import b64encode
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -16,6 +17,7 @@ from cali.testing_models import ModelServer, explanation
 from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, REGION, Account, account
 from tests.functional.aws_fakes import fluent
 from tests.functional.aws_functions import Functions, emitted, kinesis_event
+from tests.functional.shell import analysed
 from tests.functional.test_aws_adapters import Chat
 
 UNKNOWN = "ERROR zulu coupling lost its phase on rack 7"
@@ -148,6 +150,62 @@ def test_a_line_becomes_an_incident_a_diagnosis_and_one_message(
     ] == []  # one logger, one line for each thing said
     assert "sk-test" not in log
     assert "s3cret" not in log
+
+
+def test_a_message_that_was_taken_tells_how_long_its_line_took(aws: Account) -> None:
+    functions = Functions(aws.endpoint)  # no secret of Slack: it is told in the log of the function
+    logs = kinesis_event(LOGS, [fluent("ERROR yankee rotor stalled on rack 9")], first=1_000)
+    arrived = logs["Records"][0]["kinesis"]["approximateArrivalTimestamp"]
+    functions("analyze", logs)
+    opened = kinesis_event(INCIDENTS, published(aws)[-1:])
+    for _ in range(2):
+        functions("alert", opened)
+    took = time.time() - arrived
+    functions("sweep", MINUTE)
+    first, again, swept = (
+        entry for entry in emitted(functions.close()) if entry["function"] in ("alert", "sweep")
+    )
+    assert (first["sent"], again["nothing"]) == ([1.0], [1.0])
+    (latency,) = first["log_to_alert_ms"]
+    assert 1_000 < latency < took * 1000
+    units = {metric["Name"]: metric["Unit"] for metric in first["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert units["log_to_alert_ms"] == "Milliseconds"
+    assert "log_to_alert_ms" not in again  # what was told before is not told, nor measured, again
+    gauges = {name: count[0] for name, count in swept.items() if name.startswith("incidents_")}
+    assert gauges.keys() == {
+        "incidents_opened", "incidents_diagnosed", "incidents_quiet", "incidents_regressed", "incidents_muted",
+    }  # fmt: skip
+    assert gauges["incidents_opened"] >= 1
+
+
+@pytest.mark.usefixtures("cache")
+def test_the_same_lines_open_incidents_as_in_a_terminal(aws: Account, tmp_path: Path) -> None:
+    call = 'Get "https://pricing/quote": context canceled'  # known, as a warning; without a level it is often no trouble
+    lines = [fluent(text) for text in (call, f"WARN {call}", "write: no space left on device", "all is well")]
+    log = tmp_path / "app.log"
+    for chosen in (lines[:1], lines):
+        log.write_bytes(b"\n".join(chosen))
+        functions = Functions(aws.endpoint)
+        functions("analyze", kinesis_event(LOGS, chosen, first=3_000 + 10 * len(chosen)))
+        (counted,) = emitted(functions.close())
+        assert counted["incidents"] == [analysed(log)["summary"]["incidents"]]
+    assert counted["incidents"] == [2]
+
+
+def test_a_release_that_cannot_be_loaded_is_counted(aws: Account) -> None:
+    s3 = aws.client("s3")
+    s3.put_object(Bucket=BUCKET, Key="releases/current.json", Body=b"no pointer")
+    try:
+        functions = Functions(aws.endpoint)
+        for _ in range(2):
+            functions("analyze", kinesis_event(LOGS, [fluent("INFO fine")], first=2_000))
+        first, again = emitted(functions.close())
+    finally:
+        s3.delete_object(Bucket=BUCKET, Key="releases/current.json")
+    assert first["release_failures"] == [1.0]
+    assert "release_failures" not in again  # it looks once in a while, and sends nothing while all is well
+    (part,) = first["_aws"]["CloudWatchMetrics"]
+    assert (part["Namespace"], sorted(part["Dimensions"][0])) == ("CALI", ["function", "service"])
 
 
 def api(

@@ -349,6 +349,33 @@ def test_silence_makes_an_incident_quiet_once_and_what_comes_later_recurs() -> N
     assert len(scene.changes(Kind.RECURRED)) == 1
 
 
+def test_a_change_tells_when_the_newest_of_its_lines_arrived() -> None:
+    world = World()
+    lines = [fluent(SAID), fluent("INFO fine"), fluent(SAID), fluent("INFO fine")]
+    world.batch(delivered(lines, arrived=NOON - 9.0, step=1.0))
+    (opened,) = (m for m in world.stream.messages() if isinstance(m, Change))
+    assert opened.arrived == NOON - 7.0
+
+
+def test_the_sweep_counts_incidents_by_their_status_and_goes_on_when_it_cannot() -> None:
+    scene = Scene()
+    scene_sweep(scene)
+    lives = Lives(scene.store, scene.stream, scene.clock.sleep)
+
+    def standing(store: Any) -> dict[str, int]:
+        return Sweep(store, lives, scene.analyze(), NoShards(), scene.clock.now).standing()
+
+    assert standing(scene.store) == {
+        "incidents_opened": 1, "incidents_diagnosed": 0, "incidents_quiet": 0, "incidents_regressed": 0, "incidents_muted": 0,
+    }  # fmt: skip
+    assert standing(Failing(scene.store, [2], before=True, only="count")) == {}
+
+
+class NoShards:
+    def shards(self) -> list[str]:
+        return []
+
+
 def test_the_sweep_publishes_what_a_crash_left_unsent() -> None:
     world = World()
     with pytest.raises(Retryable):
@@ -394,6 +421,9 @@ def test_a_message_that_is_none_is_poison(data: bytes) -> None:
 
 
 def test_a_message_is_read_back_as_it_was_written() -> None:
-    change = Change("a", 3, Kind.MUTED, 1.5, Severity.ERROR, 7, "ann", 9.0)
+    change = Change("a", 3, Kind.MUTED, 1.5, Severity.ERROR, 7, "ann", 9.0, 1.25)
     assert loads(dumps(change)) == change
+    older = json.loads(dumps(change))
+    del older["arrived"]  # as a release before this one wrote it
+    assert loads(json.dumps(older).encode()) == replace(change, arrived=None)
     assert loads(dumps(Asked("a"))) == Asked("a")

@@ -218,13 +218,13 @@ class Analyze:
                 (position(line), count)
                 for line, count in detector.positions(incident.scope, incident.template.id)
             ]
-            placed = _placed(incident, position)
+            placed, arrived = _placed(incident, position), delivery.arrived(incident.last_line)
             claims = [(claim, [pair for pair in at if claim.start <= pair[0] <= claim.end]) for claim in own]
             claims += [
                 (Span(pair[0], pair[0]), [pair]) for pair in at if span is None or pair[0] < span.start
             ]
             seen[incident.id] = [
-                Sighting(placed, shard, claim.start, claim.end, tuple(inside), unsettled)
+                Sighting(placed, shard, claim.start, claim.end, tuple(inside), unsettled, arrived)
                 for claim, inside in sorted(claims)
                 if inside
             ]

@@ -120,11 +120,23 @@ class Delivery:
         return tuple(left)
 
     def _arrived_last(self, block: Block) -> float:
-        return self._arrived(block.records[-1].line)
+        return self.arrived(block.records[-1].line)
 
     def arrival(self, place: int) -> float:
         """When a record reached the stream."""
         return float(self._items[place]["kinesis"]["approximateArrivalTimestamp"])
+
+    def arrived(self, line: int) -> float:
+        """When a line reached the stream, also one of a block that waited."""
+        place = line >> PLACES
+        if place:
+            return self.arrival(place - 1)
+        seen = 0
+        for held in self._waiting:
+            seen += len(held.block.records)
+            if line < seen:
+                return held.arrived
+        return 0.0
 
     def is_full(self, most: int) -> bool:
         """Whether Lambda ended the batch because of its size: then more is behind it."""
@@ -163,17 +175,6 @@ class Delivery:
             raw = "\n".join(record.message for record in block.records).encode(errors="replace")
             reason = f"refine failed: {type(error).__name__}: {error}"
             self.quarantined.append(Quarantined(block.records[0].line, reason, raw))
-
-    def _arrived(self, line: int) -> float:
-        place = line >> PLACES
-        if place:
-            return self.arrival(place - 1)
-        seen = 0
-        for held in self._waiting:
-            seen += len(held.block.records)
-            if line < seen:
-                return held.arrived
-        return 0.0
 
     def _resumed(self) -> list[Block]:
         """The blocks that waited, their lines numbered in place 0."""

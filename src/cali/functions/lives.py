@@ -120,6 +120,7 @@ def dumps(message: Change | Asked) -> bytes:
             "count": message.count,
             "by": message.by,
             "until": message.until,
+            "arrived": message.arrived,
         }
     return json.dumps(plain, separators=(",", ":")).encode() + b"\n"
 
@@ -139,6 +140,7 @@ def loads(data: bytes) -> Change | Asked:
             int(plain["count"]),
             str(plain.get("by", "")),
             None if plain.get("until") is None else float(plain["until"]),
+            None if plain.get("arrived") is None else float(plain["arrived"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise Poison(f"not a message about an incident: {type(error).__name__}: {error}") from error

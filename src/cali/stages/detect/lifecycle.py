@@ -38,7 +38,8 @@ class LifePolicy:
 class Sighting:
     """What one batch says of one incident. All of `source` from `start` to `end` was read, and the incident's events are
     at `positions`: (position, how many began there). Its count comes from these; `incident.count` is not used. From
-    `unsettled` on there are positions that were left for later, or that a late batch may bring."""
+    `unsettled` on there are positions that were left for later, or that a late batch may bring. `arrived` is when the
+    newest of its lines reached the source."""
 
     incident: Incident
     source: str
@@ -46,6 +47,7 @@ class Sighting:
     end: int
     positions: tuple[tuple[int, int], ...]
     unsettled: int | None = None
+    arrived: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def advance(known: Stored | None, seen: Sighting, now: float, policy: LifePolicy
     stored, kinds = _returned(stored, at, now, late, policy)
     if merged.severity > before.severity and stored.incident.status not in (Status.MUTED, Status.RESOLVED):
         kinds += (Kind.ESCALATED,)
-    return _changed(stored, kinds, now)
+    return _changed(stored, kinds, now, arrived=seen.arrived)
 
 
 def sweep(stored: Stored, now: float, policy: LifePolicy = POLICY) -> Outcome:
@@ -128,7 +130,7 @@ def _opened(seen: Sighting, now: float) -> Outcome:
     count = sum(events for _, events in seen.positions)
     incident = replace(seen.incident, count=count, status=Status.OPENED)
     reads = with_span((), seen.source, Span(seen.start, seen.end), now, seen.unsettled)
-    return _changed(Stored(incident, heard_at=now, reads=reads), (Kind.OPENED,), now)
+    return _changed(Stored(incident, heard_at=now, reads=reads), (Kind.OPENED,), now, arrived=seen.arrived)
 
 
 def _returned(
@@ -160,11 +162,26 @@ def _with(stored: Stored, status: Status) -> Stored:
 
 
 def _changed(
-    stored: Stored, kinds: tuple[Kind, ...], now: float, by: str = "", until: float | None = None
+    stored: Stored,
+    kinds: tuple[Kind, ...],
+    now: float,
+    by: str = "",
+    until: float | None = None,
+    arrived: float | None = None,
 ) -> Outcome:
     incident = stored.incident
     made = tuple(
-        Change(incident.id, stored.changes + place, kind, now, incident.severity, incident.count, by, until)
+        Change(
+            incident.id,
+            stored.changes + place,
+            kind,
+            now,
+            incident.severity,
+            incident.count,
+            by,
+            until,
+            arrived,
+        )
         for place, kind in enumerate(kinds, 1)
     )
     unsent = stored.unsent + made
