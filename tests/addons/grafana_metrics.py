@@ -10,10 +10,12 @@ from pathlib import Path
 
 from cali.functions.diagnose import Done
 from cali.functions.enrich import Result
+from cali.functions.sweep import COUNTED, gauge
 from cali.stages.notify.alerts import Heard
 
 SHELL = Path(__file__).parents[2] / "chalice_app" / "chalicelib" / "shell.py"
 _BOTH = ("alert", "diagnose")  # `messages` serves these
+_ALERT_ALONE = {"log_to_alert_ms"}
 _OUTCOMES: Mapping[str, type[StrEnum]] = {"alert": Heard, "diagnose": Done, "enrich": Result}
 
 AWS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
@@ -53,7 +55,8 @@ AWS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
 
 
 def emitted() -> dict[str, frozenset[str]]:
-    """What each function counts: the names that its code in the shell hands to `Seen.add`, and its outcomes."""
+    """What each function sends: the names that its code in the shell hands to `Seen.add` and `Seen.took`, its outcomes, and
+    the gauges of sweep. What `observed` adds, all of them may send."""
     found: dict[str, set[str]] = defaultdict(set)
     for node in ast.walk(ast.parse(SHELL.read_text())):
         if isinstance(node, ast.FunctionDef):
@@ -61,6 +64,11 @@ def emitted() -> dict[str, frozenset[str]]:
                 found[function] |= _added(node)
     for function, outcomes in _OUTCOMES.items():
         found[function] |= {each.value for each in outcomes}
+    found["sweep"] |= {gauge(status) for status in COUNTED}
+    everywhere = found.pop("observed", set())
+    for names in found.values():
+        names |= everywhere
+    found["diagnose"] -= _ALERT_ALONE
     return {function: frozenset(names) for function, names in found.items() if names}
 
 
@@ -75,7 +83,7 @@ def _added(function: ast.FunctionDef) -> set[str]:
     }
     names: set[str] = set()
     for node in ast.walk(function):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "seen.add":
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("seen.add", "seen.took"):
             for keyword in node.keywords:
                 if keyword.arg is not None:
                     names.add(keyword.arg)

@@ -204,5 +204,15 @@ def test_names_of_streams_and_functions_are_those_that_are_deployed() -> None:
 def test_what_the_functions_count_is_read_from_their_code() -> None:
     assert EMITTED["analyze"] >= {"records", "lines", "incidents", "quarantined"}
     assert EMITTED["diagnose"] >= {"known", "explained", "silent", "model_dollars", "failed"}
-    assert EMITTED["sweep"] >= {"quiet", "asked", "released", "alerts_sent"}
+    assert EMITTED["sweep"] >= {
+        "quiet",
+        "asked",
+        "released",
+        "alerts_sent",
+        "incidents_opened",
+        "incidents_quiet",
+    }
     assert "known" not in EMITTED["alert"]
+    assert "log_to_alert_ms" in EMITTED["alert"]
+    assert "log_to_alert_ms" not in EMITTED["diagnose"]
+    assert all("release_failures" in EMITTED[function] for function in (*SOURCES, "enrich", "sweep"))
