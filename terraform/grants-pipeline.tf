@@ -3,17 +3,37 @@
 # ---------------------------------------------------------------- Facts
 
 locals {
-  own_role = "${local.arns.role}-*"
+  own_role      = "${local.arns.role}-*"
+  drawn_secrets = [for secret in ["airflow", "grafana", "milvus", "opensearch"] : local.arns.secret[secret]]
 
   pipeline_grants = {
-    plan = { role = "plan", statements = concat(local.pipeline_state, local.deny_data) }
-
-    apply-state = { role = "apply", statements = concat(local.pipeline_state, local.deny_data, [{
-      Sid      = "WriteState"
-      Effect   = "Allow"
-      Action   = ["s3:DeleteObject", "s3:PutObject"]
-      Resource = "${local.arns.state}/*"
+    plan = { role = "plan", statements = concat(local.pipeline_state, local.deny_data, [{
+      Sid      = "NoSecret"
+      Effect   = "Deny"
+      Action   = "secretsmanager:GetSecretValue"
+      Resource = "*"
     }]) }
+
+    apply-state = { role = "apply", statements = concat(local.pipeline_state, local.deny_data, [
+      {
+        Sid      = "WriteState"
+        Effect   = "Allow"
+        Action   = ["s3:DeleteObject", "s3:PutObject"]
+        Resource = "${local.arns.state}/*"
+      },
+      { # `make infra` and `make addons` draw these and put them where they are used
+        Sid      = "SecretsThatAreDrawn"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]
+        Resource = local.drawn_secrets
+      },
+      {
+        Sid         = "NoOtherSecret"
+        Effect      = "Deny"
+        Action      = "secretsmanager:GetSecretValue"
+        NotResource = local.drawn_secrets
+      },
+    ]) }
 
     apply-network = { role = "apply", statements = [{
       Sid    = "Network"
@@ -152,7 +172,7 @@ locals {
     {
       Sid      = "NotTheData"
       Effect   = "Deny"
-      Action   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan", "kinesis:GetRecords", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery", "secretsmanager:GetSecretValue"]
+      Action   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan", "kinesis:GetRecords", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"]
       Resource = "*"
     },
   ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from cali.ops.addons import WANTED
 from tests.infrastructure.policies import FIELDS, statements
 
 # Calls for which AWS knows no resource (Service Authorization Reference), each with why somebody needs it.
@@ -126,6 +127,32 @@ def test_only_what_terraform_calls_itself_reaches_its_own_roles(resources):
         "iam:PutRolePolicy" in one.actions
         and one.resources == ("arn:aws:iam::111122223333:role/cali-pipeline-*",)
         for one in denied
+    )
+
+
+def test_the_pipeline_reads_the_secrets_that_its_commands_draw_and_no_other(resources, allowed):
+    # Given what `make infra` and `make addons` read and fill
+    drawn = {"airflow", "grafana", "milvus", "opensearch"}
+    assert set(WANTED) < drawn
+
+    # Then the role that applies may do both with each, and its own policy denies no more than the others
+    names = {
+        f"arn:aws:secretsmanager:ap-northeast-2:111122223333:secret:cali/{name}-??????" for name in drawn
+    }
+    verbs = {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"}
+    address = 'aws_iam_policy.pipeline["apply-state"]'
+    (granted,) = (one for one in allowed if one.address == address and verbs <= set(one.actions))
+    assert set(granted.resources) == names
+    (policy,) = (one for one in resources if one.address == address)
+    denied = [one for one in json.loads(policy.values["policy"])["Statement"] if one["Effect"] == "Deny"]
+    (secrets,) = (one for one in denied if "secretsmanager:GetSecretValue" in one["Action"])
+    assert set(secrets["NotResource"]) == names
+
+    # And the role that plans may read none
+    (plan,) = (one for one in resources if one.address == 'aws_iam_policy.pipeline["plan"]')
+    assert any(
+        one.effect == "Deny" and one.actions == ("secretsmanager:GetSecretValue",) and one.resources == ("*",)
+        for one in statements(plan, "policy")
     )
 
 
