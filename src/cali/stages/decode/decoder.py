@@ -20,6 +20,7 @@ from cali.stages.decode.jsonlog import Spoken, bare, load, special, spoken
 from cali.stages.decode.layout import Layout, complete
 from cali.stages.decode.pieces import Open, Piece, Pieces, from_object, from_text
 from cali.stages.decode.scope import Source, Sources
+from cali.stages.decode.seen import Seen
 from cali.stages.decode.severity import from_priority, from_status
 from cali.stages.decode.text import layout_of
 
@@ -55,6 +56,7 @@ class Decoder:
         self._before_object: dict[bytes, Layout] = {}
         self._plans: dict[tuple[str, ...], Plan] = {}
         self._envelopes = Envelopes(self._sources)
+        self._seen = Seen(self._envelopes.ends, self._clock)
         self._pieces = Pieces()
         self._cut = False  # the line at hand is a piece, or some line is open
 
@@ -71,6 +73,10 @@ class Decoder:
     def decode(self, raw: bytes, line: int) -> Record | Quarantined | None:
         """The record of one line (without its newline); Quarantined for what is no text; None for a blank line, and for
         a piece of a line that goes on."""
+        if raw[:1] == _OBJECT and not self._cut:
+            known = self._seen.read(raw, line)
+            if known is not None:
+                return known
         if raw[:5] == _POD and (at := raw.find(b"] ")) > 0 and _POD_NAME(raw, 1, at):
             return self._from_pod(raw, at, line)
         record = self._line(raw, line)
@@ -163,6 +169,7 @@ class Decoder:
             shape = inner_text.encode("utf-8", "replace").translate(ZEROS)
             layout = self._layouts.get(shape) or self._layouts.get(ids_alike(shape))
             if layout is not None and layout.plain is not None:
+                self._seen.remember(raw[:at], where, inner_text, layout.plain)
                 start, end, pieces, severity, status, alike = layout.plain
                 if status is not None:
                     severity = from_status(inner_text[status[0] : status[1]])
@@ -174,6 +181,8 @@ class Decoder:
                 else self._apply(inner_text, layout, line, 1, timed=True)
             )
         else:
+            if time is not None and text[0] == "{" and not where.tags:
+                self._seen.remember_object(raw[:at], where, text.rstrip("\r\n"))
             inner = self._text(text, line, 1, time is not None)
         said = Spoken(text, "", None, "")
         return inner and self._collected(head, where, said, inner, time, scope, stream)

@@ -6,20 +6,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from cali.models import Scope
 from cali.stages.decode.fields import Plan, plan
 from cali.stages.decode.jsonlog import load
-from cali.stages.decode.scope import Source
 
 if TYPE_CHECKING:
+    from cali.models import Scope
     from cali.stages.decode.scope import Sources
 
 METADATA = b',"kubernetes":{'
 """Where the end of an envelope begins."""
 
-_TAILS = 4_096  # containers; the end of an envelope has some 400 bytes
+_ENDS = 4_096  # containers; the end of an envelope has some 400 bytes
 _HEADS = 16_384
-_UNKNOWN = Source(Scope(), "")
+_new = tuple.__new__
+
+
+class End(NamedTuple):
+    """Who wrote a line, as the end of its envelope tells: the streams are those of stdout, of stderr and of neither."""
+
+    scope: Scope
+    streams: dict[str, str]
 
 
 class Opened(NamedTuple):
@@ -33,19 +39,20 @@ class Opened(NamedTuple):
 
 
 class Envelopes:
-    """Opens envelopes. `tails` are the sources that their ends name, under the ends as they are."""
+    """Opens envelopes. `ends` are theirs, as they are, with what they tell: None if they have to be read each time."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._heads: dict[tuple[str, ...], Plan] = {}
-        self.tails: dict[bytes, Source] = {}
+        self.ends: dict[bytes, End | None] = {}
 
     def opened(self, raw: bytes, at: int) -> Opened | None:
         """What stands in an envelope whose end, from `at` on, is its pod's metadata; None if it must be read as a
         whole. That end is the same in all lines of a container, so it is parsed and validated once. What stands before it
         is an object of its own, once it is closed, or the line is no JSON."""
-        source = self.tails.get(raw[at:]) or self._tail(raw[at:])
-        if source is _UNKNOWN:
+        tail = raw[at:]
+        end = self.ends[tail] if tail in self.ends else self._end(tail)
+        if end is None:
             return None
         try:
             head = orjson.loads(raw[:at] + b"}")
@@ -57,23 +64,23 @@ class Envelopes:
         text = head[where.message[0]]
         if text.__class__ is not str or not text or text.isspace():
             return None
-        scope, stream = source
+        scope, streams = end
         out = head.get("stream")
-        if out.__class__ is str and out:
-            stream = f"{stream}/{out}"
-        return Opened(head, where, text, scope, stream)
+        stream = streams.get(out) if out.__class__ is str else streams[""]
+        return _new(Opened, (head, where, text, scope, stream or f"{streams['']}/{out}"))
 
-    def _tail(self, tail: bytes) -> Source:
-        """The source that the end of an envelope names; `_UNKNOWN` if there is more in it, or it names none."""
+    def _end(self, tail: bytes) -> End | None:
+        """What the end of an envelope tells; None if there is more in it, or it names nobody."""
         doc = load(b'{"":0' + tail) or {}
-        source = _UNKNOWN
+        end = None
         if len(doc) == 2 and doc.get("kubernetes").__class__ is dict:
-            found = self._sources.pod(doc["kubernetes"])
-            source = found if found.stream and found.scope.workload else source
-        if len(self.tails) >= _TAILS:
-            self.tails.clear()
-        self.tails[tail] = source
-        return source
+            scope, stream = self._sources.pod(doc["kubernetes"])
+            if stream and scope.workload:
+                end = End(scope, {"": stream, "stdout": f"{stream}/stdout", "stderr": f"{stream}/stderr"})
+        if len(self.ends) >= _ENDS:
+            self.ends.clear()
+        self.ends[tail] = end
+        return end
 
     def _head(self, keys: tuple[str, ...]) -> Plan:
         """The plan for an envelope with these keys before its metadata; `bare` only if the line in it is all it tells."""

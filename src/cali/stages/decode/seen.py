@@ -1,0 +1,113 @@
+"""Lines in envelopes that differ from one seen before in nothing but digits and ids: read where that one said.
+
+    raw -> find the end -> key -> forms -> is it a line of one of them? -> cut out time and message
+
+The key is the beginning of an envelope with digits and the letters a to f as zeros, which costs one `translate`. More lines
+share a key than share a form (form.py), so all is then compared that lines of a form have in common.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from cali.models import Record
+from cali.stages.alike import ZEROS
+from cali.stages.decode.envelope import METADATA
+from cali.stages.decode.form import Form, fits, of_object, of_text
+from cali.stages.decode.severity import from_status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cali.stages.decode.clock import Clock
+    from cali.stages.decode.envelope import End
+    from cali.stages.decode.fields import Plan
+    from cali.stages.decode.layout import Plain
+
+_KEYS = 8_192  # each with its forms 1 to 2 KB
+_EACH = 6  # forms of one key: words that differ in a to f, ids that begin with a digit or a letter, statuses
+_LONGEST = 2_048  # bytes of an envelope's beginning
+_MINUTES = 4_096
+_HEX = bytes.maketrans(b"123456789abcdef", b"0" * 15)
+_new = tuple.__new__
+_loads = orjson.loads
+
+
+class Seen:
+    """The forms of the lines that came, bounded: it gives what the longer way gives, or None. `ends` are the ends of
+    envelopes that are known."""
+
+    def __init__(self, ends: dict[bytes, End | None], clock: Clock) -> None:
+        self._end = ends.get
+        self._clock = clock
+        self._forms: dict[bytes, tuple[Form, ...]] = {}
+        self._once: set[bytes] = set()  # keys of objects that came once: most never come again
+        self._minutes: dict[bytes, float] = {}
+
+    def read(self, raw: bytes, line: int) -> Record | None:
+        """The record of a line of a known form, in an envelope with a known end; None for all others."""
+        at = raw.find(METADATA)
+        known = self._end(raw[at:])
+        if known is None:
+            return None
+        head = raw[:at]
+        forms = self._forms.get(head.translate(_HEX))
+        if not forms:
+            return None
+        blind = head.translate(ZEROS)
+        for form in forms:
+            if form[0] == blind or (form[0] is None and fits(form, head, blind)):
+                break
+        else:
+            return None
+        _, _, minute, second, zone, start, end, pieces, escaped, more, severity, status, out, alike = form
+        begun = self._minutes.get(head[minute:second]) or self._minute(head[minute:second])
+        if begun is None:
+            return None
+        said = b" ".join([head[a:b] for a, b in pieces]) if pieces else head[start:end]
+        message: str = _loads(b'"%b"' % said) if escaped else said.decode()
+        if more:
+            message += more
+        if status is not None:
+            severity = from_status(head[status[0] : status[1]].decode())
+        scope, streams = known
+        time = begun + float(head[second:zone])
+        return _new(Record, (line, message, time, severity, scope, streams[out], False, alike))
+
+    def remember(self, head: bytes, where: Plan, text: str, plain: Plain) -> None:
+        """Takes in the form of a line that was read the longer way: `head` is its envelope up to the end, `text` the line
+        in it, and `plain` says what of that the line's layout asks for."""
+        if len(head) <= _LONGEST:
+            self._remember(head.translate(_HEX), lambda: of_text(head, where, text, plain))
+
+    def remember_object(self, head: bytes, where: Plan, text: str) -> None:
+        """The same of a line that is an object."""
+        if len(head) > _LONGEST:
+            return
+        key = head.translate(_HEX)
+        if key in self._forms or key in self._once:
+            self._remember(key, lambda: of_object(head, where, text))
+            return
+        if len(self._once) >= _KEYS:
+            self._once.clear()
+        self._once.add(key)
+
+    def _remember(self, key: bytes, form: Callable[[], Form | None]) -> None:
+        forms = self._forms.get(key)
+        if forms is None:
+            if len(self._forms) >= _KEYS:
+                self._forms.clear()
+        elif not 0 < len(forms) < _EACH:  # such a line has no form, or too many
+            return
+        made = form()
+        self._forms[key] = (*(forms or ()), made) if made else ()
+
+    def _minute(self, minute: bytes) -> float | None:
+        begun = self._clock.value(minute.decode() + "00Z")
+        if begun is not None:
+            if len(self._minutes) >= _MINUTES:
+                self._minutes.clear()
+            self._minutes[minute] = begun
+        return begun
