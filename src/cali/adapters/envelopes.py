@@ -13,6 +13,7 @@ from binascii import a2b_base64
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from pydantic_core import SchemaValidator, core_schema
 
 from cali.errors import Poison
 
@@ -26,6 +27,19 @@ _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 # A line of text begins with none of these; an `x` may, so only with the second byte of zlib.
 PACKED = frozenset((0x1F, 0xF3, 0x78))
 _LOG_GROUPS = ("/aws/lambda/", "/aws/rds/instance/", "/aws/eks/", "/aws/containerinsights/", "/ecs/")
+
+_quick = SchemaValidator(core_schema.bytes_schema(), {"val_json_bytes": "base64"}).validate_strings
+
+
+def unwrapped(data: str) -> bytes:
+    """What `binascii.a2b_base64` gives, in half of its time for what Kinesis sends: a ValueError is the same, too."""
+    # Pydantic also reads the alphabet of URLs, and data without padding; and it refuses what binascii passes over.
+    if data.__class__ is str and "-" not in data and "_" not in data and not len(data) & 3:
+        try:
+            return _quick(data)  # type: ignore[no-any-return, arg-type]  # text in, bytes out, by its schema
+        except ValueError:
+            pass
+    return a2b_base64(data)
 
 
 def lines_of(data: str | bytes) -> Sequence[bytes]:

@@ -9,10 +9,9 @@ a number into the position that names the line for ever.
 
 from __future__ import annotations
 
-from binascii import a2b_base64
 from typing import TYPE_CHECKING, Any
 
-from cali.adapters.envelopes import PACKED, lines_of
+from cali.adapters.envelopes import PACKED, lines_of, unwrapped
 from cali.errors import Poison
 from cali.functions.ledger import HELD, PLACES, Held, position
 from cali.life import Span
@@ -82,7 +81,7 @@ class Delivery:
         for item in self._items:
             line += 1 << PLACES
             try:
-                raw = a2b_base64(item["kinesis"]["data"])
+                raw = unwrapped(item["kinesis"]["data"])
             except (ValueError, TypeError, KeyError):
                 raw = b"\n"  # the longer way says what is wrong
             if b"\n" in raw or (raw and raw[0] in PACKED):
