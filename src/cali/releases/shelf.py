@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 HOME = "releases/"
 POINTER = f"{HOME}current.json"
 KNOWLEDGE, BOOKS = "knowledge", "books"
+_FIELD = {KNOWLEDGE: "knowledge", BOOKS: "book"}  # of Versions
 ATTEMPTS = 8
 
 
@@ -77,10 +78,7 @@ class Releases:
         """The template book of a version; None for the empty one."""
         if not version:
             return None
-        key = f"{HOME}{BOOKS}/{version}.json"
-        body = self._held(key)
-        if not version.endswith(_digest(body)):
-            raise Misconfigured(f"{key}: damaged: its content is not that of its name")
+        key, body = self._book(version)
         return books.loads(body, masks, key)
 
     def versions(self, kind: str) -> list[str]:
@@ -136,15 +134,10 @@ class Releases:
     def use(self, version: str, at: str, why: str) -> Current:
         """Puts a kept version in force. One that cannot be read is refused."""
         kind = self.kind(version)
-        if kind == KNOWLEDGE:
-            self.learnt(version)
+        self._readable(Versions(**{_FIELD[kind]: version}))
         for _ in range(ATTEMPTS):
             now = self.current()
-            wanted = (
-                now.versions._replace(knowledge=version)
-                if kind == KNOWLEDGE
-                else now.versions._replace(book=version)
-            )
+            wanted = now.versions._replace(**{_FIELD[kind]: version})
             if wanted == now.versions:
                 return now
             try:
@@ -158,7 +151,14 @@ class Releases:
         now = self.current()
         if not now.tag or now.versions == now.previous:
             raise Misconfigured(f"{POINTER}: there is no release to go back to")
+        self._readable(now.previous)
         return self._point(now, now.previous, at, why)
+
+    def _readable(self, versions: Versions) -> None:
+        """Misconfigured when one of them is not there, or damaged: no process would take it."""
+        self.learnt(versions.knowledge)
+        if versions.book:
+            self._book(versions.book)
 
     def _point(self, now: Current, versions: Versions, at: str, why: str) -> Current:
         body = {
@@ -170,6 +170,13 @@ class Releases:
         }
         tag = self._pointers.swap(POINTER, orjson.dumps(body, option=orjson.OPT_INDENT_2), now.tag)
         return Current(versions, now.versions, at, why, tag)
+
+    def _book(self, version: str) -> tuple[str, bytes]:
+        key = f"{HOME}{BOOKS}/{version}.json"
+        body = self._held(key)
+        if not version.endswith(_digest(body)):
+            raise Misconfigured(f"{key}: damaged: its content is not that of its name")
+        return key, body
 
     def _sealed(self, version: str) -> tuple[Learnt, dict[str, Any] | None]:
         key = f"{HOME}{KNOWLEDGE}/{version}.json"

@@ -273,3 +273,17 @@ def test_a_book_of_other_masks_is_refused():
     assert watch.book is None
     assert watch.failures == 1
     assert "learnt under masks masks-2" in told[0]
+
+
+def test_a_damaged_book_is_not_put_in_force_and_not_gone_back_to():
+    made, kept = releases()
+    made.publish_book(learn(MASKS, ["one", "two"]), DAY, AT, "first")
+    first = made.current().versions.book
+    made.publish_book(learn(MASKS, ["three", "four"]), DAY, AT, "second")
+    second = made.current()
+    kept.put(f"releases/books/{first}.json", b"{")
+    with pytest.raises(Misconfigured, match="damaged"):
+        made.use(first, AT, "by hand")
+    with pytest.raises(Misconfigured, match="damaged"):
+        made.back(AT, "by hand")
+    assert made.current() == second
