@@ -185,9 +185,11 @@ class _Cloud(_Builder):
         return super()._token()
 
     def _post(self, text: str) -> None:
+        from cali.adapters.slack_blocks import escaped
         from cali.adapters.slack_webhook import SlackWebhook
 
-        SlackWebhook(lambda: self._secret(self.settings.slack_secret, "webhook_url")).post({"text": text})
+        hook = SlackWebhook(lambda: self._secret(self.settings.slack_secret, "webhook_url"))
+        hook.post({"text": escaped(text)})  # titles are lines of logs: `<!channel>` in one must call nobody
 
     def _secret(self, name: str, key: str, default: str | None = None) -> str:
         from cali.adapters import aws

@@ -76,11 +76,13 @@ class MemoryCollections:
 
 
 class MemoryPullRequests:
-    """Pull requests that nobody reads. `opened` holds title and files by branch."""
+    """Pull requests that nobody reads. `opened` holds title and files by branch, `bodies` what each says."""
 
     def __init__(self) -> None:
         self.opened: dict[str, tuple[str, dict[str, str]]] = {}
+        self.bodies: dict[str, str] = {}
 
-    def open(self, branch: str, title: str, body: str, files: Mapping[str, str]) -> str:  # noqa: ARG002 - nobody reads it
+    def open(self, branch: str, title: str, body: str, files: Mapping[str, str]) -> str:
+        self.bodies.setdefault(branch, body)
         self.opened.setdefault(branch, (title, dict(files)))
         return f"https://example.com/pulls/{list(self.opened).index(branch) + 1}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from cali.errors import Poison
@@ -43,7 +43,9 @@ class Group:
 def incident_of(body: bytes) -> Incident:
     """An incident as `diagnose` keeps it under `new_errors/`. Poison if it is anything else."""
     try:
-        held = json.loads(body)
+        held = orjson.loads(
+            body
+        )  # it refuses what could not be kept again: half a surrogate, NaN, endless nesting
         held["template"] = {"id": held["fingerprint"], "text": held["template"]}
         return _INCIDENT.validate_python(held)
     except (ValueError, TypeError, KeyError, ValidationError) as error:

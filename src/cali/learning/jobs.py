@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,11 @@ from cali.learning.kept import HOME, Work, ran
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date
 
     from cali.learning.kept import Step
     from cali.learning.parts import Parts
+
+FIRST = date(2000, 1, 1)  # no logs are older
 
 _STEPS: Mapping[str, Mapping[str, Step]] = {
     "learn_new_errors": new_errors.STEPS,
@@ -32,12 +34,18 @@ JOBS: Mapping[str, tuple[str, ...]] = MappingProxyType({job: tuple(steps) for jo
 def run(job: str, step: str, day: date, parts: Parts) -> Mapping[str, object]:
     """Runs one step of a job for a day (UTC), and returns a small summary that JSON can hold; its `again` is true when the
     step had been made from the same before, and nothing was done. Misconfigured when there is no such job or step, when
-    the step before has not run, or when what it needs is not set; Retryable when something outside does not answer."""
+    the day has not begun, when the step before has not run, or when what it needs is not set; Retryable when something
+    outside does not answer."""
     steps = _STEPS.get(job)
     if steps is None:
         raise Misconfigured(f"no job is called {job!r}: {', '.join(JOBS)}")
     if step not in steps:
         raise Misconfigured(f"{job} has no step {step!r}: {', '.join(steps)}")
+    today = datetime.fromtimestamp(parts.now(), UTC).date()
+    if not FIRST <= day <= today:  # retention of a day to come would drop all that is kept
+        raise Misconfigured(
+            f"{day.isoformat()}: no day from {FIRST.isoformat()} to today, {today.isoformat()} (UTC)"
+        )
     return ran(Work(job, day, parts), step, steps[step])
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HOME = "learning/"
 FORMAT = 1
+_FIELDS = {"source", "summary", "result"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,9 @@ class Work:
             document = orjson.loads(body) if body is not None else None
         except ValueError:
             return None
-        known = isinstance(document, dict) and document.get("format") == FORMAT
-        return document if known else None
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            return None
+        return document if document.keys() >= _FIELDS else None
 
     def before(self, step: str) -> Any:
         """What the step before this one made. Misconfigured if it did not run."""

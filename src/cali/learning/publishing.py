@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from cali.learning.kept import Work
     from cali.models import KnowledgeEntry
     from cali.releases import Current
+    from cali.stages.retrieve.knowledge import Knowledge
 
 JOB = "learn_new_errors"
 PROPOSAL = "proposal.yaml"
+LONGEST = 60_000  # characters of a pull request's text; GitHub takes 65,536
 
 
 def published(work: Work, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> Made:
@@ -45,6 +47,8 @@ def published(work: Work, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> M
         key = work.key(PROPOSAL)
         work.parts.objects.put(key, _proposal(work, drafts).encode(), "application/yaml")
         said |= {"proposal": key}
+    else:  # one of an earlier run of this day holds what the gate would let in no more
+        work.parts.objects.drop(work.key(PROPOSAL))
     return Made(said, said)
 
 
@@ -67,17 +71,36 @@ def released(work: Work, entries: Iterable[KnowledgeEntry], replaced: Iterable[s
 
 
 def accepted(work: Work) -> Current:
-    """Puts the proposal of a day in force. Misconfigured when there is none."""
+    """Puts the proposal of a day in force as it is there now: a person may have corrected it, or left entries out.
+    Misconfigured when there is none, or when an entry is wrong."""
     gate = work.made("gate", JOB)
     key = work.key(PROPOSAL, JOB)
-    if gate is None or work.parts.objects.get(key) is None:
+    body = work.parts.objects.get(key)
+    if gate is None or body is None:
         raise Misconfigured(f"{key}: there is no proposal of that day")
-    from cali.releases.forms import entry_of
-
-    passed = gate["result"]["passed"]
-    entries = [entry_of(item["entry"], key) for item in passed]
-    gone = [str(name) for item in passed for name in item["replaces"]]
+    entries = _checked(body, key, work.parts.knowledge())
+    names = {entry.id for entry in entries}
+    gone = [
+        str(name)
+        for item in gate["result"]["passed"]
+        if item["entry"]["id"] in names
+        for name in item["replaces"]
+    ]
     return released(work, entries, gone, f"proposal of {work.dt} accepted")
+
+
+def _checked(body: bytes, key: str, knowledge: Knowledge) -> list[KnowledgeEntry]:
+    from cali.stages.retrieve.audit import Source, audit
+    from cali.stages.retrieve.schema import read_text
+
+    try:
+        found = read_text(body.decode(), key)
+    except UnicodeDecodeError as error:
+        raise Misconfigured(f"{key}: not UTF-8: byte {error.start}") from error
+    sources = [Source(key, entry) for entry in found.entries]
+    for fault in (*found.faults, *audit(sources, knowledge.entries)):
+        raise Misconfigured(str(fault))
+    return list(found.entries)
 
 
 def _proposal(work: Work, drafts: Sequence[Draft]) -> str:
@@ -108,11 +131,18 @@ def _body(work: Work, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> str:
         answers = gate["answers"].get(draft.entry.id, 0)
         told = f"cause by {draft.by}, confidence {draft.confidence:.2f}"
         tried = f"would have answered {answers} incidents of the last {work.parts.policy.days} days"
-        lines.append(f"- **{draft.entry.title}** (`{draft.entry.id}`), {told}; {tried}")
+        lines.append(f"- {_quoted(draft.entry.title)} ({_quoted(draft.entry.id)}), {told}; {tried}")
         if draft.entry.fix == (NO_FIX,):
             lines += ["  - no fix is known yet; please write one"]
     if gate["stopped"]:
         lines += ["", "Stopped by the gate:", ""]
-        lines += [f"- `{name}`: {why}" for name, why in sorted(gate["stopped"].items())]
-    lines += ["", "After the merge: `cali release add <file>` puts the file in force."]
-    return "\n".join(lines)
+        lines += [f"- {_quoted(name)}: {_quoted(why)}" for name, why in sorted(gate["stopped"].items())]
+    text = "\n".join(lines)
+    if len(text) > LONGEST:
+        text = text[:LONGEST].rpartition("\n")[0] + "\n- and more; all entries are in the file"
+    return f"{text}\n\nAfter the merge: `cali release add <file>` puts the file in force."
+
+
+def _quoted(text: str) -> str:
+    """As code: what a line of a log says must not mention people or close issues."""
+    return "`" + " ".join(text.replace("`", "'").split()) + "`"

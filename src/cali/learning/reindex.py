@@ -23,8 +23,16 @@ LEAST = 0.98  # share of the entries that must be: some examples say nothing onc
 
 def history(work: Work) -> list[str]:
     """The collections that the alias stood for, the latest first."""
-    body = work.parts.objects.get(HISTORY)
-    return [str(name) for name in orjson.loads(body)] if body else []
+    return _names(work.parts.objects.get(HISTORY))
+
+
+def _names(body: bytes | None) -> list[str]:
+    """A damaged history counts as none: the index goes on, and the older collections stay."""
+    try:
+        held = orjson.loads(body) if body else []
+    except ValueError:
+        return []
+    return [str(name) for name in held] if isinstance(held, list) else []
 
 
 def indexed(work: Work, knowledge: Knowledge) -> str:
@@ -81,7 +89,7 @@ def _switched(work: Work, collections: Collections, name: str) -> str:
     before = collections.switch(name)
     for _ in range(8):
         read = work.parts.pointers.read(HISTORY)
-        names = [str(one) for one in orjson.loads(read.body)] if read and read.body else []
+        names = _names(read.body if read else None)
         wanted = [name, *(one for one in names if one != name)]
         if names == wanted:
             return before

@@ -154,6 +154,7 @@ def errors_of(number: int) -> str:
 def test_what_is_old_goes_and_what_is_in_force_stays():
     town = Town(keep_days=3, keep_releases=2, keep_collections=1)
     days = [DAY + timedelta(days=number) for number in range(6)]
+    town.now += 6 * 86_400
     for number, day in enumerate(days):
         text = errors_of(number)
         cause = f"The valve stayed shut, so the orchard pump stalled, case {chr(65 + number)}."
@@ -205,3 +206,36 @@ def test_every_job_runs_on_an_empty_place_and_again():
     for job in JOBS:
         town.night(job, date(2026, 1, 1))
         assert all(said["again"] for said in town.night(job, date(2026, 1, 1)).values()), job
+
+
+@pytest.mark.parametrize("day", [date(2226, 11, 20), date(9999, 12, 31), date(1, 1, 1)])
+def test_a_day_that_cannot_be_meant_drops_nothing(day):
+    town = Town().saw(incident(SHARD))
+    town.night("learn_new_errors")
+    kept = list(town.objects.keys())
+    for job in JOBS:
+        with pytest.raises(Misconfigured, match="no day from 2000-01-01 to today, 2026-11-21"):
+            run(job, JOBS[job][0], day, town.parts)
+    assert list(town.objects.keys()) == kept
+
+
+def test_a_document_that_lost_a_part_is_made_again():
+    town = Town().saw(incident(SHARD, diagnosis=told(SHARD_CAUSE)))
+    town.objects.put(f"learning/learn_new_errors/dt={DAY}/group.json", b'{"format": 1}')
+    with pytest.raises(Misconfigured, match="step group has not run"):
+        run("learn_new_errors", "draft", DAY, town.parts)
+    assert town.night("learn_new_errors")["group"] == {
+        "incidents": 1,
+        "groups": 1,
+        "unreadable": 0,
+        "again": False,
+    }
+
+
+@pytest.mark.parametrize("body", [b"not json", b"{}", b'"x"'])
+def test_a_damaged_history_of_collections_does_not_stop_the_index(body):
+    town = Town()
+    town.objects.put("learning/collections.json", body)
+    assert town.night("retention")["retain"]["collections"] == 0
+    made = town.night("reindex_knowledge")["switch"]["collection"]
+    assert orjson.loads(town.objects.get("learning/collections.json") or b"") == [made]

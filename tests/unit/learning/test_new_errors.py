@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from cali.errors import Misconfigured
+from cali.functions.diagnose import new_error
 from cali.learning import JOBS, Approval, run, status
 from cali.learning.kept import Work
 from cali.learning.publishing import accepted
-from cali.life import Verdict
+from cali.life import Stored, Verdict
 from cali.models import Diagnosis, Origin, Severity
 from tests.contracts.entries import HOST
 from tests.unit.learning.week import (
@@ -278,3 +279,71 @@ def test_a_warning_may_be_learnt_and_stays_one():
     town = Town().saw(one)
     town.night(JOB)
     assert town.parts.knowledge().entries[town.knows(SHARD)].severity is Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 200_000,
+        b"",
+        b"\x00\xff",
+        b"[]",
+        new_error(Stored(incident(SHARD), NOON)).replace(b"billing", b"\\ud800"),
+        new_error(Stored(incident(SHARD), NOON)).replace(b'"count": 1', b'"count": NaN'),
+    ],
+    ids=["deep", "empty", "binary", "list", "half a surrogate", "not a number"],
+)
+def test_a_record_that_nobody_can_read_costs_the_others_nothing(body):
+    town = Town().saw(incident(CARD, diagnosis=told("The card is locked.")))
+    town.objects.put(f"new_errors/dt={DAY}/broken.json", body)
+    said = town.night(JOB)
+    assert (said["group"]["incidents"], said["group"]["unreadable"]) == (1, 1)
+
+
+def test_what_a_person_corrected_in_a_proposal_is_what_is_accepted():
+    town = Town(Approval.MANUAL).saw(incident(SHARD, diagnosis=told(SHARD_CAUSE)))
+    key = town.night(JOB)["publish"]["proposal"]
+    shown = (town.objects.get(key) or b"").decode()
+    town.objects.put(key, shown.replace("Look at it.", "Restart the coordinator first.").encode())
+    accepted(Work(JOB, DAY, town.parts))
+    assert town.parts.knowledge().entries[town.knows(SHARD)].fix == ("Restart the coordinator first.",)
+
+
+@pytest.mark.parametrize(
+    ("there", "instead", "why"),
+    [
+        ("match:", "matches:", "match"),
+        ("cause:", "cause: [", "not valid YAML"),
+        ("settlement", "\\udc80\xff", "proposal.yaml"),
+    ],
+)
+def test_a_proposal_that_a_person_broke_is_refused_in_one_line(there, instead, why):
+    town = Town(Approval.MANUAL).saw(incident(SHARD, diagnosis=told(SHARD_CAUSE)))
+    key = town.night(JOB)["publish"]["proposal"]
+    shown = (town.objects.get(key) or b"").decode()
+    town.objects.put(key, shown.replace(there, instead).encode("latin-1", "replace"))
+    with pytest.raises(Misconfigured, match=why) as failure:
+        accepted(Work(JOB, DAY, town.parts))
+    assert "\n" not in str(failure.value)
+    assert town.parts.releases.current().versions.knowledge == ""
+
+
+def test_a_proposal_goes_when_a_later_run_of_its_day_lets_nothing_in():
+    town = Town(Approval.MANUAL).saw(incident(SHARD, diagnosis=told(SHARD_CAUSE)))
+    key = town.night(JOB)["publish"]["proposal"]
+    town.raw(f'level=info msg="{SHARD}"')
+    town.saw(incident(CARD))
+    town.night("learn_templates")
+    said = town.night(JOB)
+    assert said["gate"]["passed"] == []
+    assert town.objects.get(key) is None
+
+
+def test_a_line_of_a_log_mentions_nobody_in_a_pull_request():
+    hostile = f"{SHARD} `told` @team/all"
+    town = Town(Approval.PULL_REQUEST).saw(incident(hostile, diagnosis=told(SHARD_CAUSE)))
+    town.night(JOB)
+    (body,) = town.pulls.bodies.values()
+    assert "@team/all" in body
+    outside = "".join(body.split("`")[::2])
+    assert "@team" not in outside

@@ -92,12 +92,17 @@ class ReadFile(NamedTuple):
 
 def read(path: Path) -> ReadFile:
     """Reads and checks one knowledge file; never raises for what the file holds."""
-    file = str(path)
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a safe loader, the fast one if it is there
-        head = FileShape.model_validate(raw)
+        return read_text(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        return ReadFile("", (), (Fault(file, "", f"cannot be read: {_line(error)}"),))
+        return ReadFile("", (), (Fault(str(path), "", f"cannot be read: {_line(error)}"),))
+
+
+def read_text(text: str, file: str) -> ReadFile:
+    """The same of a text that was read already; `file` names it in faults."""
+    try:
+        raw = yaml.load(text, Loader=Loader)  # noqa: S506 - a safe loader, the fast one if it is there
+        head = FileShape.model_validate(raw)
     except yaml.YAMLError as error:
         return ReadFile("", (), (Fault(file, "", f"is not valid YAML: {_line(error)}"),))
     except ValidationError as error:
