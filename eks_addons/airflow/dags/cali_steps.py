@@ -21,7 +21,7 @@ def told(context: Any) -> None:
     parts = learning()
     if parts.post is not None:
         failed = context["task_instance"]
-        why = parts.refiner().redactor.text(str(context.get("exception", "")))
+        why = parts.refiner().redactor.text(str(context.get("exception") or "see its log"))
         parts.post(f"{failed.dag_id} {day(context)}: {failed.task_id} failed: {why}")
 
 
@@ -65,7 +65,8 @@ def _step(job: str, step: str) -> dict[str, Any]:
     from cali.errors import Misconfigured, Poison
     from cali.learning import run
 
+    learnt = day(get_current_context())
     try:
-        return dict(run(job, step, day(get_current_context()), learning()))
+        return {"day": learnt.isoformat(), **run(job, step, learnt, learning())}
     except (Misconfigured, Poison) as error:
         raise AirflowFailException(str(error)) from error

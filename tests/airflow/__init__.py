@@ -1,0 +1,1 @@
+"""The DAGs, in a real Airflow, against an account and a Milvus on this machine."""

@@ -1,0 +1,78 @@
+"""A way to S3 on which some calls are refused, as S3 refuses when it is asked too much."""
+
+from __future__ import annotations
+
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+SLOW_DOWN, DENIED = (503, "SlowDown"), (403, "AccessDenied")
+NOT_SENT_ON = {"connection", "expect", "host", "transfer-encoding"}
+
+
+class Storm:
+    """Passes on whatever it is asked, but refuses calls of the method and the end of a path in `refuses`, such as
+    "PUT /gate.json". Empty: it refuses none. `says` is how."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.refuses = ""
+        self.says = SLOW_DOWN
+        self._to = urlsplit(endpoint).netloc
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _any(self) -> None:
+                outer._pass(self)
+
+            do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _any  # noqa: N815 - the names are http.server's
+
+            def log_message(self, *args: Any) -> None:
+                """Says nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+
+    def _pass(self, handler: BaseHTTPRequestHandler) -> None:
+        body = handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
+        method, _, end = self.refuses.partition(" ")
+        if method == handler.command and urlsplit(handler.path).path.endswith(end):
+            status, code = self.says
+            said = f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode()
+            headers = [("Content-Type", "application/xml")]
+        else:
+            status, headers, said = self._asked(handler, body)
+        handler.send_response(status)
+        for name, value in headers:
+            if name.lower() not in {*NOT_SENT_ON, "content-length", "server", "date"}:
+                handler.send_header(name, value)
+        length = dict(headers).get("Content-Length", len(said)) if handler.command == "HEAD" else len(said)
+        handler.send_header("Content-Length", str(length))
+        handler.end_headers()
+        handler.wfile.write(said)
+
+    def _asked(
+        self, handler: BaseHTTPRequestHandler, body: bytes
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        connection = HTTPConnection(self._to, timeout=30)
+        try:
+            sent = {name: value for name, value in handler.headers.items() if name.lower() not in NOT_SENT_ON}
+            connection.request(handler.command, handler.path, body, {**sent, "Host": self._to})
+            answer = connection.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
+        finally:
+            connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
