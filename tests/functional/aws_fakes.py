@@ -147,6 +147,13 @@ class Explains:
     def __init__(self, say: Callable[[Incident], Diagnosis]) -> None:
         self.asked: list[str] = []
         self.say = say
+        self.knowledge = "1"
+        self.knows: Callable[[Incident], Diagnosis | None] = lambda _: None
+        self.looked: list[str] = []
+
+    def known(self, incident: Incident) -> Diagnosis | None:
+        self.looked.append(incident.id)
+        return self.knows(incident)
         self.spend = Spend()
 
     def diagnose(self, incident: Incident) -> Diagnosis:

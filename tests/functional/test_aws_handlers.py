@@ -12,7 +12,15 @@ from urllib.parse import urlencode
 
 import pytest
 
+from cali.adapters.dynamodb import DynamoIncidents
+from cali.adapters.s3_objects import S3Objects
+from cali.functions.lives import dumps, loads
+from cali.life import Change, Kind
+from cali.models import KnowledgeEntry, Origin, Severity, Status
+from cali.releases import Learnt, Releases
+from cali.stages.detect import resolve
 from cali.stages.notify.signature import sign
+from cali.stages.retrieve.knowledge import load
 from cali.testing_models import ModelServer, explanation
 from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, REGION, Account, account
 from tests.functional.aws_fakes import fluent
@@ -176,6 +184,60 @@ def test_a_message_that_was_taken_tells_how_long_its_line_took(aws: Account) -> 
         "incidents_opened", "incidents_diagnosed", "incidents_quiet", "incidents_regressed", "incidents_muted",
     }  # fmt: skip
     assert gauges["incidents_opened"] >= 1
+
+
+def test_what_comes_back_is_told_what_was_learnt_since_and_no_model_is_asked(
+    aws: Account, model: ModelServer
+) -> None:
+    line = "ERROR zulu coupling lost its phase in the tower"
+    functions = Functions(aws.endpoint, CALI_OPENAI_BASE_URL=model.url, CALI_MODEL="gpt-4.1-mini")
+    functions("analyze", kinesis_event(LOGS, [fluent(line)], first=4_000))
+    opened = loads(published(aws)[-1])
+    functions("diagnose", kinesis_event(INCIDENTS, [dumps(opened)]))
+    functions.close()
+    store = DynamoIncidents(aws.client("dynamodb"), INCIDENTS_TABLE)
+    told = store.get(opened.incident)
+    assert told is not None
+    assert told.incident.diagnosis is not None
+    assert (told.incident.diagnosis.origin, model.calls) == (Origin.MODEL, 1)
+
+    # Given that its cause was learnt over night, and that a person thought it was over
+    objects = S3Objects(aws.client("s3"), BUCKET)
+    coupling = KnowledgeEntry(
+        id="learnt-coupling", title="A coupling lost its phase", area="learnt", symptoms=(line,), match=((r"coupling\s+lost\s+its\s+phase\s+in\s+the\s+tower",),),
+        cause="The tower turned too far.", fix=("Turn it back.",), severity=Severity.ERROR, tags=("learnt",),
+    )  # fmt: skip
+    release = Learnt({coupling.id: coupling})
+    Releases(objects, objects).change(
+        lambda _: release, "2026-11-20", "2026-11-20T03:00:00Z", "learnt", load()
+    )
+    store.put(resolve(told, time.time() - 300).stored)
+
+    # When it comes back, and each message twice
+    try:
+        functions = Functions(aws.endpoint, CALI_OPENAI_BASE_URL=model.url, CALI_MODEL="gpt-4.1-mini")
+        back = kinesis_event(LOGS, [fluent(line, time=time.time())], first=4_001)
+        for _ in range(2):
+            functions("analyze", back)
+        said = [body for body in published(aws) if loads(body).incident == opened.incident]
+        for _ in range(2):
+            functions("diagnose", kinesis_event(INCIDENTS, said))
+        functions.close()
+    finally:
+        objects.drop("releases/current.json")
+
+    # Then it has the cause that is known now, told once
+    stored = store.get(opened.incident)
+    assert stored is not None
+    assert stored.incident.status is Status.REGRESSED
+    diagnosis = stored.incident.diagnosis
+    assert diagnosis is not None
+    assert (diagnosis.origin, diagnosis.cause) == (Origin.KNOWLEDGE, "The tower turned too far.")
+    assert diagnosis.versions["knowledge"] != told.incident.diagnosis.versions["knowledge"]
+    changes = [message for message in map(loads, published(aws)) if isinstance(message, Change)]
+    kinds = [change.kind for change in changes if change.incident == opened.incident]
+    assert kinds == [Kind.OPENED, Kind.DIAGNOSED, Kind.RESOLVED, Kind.REGRESSED, Kind.DIAGNOSED]
+    assert model.calls == 1
 
 
 @pytest.mark.usefixtures("cache")

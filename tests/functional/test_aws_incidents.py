@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from cali.functions.lives import Asked, Lives, dumps, loads
 from cali.functions.sweep import Sweep
 from cali.life import Change, Kind
 from cali.models import Diagnosis, Evidence, Hit, Incident, Origin, Severity, Status
-from cali.stages.detect import Outcome, mute
+from cali.stages.detect import Outcome, mute, resolve
 from cali.stages.notify.alerts import Alerts, Heard, Parts
 from cali.stages.notify.rules import Route, Rules, Send, When
 from cali.stages.notify.words import words
@@ -170,6 +171,111 @@ def test_of_two_diagnoses_at_the_same_time_the_first_stays() -> None:
     diagnosis = scene.incident().diagnosis
     assert diagnosis is not None
     assert diagnosis.cause == "inventory is down"
+
+
+class Returned(Scene):
+    """A scene whose incident was diagnosed under knowledge 1, and came back after silence, or after a person resolved it."""
+
+    def __init__(self, kind: Kind = Kind.RECURRED) -> None:
+        super().__init__(under("1", "a guess"))
+        self.diagnose(self.opened)
+        if kind is Kind.RECURRED:
+            self.clock.sleep(1801.0)
+            scene_sweep(self)
+        else:
+            self.lives().apply(self.opened.incident, lambda known: resolve(known, NOON) if known else None)
+            self.clock.sleep(600.0)
+        late = self.clock.time
+        self.batch(delivered([fluent(SAID, time=late)], first=50, arrived=late - 1))
+        (self.back,) = self.changes(kind)
+        self.objects.kept.clear()
+
+
+def under(version: str, cause: str, origin: Origin = Origin.MODEL) -> Any:
+    return lambda incident: replace(
+        known(incident), origin=origin, cause=cause, versions={"knowledge": version}
+    )
+
+
+@pytest.mark.parametrize("kind", [Kind.RECURRED, Kind.REGRESSED])
+def test_what_comes_back_gets_what_was_learnt_since_once(kind: Kind) -> None:
+    scene = Returned(kind)
+    scene.reasoner.knowledge, scene.reasoner.knows = "2", under("2", "learnt", Origin.KNOWLEDGE)
+    assert scene.diagnose(scene.back) is Done.KNOWN
+    for _ in range(3):
+        scene.diagnose(scene.back)
+        scene.diagnose(scene.opened)
+    diagnosis = scene.incident().diagnosis
+    assert diagnosis is not None
+    assert (diagnosis.cause, diagnosis.versions) == ("learnt", {"knowledge": "2"})
+    assert [len(scene.changes(Kind.DIAGNOSED)), len(scene.reasoner.asked), len(scene.reasoner.looked)] == [
+        2,
+        1,
+        1,
+    ]
+    assert scene.objects.kept == {}
+    wanted = Status.DIAGNOSED if kind is Kind.RECURRED else Status.REGRESSED
+    assert scene.incident().status is wanted
+
+
+def test_what_the_knowledge_still_does_not_know_keeps_its_diagnosis_and_asks_nobody() -> None:
+    scene = Returned()
+    before = scene.incident()
+    assert scene.diagnose(scene.back) is Done.NOTHING
+    assert scene.reasoner.looked == []  # the same knowledge says the same
+    scene.reasoner.knowledge = "2"
+    assert scene.diagnose(scene.back) is Done.NOTHING
+    scene.reasoner.knows = under("2", "a guess")  # nothing that a person would read anew
+    assert scene.diagnose(scene.back) is Done.NOTHING
+    assert scene.incident() == before
+    assert len(scene.reasoner.asked) == 1
+    assert scene.objects.kept == {}
+
+
+def test_what_has_not_come_back_keeps_what_people_have_read() -> None:
+    scene = Scene(under("1", "a guess"))
+    scene.diagnose(scene.opened)
+    scene.reasoner.knowledge, scene.reasoner.knows = "2", under("2", "learnt", Origin.KNOWLEDGE)
+    messages: list[Change | Asked] = [
+        scene.opened,
+        Asked(scene.opened.incident),
+        *scene.changes(Kind.DIAGNOSED),
+    ]
+    for message in messages:
+        scene.diagnose(message)
+    assert len(scene.changes(Kind.DIAGNOSED)) == 1
+
+
+@pytest.mark.parametrize("part", ["store", "stream"])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_new_diagnosis_survives_a_crash_at_any_call(part: str, before: bool) -> None:
+    for turn in range(1, 6):
+        scene = Returned()
+        scene.reasoner.knowledge, scene.reasoner.knows = "2", under("2", "learnt", Origin.KNOWLEDGE)
+        with suppress(Retryable):
+            scene.diagnose(scene.back, **{part: Failing(getattr(scene, part), [turn], before=before)})
+        scene.diagnose(scene.back)
+        again = {(change.incident, change.number) for change in scene.changes(Kind.DIAGNOSED)}
+        assert again == {(scene.opened.incident, 2), (scene.opened.incident, scene.back.number + 1)}
+
+
+def test_of_two_processes_that_both_know_it_now_one_tells() -> None:
+    scene = Returned()
+    scene.reasoner.knowledge = "2"
+    learnt = under("2", "learnt", Origin.KNOWLEDGE)
+
+    def late(incident: Incident) -> Diagnosis:
+        scene.reasoner.knows = learnt
+        scene.diagnose(scene.back)
+        said: Diagnosis = learnt(incident)
+        return replace(said, cause="another cause")
+
+    scene.reasoner.knows = late
+    scene.diagnose(scene.back)
+    assert len(scene.changes(Kind.DIAGNOSED)) == 2
+    diagnosis = scene.incident().diagnosis
+    assert diagnosis is not None
+    assert diagnosis.cause == "learnt"
 
 
 def test_a_diagnosis_that_comes_in_time_is_in_the_one_message() -> None:

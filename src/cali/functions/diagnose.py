@@ -1,6 +1,8 @@
-"""diagnose: what opened gets its cause, once; what the knowledge base does not know is kept for learning.
+"""diagnose: what opened gets its cause, once; what the knowledge base does not know is kept for learning. What comes back gets
+another cause if the knowledge has learnt one since: a signature of it must hold, and no model is asked.
 
-    change -> incident -> reason (knowledge, or the model at most once per template) -> lives -> new_errors/
+    opened   -> incident -> reason (knowledge, or the model at most once per template) -> lives -> new_errors/
+    returned -> incident -> the knowledge, when it is another one by now               -> lives
 
 A model that is away is no diagnosis: the incident stays without one, and `sweep` asks again.
 """
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from cali.stages.reason import Spend
 
 # What `Reasoner` says under `gate` when asking again later may help.
+RETURNED = (Kind.RECURRED, Kind.REGRESSED)
 PASSING = ("the model is unavailable", "another process is asking", "the model's server cannot be understood")
 
 
@@ -37,6 +40,13 @@ class Reasons(Protocol):
     """Explains an incident; see `cali.stages.reason.Reasoner`."""
 
     def diagnose(self, incident: Incident) -> Diagnosis: ...
+    def known(self, incident: Incident) -> Diagnosis | None:
+        """What the knowledge alone says; None when it is not sure."""
+
+    @property
+    def knowledge(self) -> str:
+        """The version of the knowledge in force."""
+
     @property
     def spend(self) -> Spend: ...
 
@@ -75,11 +85,8 @@ class Diagnose:
 
     def message(self, message: Change | Asked) -> Done:
         """Takes one message of the incidents stream."""
-        if not isinstance(message, Asked) and message.kind not in (
-            Kind.OPENED,
-            Kind.REGRESSED,
-            Kind.RECURRED,
-        ):
+        returned = not isinstance(message, Asked) and message.kind in RETURNED
+        if not (returned or isinstance(message, Asked) or message.kind is Kind.OPENED):
             return Done.NOTHING
         stored = self._store.get(message.incident)
         if stored is None:
@@ -91,6 +98,10 @@ class Diagnose:
                 return Done.LATER
             told = self._lives.apply(message.incident, partial(_told, diagnosis=diagnosis, now=self._now()))
             stored = told or stored
+        elif returned and (better := learnt_since(stored.incident, self._reasoner)) is not None:
+            step = partial(_told, diagnosis=better, now=self._now(), instead_of=diagnosis)
+            self._lives.apply(message.incident, step)
+            return Done.KNOWN
         elif stored.unsent:  # a crash after it was kept
             stored = self._lives.apply(message.incident, _same) or stored
         elif isinstance(message, Asked) or message.kind is not Kind.OPENED:
@@ -103,6 +114,18 @@ class Diagnose:
             Origin.MODEL: Done.EXPLAINED,
             Origin.NONE: Done.SILENT,
         }[diagnosis.origin]
+
+
+def learnt_since(incident: Incident, reasoner: Reasons) -> Diagnosis | None:
+    """What the knowledge in force says of an incident that was diagnosed under another one; None when that is nothing, or
+    nothing else."""
+    held = incident.diagnosis
+    if held is None or held.versions.get("knowledge") == reasoner.knowledge:
+        return None
+    known = reasoner.known(incident)
+    if known is None or (known.origin, known.cause, known.fix) == (held.origin, held.cause, held.fix):
+        return None
+    return known
 
 
 def new_error_key(incident: Incident, now: float) -> str:
@@ -119,9 +142,11 @@ def new_error(stored: Stored) -> bytes:
     return json.dumps({"v": 1, **held, "fingerprint": template.id, "template": template.text}).encode()
 
 
-def _told(known: Stored | None, diagnosis: Diagnosis, now: float) -> Outcome | None:
+def _told(
+    known: Stored | None, diagnosis: Diagnosis, now: float, instead_of: Diagnosis | None = None
+) -> Outcome | None:
     """Somebody else's diagnosis stays: what a person may have read already does not change."""
-    if known is None or known.incident.diagnosis is not None:
+    if known is None or known.incident.diagnosis != instead_of:
         return None if known is None else Outcome(known)
     return diagnose(known, diagnosis, now)
 

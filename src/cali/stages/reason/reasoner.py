@@ -77,6 +77,15 @@ class Reasoner:
         seen = self._seen(incident)
         return self._from_knowledge(incident, seen) or self._from_model(incident, seen, context)
 
+    def known(self, incident: Incident) -> Diagnosis | None:
+        """What the knowledge alone says of an incident; None when it is not sure. Asks no model."""
+        return self._from_knowledge(incident, self._seen(incident))
+
+    @property
+    def knowledge(self) -> str:
+        """The version of the knowledge that answers."""
+        return self._knowledge.version
+
     def diagnose_all(
         self, incidents: Sequence[Incident], context: Mapping[str, Sequence[Event]] | None = None
     ) -> tuple[Incident, ...]:
