@@ -27,7 +27,7 @@ import yaml
 from cali import pipeline
 from cali.bootstrap_learning import learning
 from cali.functions.analyze import KIND
-from cali.functions.diagnose import new_error, new_error_key
+from cali.functions.diagnose import learnt_since, new_error, new_error_key
 from cali.learning import JOBS, run
 from cali.life import Feedback, Stored, Verdict
 from cali.models import Incident, Origin
@@ -35,6 +35,8 @@ from cali.settings import Settings
 from cali.simulator import Line, enveloper, load_scenario, simulate
 from cali.stages.decode import Decoder
 from cali.stages.detect import Detector
+from cali.stages.reason import Reasoner
+from cali.stages.retrieve import retrieve
 from cali.testing_models import ModelServer, explanation
 
 if TYPE_CHECKING:
@@ -165,11 +167,12 @@ def _day(number: int, town: _Town, learns: bool) -> Day:
 
 
 def _alerts(lines: Sequence[str], region: str, parts: Parts) -> tuple[list[Incident], list[Incident]]:
-    """The incidents of the lines, each with the diagnosis that it has or now gets, as `diagnose` does; and those of them that
-    are new."""
+    """The incidents of the lines, each with the diagnosis that it has or now gets, as `diagnose` does: one of an earlier day has
+    come back. And those of them that are new."""
     assert parts.explain is not None and parts.incidents is not None  # noqa: S101, PT018 - both are configured above
     knowledge, store = parts.knowledge(), parts.incidents()
     signatures, explain = knowledge.signatures(), parts.explain(knowledge)
+    reasoner = Reasoner(knowledge, lambda text: retrieve(text, signatures), parts.refiner().redactor.text)
     detector = Detector(lambda event: pipeline.raises(event, knowledge, signatures), KIND)
     numbered = ((number, line.encode()) for number, line in enumerate(lines, 1))
     for event in pipeline.events(numbered, Decoder(region), parts.refiner(), pipeline.Tally()):
@@ -178,7 +181,8 @@ def _alerts(lines: Sequence[str], region: str, parts: Parts) -> tuple[list[Incid
     for incident in detector.incidents():
         stored = store.get(incident.id)
         held = stored.incident.diagnosis if stored else None
-        now = replace(incident, diagnosis=held or explain(incident))
+        better = learnt_since(replace(incident, diagnosis=held), reasoner)
+        now = replace(incident, diagnosis=better or held or explain(incident))
         kept = store.put(Stored(now, parts.now(), version=stored.version if stored else 0))
         if now.diagnosis is not None and now.diagnosis.origin is not Origin.KNOWLEDGE and held is None:
             parts.objects.put(new_error_key(now, parts.now()), new_error(kept))
