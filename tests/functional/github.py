@@ -16,13 +16,16 @@ TOKEN = "github_pat_local"
 
 class GitHubServer:
     """One repository, `team/knowledge`. `branches` hold files by path, `pulls` what was opened, `calls` what was asked.
-    A call in `fails` (method and last part of the path) is answered with that status, once."""
+    A call in `fails` (method and last part of the path) is answered with that status, once; one in `says` with that body,
+    each time. `headers` are sent with every answer."""
 
     def __init__(self) -> None:
         self.branches: dict[str, dict[str, str]] = {"main": {"README.md": "Ours.\n"}}
         self.pulls: list[dict[str, Any]] = []
         self.calls: list[str] = []
         self.fails: dict[str, int] = {}
+        self.says: dict[str, bytes] = {}
+        self.headers: dict[str, str] = {}
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -31,8 +34,10 @@ class GitHubServer:
             def _any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 status, said = outer._answer(self.command, self.path, body, self.headers)
-                sent = json.dumps(said).encode()
+                sent = outer._said(self.command, self.path) or json.dumps(said).encode()
                 self.send_response(status)
+                for name, value in outer.headers.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Type", "application/json; charset=utf-8")
                 self.send_header("Content-Length", str(len(sent)))
                 self.end_headers()
@@ -55,6 +60,10 @@ class GitHubServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def _said(self, method: str, target: str) -> bytes:
+        path = unquote(urlsplit(target).path).removeprefix("/repos/team/knowledge/")
+        return next((said for call, said in self.says.items() if f"{method} {path}".startswith(call)), b"")
 
     def _answer(self, method: str, target: str, body: bytes, headers: Any) -> tuple[int, Any]:
         url = urlsplit(target)

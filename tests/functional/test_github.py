@@ -81,3 +81,29 @@ def test_a_server_that_is_away_may_be_asked_later(server):
 def test_a_repository_has_an_owner_and_a_name(name):
     with pytest.raises(Misconfigured, match="is not owner/name"):
         GitHub(name, lambda: TOKEN)
+
+
+@pytest.mark.parametrize("headers", [{"Retry-After": "60"}, {"X-RateLimit-Remaining": "0"}])
+def test_a_limit_of_calls_is_waited_for_and_a_refusal_is_not(server, headers):
+    server.fails["GET git/ref"] = 403
+    with pytest.raises(Misconfigured, match="GitHub: 403"):
+        opened(server)
+    server.fails["GET git/ref"], server.headers = 403, headers
+    with pytest.raises(Retryable, match="GitHub: 403"):
+        opened(server)
+
+
+def test_a_branch_that_another_run_writes_to_is_tried_again(server):
+    server.fails["PUT contents"] = 409
+    with pytest.raises(Retryable, match="409"):
+        opened(server)
+    assert opened(server).endswith("/pull/1")
+
+
+@pytest.mark.parametrize("body", [b"<html>proxy</html>", b"[]", b"{}", b'{"object": 1}', b"[" * 100_000])
+@pytest.mark.parametrize("call", ["GET git/ref/heads/main", "GET contents", "POST pulls"])
+def test_an_answer_of_another_form_is_one_line(server, call, body):
+    server.branches["main"][next(iter(FILES))] = "old\n"
+    server.says[call] = body
+    with pytest.raises(Poison, match="GitHub: its answer is not JSON"):
+        opened(server)

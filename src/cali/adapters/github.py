@@ -8,12 +8,12 @@ Each call may be made again, so a run that failed in between is finished by the 
 from __future__ import annotations
 
 import json
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from cali.adapters.http_post import Answered, send, taken
-from cali.errors import Misconfigured, Poison
+from cali.errors import Misconfigured, Poison, Retryable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,18 +42,18 @@ class GitHub:
         answer = self._call("POST", "pulls", asked)
         if answer.status == 422:  # there is one for this branch, or nothing differs from the base
             return self._open_already(branch, answer)
-        return str(_read(taken(WHO, answer))["html_url"])
+        return str(_read(_taken(answer), "html_url"))
 
     def _branched(self, branch: str) -> None:
         held = self._call("GET", f"git/ref/heads/{quote(branch)}")
         if held.status != 404:
-            taken(WHO, held)
+            _taken(held)
             return
-        base = taken(WHO, self._call("GET", f"git/ref/heads/{quote(self._base)}"))
-        asked = {"ref": f"refs/heads/{branch}", "sha": _read(base)["object"]["sha"]}
+        base = _taken(self._call("GET", f"git/ref/heads/{quote(self._base)}"))
+        asked = {"ref": f"refs/heads/{branch}", "sha": _read(base, "object", "sha")}
         answer = self._call("POST", "git/refs", asked)
         if answer.status != 422:  # somebody else made it meanwhile
-            taken(WHO, answer)
+            _taken(answer)
 
     def _written(self, path: str, text: str, branch: str, why: str) -> None:
         place = f"contents/{quote(path)}"
@@ -64,20 +64,18 @@ class GitHub:
             "branch": branch,
         }
         if held.status != 404:
-            there = _read(taken(WHO, held))
-            if b64decode(there.get("content", "")) == text.encode():
+            there = _taken(held)
+            asked["sha"] = _read(there, "sha")
+            if "".join(str(_read(there, "content")).split()) == asked["content"]:
                 return
-            asked["sha"] = there["sha"]
-        taken(WHO, self._call("PUT", place, asked))
+        _taken(self._call("PUT", place, asked))
 
     def _open_already(self, branch: str, refused: Answered) -> str:
         owner = self._repository.split("/")[0]
-        found = _read(
-            taken(WHO, self._call("GET", f"pulls?state=all&head={quote(f'{owner}:{branch}', safe=':')}"))
-        )
-        if not found:
-            taken(WHO, refused)
-        return str(found[0]["html_url"])
+        found = _taken(self._call("GET", f"pulls?state=all&head={quote(f'{owner}:{branch}', safe=':')}"))
+        if not _read(found):
+            _taken(refused)
+        return str(_read(found, 0, "html_url"))
 
     def _call(self, method: str, path: str, asked: Mapping[str, Any] | None = None) -> Answered:
         headers = {
@@ -91,8 +89,22 @@ class GitHub:
         return send(WHO, method, f"{self._url}/repos/{self._repository}/{path}", body, headers)
 
 
-def _read(answer: Answered) -> Any:
+def _taken(answer: Answered) -> Answered:
+    """As any server's answer, but GitHub also refuses for a while with 403, which its headers tell, and with 409 when
+    another run wrote to the branch meanwhile."""
+    waits = answer.after is not None or answer.headers.get("x-ratelimit-remaining") == "0"
+    if answer.status == 409 or (answer.status == 403 and waits):
+        raise Retryable(f"{WHO}: {answer.status}, for a while", after=answer.after)
+    return taken(WHO, answer)
+
+
+def _read(answer: Answered, *path: str | int) -> Any:
+    """What stands in a JSON answer at a path."""
     try:
-        return json.loads(answer.body)
-    except ValueError as error:
-        raise Poison(f"{WHO}: its answer is not JSON") from error
+        found = json.loads(answer.body)
+        for step in path:
+            found = found[step]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        where = ".".join(map(str, path))
+        raise Poison(f"{WHO}: its answer is not JSON{f' with {where}' if where else ''}") from error
+    return found
