@@ -52,7 +52,7 @@ $(CHECKOV)/.ready: requirements/checkov.txt
 	@$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/checkov.txt
 	@touch $@
 
-check: lint types lint-workflows lint-infra layer test ## what CI runs: lint, types, the layer, tests
+check: lint types lint-workflows lint-infra airflow layer test ## what CI runs: lint, types, Airflow for its tests, the layer, tests
 
 bench: setup ## measure cali beside a peer in the same run
 	$(BIN)/cali bench refine
