@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import json
+import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -195,3 +197,60 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES, max_size=12).map(b"".join), st.integers(1, 9))
 def test_how_the_bytes_were_cut_changes_no_line(raw: bytes, size: int) -> None:
     assert told_apart(raw, size) == told_apart(raw, len(raw) or 1)
+
+
+def test_a_header_that_does_not_end_does_not_fill_the_memory() -> None:
+    pieces = itertools.chain(
+        [b"one\n\x1f\x8b\x08\x08\0\0\0\0\0\0"], itertools.repeat(b"a" * 65_535 + b"\n", 3_000)
+    )
+    tracemalloc.start()
+
+    count = sum(1 for _ in records(pieces))
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 3_001
+    assert peak < 170_000_000
+
+
+@pytest.mark.parametrize(
+    ("since", "until"), [(-1e11, NOON + 1e6), (NOON, 253_402_300_799.0), (-1e300, 1e300)]
+)
+def test_a_time_at_the_end_of_the_calendar_is_a_time(tmp_path: Path, since: float, until: float) -> None:
+    home = archive(tmp_path, **{"2026-11-20": b"one\n"})
+
+    assert [line for _, line in raw_logs(str(home), since, until).lines()] == [b"one"]
+
+
+class Listed:
+    """A bucket of one object, of which a list says what it was asked to begin after."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def get_paginator(self, _: str) -> Listed:
+        return self
+
+    def paginate(self, Prefix: str, StartAfter: str = "", **_: str) -> list[dict[str, Any]]:  # noqa: N803 - boto3's names
+        held = self.key.startswith(Prefix) and self.key > StartAfter
+        return [{"Contents": [{"Key": self.key, "Size": 4}]}] if held else [{}]
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "raw/", "raw/dt=2026-11-20/", "raw/dt=2026-11-20", "raw/dt=2026-11-20/cali"]
+)
+def test_since_leaves_no_object_of_its_day_out(prefix: str) -> None:
+    bucket = Listed("raw/dt=2026-11-20/cali-logs-raw-1.gz")
+
+    found = raw_logs(f"s3://cali-logs-1/{prefix}", NOON, None, bucket).objects
+
+    assert [kept.key for kept in found] == [bucket.key]
+
+
+def test_bytes_that_only_look_like_gzip_cost_little() -> None:
+    raw = b"\n\x1f\x8b\x08\xff" * 200_000
+    begun = time.process_time()
+
+    assert len(told_apart(raw, 262_144)) == 200_000
+
+    assert time.process_time() - begun < 3.0  # 12 s when each of them costs a copy of the chunk

@@ -158,12 +158,9 @@ class _Bucket:
         return self._made
 
     def objects(self, first_day: str) -> Iterator[Kept]:
-        # Keys of earlier days sort before this one, so they need not even be listed.
-        after = (
-            {"StartAfter": f"{self._prefix}dt={first_day}"}
-            if first_day and self._prefix[-1:] in ("", "/")
-            else {}
-        )
+        # Below the folder of all days, keys of earlier ones sort before this one and need not even be listed.
+        above = self._prefix[-1:] in ("", "/") and not _DAY.search(self._prefix)
+        after = {"StartAfter": f"{self._prefix}dt={first_day}"} if first_day and above else {}
         with aws.said(f"s3://{self._name}/{self._prefix}"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._name, Prefix=self._prefix, **after
@@ -204,4 +201,5 @@ class _Bucket:
 
 
 def _day(time: float) -> str:
-    return datetime.fromtimestamp(time, UTC).date().isoformat()
+    ends = datetime.min.replace(tzinfo=UTC).timestamp(), datetime.max.replace(tzinfo=UTC).timestamp() - 1
+    return datetime.fromtimestamp(min(max(time, ends[0]), ends[1]), UTC).date().isoformat()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 CHUNK = 256 * 1024
+PROBED = 512  # bytes of a gzip member that are looked at before it is unpacked
 _GZIP, _MEMBER = b"\x1f\x8b", b"\x1f\x8b\x08"
 
 
@@ -80,7 +81,7 @@ def records(chunks: Iterable[bytes]) -> Iterator[bytes]:
         data = rest + chunk
         at = data.find(_MEMBER)
         while at >= 0:
-            if at and data[at - 1 : at] not in (b"\n", b"}"):
+            if (at and data[at - 1 : at] not in (b"\n", b"}")) or not _begins(data[at : at + PROBED]):
                 at = data.find(_MEMBER, at + 1)
                 continue
             yield from _texts(data[:at].split(b"\n"))
@@ -145,13 +146,22 @@ def _objects(line: bytes) -> list[bytes]:
     return [*found, left] if left else found
 
 
+def _begins(data: bytes) -> bool:
+    """Whether a gzip member may begin so. What only looks like one must not cost a copy of all that comes behind it."""
+    try:
+        zlib.decompressobj(31).decompress(data, 1)
+    except zlib.error:
+        return False
+    return True
+
+
 def _member(data: bytes, stream: Iterator[bytes]) -> tuple[bytes | None, bytes]:
     """The text of the gzip member that begins the data, and what comes behind it. None and all that was read if it cannot
     be unpacked."""
     engine = zlib.decompressobj(31)
     text, taken = b"", data
     try:
-        while len(text) <= UNPACKED:
+        while len(text) <= UNPACKED and len(taken) <= UNPACKED:  # a header may have no end
             text += engine.decompress(data, UNPACKED - len(text) + 1)
             if engine.eof:
                 return text, engine.unused_data
