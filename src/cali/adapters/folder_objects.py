@@ -85,8 +85,8 @@ class FolderObjects:
 
     def _path(self, key: str) -> Path:
         path = self._home / key
-        if ".." in Path(key).parts or Path(key).is_absolute():
-            raise Misconfigured(f"{key}: not a key below {self._home}")
+        if "\0" in key or ".." in Path(key).parts or Path(key).is_absolute():
+            raise Misconfigured(f"{key!r}: not a key below {self._home}")
         return path
 
     @contextmanager

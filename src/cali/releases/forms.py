@@ -118,13 +118,15 @@ def loads(body: bytes, version: str, where: str) -> tuple[Learnt, dict[str, Any]
         held = orjson.loads(body)
         seal = held.pop("seal")
         known = held["format"] == FORMAT and held["version"] == version
-        items, said, compiled = held["entries"], held["standing"], held["compiled"]
+        items, said, compiled = list(held["entries"]), held["standing"], held["compiled"]
         withdrawn = {str(name): str(why) for name, why in held["withdrawn"].items()}
         standing = {str(name): Standing(int(right), int(wrong)) for name, (right, wrong) in said.items()}
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise Misconfigured(f"{where}: not a release of knowledge: {type(error).__name__}") from error
     if not known:
         raise Misconfigured(f"{where}: not version {version} in format {FORMAT}")
+    if not (compiled is None or isinstance(compiled, dict)):
+        raise Misconfigured(f"{where}: what it carries ready made is no object")
     if seal != _seal(held):
         raise Misconfigured(f"{where}: damaged: its content is not what was sealed")
     entries = {entry.id: entry for entry in (entry_of(item, where) for item in items)}
@@ -139,16 +141,23 @@ def knowledge_over(
     if not learnt.entries:
         return shipped
     entries = {**shipped.entries, **learnt.entries}
-    if compiled is None or compiled.get("over") != shipped.version:
-        made = of(entries.values(), shipped.version[: len("2026-01-01")])
-        return replace(made, shipped=shipped.version)
-    by_id = dict(sorted(entries.items()))
+    if compiled and compiled.get("over") == shipped.version:
+        return _ready(shipped, entries, compiled)
+    made = of(entries.values(), shipped.version[: len("2026-01-01")])
+    return replace(made, shipped=shipped.version)
+
+
+def _ready(
+    shipped: Knowledge, entries: Mapping[str, KnowledgeEntry], compiled: Mapping[str, Any]
+) -> Knowledge:
     needed = {
         **shipped.needed,
         **{pattern: Needs(tuple(anyof), weight) for pattern, (anyof, weight) in compiled["needed"].items()},
     }
     ranking = Ranking(*compiled["ranking"])
-    return Knowledge(str(compiled["version"]), by_id, needed, ranking, shipped.version)
+    return Knowledge(
+        str(compiled["version"]), dict(sorted(entries.items())), needed, ranking, shipped.version
+    )
 
 
 def _content(learnt: Learnt) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +102,15 @@ class Node:
 
 def data_file(folder: str, name: str, where: str) -> Path:
     """The shipped file of that name; Misconfigured lists the names there are."""
-    path = DATA / folder / f"{name}.yaml"
-    if "/" in name or not path.is_file():
-        known = ", ".join(sorted(file.stem for file in (DATA / folder).glob("*.yaml")))
-        raise Misconfigured(f"{where}: no {name!r} among the {folder}; there are {known}")
-    return path
+    known = _stems(folder)
+    if name not in known:
+        raise Misconfigured(f"{where}: no {name[:80]!r} among the {folder}; there are {', '.join(known)}")
+    return DATA / folder / f"{name}.yaml"
+
+
+@cache
+def _stems(folder: str) -> list[str]:
+    return sorted(file.stem for file in (DATA / folder).glob("*.yaml"))
 
 
 def read(path: Path) -> Node:
