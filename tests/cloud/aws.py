@@ -127,6 +127,11 @@ class Account:
         """From now on this share of all calls to DynamoDB is answered with ProvisionedThroughputExceeded."""
         self._ask("POST", "/_local/throttle", json.dumps({"share": share}))
 
+    def asked(self) -> dict[str, int]:
+        """How often which function asked what: `analyze dynamodb PutItem`."""
+        counts: dict[str, int] = json.loads(self._ask("GET", "/_local/asked"))
+        return counts
+
     def refuse(self, service: str, share: float) -> None:
         """From now on the service refuses this share of what the functions ask; see outages.py."""
         self._ask("POST", f"/_local/outage/{service}", json.dumps({"share": share}))

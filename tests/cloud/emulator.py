@@ -86,6 +86,8 @@ class Extended:
             case ["throttle"]:
                 self._throttled = float(json.loads(_body(environ))["share"])
                 return _json(start, "200 OK", {"share": self._throttled})
+            case ["asked"]:
+                return _json(start, "200 OK", self._outages.asked)
             case ["outage", service]:
                 return _json(start, "200 OK", self._outages.set(service, _body(environ)))
             case ["calls"]:

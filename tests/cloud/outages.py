@@ -1,9 +1,10 @@
-"""Services of the emulator that refuse a share of what the functions ask of them. Requests of the stand-ins are left alone."""
+"""Counts what functions ask of each service, and refuses a share of it. Requests of the stand-ins are left alone."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from random import Random
 from typing import Any
 
@@ -26,9 +27,10 @@ SAID = {
 
 
 class Outages:
-    """Which services refuse how much."""
+    """Which services refuse how much. `asked` counts requests: `analyze dynamodb PutItem`."""
 
     def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
         self._shares: dict[str, float] = {}
         self._random = Random(11)
 
@@ -39,9 +41,11 @@ class Outages:
 
     def refused(self, environ: dict[str, Any]) -> tuple[str, str, bytes] | None:
         """Status, kind and body of a refusal; None for a request that goes on."""
-        if not any(self._shares.values()):
-            return None
         signed = SIGNED.search(environ.get("HTTP_AUTHORIZATION", ""))
-        if signed is None or self._random.random() >= self._shares.get(signed[2], 0.0):
+        if signed is None:
+            return None
+        action = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2] or environ["REQUEST_METHOD"]
+        self.asked[f"{signed[1].rpartition('-')[2]} {signed[2]} {action}"] += 1
+        if self._random.random() >= self._shares.get(signed[2], 0.0):
             return None
         return SAID[signed[2]]

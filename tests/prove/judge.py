@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tests.cloud.observe import Seen, Summary
@@ -53,6 +53,8 @@ class Ran:
     failed_to_search: int
     memory: Sequence[Memory]
     lag: Sequence[Lag]
+    calls: Mapping[str, int] = field(default_factory=dict)  # of functions to AWS: `analyze dynamodb PutItem`
+    item_bytes: float = 0.0  # of an incident in the table, the mean
     asked: float = 0.0  # seconds that were asked for
     only: Sequence[str] = ()  # kinds of faults, if not all
 

@@ -128,6 +128,8 @@ def _figures(ran: Ran) -> Iterator[Sequence[str]]:
         ),
     )
     yield "model calls, different questions", f"{done.model_calls}, {done.model_questions}"
+    yield "an incident in the table, the mean", f"{ran.item_bytes:,.0f} bytes"
+    yield from ((f"asked: {name}", f"{count:,}") for name, count in sorted(ran.calls.items()) if count > 20)
     yield from ((name, f"{value:,}") for name, value in sorted(done.counts.items()))
 
 

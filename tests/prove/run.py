@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 from cali.simulator import enveloper, load_scenario, simulate
 from tests.cloud.aws import BUCKET
 from tests.cloud.cloud import Options
 from tests.cloud.faults import Put
+from tests.cloud.project import TABLE_NAME
 from tests.prove.broken import Breakable, Undo
 from tests.prove.judge import Injured, Ran, recovered
 from tests.prove.ledger import Spool, in_raw
@@ -111,11 +113,13 @@ def prove(
         summary = cloud.summary()
         raw = in_raw(cloud.account.client("s3"))
         failed = _failed(cloud)
+        calls, size = cloud.account.asked(), _item_bytes(cloud)
         say("replaying what was put, undisturbed")
         expected = spool.expected(cloud.home / "levers")
     injured = sorted((recovered(one, sampler.lag) for one in player.injured), key=lambda one: one.at)
     return Ran(
-        seed, took, rate, plan, injured, summary, expected, spool.digest, raw, failed, sampler.memory, sampler.lag, seconds
+        seed, took, rate, plan, injured, summary, expected, spool.digest, raw, failed, sampler.memory, sampler.lag,
+        calls=calls, item_bytes=size, asked=seconds,
     )  # fmt: skip
 
 
@@ -134,6 +138,21 @@ def _records(options: Options) -> Iterator[Put]:
 def _portions(records: Iterator[Put], size: int) -> Iterator[list[Put]]:
     while portion := list(islice(records, size)):
         yield portion
+
+
+def _item_bytes(cloud: Breakable) -> float:
+    """How large an incident is in the table, in the mean."""
+    pages = cloud.account.client("dynamodb").get_paginator("scan").paginate(TableName=TABLE_NAME)
+    items = [item for page in pages for item in page["Items"] if item["pk"]["S"].startswith("incident#")]
+    return sum(_size(item) for item in items) / max(1, len(items))
+
+
+def _size(item: dict[str, dict[str, Any]]) -> int:
+    """As DynamoDB counts it: names and values."""
+    values = [value for held in item.values() for value in held.values()]
+    return sum(map(len, item)) + sum(
+        len(value if isinstance(value, bytes) else str(value)) for value in values
+    )
 
 
 def _failed(cloud: Breakable) -> int:
