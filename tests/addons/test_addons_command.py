@@ -7,12 +7,14 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from cali.ops import addons, images
+from cali.ops.state_bucket import bucket_name
 from tests.infrastructure.conftest import REGION, clients, moto
 
 if TYPE_CHECKING:
@@ -109,6 +111,29 @@ def push(clients: Clients, *repositories: str) -> None:
         clients("ecr").put_image(
             repositoryName=f"cali/{repository}", imageManifest=json.dumps(manifest), imageTag="abc"
         )
+        clients("ecr").start_image_scan(repositoryName=f"cali/{repository}", imageId={"imageTag": "abc"})
+
+
+def find(moto: str, repository: str, *findings: Mapping[str, str]) -> None:
+    """What the scan of an image will say."""
+    said = {
+        "imageScanFindings": {"findings": list(findings)},
+        "repositoryName": f"cali/{repository}",
+        "imageId": {"imageTag": "abc"},
+        "imageScanStatus": {"status": "COMPLETE"},
+    }
+    body = json.dumps({"results": [said], "region": REGION}).encode()
+    request = urllib.request.Request(f"{moto}/moto-api/static/ecr/scan-finding-results", body)  # noqa: S310 - this test's moto
+    request.add_header("Content-Type", "application/json")
+    urllib.request.urlopen(request).close()  # noqa: S310 - as above
+
+
+def raised(clients: Clients) -> None:
+    """What `make infra` leaves for those who do not see its state."""
+    bucket = bucket_name("cali", "123456789012")
+    clients("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    body = json.dumps({name: {"value": value} for name, value in APPLIED.items()})
+    clients("s3").put_object(Bucket=bucket, Key="chalice/outputs.json", Body=body)
 
 
 def test_the_second_root_is_applied_with_what_the_first_one_knows(machine: Machine, clients: Clients):
@@ -167,11 +192,34 @@ def test_a_no_changes_nothing(machine: Machine, clients: Clients):
 
 
 def test_images_are_built_and_pushed_unless_they_are_there(machine: Machine, clients: Clients):
+    raised(clients)
     push(clients, "airflow-custom")
     ran = machine.run("images", "--tag", "abc")
-    assert ran.returncode == 0, ran.stderr
     docker = [call for call in machine.asked() if call.program == "docker"]
     assert [call.arguments[0] for call in docker] == ["login", "build", "push", "build", "push"]
     assert docker[0].stdin
     assert docker[2].arguments == ["push", f"{REPOSITORIES['consumer']}:abc"]
     assert "there already" in ran.stdout
+    assert ran.returncode == 2  # this docker pushes nothing, so there is nothing that ECR could scan
+    assert "ImageNotFound" in ran.stderr
+
+
+def test_images_need_neither_terraform_nor_its_state(machine: Machine, clients: Clients):
+    raised(clients)
+    push(clients, *REPOSITORIES)
+    ran = machine.run("images", "--tag", "abc")
+    assert ran.returncode == 0, ran.stderr
+    assert machine.asked() == []  # all are there
+
+
+def test_a_critical_flaw_stops_the_push_and_what_would_install_it(
+    machine: Machine, clients: Clients, moto: str
+):
+    raised(clients)
+    push(clients, *REPOSITORIES)
+    find(moto, "consumer", {"name": "CVE-1", "severity": "CRITICAL"}, {"name": "CVE-2", "severity": "HIGH"})
+    for ran in (machine.run("images", "--tag", "abc"), machine.addons("--auto-approve")):
+        assert ran.returncode == 2
+        assert "cali/consumer: CVE-1" in ran.stderr
+        assert "CVE-2" not in ran.stderr
+    assert not [call for call in machine.asked() if call.folder == "eks_addons"]

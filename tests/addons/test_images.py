@@ -128,14 +128,41 @@ def test_a_tag_does_not_lie(tmp_path: Path):
             cwd=tmp_path, check=True, capture_output=True,
         )  # fmt: skip
 
-    (tmp_path / "file").write_text("one")
+    # Given a repository without anything that images are made of
     git("init", "-q")
-    git("add", "file")
+    (tmp_path / "values.yaml").write_text("one")
+    git("add", "values.yaml")
+    git("commit", "-qm", "values")
+    with pytest.raises(Misconfigured, match="give --tag"):
+        images.tag(tmp_path)
+
+    # When such a file is committed, the commit is the tag
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "file").write_text("one")
+    git("add", "src")
     git("commit", "-qm", "one")
-    assert re.fullmatch("[0-9a-f]{12}", images.tag(tmp_path))
-    (tmp_path / "file").write_text("two")
+    tag = images.tag(tmp_path)
+    assert re.fullmatch("[0-9a-f]{12}", tag)
+
+    # Then another file changes nothing, committed or not: the same images serve
+    (tmp_path / "values.yaml").write_text("two")
+    assert images.tag(tmp_path) == tag
+    git("commit", "-qam", "two")
+    assert images.tag(tmp_path) == tag
+
+    # And no tag names what is not committed
+    (tmp_path / "src" / "file").write_text("two")
     with pytest.raises(Misconfigured, match="differ from the commit"):
         images.tag(tmp_path)
+    git("commit", "-qam", "three")
+    assert images.tag(tmp_path) != tag
+
+
+def test_the_tag_covers_all_that_goes_into_an_image():
+    for image in images.IMAGES:
+        for path in (image.requirements, f"eks_addons/images/{image.folder}"):
+            assert any(path.startswith(f"{source}/") for source in images.SOURCES)
+    assert {"src", "pyproject.toml"} <= set(images.SOURCES)
 
 
 def run_generator(*arguments: str) -> subprocess.Popen[bytes]:

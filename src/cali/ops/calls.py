@@ -17,6 +17,7 @@ MISSING = frozenset(
     {
         "404", "NoSuchBucket", "NoSuchBucketPolicy", "NoSuchKey", "NoSuchPublicAccessBlockConfiguration", "NoSuchLifecycleConfiguration",
         "OwnershipControlsNotFoundError", "ServerSideEncryptionConfigurationNotFoundError", "ResourceNotFoundException",
+        "ScanNotFoundException",
     }
 )  # fmt: skip  # how AWS says that something is not there
 

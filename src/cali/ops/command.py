@@ -12,7 +12,7 @@ import click
 
 from cali.errors import CaliError, Misconfigured
 from cali.ops import addons as addons_
-from cali.ops import cost_table, installation, search_admin, state_bucket, teardown
+from cali.ops import cost_table, installation, scans, search_admin, state_bucket, teardown
 from cali.ops import images as images_
 from cali.ops.calls import Call, ask, aws_clients, perform
 from cali.ops.cost import resources_in
@@ -60,7 +60,14 @@ class Here:
 @click.option(
     "--name", default="cali", show_default=True, help="The installation's name: the variable `name`."
 )
-@click.option("--region", default="ap-northeast-2", show_default=True, help="The installation's region.")
+@click.option(
+    "--region",
+    envvar="AWS_REGION",
+    default="ap-northeast-2",
+    show_default=True,
+    show_envvar=True,
+    help="The installation's region.",
+)
 @click.pass_context
 def group(context: click.Context, folder: Path, plugins: Path | None, name: str, region: str) -> None:
     """Raises, prices and takes down CALI's infrastructure on AWS."""
@@ -83,7 +90,8 @@ def bootstrap(here: Here) -> None:
 def plan(here: Here) -> None:
     """Shows what an apply would change, and changes nothing."""
     _prepare(here)
-    here.terraform.run("plan", "-input=false", f"-out={PLAN}", *here.variables(), shown=True)
+    # Without a lock: it writes no state, and who may only look cannot write a lock either.
+    here.terraform.run("plan", "-input=false", "-lock=false", f"-out={PLAN}", *here.variables(), shown=True)
 
 
 @group.command()
@@ -117,12 +125,23 @@ def up(here: Here, auto_approve: bool, keep_days: int) -> None:
 @click.pass_obj
 def outputs(here: Here) -> None:
     """Prints what the last `up` made, as `terraform output -json` would. Needs neither Terraform nor its state."""
-    clients = here.clients()
-    bucket = state_bucket.bucket_name(here.name, _account(clients))
-    kept = ask(Call("s3", "get_object", {"Bucket": bucket, "Key": OUTPUTS}), clients)
-    if kept is None:
-        raise Misconfigured(f"s3://{bucket}/{OUTPUTS}: nothing was raised yet: make infra")
-    click.echo(kept["Body"].read().decode())
+    click.echo(_shared(here, here.clients()))
+
+
+@group.command()
+@click.option("--terraform", "first", envvar="TERRAFORM_TFVARS", default="", help="What terraform/ is told.")
+@click.option("--addons", "second", envvar="ADDONS_TFVARS", default="", help="What eks_addons/ is told.")
+@click.option("--root", type=click.Path(path_type=Path), default=Path("eks_addons"), help="The second root.")
+@click.pass_obj
+def settings(here: Here, first: str, second: str, root: Path) -> None:
+    """Writes terraform.tfvars of both roots, for pipelines, which have no file that is not committed."""
+    if not first.strip():
+        raise Misconfigured(
+            "TERRAFORM_TFVARS is empty: Terraform's defaults would take the team's access away"
+        )
+    for folder, text in ((here.terraform.folder, first), (root, second)):
+        if installation.settings(folder / "terraform.tfvars", text):
+            click.echo(f"written: {folder.name}/terraform.tfvars")
 
 
 @group.command("search-access")
@@ -171,26 +190,30 @@ def cost(here: Here, file: Any, gb_per_day: float | None, model_dollars: float) 
 
 
 @group.command()
-@click.option("--tag", help="The images' tag.  [default: the commit that is checked out]")
+@click.option("--tag", help="The images' tag.  [default: the last commit that changed what they are made of]")
 @click.option("--platform", default="linux/amd64", show_default=True, help="What the nodes are.")
 @click.option("--dry-run", is_flag=True, help="Stage the contexts and print what would be run.")
 @click.pass_obj
 def images(here: Here, tag: str | None, platform: str, dry_run: bool) -> None:
-    """Builds the project's own images with Docker and pushes them to ECR."""
+    """Builds the project's own images with Docker, pushes them to ECR and waits for its scans. Needs no Terraform."""
     chosen = tag or images_.tag()
-    images_.stage()
     if dry_run:
+        images_.stage()
         anywhere = {image.repository: f"REGISTRY/{here.name}/{image.repository}" for image in images_.IMAGES}
         for step in images_.plan(anywhere, chosen, frozenset(), platform):
             click.echo(" ".join(step.command))
         return
-    clients = _prepare(here)
-    repositories = addons_.needed(here.terraform.outputs())["image_repositories"]
+    clients = here.clients()
+    applied = {name: one["value"] for name, one in json.loads(_shared(here, clients)).items()}
+    repositories = addons_.needed(applied)["image_repositories"]
     there = images_.present(chosen, here.name, clients)
     for repository in sorted(there):
         click.echo(f"there already: {repositories[repository]}:{chosen}")
     steps = images_.plan(repositories, chosen, there, platform)
-    images_.perform_all([images_.login(repositories, clients), *steps] if steps else [])
+    if steps:
+        images_.stage()
+        images_.perform_all([images_.login(repositories, clients), *steps])
+    _safe(here, chosen, clients)
 
 
 @group.command()
@@ -208,7 +231,7 @@ def images(here: Here, tag: str | None, platform: str, dry_run: bool) -> None:
     show_default=True,
     help="Which values files are laid over values.yaml.",
 )
-@click.option("--tag", help="The images' tag.  [default: the commit that is checked out]")
+@click.option("--tag", help="The images' tag.  [default: the last commit that changed what they are made of]")
 @click.option("--dags", help="The Git repository of the DAGs, over https.  [default: this checkout's origin]")
 @click.option("--plan-only", is_flag=True, help="Show the plan and end.")
 @click.option(
@@ -231,6 +254,7 @@ def addons(
     absent = {image.repository for image in images_.IMAGES} - images_.present(chosen, here.name, clients)
     if absent:
         raise Misconfigured(f"no image {chosen} in {', '.join(sorted(absent))}: run `make images` first")
+    _safe(here, chosen, clients)
     if plan_only and (empty := addons_.empty(outputs["secrets"], clients)):
         raise Misconfigured(f"{', '.join(empty)}: empty, and a plan reads them; `make addons` fills them")
     for made in addons_.fill(outputs["secrets"], clients):
@@ -295,6 +319,25 @@ def _share(here: Here, clients: Clients) -> None:
     bucket = state_bucket.bucket_name(here.name, _account(clients))
     body = here.terraform.run("output", "-json").encode()
     perform(Call("s3", "put_object", {"Bucket": bucket, "Key": OUTPUTS, "Body": body}), clients)
+
+
+def _shared(here: Here, clients: Clients) -> str:
+    """What _share kept. Misconfigured when it did not."""
+    bucket = state_bucket.bucket_name(here.name, _account(clients))
+    kept = ask(Call("s3", "get_object", {"Bucket": bucket, "Key": OUTPUTS}), clients)
+    if kept is None:
+        raise Misconfigured(f"s3://{bucket}/{OUTPUTS}: nothing was raised yet: run `make infra` first")
+    return str(kept["Body"].read().decode())
+
+
+def _safe(here: Here, tag: str, clients: Clients) -> None:
+    """Waits for ECR's scans. Misconfigured when an image has a critical flaw that nobody has accepted."""
+    names = [f"{here.name}/{image.repository}" for image in images_.IMAGES]
+    found = scans.flaws(names, tag, clients, scans.accepted(images_.ACCEPTED))
+    if found:
+        raise Misconfigured(
+            f"critical, and not in {images_.ACCEPTED}: {', '.join(map(str, found))}; mend the image, or accept it with a reason"
+        )
 
 
 def _account(clients: Clients) -> str:

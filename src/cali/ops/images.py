@@ -2,7 +2,8 @@
 
     wheel of cali + a folder of eks_addons/images/ + its pinned requirements -> context -> docker build -> docker push
 
-Tags in ECR are immutable: an image that is there already is left as it is.
+A tag is the last commit that changed what images are made of. Tags in ECR are immutable: one always names the same content, and an
+image that is there already is left as it is.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 FOLDERS = Path("eks_addons/images")
 STAGED = Path("out/images")
+SOURCES = ("src", "requirements", "pyproject.toml", "eks_addons/images")  # what images are made of
+ACCEPTED = FOLDERS / "accepted.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,16 @@ class Step:
 
 
 def tag(root: Path = Path()) -> str:
-    """The commit that is checked out. Misconfigured when files differ from it: the tag would not say what is inside."""
-    if _said(("git", "status", "--porcelain", "--untracked-files=no"), root):
+    """The last commit that changed what images are made of. Misconfigured when such files differ from what is committed: the tag
+    would not say what is inside."""
+    if _said(("git", "status", "--porcelain", "--untracked-files=no", "--", *SOURCES), root):
         raise Misconfigured(
-            "images: files differ from the commit, so its name would be wrong; commit them or give --tag"
+            "images: files that they are made of differ from the commit, so its name would be wrong; commit them or give --tag"
         )
-    return _said(("git", "rev-parse", "--short=12", "HEAD"), root)
+    found = _said(("git", "log", "-1", "--format=%H", "--", *SOURCES), root)
+    if not found:
+        raise Misconfigured(f"images: no commit of {', '.join(SOURCES)} here; give --tag")
+    return found[:12]
 
 
 def stage(root: Path = Path()) -> tuple[Path, ...]:
