@@ -9,7 +9,7 @@ CHECKOV := .venv-checkov
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help docs audit sbom setup demo test airflow lock-airflow check lint types lint-workflows lint-infra lock-checkov bench reference lock infra infra-plan cost destroy layer deploy deployed smoke deploy-back tell images addons addons-plan cloud-local prove fuzz clean
+.PHONY: help docs audit sbom setup demo test airflow lock-airflow check lint types lint-workflows lint-infra lock-checkov bench reference lock infra infra-plan tfvars cost destroy layer deploy deployed smoke deploy-back tell images addons addons-plan cloud-local prove fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,6 +120,9 @@ STAGE ?= dev
 infra: setup ## raise the AWS side with Terraform: shows the plan, asks, applies (AUTO_APPROVE=1 does not ask)
 	$(BIN)/python -m cali.ops up
 
+tfvars: setup ## write terraform.tfvars of both roots from TERRAFORM_TFVARS and ADDONS_TFVARS, for pipelines
+	@$(BIN)/python -m cali.ops settings
+
 infra-plan: setup ## show what `make infra` would change
 	$(BIN)/python -m cali.ops plan
 
@@ -151,14 +154,15 @@ smoke: setup ## look whether what was deployed works, and mark it as what to go 
 	$(BIN)/python -m cali.ops.deployed approve --stage $(STAGE)
 
 deploy-back: setup ## deploy the last commit of STAGE that was seen to work
-	git worktree add --force --detach out/back "$$($(BIN)/python -m cali.ops.deployed good --stage $(STAGE))"
+	@git worktree remove --force out/back 2> /dev/null || true
+	commit="$$($(BIN)/python -m cali.ops.deployed good --stage $(STAGE))" && git worktree add --force --detach out/back "$$commit"
 	$(MAKE) -C out/back deploy smoke STAGE=$(STAGE)
 	git worktree remove --force out/back
 
 tell: setup ## tell Slack TEXT, through the webhook in SLACK_WEBHOOK_URL
 	@$(BIN)/python -m cali.ops.tell "$(TEXT)"
 
-images: setup ## build the project's images with Docker and push them to ECR, tagged with the commit
+images: setup ## build the project's images with Docker and push them to ECR, wait for its scans; a critical flaw fails
 	$(BIN)/python -m cali.ops images $(ARGS)
 
 addons: setup ## install the add-ons in the cluster: shows the plan, asks, applies; after `make infra` and `make images`

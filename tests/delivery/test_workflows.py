@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from cali.ops.images import SOURCES
+
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".github" / "workflows"
 NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
@@ -97,6 +99,46 @@ def test_workflows_run_what_people_run(name: str) -> None:
     assert called
     assert called <= targets()
     assert [line for line in commands if not line.startswith(("make ", "mkdir "))] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_terraform_never_runs_without_the_settings_of_the_installation(name: str) -> None:
+    for job in read(name)["jobs"].values():
+        ran = [step.get("run", "") for step in job["steps"]]
+        for number, command in enumerate(ran):
+            if re.search(r"^make (infra|infra-plan|addons)\b", command, re.M):
+                assert "make tfvars" in ran[:number]
+
+
+@pytest.mark.parametrize("name", ["addons.yml", "images.yml"])
+def test_add_ons_follow_their_images(name: str) -> None:
+    # Given the whole history, as a tag is the last commit that changed what images are made of
+    jobs = read(name)["jobs"]
+    for job in jobs.values():
+        assert job["steps"][0]["with"]["fetch-depth"] == 0
+
+    # Then images are there, and scanned, before add-ons that name them
+    ran = [step.get("run", "") for job in jobs.values() for step in job["steps"]]
+    assert ran.index("make images") < ran.index("make addons")
+    _first, *others = jobs.values()
+    assert all(job["needs"] == next(iter(jobs)) for job in others)
+    assert read("addons.yml")["concurrency"] == read("images.yml")["concurrency"]
+
+
+def test_whatever_images_are_made_of_builds_them() -> None:
+    paths = read("images.yml")["on"]["push"]["paths"]
+    for source in SOURCES:
+        assert source in paths or f"{source}/**" in paths
+
+
+def test_the_stage_is_the_one_that_terraform_names() -> None:
+    default = re.search(r'variable "chalice_stage".*?default *= "(\w+)"', terraform_text(), re.S)
+    assert default
+    assert f"vars.CHALICE_STAGE || '{default[1]}'" in (FOLDER / "app.yml").read_text("utf-8")
+
+
+def terraform_text() -> str:
+    return "".join(path.read_text("utf-8") for path in (ROOT / "terraform").glob("*.tf"))
 
 
 @pytest.mark.parametrize("name", NAMES)

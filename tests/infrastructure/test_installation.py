@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from cali.errors import Misconfigured
+from cali.ops.command import group
 from cali.ops.installation import LOG_BUCKET, adopt, backend, down
 from cali.ops.teardown import Leftovers, clear, look, plan
 from tests.infrastructure.conftest import ROOT
@@ -49,6 +56,39 @@ def test_with_data_the_bucket_is_emptied_too():
     emptied, destroy = down(STATE, with_data=True)
     assert "-var=force_destroy_logs=true" in emptied.arguments
     assert "-var=force_destroy_logs=true" in destroy.arguments
+
+
+def roots(folder: Path) -> tuple[str, ...]:
+    for name in ("terraform", "eks_addons"):
+        (folder / name).mkdir()
+    (folder / "terraform" / "versions.tf").touch()
+    return ("--folder", str(folder / "terraform"), "settings", "--root", str(folder / "eks_addons"))
+
+
+def test_a_pipeline_is_told_what_people_keep_in_a_file(tmp_path: Path):
+    # Given a checkout, which has no file that is not committed
+    arguments = roots(tmp_path)
+    told = {"TERRAFORM_TFVARS": 'team_members_arns = ["arn"]\n\n', "ADDONS_TFVARS": ""}
+
+    # When its settings are written, twice
+    for _ in range(2):
+        CliRunner().invoke(group, arguments, env=told, catch_exceptions=False)
+
+    # Then the first root has them, and the second, which was told nothing, has its defaults
+    assert (tmp_path / "terraform" / "terraform.tfvars").read_text() == 'team_members_arns = ["arn"]\n'
+    assert not (tmp_path / "eks_addons" / "terraform.tfvars").exists()
+
+
+def test_a_pipeline_that_is_told_nothing_applies_nothing(tmp_path: Path):
+    with pytest.raises(Misconfigured, match="take the team's access away"):
+        CliRunner().invoke(group, roots(tmp_path), env={"TERRAFORM_TFVARS": ""}, catch_exceptions=False)
+
+
+def test_the_settings_of_a_person_are_never_written_over(tmp_path: Path):
+    arguments = roots(tmp_path)
+    (tmp_path / "terraform" / "terraform.tfvars").write_text("mine = 1\n")
+    with pytest.raises(Misconfigured, match="says something else"):
+        CliRunner().invoke(group, arguments, env={"TERRAFORM_TFVARS": "yours = 1"}, catch_exceptions=False)
 
 
 def test_the_next_installation_takes_the_kept_bucket_back():

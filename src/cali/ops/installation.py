@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cali.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LOG_BUCKET = "module.logs.aws_s3_bucket.this"
 KEPT = ("module.logs", "aws_s3_bucket_notification.logs")
@@ -19,6 +25,19 @@ class Command:
 def backend(bucket: str, region: str) -> tuple[str, ...]:
     """What `terraform init` must be told about the state."""
     return ("-reconfigure", f"-backend-config=bucket={bucket}", f"-backend-config=region={region}")
+
+
+def settings(path: Path, text: str) -> bool:
+    """Writes a root's terraform.tfvars; whether it did. Misconfigured when one is there that says something else."""
+    if not text.strip():
+        return False
+    wanted = text.rstrip() + "\n"
+    if path.exists() and path.read_text("utf-8") != wanted:
+        raise Misconfigured(
+            f"{path}: is there and says something else; this is for pipelines, which begin without one"
+        )
+    path.write_text(wanted, "utf-8")
+    return True
 
 
 def adopt(exists: bool, state: frozenset[str]) -> tuple[str, ...]:
