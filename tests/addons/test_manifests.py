@@ -45,6 +45,16 @@ def test_a_field_that_kubernetes_does_not_know_is_seen(objects: list[dict[str, A
     assert Schemas(VERSIONS[0]).errors(misspelt)
 
 
+def test_the_worker_does_not_read_itself_and_the_shop_is_read(objects: list[dict[str, Any]]):
+    said = {
+        made["metadata"]["name"]: made["spec"]["template"]["metadata"].get("annotations", {})
+        for made in objects
+        if made["kind"] == "Deployment"
+    }
+    assert said["consumer"]["fluentbit.io/exclude"] == "true"
+    assert "fluentbit.io/exclude" not in said["log-generator"]
+
+
 def test_whatever_runs_asks_for_what_it_needs_and_cannot_take_more(objects: list[dict[str, Any]]):
     found = list(containers(objects))
     assert {name for name, _, _ in found} == {"consumer/consumer", "log-generator/log-generator"}
