@@ -57,6 +57,7 @@ class Decoder:
         self._plans: dict[tuple[str, ...], Plan] = {}
         self._envelopes = Envelopes(self._sources)
         self._seen = Seen(self._envelopes.ends, self._clock)
+        self._known = self._seen.read
         self._pieces = Pieces()
         self._cut = False  # the line at hand is a piece, or some line is open
 
@@ -74,7 +75,7 @@ class Decoder:
         """The record of one line (without its newline); Quarantined for what is no text; None for a blank line, and for
         a piece of a line that goes on."""
         if raw[:1] == _OBJECT and not self._cut:
-            known = self._seen.read(raw, line)
+            known = self._known(raw, line)
             if known is not None:
                 return known
         if raw[:5] == _POD and (at := raw.find(b"] ")) > 0 and _POD_NAME(raw, 1, at):

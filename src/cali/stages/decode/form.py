@@ -59,8 +59,7 @@ class Checks(NamedTuple):
 class Form(NamedTuple):
     """What all lines of one form share, and where lies what they do not share. All places are bytes of the envelope."""
 
-    blind: bytes | None  # the envelope with digits as zeros; None if `checks` tell more
-    checks: Checks | None
+    checks: Checks | None  # None if digits made zeros are enough
     minute: int  # where the time begins
     second: int
     zone: int
@@ -149,12 +148,14 @@ def of_object(head: bytes, where: Plan, text: str) -> Form | None:
     if any(doc[key].__class__ is not int for key in (*keys.stacks, *keys.explain)):
         telling.add(keys.message[0])  # what explains it is left out where it says the same
     exact = tuple((at[a], at[b]) for a, b in (values[key] for key in sorted(telling)))
-    checks = Checks(
+    checks: Checks | None = Checks(
         ids,
         rest,
         tuple((a, b, head[a:b]) for a, b in exact if _digit(head[a:b])),
         tuple(at[m.start(1)] for span in numbers if (m := _is_long(text, *span))),
     )
+    if checks and not any((checks.ids, checks.exact, checks.firsts)):
+        checks = None
     _, more, severity, _ = spoken(doc, keys)
     alike = ids_alike((message + more).encode().translate(ZEROS))
     return _form(head, frame, checks, ((at[a + 1], at[b - 1]),), more, severity, None, alike)
@@ -172,7 +173,6 @@ def _form(
 ) -> Form:
     (minute, zone), (start, end) = frame.time, spans[0]
     return Form(
-        None if checks else head.translate(ZEROS),
         checks,
         minute,
         minute + _TO_SECONDS,
