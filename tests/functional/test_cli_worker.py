@@ -145,3 +145,9 @@ def test_what_is_not_set_is_named(cache: Path):
     ran = inside("worker")
     assert ran.code == 2
     assert "CALI_LOGS_STREAM" in ran.err
+
+
+def test_a_file_of_life_that_cannot_be_there_is_named_before_anything_runs(cache: Path, tmp_path: Path):
+    done = inside("worker", "--alive", tmp_path / "none" / "alive")
+    assert done.code == 2
+    assert f"--alive {tmp_path}/none/alive: {tmp_path}/none is not a directory" in done.err

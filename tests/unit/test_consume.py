@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cali.adapters.shards import Read, Shard
+import pytest
+
+from cali.adapters.shards import Read, Shard, StreamReader
+from cali.errors import Misconfigured
 from cali.functions.consume import LISTED, Consumer
 from tests.functional.aws_fakes import Clock, MemoryNotes
 
@@ -21,9 +24,13 @@ class Stream:
         self.kept = shards
         self.closed = closed
         self.parents = parents or {}
+        self.open: tuple[str, ...] = ()
 
     def shards(self) -> list[Shard]:
-        return [Shard(name, tuple(filter(None, (self.parents.get(name),)))) for name in self.kept]
+        return [
+            Shard(name, tuple(filter(None, (self.parents.get(name),))), name in self.open)
+            for name in self.kept
+        ]
 
     def read(self, shard: str, after: str, limit: int) -> Read:
         last = int(after or 0)
@@ -120,3 +127,44 @@ def test_a_process_whose_checkpoint_was_overtaken_goes_on_from_the_others():
     behind.turn()
     assert slow.took == ["logs/a:1", "logs/a:2"]  # the third turn found nothing left
     assert fast.took[-1] == "logs/a:6"
+
+
+def test_a_shard_that_takes_records_again_is_one_of_a_new_stream_and_is_read_from_its_beginning():
+    stream, notes, take = Stream({"a": 2}, closed=("a",)), MemoryNotes(), Taker()
+    reader(stream, take, notes).turn()
+    stream.closed, stream.open = (), ("a",)
+    again = reader(stream, take, notes)
+    again.turn()
+    again.turn()
+    assert take.took == ["logs/a:1", "logs/a:2"] * 2
+
+
+class Kinesis:
+    """A client of a stream that was made anew: it knows no sequence number of the one before."""
+
+    class exceptions:  # noqa: N801 - boto3's name
+        class ExpiredIteratorException(Exception): ...
+
+        class InvalidArgumentException(Exception): ...
+
+    def __init__(self) -> None:
+        self.denied = False
+
+    def get_shard_iterator(self, ShardIteratorType: str, **_: str) -> dict[str, str]:  # noqa: N803 - boto3's names
+        if self.denied:
+            raise Misconfigured("stream logs: denied")
+        if ShardIteratorType == "AFTER_SEQUENCE_NUMBER":
+            raise self.exceptions.InvalidArgumentException
+        return {"ShardIterator": "oldest"}
+
+    def get_records(self, ShardIterator: str, Limit: int) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        assert (ShardIterator, Limit) == ("oldest", 5)
+        return {"Records": [], "NextShardIterator": "next"}
+
+
+def test_a_checkpoint_of_a_stream_that_is_no_more_does_not_stop_the_reader_of_the_new_one():
+    client = Kinesis()
+    assert StreamReader(client, "logs").read("a", "4959", 5) == Read((), ended=False)
+    client.denied = True
+    with pytest.raises(Misconfigured, match="denied"):
+        StreamReader(client, "logs").read("a", "4959", 5)

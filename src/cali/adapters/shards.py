@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,10 +11,11 @@ from cali.adapters.aws import said
 
 
 class Shard(NamedTuple):
-    """A shard and those that it was split or merged from, which are to be read before it."""
+    """A shard and those that it was split or merged from, which are to be read before it. An `open` one still takes records."""
 
     id: str
     parents: tuple[str, ...]
+    open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,8 @@ class StreamReader:
             return [_shard(found) for page in pages for found in page["Shards"]]
 
     def read(self, shard: str, after: str, limit: int) -> Read:
-        """At most `limit` records after that sequence number, from the oldest one kept when it is empty."""
+        """At most `limit` records after that sequence number. From the oldest one that is kept when it is empty, or of a
+        stream that had this name before."""
         known = self._iterators.pop(shard, None)
         expired = self._client.exceptions.ExpiredIteratorException
         with said(f"stream {self.name}"):
@@ -56,18 +59,19 @@ class StreamReader:
         return Read(items, not following)
 
     def _iterator(self, shard: str, after: str) -> str:
-        start = (
-            {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": after}
-            if after
-            else {"ShardIteratorType": "TRIM_HORIZON"}
-        )
-        answer = self._client.get_shard_iterator(StreamName=self.name, ShardId=shard, **start)
-        return str(answer["ShardIterator"])
+        place = {"StreamName": self.name, "ShardId": shard}
+        if after:
+            behind = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": after}
+            with suppress(self._client.exceptions.InvalidArgumentException):
+                return str(self._client.get_shard_iterator(**place, **behind)["ShardIterator"])
+        oldest = self._client.get_shard_iterator(**place, ShardIteratorType="TRIM_HORIZON")
+        return str(oldest["ShardIterator"])
 
 
 def _shard(found: dict[str, Any]) -> Shard:
     parents = (found.get("ParentShardId"), found.get("AdjacentParentShardId"))
-    return Shard(found["ShardId"], tuple(parent for parent in parents if parent))
+    ends = "EndingSequenceNumber" in found.get("SequenceNumberRange", {})
+    return Shard(found["ShardId"], tuple(parent for parent in parents if parent), open=not ends)
 
 
 def _item(stream: str, shard: str, record: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,8 @@ def command(jobs: tuple[str, ...], alive: Path | None) -> int:
     Reads CALI_LOGS_STREAM and CALI_INCIDENTS_STREAM on AWS and keeps its place in CALI_INCIDENTS_TABLE. A job that the
     functions do as well is done twice and has its effects once. SIGTERM ends it after the batch at hand.
     """
+    if alive is not None and not alive.parent.is_dir():
+        raise Misconfigured(f"--alive {alive}: {alive.parent} is not a directory")
     chosen = settings.read(os.environ)
     chosen.need("logs_stream", "incidents_stream", "incidents_table", "logs_bucket")
     stop = threading.Event()
@@ -62,11 +64,14 @@ def command(jobs: tuple[str, ...], alive: Path | None) -> int:
     running = [_Job(name, chosen, stop) for name in dict.fromkeys(jobs or JOBS)]
     for job in running:
         job.start()
-    while any(job.is_alive() for job in running):
-        if alive is not None and all(job.gets_on() for job in running):
-            alive.touch()
-        for job in running:
-            job.join(LOOK / len(running))
+    try:
+        while any(job.is_alive() for job in running):
+            if alive is not None and all(job.gets_on() for job in running):
+                alive.touch()
+            for job in running:
+                job.join(LOOK / len(running))
+    finally:
+        stop.set()  # the file cannot be touched: without this the jobs would go on, and nobody would know
     for job in running:
         if job.error is not None:
             raise job.error

@@ -81,6 +81,10 @@ class Consumer:
         if self._now() - self._listed >= LISTED:
             self._shards = self._source.shards()
             self._listed = self._now()
+            for shard in self._shards:
+                mark, version = self._mark(shard.id)
+                if shard.open and mark == ENDED:  # of a stream that had this name before
+                    self._marks[shard.id] = (b"", version)
         kept = {shard.id for shard in self._shards}  # a parent that is kept no more has nothing left to read
         return [
             shard.id
