@@ -138,6 +138,27 @@ def test_bad_usage_is_exit_code_2(cache: Path, tmp_path: Path) -> None:
 # Servers.
 
 
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"environment_variables": ["CALI_MODEL"]},
+        {"environment_variables": None},
+        {"environment_variables": {"CALI_BATCH_SIZE": 5}},
+        {"lambda_functions": []},
+        {"lambda_functions": {"analyze": None}},
+        {"lambda_functions": {"analyze": {"environment_variables": []}}},
+    ],
+)
+def test_a_declaration_of_another_form_is_one_line(cache: Path, tmp_path: Path, section: object) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"stages": {STAGE: section}}))
+
+    done = inside("doctor", "--offline", "--stage", STAGE, "--config", config)
+
+    assert done.code == 2
+    assert f"--config {config}: stage {STAGE}: " in done.err
+
+
 @contextmanager
 def serving(status: int, body: bytes) -> Iterator[str]:
     """A server that answers every GET the same, and wants a key."""

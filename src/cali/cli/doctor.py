@@ -171,6 +171,23 @@ def _declared(config: Path, stage: str | None) -> Mapping[str, Any] | None:
         return None
     except (OSError, ValueError, AttributeError) as error:
         raise Misconfigured(f"--config {config}: cannot be read: {error}") from error
-    if section is not None and not isinstance(section, dict):
-        raise Misconfigured(f"--config {config}: stage {stage}: not an object")
-    return section
+    if section is not None:
+        _check(section, f"--config {config}: stage {stage}")
+    return section  # type: ignore[no-any-return]
+
+
+def _check(section: Any, where: str) -> None:
+    """That the checks can read a section: Chalice itself takes only objects, and text for variables."""
+    if not isinstance(section, dict):
+        raise Misconfigured(f"{where}: not an object")
+    functions = section.get("lambda_functions", {})
+    for name, held in {
+        "lambda_functions": functions,
+        **(functions if isinstance(functions, dict) else {}),
+    }.items():
+        if not isinstance(held, dict):
+            raise Misconfigured(f"{where}: {name}: not an object")
+    for each in (section, *functions.values()):
+        variables = each.get("environment_variables", {})
+        if not isinstance(variables, dict) or not all(isinstance(value, str) for value in variables.values()):
+            raise Misconfigured(f"{where}: environment_variables: not an object of texts")

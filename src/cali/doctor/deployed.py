@@ -93,14 +93,18 @@ def _function(world: World, name: str, declared: Mapping[str, Any]) -> Iterator[
     from botocore.exceptions import ClientError
 
     client, full = world.client("lambda"), deployed_name(world.stage, name)
-    try:
-        found = client.get_function_configuration(FunctionName=full)
-        reserved = client.get_function_concurrency(FunctionName=full).get("ReservedConcurrentExecutions")
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
-            raise
+    with aws.said(f"function {full}"):
+        try:
+            found = client.get_function_configuration(FunctionName=full)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            found = None
+        concurrency = client.get_function_concurrency(FunctionName=full) if found else {}
+    if found is None:
         yield f"{full} is not there"
         return
+    reserved = concurrency.get("ReservedConcurrentExecutions")
     yield from differing(declared, declared["lambda_functions"][name], found, reserved)
 
 

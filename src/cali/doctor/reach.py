@@ -132,6 +132,13 @@ def _bot(world: World, token: str, held: dict[str, str]) -> Iterator[Finding]:
             "see that slack.com can be reached from here",
         )
         return
+    if not isinstance(said, dict):
+        yield fail(
+            "slack",
+            f"{world.slack_url}: answers what Slack does not",
+            "see what stands between here and Slack",
+        )
+        return
     if not said.get("ok"):
         then = (
             "make a new token on the app's page (OAuth & Permissions) and put it into the secret as bot_token"

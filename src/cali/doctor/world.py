@@ -44,9 +44,9 @@ class World:
     def hide(self, text: str) -> str:
         """The text without any secret that is known here, and without what looks like one."""
         settings = self.settings
-        for secret in sorted(
-            {*self.secrets, settings.openai_api_key, settings.milvus_token}, key=len, reverse=True
-        ):
+        known = {*self.secrets, settings.openai_api_key, settings.milvus_token}
+        known |= {secret.strip() for secret in known}  # an error shows a value with a newline as `\\n`
+        for secret in sorted(known, key=len, reverse=True):
             if len(secret) >= SHORTEST:
                 text = text.replace(secret, HIDDEN)
         return Redactor().text(text)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from cali.doctor import Finding, State, World, examine
-from cali.doctor.deployed import deployed_name, differing
+from cali.doctor.deployed import deployed_name, differing, functions
 from cali.doctor.embedded import CHECKS as EMBEDDED
 from cali.doctor.finding import ok
 from cali.doctor.health import Age, aged, concurrency_limit, quotas, shard_limit, used
@@ -178,3 +180,24 @@ def test_this_machine_alone_is_fine_with_nothing_configured(tmp_path: Path) -> N
 
     assert {one.state for one in found} == {State.OK}
     assert [one.what for one in found] == ["settings", "knowledge", "cache", "index"]
+
+
+def test_a_secret_that_an_error_shows_as_python_does_is_hidden(tmp_path: Path) -> None:
+    made = world(tmp_path)
+    made.secrets.add("plainsecretword\n")
+
+    assert "plainsecret" not in made.hide("Invalid header value b'plainsecretword\\n'")
+
+
+def test_a_function_that_may_not_be_read_is_no_defect_of_doctor(tmp_path: Path) -> None:
+    refused = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetFunction")
+    made = replace(
+        world(tmp_path, **{"lambda": Client(get_function_configuration=refused)}),
+        stage="dev",
+        declared={"lambda_functions": {"analyze": {}}},
+    )
+
+    (found,) = examine([functions], made)
+
+    assert (found.state, found.then) == (State.FAIL, "correct what the line names")
+    assert found.detail.startswith("function cali-dev-analyze: ")
