@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -84,7 +83,7 @@ class Joiner:
             stream is None
             or stream.shape is not None
             or record.partial
-            or (_are_ordinary(alike) if (alike := record.alike) else _is_ordinary(message)) is False
+            or (_ordinary[alike] if (alike := record.alike) else _is_ordinary(message)) is False
         ):
             return self._consider(stream, record)
         queue = self._queue
@@ -178,10 +177,17 @@ def _is_ordinary(message: str) -> bool:
     return _suspect(message) is None and ":  " not in message and message[-1:] != ":"
 
 
-@lru_cache(_REMEMBERED)
-def _are_ordinary(alike: bytes) -> bool:
+class _Ordinary(dict[bytes, bool]):
     """The same of all lines that are alike: what is looked for has no digit of a value, and no hexadecimal id."""
-    return _is_ordinary(alike.decode("utf-8", "surrogatepass"))
+
+    def __missing__(self, alike: bytes) -> bool:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        found = self[alike] = _is_ordinary(alike.decode("utf-8", "surrogatepass"))
+        return found
+
+
+_ordinary = _Ordinary()
 
 
 def _size(record: Record) -> int:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from cali.stages.alike import ZEROS
 from cali.stages.refine.redact.rules import Rule, default_table
 from cali.stages.refine.redact.suspicion import Suspicion
 
 _BLIND = str.maketrans("123456789", "000000000")
+_SHAPES, _LONGEST = 1_024, 4_096  # remembered texts and their bytes: 4 MB at the most
 _PASSES = 6  # what one rule hides may bring out a match of another; more rounds than this mean a broken rule
 
 
@@ -36,6 +38,9 @@ class Redactor:
         options = {"", "addresses"} if addresses else {""}
         self._rules = tuple(rule for rule in rules if rule.option in options)
         self._suspicion = Suspicion(self._rules)
+        self._known: dict[
+            bytes, tuple[Rule, ...]
+        ] = {}  # candidates of texts, most of them traces, which repeat
         self.suspects_token = self._suspicion.__getitem__
         self.suspects_spaced = self._suspicion.spaced
         self.ids_matter = self._suspicion.ids_matter
@@ -43,7 +48,14 @@ class Redactor:
 
     def text(self, s: str) -> str:
         """`s` with everything hidden that a rule finds."""
-        rules = self.candidates(s.translate(_BLIND))
+        shape = s.encode("utf-8", "surrogatepass").translate(ZEROS)
+        rules = self._known.get(shape)
+        if rules is None:
+            rules = self.candidates(shape.decode("utf-8", "surrogatepass"))
+            if len(shape) <= _LONGEST:
+                if len(self._known) >= _SHAPES:
+                    self._known.clear()
+                self._known[shape] = rules
         return self.apply(s, rules) if rules else s
 
     def candidates(self, blind: str) -> tuple[Rule, ...]:
