@@ -85,6 +85,9 @@ def test_a_remote_is_read_over_https_without_a_key(remote: str, url: str):
 def test_a_folder_is_no_repository_for_a_cluster():
     with pytest.raises(Misconfigured, match="--dags"):
         addons.https("/srv/git/cali.git")
+    with pytest.raises(Misconfigured, match="not reachable over https") as failure:
+        addons.https("http://me:ghp_secret@git.local/cali.git")
+    assert "ghp_secret" not in str(failure.value)
 
 
 def test_images_that_are_there_are_known(clients: Clients):

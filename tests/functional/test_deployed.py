@@ -57,6 +57,9 @@ def test_what_was_not_deployed_is_not_kept(aws: Account, tmp_path: Path) -> None
         keep(kept, "never", "abcdef1", tmp_path)
     with pytest.raises(Misconfigured, match="'main' is no commit"):
         keep(kept, "never", "main", tmp_path)
+    (tmp_path / "never.json").write_text("[1]")
+    with pytest.raises(Misconfigured, match="not what `chalice deploy` writes"):
+        keep(kept, "never", "abcdef1", tmp_path)
     assert kept.get("never") is None
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+from http.client import IncompleteRead
 from typing import Any
 from urllib.error import URLError
+
+import pytest
 
 from cali.ops.smoke import Look, looked
 from cali.ops.tell import tell
@@ -91,3 +94,21 @@ def test_a_page_that_does_not_answer_and_settings_that_differ_fail() -> None:
 def test_without_an_address_slack_is_not_told_and_nothing_fails() -> None:
     assert tell("functions success", "") == "not told, SLACK_WEBHOOK_URL is not set: functions success"
     assert tell("functions success", "http://127.0.0.1:1/x").startswith("not told: Slack")
+
+
+@pytest.mark.parametrize(
+    "first", [URLError("reset"), IncompleteRead(b"{"), "<html>", "[]", '{"status": "no"}']
+)
+def test_a_page_that_is_well_after_a_moment_is_well_and_one_that_is_not_is_named(first: Any) -> None:
+    answers = [first]
+
+    def page(url: str) -> str:
+        said = answers.pop() if answers else healthy(url)
+        if isinstance(said, Exception):
+            raise said
+        return str(said)
+
+    ready = [("Active", "Successful")]
+    assert seen(Functions(ready), page)[2].startswith("ok")
+    answers += [first] * 10
+    assert seen(Functions(ready), page)[2].startswith("fail health: https://api/api/: ")

@@ -91,8 +91,9 @@ def https(remote: str) -> str:
         f"https://{short[1]}/{short[2]}" if short else re.sub(r"^https://[^/@]+@", "https://", remote.strip())
     )
     if not url.startswith("https://"):
+        shown = re.sub(r"//[^/@]*@", "//", remote.strip())  # without anybody's key
         raise Misconfigured(
-            f"the DAGs' repository {remote!r} is not reachable over https; give --dags https://..."
+            f"the DAGs' repository {shown!r} is not reachable over https; give --dags https://..."
         )
     return url
 

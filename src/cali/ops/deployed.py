@@ -95,6 +95,8 @@ def keep(kept: Kept, stage: str, commit: str, folder: Path = RECORDS) -> str:
         record = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise Misconfigured(f"{path}: cannot be read; was `chalice deploy` run? {error}") from error
+    if not isinstance(record, dict):  # kept, nobody could fetch it again
+        raise Misconfigured(f"{path}: not what `chalice deploy` writes")
     before = kept.get(stage)
     kept.put(stage, Deployed(commit, before.good if before else "", record))
     return f"stage {stage}: {commit} kept"

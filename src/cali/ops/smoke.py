@@ -12,9 +12,9 @@ import json
 import sys
 import time
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
 from urllib.request import urlopen
 
 from cali.errors import CaliError, Misconfigured
@@ -30,6 +30,7 @@ EMPTY: dict[str, dict[str, Any]] = {
 }
 WAIT = 60.0  # seconds in which a function must be ready
 PAUSE = 2.0
+TRIES = 5  # of the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,21 @@ def _answers(resource: dict[str, Any], look: Look) -> str:
 
 
 def _healthy(url: str, look: Look) -> str:
+    wrong = ""
+    for _ in range(TRIES):  # what fails here is taken back, so one request that is lost must not decide
+        wrong = _unwell(url, look)
+        if not wrong:
+            break
+        look.sleep(PAUSE)
+    return wrong
+
+
+def _unwell(url: str, look: Look) -> str:
     try:
         said = json.loads(look.page(f"{url.rstrip('/')}/health"))
-    except (URLError, ValueError, OSError) as error:
+    except (HTTPException, ValueError, OSError) as error:
         return f"{url}: {error}"
-    return "" if said.get("status") == "ok" else f"{url}: says {said}"
+    return "" if isinstance(said, dict) and said.get("status") == "ok" else f"{url}: says {str(said)[:300]}"
 
 
 def _page(url: str) -> str:
