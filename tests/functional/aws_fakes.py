@@ -150,11 +150,11 @@ class Explains:
         self.knowledge = "1"
         self.knows: Callable[[Incident], Diagnosis | None] = lambda _: None
         self.looked: list[str] = []
+        self.spend = Spend()
 
     def known(self, incident: Incident) -> Diagnosis | None:
         self.looked.append(incident.id)
         return self.knows(incident)
-        self.spend = Spend()
 
     def diagnose(self, incident: Incident) -> Diagnosis:
         self.asked.append(incident.id)

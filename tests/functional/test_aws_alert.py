@@ -1,0 +1,176 @@
+"""Each incident is told once, also by a chat that is away for a while."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from cali.errors import Misconfigured, Poison, Retryable
+from cali.life import Kind
+from cali.stages.detect import mute
+from cali.stages.notify.alerts import Heard
+from tests.functional.aws_fakes import (
+    NOON,
+    Failing,
+    MemoryChat,
+    delivered,
+    fluent,
+)
+from tests.functional.aws_scene import Scene, silent
+
+
+def test_a_diagnosis_that_comes_in_time_is_in_the_one_message() -> None:
+    scene = Scene()
+    scene.clock.time = scene.opened.at + 0.2
+
+    def sleep(seconds: float) -> None:
+        scene.clock.sleep(seconds)
+        scene.diagnose(scene.opened)
+
+    assert scene.alert(scene.opened, sleep=sleep) is Heard.SENT
+    (diagnosed,) = scene.changes(Kind.DIAGNOSED)
+    assert scene.alert(diagnosed) is Heard.NOTHING
+    assert scene.alert(scene.opened) is Heard.NOTHING
+    (message,) = scene.chat.posts
+    text = json.dumps(message, ensure_ascii=False)
+    for part in (
+        "inventory is down",
+        "start inventory",
+        "high confidence",
+        "shop/orders",
+        "connection refused",
+        "https://cali/",
+        "Error",
+    ):
+        assert part in text
+    assert "<!channel>" not in json.dumps([message["text"], *marked_up(message["blocks"])])
+
+
+def marked_up(part: Any) -> list[str]:
+    """The texts in which Slack reads markup; plain texts and lines of logs are shown as they are."""
+    if isinstance(part, dict) and part.get("type") == "mrkdwn":
+        return [part["text"]]
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return [text for one in inner for text in marked_up(one)]
+
+
+def test_a_diagnosis_that_comes_late_is_a_second_message_and_nothing_is_a_third() -> None:
+    scene = Scene()
+    assert scene.alert(scene.opened) is Heard.SENT
+    assert scene.clock.time >= scene.opened.at + 1.5
+    scene.diagnose(scene.opened)
+    (diagnosed,) = scene.changes(Kind.DIAGNOSED)
+    assert scene.alert(diagnosed) is Heard.SENT
+    for message in (scene.opened, diagnosed, diagnosed, scene.opened):
+        assert scene.alert(message) is Heard.NOTHING
+    assert len(scene.chat.posts) == 2
+
+
+def test_an_unknown_cause_is_no_second_message() -> None:
+    scene = Scene(silent("no cause"))
+    scene.alert(scene.opened)
+    scene.diagnose(scene.opened)
+    assert scene.alert(scene.changes(Kind.DIAGNOSED)[0]) is Heard.NOTHING
+    assert len(scene.chat.posts) == 1
+
+
+@pytest.mark.parametrize("failure", [Retryable("429", after=30.0), Retryable("503"), Misconfigured("gone")])
+def test_a_chat_that_is_away_gets_the_message_once_it_is_back(failure: Exception) -> None:
+    # Given a chat that is away
+    scene = Scene()
+    scene.chat = MemoryChat(failure)
+
+    # When the change is heard, its batch is done: the message is kept, and sweep sends it
+    assert scene.alert(scene.opened) is Heard.LATER
+    assert scene.alerts().flush().looked == 0  # not at once
+    scene.clock.sleep(301.0)
+    assert scene.alerts().flush().sent == 1
+    assert scene.alerts().flush().looked == 0
+
+    # Then it came once
+    assert scene.alert(scene.opened) is Heard.NOTHING
+    assert len(scene.chat.posts) == 1
+
+
+def test_a_chat_that_asks_for_a_short_pause_gets_it_and_then_the_message() -> None:
+    scene = Scene()
+    scene.chat = MemoryChat(Retryable("429", after=1.0), Retryable("429", after=2.0))
+    scene.clock.sleep(10.0)
+    before = scene.clock.time
+    assert scene.alert(scene.opened) is Heard.SENT
+    assert scene.clock.time - before == 3.0
+
+
+@pytest.mark.parametrize("pause", [None, 60.0])
+def test_a_chat_that_is_away_is_refusing_once_and_not_for_each_message(pause: float | None) -> None:
+    # Given a process that lives on, a chat that is away, and many incidents
+    scene = Scene()
+    scene.chat = MemoryChat(*[Retryable("503", after=pause)] * 5)
+    lines = [fluent(f"ERROR {word} is broken") for word in ("axle", "wheel", "brake", "door", "lamp")]
+    scene.batch(delivered(lines, first=10))
+    alerts = scene.alerts()
+
+    # When it hears of all
+    said = {alerts.hear(change) for change in scene.changes(Kind.OPENED)}
+
+    # Then the chat was asked once; and once more after the pause
+    assert said == {Heard.LATER}
+    assert len(scene.chat.script) == 4
+    scene.clock.sleep(pause or 5.0)
+    alerts.flush()
+    assert len(scene.chat.script) == 3
+
+
+def test_a_chat_that_comes_back_between_two_changes_gets_one_message() -> None:
+    scene = Scene()
+    scene.chat = MemoryChat(Retryable("503"))
+    assert scene.alert(scene.opened) is Heard.LATER
+    scene.diagnose(scene.opened)
+    (diagnosed,) = scene.changes(Kind.DIAGNOSED)
+    scene.clock.sleep(6.0)
+    assert scene.alert(diagnosed) is Heard.SENT
+    assert [scene.alert(scene.opened), scene.alert(diagnosed)] == [Heard.NOTHING, Heard.NOTHING]
+    assert len(scene.chat.posts) == 1
+
+
+def test_a_message_that_the_chat_never_takes_blocks_nothing() -> None:
+    scene = Scene()
+    scene.chat = MemoryChat(Poison("invalid_blocks"))
+    scene.alert(scene.opened)
+    assert scene.alert(scene.opened) is Heard.NOTHING
+    scene.clock.sleep(3600.0)
+    assert scene.alerts().flush().looked == 0
+    assert scene.chat.posts == []
+
+
+def test_two_processes_send_one_message() -> None:
+    scene = Scene()
+
+    class Slow(MemoryChat):
+        def post(self, message: Any) -> None:
+            with pytest.raises(Retryable, match="another process"):
+                scene.alert(scene.opened)
+            super().post(message)
+
+    slow = Slow()
+    assert scene.alert(scene.opened, chat=slow) is Heard.SENT
+    assert (len(slow.posts), len(scene.chat.posts)) == (1, 0)
+
+
+def test_a_store_that_is_throttled_just_after_a_message_was_sent_makes_no_second_one() -> None:
+    scene = Scene()
+    scene.told = Failing(scene.told, [3, 4, 5], before=True, only="put")  # after the claim and the storm
+    assert scene.alert(scene.opened) is Heard.SENT
+    scene.clock.sleep(120.0)
+    assert scene.alert(scene.opened) is Heard.NOTHING
+    assert scene.alerts().flush().sent == 0
+    assert len(scene.chat.posts) == 1
+
+
+def test_nobody_hears_of_what_is_muted() -> None:
+    scene = Scene()
+    scene.lives().apply(scene.opened.incident, lambda known: mute(known, NOON, None) if known else None)
+    assert scene.alert(scene.opened) is Heard.NOTHING
+    assert scene.chat.posts == []
