@@ -56,8 +56,9 @@ def drafted(group: Group, least: float) -> Draft | Unexplained:
     if isinstance(told, str):
         return none(told)
     by, cause, fix, confidence = told
-    if suspect(cause) or objection(URL.sub("", cause)):
+    if _unsafe(cause):
         return none("its cause gives orders, or holds a dangerous command")
+    fix = tuple(step for step in fix if not _unsafe(step))  # as an entry's, nobody would look at it again
     match, symptoms = _signatures(group)
     if not match:
         return none("what is constant in its lines is too little to know it by")
@@ -74,6 +75,10 @@ def drafted(group: Group, least: float) -> Draft | Unexplained:
         tags=(AREA, f"by-{by}"),
     )
     return Draft(entry, by, group.fingerprint, confidence, tuple(group.incidents))
+
+
+def _unsafe(text: str) -> bool:
+    return suspect(text) is not None or bool(objection(URL.sub("", text)))
 
 
 def _told(group: Group, least: float) -> tuple[str, str, tuple[str, ...], float] | str:
