@@ -10,7 +10,10 @@ locals {
       name        = local.accounts.fluent-bit.name
       annotations = { "eks.amazonaws.com/role-arn" = local.accounts.fluent-bit.role_arn }
     }
-    env = [{ name = "CALI_LOG_STREAM", value = local.base.logs_stream.name }]
+    env = [ # EKS sets the region as well, but no node should depend on its webhook
+      { name = "AWS_REGION", value = var.region },
+      { name = "CALI_LOG_STREAM", value = local.base.logs_stream.name },
+    ]
     podAnnotations = {
       "fluentbit.io/exclude" = "true"
       "checksum/files"       = sha256(jsonencode(local.fluent_bit_files)) # a changed file is a new pod

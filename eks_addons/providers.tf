@@ -1,4 +1,4 @@
-# Who this root speaks to: AWS, and the cluster of the first root with a token that lives for minutes.
+# Who this root speaks to: AWS, and the cluster of the first root with a token that lives for a quarter of an hour.
 
 provider "aws" {
   region = var.region
@@ -8,20 +8,21 @@ provider "aws" {
   }
 }
 
-data "aws_eks_cluster_auth" "main" {
+# Not a data source: that one would be read with the plan, kept in it, and be too old when somebody has thought about the plan.
+ephemeral "aws_eks_cluster_auth" "main" {
   name = local.base.cluster.name
 }
 
 provider "kubernetes" {
   host                   = local.base.cluster.endpoint
   cluster_ca_certificate = base64decode(local.base.cluster.ca)
-  token                  = data.aws_eks_cluster_auth.main.token
+  token                  = ephemeral.aws_eks_cluster_auth.main.token
 }
 
 provider "helm" {
   kubernetes = {
     host                   = local.base.cluster.endpoint
     cluster_ca_certificate = base64decode(local.base.cluster.ca)
-    token                  = data.aws_eks_cluster_auth.main.token
+    token                  = ephemeral.aws_eks_cluster_auth.main.token
   }
 }

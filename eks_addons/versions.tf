@@ -6,7 +6,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 5.95, < 7.0"
+      version = ">= 5.100, < 7.0" # the ephemeral token of a cluster
     }
     helm = {
       source  = "hashicorp/helm"

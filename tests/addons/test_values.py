@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -118,3 +119,19 @@ def test_the_workers_settings_are_settings(releases: dict[str, Release]):
 def test_every_addon_has_its_layers_and_says_why(addon: str, environment: str):
     for name in ("README.md", "values.yaml", f"values-{environment}.yaml"):
         assert (ADDONS / addon / name).is_file(), f"eks_addons/{addon}/{name}"
+
+
+def test_milvus_may_run_what_is_in_its_image(releases: dict[str, Release]):
+    # Given that its files are 0774, of root:root in 2.6 and of 999:999 in 3.0
+    pod = releases["milvus"].values["securityContext"]
+
+    # Then it is the group in the one and the user in the other, and its volume is its own
+    assert (pod["runAsUser"], pod["runAsGroup"], pod["fsGroup"]) == (999, 0, 999)
+    assert pod["runAsNonRoot"] is True
+
+
+def test_fluent_bit_is_told_what_its_configuration_asks_for(releases: dict[str, Release]):
+    asked = set(re.findall(r"\$\{(\w+)\}", (ADDONS / "fluent_bit" / "fluent-bit.conf").read_text("utf-8")))
+    told = {entry["name"]: entry["value"] for entry in releases["fluent_bit"].values["env"]}
+    assert asked == told.keys()
+    assert all(told.values())
