@@ -87,6 +87,7 @@ PLUGINS: Mapping[tuple[str, str], Options] = {
         "sts_endpoint": TEXT, "external_id": TEXT, "log_key": TEXT, "auto_retry_requests": BOOL, "profile": TEXT, "simple_aggregation": BOOL,
         "compression": _one_of("gzip", "zstd", "snappy"),
     },
+    ("OUTPUT", "stdout"): {**_OUTPUT, "format": _one_of("msgpack", "json", "json_lines", "json_stream"), "json_date_key": TEXT, "json_date_format": TEXT},
 }  # fmt: skip
 
 PARSERS: Mapping[str, Options] = {

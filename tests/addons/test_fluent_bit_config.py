@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,27 @@ def test_its_own_lines_and_those_of_the_addons_are_not_read(file: str, read_: bo
     path = f"/var/log/containers/{file}"
     assert fnmatch.fnmatchcase(path, _one("INPUT", "tail")["path"])
     assert any(fnmatch.fnmatchcase(path, pattern) for pattern in left_out) is not read_
+
+
+def test_the_way_to_try_it_without_a_cluster_leaves_nothing_that_needs_one(tmp_path: Path) -> None:
+    # Given the commands of the readme, but for the program itself
+    readme = (FOLDER / "README.md").read_text("utf-8")
+    shown = next(block for block in readme.split("```") if "mkdir" in block)
+    script = shown.replace("/tmp/try", str(tmp_path)).rsplit("fluent-bit -c", 1)[0]  # noqa: S108 - the readme's
+    script = script.replace("kube.tmp.try", f"kube{str(tmp_path).replace('/', '.')}")
+    subprocess.run(["/bin/sh", "-ec", script], cwd=FOLDER.parents[1], check=True)
+
+    # Then what they make is as good a configuration, of all but the input's files, the cluster and AWS
+    made = read((tmp_path / "fluent-bit.conf").read_text())
+    assert problems(made) == []
+    assert [each.name for each in made] == [each.name for each in CONFIG]
+    assert made[-1]["name"] == "stdout"
+    assert "${" not in (tmp_path / "fluent-bit.conf").read_text()
+    for section in made:
+        for key, value in section.entries:
+            if key in ("path", "db", "storage.path"):
+                assert value.startswith(f"{tmp_path}/")
+    pods = made[[each.all("name") for each in made].index(["kubernetes"])]
+    assert pods["dummy_meta"] == "On"
+    assert pods["kube_tag_prefix"] == "kube" + made[1]["path"].replace("/", ".").removesuffix("*.log")
+    assert (tmp_path / "parsers.conf").read_text() == (FOLDER / "parsers.conf").read_text()
