@@ -23,6 +23,7 @@ LOGS = [
     '{"level":30,"msg":"boom 12 abc123","err":"boom 12 abc123"}',
     '{"level":"info","status":503,"msg":"request","latency":0.25,"k1":1,"abc123":7,"deep":{"level":5}}',
     '{"level": "info", "event": "read", "product": 11414, "id": "f64a3c41-c1cd-45cb-8f34-595533d3e6e9"}',
+    '{"involvedObject":{"kind":"Pod","name":"a-1"},"reason":"Pulled","message":"took 17 s","type":"Normal","n":[1,20]}',
     '{"level":"info","msg":"x 12","msg":"y 12","n":1234567e1}',
     '{"level":"info","msg":"tab\\t12"}',
     '{"status":200,"msg":"no level 12"}',
@@ -55,7 +56,7 @@ def is_known(decoder: Decoder, raw: bytes) -> bool:
     return decoder._seen.read(raw, 1) is not None  # that it is used cannot be told from results
 
 
-@pytest.mark.parametrize("log", LOGS[:10])
+@pytest.mark.parametrize("log", LOGS[:11])
 def test_a_line_that_came_before_is_known(log):
     assert is_known(knowing(line(log)), line(log))
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from cali.stages.alike import ZEROS, ids_alike, ids_in
 from cali.stages.decode.fields import plan
-from cali.stages.decode.jsonlog import spoken
+from cali.stages.decode.jsonlog import special, spoken
 
 if TYPE_CHECKING:
     from cali.models import Severity
@@ -119,7 +119,8 @@ def of_text(head: bytes, where: Plan, text: str, plain: Plain) -> Form | None:
 
 
 def of_object(head: bytes, where: Plan, text: str) -> Form | None:
-    """The form of a line that is an object with a level, and a message that needs no more decoding; None of others."""
+    """The form of a line that is an object with a level, and a message that needs no more decoding, or an event of
+    Kubernetes; None of others."""
     frame = _frame(head, where)
     try:
         doc = orjson.loads(text)
@@ -127,38 +128,43 @@ def of_object(head: bytes, where: Plan, text: str) -> Form | None:
         return None
     if frame is None or doc.__class__ is not dict or not text.isprintable():
         return None
-    keys = plan(tuple(doc))
-    values = _values(text)
-    message = doc[keys.message[0]] if keys.message else None
+    keys, values = plan(tuple(doc)), _values(text)
+    said = special(doc, keys.kind) if keys.kind else spoken(doc, keys)
+    names, telling = _named(doc, keys)
+    spans = [(values[name][0] + 1, values[name][1] - 1) for name in names]
+    message = " ".join(text[a:b] for a, b in spans)
     if (
-        keys.kind or keys.serilog or keys.raw or keys.pod or "log" in doc or "stream" in doc
-        or len(values) != len(doc)
-        or message.__class__ is not str or not message or message.isspace()
+        said is None or keys.serilog or keys.raw or keys.pod or "log" in doc or "stream" in doc
+        or len(values) != len(doc) or not message or said.text != message
     ):  # fmt: skip
         return None
-    a, b = values[keys.message[0]]
     numbers = [m.span() for m in _tokens(text) if m[0][0] in "-0123456789"]
+    over_ids = (start < over and begin < end for start, end in numbers for begin, over in _spans(text))
+    if any(over_ids) or not all(_is_number(text, *span) for span in numbers):
+        return None
     at = _places(head, frame.log)
-    if text[a + 1 : b - 1] != message or not all(_is_number(text, *span) for span in numbers):
-        return None
     ids, rest = _ids(head, text, at)
-    if any(start < over and begin < end for start, end in numbers for begin, over in _spans(text)):
-        return None
-    telling = {*keys.message[1:], *keys.level, *keys.stacks, *keys.explain, *keys.status, *keys.exit, *keys.workload, *keys.tags}  # fmt: skip
-    if any(doc[key].__class__ is not int for key in (*keys.stacks, *keys.explain)):
-        telling.add(keys.message[0])  # what explains it is left out where it says the same
-    exact = tuple((at[a], at[b]) for a, b in (values[key] for key in sorted(telling)))
-    checks: Checks | None = Checks(
+    exact = [(at[a], at[b]) for a, b in (values[key] for key in sorted(telling))]
+    checks = Checks(
         ids,
         rest,
         tuple((a, b, head[a:b]) for a, b in exact if _digit(head[a:b])),
         tuple(at[m.start(1)] for span in numbers if (m := _is_long(text, *span))),
     )
-    if checks and not any((checks.ids, checks.exact, checks.firsts)):
-        checks = None
-    _, more, severity, _ = spoken(doc, keys)
-    alike = ids_alike((message + more).encode().translate(ZEROS))
-    return _form(head, frame, checks, ((at[a + 1], at[b - 1]),), more, severity, None, alike)
+    alike = ids_alike((message + said.more).encode().translate(ZEROS))
+    places = tuple((at[a], at[b]) for a, b in spans)
+    needed = checks if ids or checks.exact or checks.firsts else None
+    return _form(head, frame, needed, places, said.more, said.severity, None, alike)
+
+
+def _named(doc: dict[str, Any], keys: Plan) -> tuple[tuple[str, ...], set[str]]:
+    """The members of an object that are its message, and those of which each digit counts."""
+    if keys.kind == "event" and "message" in doc:
+        return ("reason", "message"), {"reason", "type"}
+    telling = {*keys.message[1:], *keys.level, *keys.stacks, *keys.explain, *keys.status, *keys.exit, *keys.workload, *keys.tags}  # fmt: skip
+    if any(doc[key].__class__ is not int for key in (*keys.stacks, *keys.explain)):
+        telling.update(keys.message)  # what explains it is left out where it says the same
+    return () if keys.kind else keys.message[:1], telling
 
 
 def _form(
