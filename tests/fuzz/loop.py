@@ -19,7 +19,7 @@ from tests.fuzz.mutate import mutated
 CORPUS = Path(__file__).with_name("corpus")
 HANGS = 2.0  # seconds of processor time that one input may take: on a busy machine the clock says nothing
 MOST_SEEDS = 3_000
-KEPT = 40  # inputs of one target that are kept in the repository
+KEPT = 20  # inputs of one target that are kept in the repository
 LARGEST_KEPT = 4_000
 GROWTH = 64.0  # MB that a target may grow by from the middle to the end
 PORTION = 200
