@@ -79,19 +79,24 @@ def records(chunks: Iterable[bytes]) -> Iterator[bytes]:
     rest = b""
     for chunk in stream:
         data = rest + chunk
-        at = data.find(_MEMBER)
+        begin, at = 0, data.find(_MEMBER)
         while at >= 0:
-            if (at and data[at - 1 : at] not in (b"\n", b"}")) or not _begins(data[at : at + PROBED]):
+            if at > begin and data[at - 1 : at] not in (b"\n", b"}"):
                 at = data.find(_MEMBER, at + 1)
                 continue
-            yield from _texts(data[:at].split(b"\n"))
+            yield from _texts(data[begin:at].split(b"\n"))
+            begin = at
+            if not _begins(data[at : at + PROBED]):
+                at = data.find(_MEMBER, at + 1)
+                continue
             text, data = _member(data[at:], stream)
+            begin = 0
             if text is None:  # damaged, or no member after all: the decoder says what it thinks of it
                 at = data.find(_MEMBER, 1)
                 continue
             yield from split(zlib.compress(text, 0))  # in the form in which a stream delivers it
             at = data.find(_MEMBER)
-        *lines, rest = data.split(b"\n")
+        *lines, rest = data[begin:].split(b"\n")
         yield from _texts(lines)
         if len(rest) > LONGEST_LINE:
             *lines, rest = _objects(rest)  # the last of them may go on
