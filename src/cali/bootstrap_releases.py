@@ -41,7 +41,5 @@ def in_bucket(settings: Settings, warn: Callable[[str], None] | None = None) -> 
     from cali.adapters.s3_objects import S3Objects
     from cali.releases import Releases
 
-    with aws.said(f"s3://{settings.logs_bucket}/releases/"):
-        client = aws.client("s3")
-    objects = S3Objects(client, settings.logs_bucket, warn)
+    objects = S3Objects(aws.client("s3"), settings.logs_bucket, warn)
     return Releases(objects, objects)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -13,9 +15,12 @@ from typing import Any
 
 import pytest
 
+from cali.bootstrap_learning import _Cloud
 from cali.functions.diagnose import new_error, new_error_key
 from cali.life import Stored
+from cali.settings import Settings
 from cali.testing_models import ModelServer, explanation
+from cali.testing_slack import Server, Slack
 from tests.functional.aws_account import BUCKET, INCIDENTS_TABLE, REGION, Account, account
 from tests.functional.github import TOKEN, GitHubServer
 from tests.unit.learning.week import DAY, NOON, SHARD, SHARD_CAUSE, SILENT, incident, told
@@ -161,3 +166,34 @@ def test_all_jobs_run_over_aws_and_a_second_run_changes_nothing(aws: Account, tm
         after = {item["Key"]: item["ETag"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]}
         assert after == before
         assert server.calls == 1
+
+
+@pytest.mark.parametrize("account", [{}, {"AWS_PROFILE": "nobody"}])
+def test_without_a_region_or_profile_a_job_is_refused_in_one_line(
+    tmp_path: Path, account: dict[str, str]
+) -> None:
+    where = {"CALI_LOGS_BUCKET": "cali-logs-1", "CALI_INCIDENTS_TABLE": "t", "AWS_CONFIG_FILE": os.devnull}
+    done = Terminal(tmp_path, **where, **account).run("learning", "run", "apply_feedback", data=False)
+    assert done.returncode == 2
+    assert re.fullmatch(
+        r"cali: (dynamodb: You must specify a region|s3: The config profile .nobody.).*\n", done.stderr
+    )
+
+
+class Posting(_Cloud):
+    """Jobs over AWS whose one secret is the address of a Slack on this machine."""
+
+    hook = ""
+
+    def _secret(self, name: str, key: str, default: str | None = None) -> str:
+        return self.hook
+
+
+def test_a_title_in_the_weekly_report_calls_nobody() -> None:
+    slack = Slack()
+    with Server(slack) as server:
+        jobs = Posting(Settings(slack_secret="chat"), time.time)
+        jobs.hook = server.hook
+        jobs._post("# Week\n| 3 | none | <!channel> failed & died | x |")
+    (message,) = slack.messages
+    assert message.content["text"] == "# Week\n| 3 | none | &lt;!channel&gt; failed &amp; died | x |"

@@ -28,7 +28,7 @@ class Denied(Misconfigured):
 
 @cache
 def client(service: str) -> Any:
-    """The process's one client of a service. Safe for threads."""
+    """The process's one client of a service. Safe for threads. Misconfigured without a region, or with a profile that is not there."""
     import boto3
     from botocore.config import Config
 
@@ -38,14 +38,15 @@ def client(service: str) -> Any:
         retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
         max_pool_connections=16,
     )
-    return boto3.client(service, config=config)
+    with said(service):
+        return boto3.client(service, config=config)
 
 
 @contextmanager
 def said(where: str) -> Iterator[None]:
     """Says in our words what AWS says: whether waiting helps (Retryable), somebody was faster (Conflict), or a person
     must act (Misconfigured). One line, beginning with `where`."""
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
     from botocore.exceptions import ConnectionError as Unreachable
 
     try:
@@ -54,7 +55,7 @@ def said(where: str) -> Iterator[None]:
         raise
     except ClientError as error:
         raise _of_service(where, error) from error
-    except (Unreachable, HTTPClientError) as error:
+    except (Unreachable, HTTPClientError, IncompleteReadError) as error:  # the last: closed in the middle
         raise Retryable(f"{where}: {_line(error)}") from error
     except BotoCoreError as error:  # no credentials, no region, a parameter of the wrong kind
         raise Misconfigured(f"{where}: {_line(error)}") from error

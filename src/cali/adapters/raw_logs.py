@@ -189,14 +189,8 @@ class _Bucket:
         raise AssertionError("the loop returns or raises")
 
     def _fetched(self, key: str, where: str) -> bytes:
-        from botocore.exceptions import IncompleteReadError
-
         with aws.said(where):
-            answer = self._client.get_object(Bucket=self._name, Key=key)
-            try:
-                body: bytes = answer["Body"].read()
-            except IncompleteReadError as error:  # the connection was closed in the middle
-                raise Retryable(f"{where}: {error}") from error
+            body: bytes = self._client.get_object(Bucket=self._name, Key=key)["Body"].read()
         return body
 
 
