@@ -170,10 +170,12 @@ def enrich(event: dict[str, Any], seen: Seen) -> dict[str, Any]:
 
 
 def sweep(seen: Seen) -> dict[str, int]:
-    """What nobody else does."""
-    swept = cloud().sweep.run()
-    flushed = cloud().alert.run()
-    seen.add(alerts_looked=flushed.looked, alerts_sent=flushed.sent, alerts_later=flushed.later)
+    """What nobody else does. What is wrong with incidents keeps no alert that is due from being sent."""
+    try:
+        swept = cloud().sweep.run()
+    finally:
+        flushed = cloud().alert.run()
+        seen.add(alerts_looked=flushed.looked, alerts_sent=flushed.sent, alerts_later=flushed.later)
     counts = {"quiet": swept.quiet, "asked": swept.asked, "released": swept.released, "failed": swept.failed}
     seen.add(**counts)
     seen.add(**cloud().sweep.standing())

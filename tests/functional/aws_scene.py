@@ -88,10 +88,10 @@ class Scene(World):
         return held
 
 
-def scene_sweep(scene: World) -> Any:
+def scene_sweep(scene: World, **limits: int) -> Any:
     class Shards:
         def shards(self) -> list[str]:
             return [SHARD]
 
     lives = Lives(scene.store, scene.stream, scene.clock.sleep)
-    return Sweep(scene.store, lives, scene.analyze(), Shards(), scene.clock.now).run()
+    return Sweep(scene.store, lives, scene.analyze(), Shards(), scene.clock.now, **limits).run()

@@ -300,6 +300,13 @@ def test_a_dependency_that_is_away_brings_the_whole_batch_back() -> None:
     functions.close()
 
 
+def test_alerts_that_are_due_are_looked_at_though_the_log_stream_is_gone(aws: Account) -> None:
+    functions = Functions(aws.endpoint, CALI_LOGS_STREAM="gone", AWS_MAX_ATTEMPTS="1")
+    assert functions("sweep", MINUTE)["error"].startswith("Misconfigured: stream gone")
+    (counted,) = emitted(functions.close())
+    assert "alerts_looked" in counted
+
+
 def test_what_is_not_configured_is_named() -> None:
     functions = Functions("http://127.0.0.1:9", CALI_INCIDENTS_TABLE="", CALI_LOGS_BUCKET="")
     said = functions("analyze", kinesis_event(LOGS, [fluent(UNKNOWN)]))

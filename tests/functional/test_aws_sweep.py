@@ -10,7 +10,7 @@ import pytest
 
 from cali.errors import Poison, Retryable
 from cali.functions.lives import Asked, Lives, dumps, loads
-from cali.functions.sweep import Sweep
+from cali.functions.sweep import HOPELESS, Sweep
 from cali.life import Change, Kind
 from cali.models import Severity, Status
 from cali.stages.detect import Outcome
@@ -22,7 +22,7 @@ from tests.functional.aws_fakes import (
     delivered,
     fluent,
 )
-from tests.functional.aws_scene import SAID, Scene, scene_sweep
+from tests.functional.aws_scene import SAID, Scene, known, scene_sweep
 
 
 def test_silence_makes_an_incident_quiet_once_and_what_comes_later_recurs() -> None:
@@ -72,6 +72,71 @@ def test_the_sweep_publishes_what_a_crash_left_unsent() -> None:
     assert world.published() == set()
     scene_sweep(world)
     assert [kind for _, _, kind in world.published()] == ["opened"]
+
+
+def test_an_incident_that_is_heard_of_all_the_time_is_asked_for_too() -> None:
+    # Given an error that nobody could explain when it opened, and that goes on
+    scene = Scene()
+    for minute in range(1, 4):
+        scene.clock.sleep(20.0)
+        line = fluent(SAID, time=scene.clock.time)
+        scene.batch(delivered([line], first=50 * minute, arrived=scene.clock.time - 1))
+    # When it is swept, then it is asked for
+    assert scene_sweep(scene).asked == 1
+    assert Asked(scene.opened.incident) in scene.stream.messages()
+
+
+def test_what_is_muted_for_ever_leaves_room_for_what_falls_silent() -> None:
+    # Given more incidents that are muted for ever than one sweep looks at, all of them older
+    scene = Scene()
+    opened = scene.store.get(scene.opened.incident)
+    for place in range(3):
+        incident = replace(opened.incident, id=f"muted{place}", status=Status.MUTED)
+        scene.store.put(replace(opened, incident=incident, heard_at=NOON - 9_000.0, version=0))
+    # When the other one falls silent, then it becomes quiet
+    scene.clock.sleep(1801.0)
+    assert scene_sweep(scene, most=3).quiet == 1
+
+
+def test_what_has_its_diagnosis_leaves_room_for_what_wants_one() -> None:
+    scene = Scene()
+    opened = scene.store.get(scene.opened.incident)
+    for place in range(3):
+        incident = replace(
+            opened.incident, id=f"known{place}", status=Status.DIAGNOSED, diagnosis=known(opened.incident)
+        )
+        scene.store.put(replace(opened, incident=incident, heard_at=NOON + 50.0, version=0))
+    scene.clock.sleep(60.0)
+    assert scene_sweep(scene, most=3).asked == 1
+
+
+@pytest.mark.parametrize("only", ["get", "find"])
+def test_a_sweep_that_fails_at_one_thing_does_the_others(only: str) -> None:
+    # Given a silent incident and one without a diagnosis, and a table that fails once
+    scene = Scene()
+    opened = scene.store.get(scene.opened.incident)
+    scene.clock.sleep(1801.0)
+    incident = replace(opened.incident, id="another", first_seen=scene.clock.time - 90.0)
+    scene.store.put(replace(opened, incident=incident, heard_at=scene.clock.time - 60.0, version=0))
+    store = Failing(scene.store, [1], before=True, only=only)
+    lives = Lives(store, scene.stream, scene.clock.sleep)
+    # When it sweeps
+    swept = Sweep(store, lives, scene.analyze(), NoShards(), scene.clock.now).run()
+    # Then that is counted, and what is not told of it is done
+    assert swept.failed == 1
+    assert swept.asked >= 1
+
+
+def test_a_sweep_stops_at_what_is_hopeless() -> None:
+    scene = Scene()
+    opened = scene.store.get(scene.opened.incident)
+    for place in range(20):
+        scene.store.put(replace(opened, incident=replace(opened.incident, id=f"more{place}"), version=0))
+    scene.clock.sleep(1801.0)
+    store = Failing(scene.store, range(1, 100), before=True, only="get")
+    lives = Lives(store, scene.stream, scene.clock.sleep)
+    swept = Sweep(store, lives, scene.analyze(), NoShards(), scene.clock.now).run()
+    assert (swept.quiet, swept.failed) == (0, HOPELESS)
 
 
 def test_many_writers_of_one_incident_lose_no_change() -> None:
