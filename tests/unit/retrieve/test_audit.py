@@ -107,3 +107,11 @@ def test_the_shipped_knowledge_is_sound() -> None:
     sources, faults = gather(yaml_files(shipped()))
     assert [str(fault) for fault in (*faults, *audit(sources, {}))] == []
     assert len(sources) > 300
+
+
+def test_a_pattern_that_may_take_for_ever_is_told_and_not_tried(tmp_path: Path) -> None:
+    text = "a" * 64 + "!"
+    (fault,) = faults_of(
+        tmp_path, ('["the frob is stuck"]', f'["{text}"]'), ('["frob is stuck"]', '["(a+)+$"]')
+    )
+    assert fault.startswith("frob-stuck: pattern '(a+)+$' repeats a part that itself repeats")
