@@ -99,3 +99,18 @@ def test_a_pointer_that_vanished_is_a_conflict_for_who_read_it(kept: Both) -> No
 def test_a_key_cannot_leave_the_folder(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="not a key below"):
         FolderObjects(tmp_path / "home").put("../outside", b"x")
+
+
+def test_a_name_that_is_no_text_is_told_where_it_is_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b\udcff.json").write_bytes(b"x")
+    kept = FolderObjects(tmp_path)
+    assert list(kept.keys("other/")) == []
+    with pytest.raises(Misconfigured, match="not UTF-8; rename it"):
+        list(kept.keys("a/"))
+
+
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "a")  # a loop; unlike a mode it also stops root
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        list(FolderObjects(tmp_path).keys("a/"))

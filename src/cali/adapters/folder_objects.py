@@ -52,12 +52,17 @@ class FolderObjects:
     def keys(self, prefix: str = "") -> Iterator[str]:
         top = self._path(prefix.rpartition("/")[0]) if "/" in prefix else self._home
         found = []
-        for root, _, names in os.walk(top):
+        for root, _, names in os.walk(top, onerror=self._refused):
             for name in names:
                 key = Path(root, name).relative_to(self._home).as_posix()
                 if key.startswith(prefix) and not name.startswith("."):
-                    found.append(key)
+                    found.append(_named(key, self._home))
         yield from sorted(found)
+
+    def _refused(self, error: OSError) -> None:
+        """A folder that is not there has no keys; one that may not be read must not look like that."""
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise Misconfigured(f"{error.filename}: cannot be read: {error.strerror}") from error
 
     def drop(self, key: str) -> None:
         path = self._path(key)
@@ -99,6 +104,15 @@ class FolderObjects:
         with file:
             fcntl.flock(file, fcntl.LOCK_EX)  # closing the file lets go of it
             yield
+
+
+def _named(key: str, home: Path) -> str:
+    """The key, if it is text as those of S3 are: Misconfigured otherwise, for nothing could be kept about it."""
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        raise Misconfigured(f"{home}: the name of {key!r} is not UTF-8; rename it") from error
+    return key
 
 
 def _tag(body: bytes) -> str:
