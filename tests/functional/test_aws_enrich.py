@@ -6,6 +6,8 @@ import json
 from base64 import b64decode, b64encode
 from typing import Any
 
+import pytest
+
 from cali.functions.enrich import MOST, Enrich
 from cali.models import Severity
 from cali.stages.decode import Decoder
@@ -53,6 +55,22 @@ def test_one_that_cannot_be_read_fails_alone_with_its_data() -> None:
     before, failed, after = told(fluent("a"), bad, fluent("b"))
     assert (before["result"], after["result"]) == ("Ok", "Ok")
     assert failed == {"recordId": "r1", "result": "ProcessingFailed", "data": b64encode(bad).decode()}
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
+def test_a_time_that_no_calendar_has_is_the_time_of_arrival(time: str) -> None:
+    wrong, right = told(json.dumps({"log": "ERROR a", "time": time}).encode(), fluent("ERROR b"))
+    assert (wrong["result"], right["result"]) == ("Ok", "Ok")
+    assert document(wrong)["@timestamp"] == "2026-11-20T12:00:00.000+00:00"
+
+
+def test_a_record_of_which_no_document_can_be_made_fails_alone() -> None:
+    data = b64encode(b"ERROR a").decode()
+    records = [
+        {"recordId": "r0", "approximateArrivalTimestamp": 10**18, "data": data},
+        {"recordId": "r1", "data": data},
+    ]
+    assert [answer["result"] for answer in ENRICH.records(records)] == ["ProcessingFailed", "Ok"]
 
 
 def test_blank_records_and_those_below_a_severity_are_dropped() -> None:

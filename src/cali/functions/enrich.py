@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MOST = 5_900_000  # bytes of a response; Lambda gives Firehose 6,291,556
 SHORT = 2_000  # characters of a message when a response would be too large
+NO_YEAR = 253_402_300_800  # seconds: the year 10000, which neither Python nor OpenSearch knows
 AROUND = 120  # bytes of a record's JSON besides its id and data
 
 
@@ -65,13 +66,13 @@ class Enrich:
         name = record.get("recordId", "")
         try:
             event, stream = self._event(record["data"])
+            if event is None or (self._least is not None and event.severity < self._least):
+                return {"recordId": name, "result": Result.DROPPED.value}
+            arrived = record.get("approximateArrivalTimestamp")
+            document = _document(event, stream, arrived, most, self._refiner.masks.version)
         except Exception:  # whatever it is, it is this record's alone
             return {"recordId": name, "result": Result.FAILED.value, "data": record.get("data", "")}
-        if event is None or (self._least is not None and event.severity < self._least):
-            return {"recordId": name, "result": Result.DROPPED.value}
-        arrived = record.get("approximateArrivalTimestamp")
-        data = b64encode(_document(event, stream, arrived, most, self._refiner.masks.version)).decode()
-        return {"recordId": name, "result": Result.OK.value, "data": data}
+        return {"recordId": name, "result": Result.OK.value, "data": b64encode(document).decode()}
 
     def _event(self, data: str) -> tuple[Event | None, str]:
         """The event of one record: of several, the worst, with the lines of all."""
@@ -95,7 +96,8 @@ class Enrich:
 
 def _document(event: Event, stream: str, arrived: int | None, most: int | None, masks: str) -> bytes:
     """One line of JSON, as OpenSearch and S3 both take it."""
-    time = event.time if event.time is not None else (arrived or 0) / 1000
+    reached = (arrived or 0) / 1000
+    time = reached if event.time is None or not 0 <= event.time < NO_YEAR else event.time
     message = event.message
     document = {
         "@timestamp": datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds"),

@@ -117,6 +117,17 @@ def test_a_late_batch_counts_and_wakes_nothing():
     assert late.stored.incident.count == quiet.incident.count + 3
 
 
+@pytest.mark.parametrize("wrong", [HOUR * 24, 253_402_387_139.0, -62_135_683_140.0])
+def test_a_clock_that_is_wrong_lets_an_incident_wake_all_the_same(wrong: float):
+    # Given a line that tells a time of tomorrow, or of no calendar, when silence follows and then news
+    stored = advance(None, seen(1, 5, time=wrong), 100.0, POLICY).stored
+    quiet = sweep(stored, 100.0 + HOUR, POLICY).stored
+    back = advance(quiet, seen(6, 9, time=200.0 + HOUR), 200.0 + HOUR, POLICY)
+    # Then it recurs, and its times are those of its arrival
+    assert kinds(back) == [Kind.RECURRED]
+    assert (back.stored.incident.first_seen, back.stored.incident.last_seen) == (100.0, 200.0 + HOUR)
+
+
 def test_what_comes_and_goes_changes_less_and_less_often():
     stored, now, position, changes = opened(0.0), 0.0, 6, 0
     while now < 24 * HOUR:  # one error every 11 minutes, silence is 10

@@ -21,6 +21,7 @@ from cali.stages.detect.reads import covers, unread, with_span
 
 UNSENT = 32  # changes that wait for a publisher that is down; beyond that the oldest but the first is dropped
 SAMPLES = 5
+AHEAD = 60.0  # seconds by which the clock of whoever writes a line may be ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ POLICY = LifePolicy()
 
 def advance(known: Stored | None, seen: Sighting, now: float, policy: LifePolicy = POLICY) -> Outcome:
     """Applies a sighting to what is known of its incident, which is None the first time."""
+    seen = replace(seen, incident=_timely(seen.incident, now if seen.arrived is None else seen.arrived))
     if known is None:
         return _opened(seen, now)
     span = Span(seen.start, seen.end)
@@ -124,6 +126,16 @@ def mute(stored: Stored, now: float, until: float | None, by: str = "") -> Outco
 def sent(stored: Stored, number: int) -> Stored:
     """The incident after its changes up to a number are published for certain."""
     return replace(stored, unsent=tuple(change for change in stored.unsent if change.number > number))
+
+
+def _timely(incident: Incident, arrived: float) -> Incident:
+    """The incident with the time of arrival where a line tells one that cannot be: were it in the future, all that comes
+    until then would be taken for late, and wake nothing."""
+
+    def timely(time: float | None) -> float | None:
+        return arrived if time is not None and not 0 <= time <= arrived + AHEAD else time
+
+    return replace(incident, first_seen=timely(incident.first_seen), last_seen=timely(incident.last_seen))
 
 
 def _opened(seen: Sighting, now: float) -> Outcome:
