@@ -160,3 +160,27 @@ def test_when_too_many_blocks_wait_the_one_that_was_just_cut_does() -> None:
     (template,) = [text for workload, text in counts if workload == "orders"]
     assert "IllegalStateException" in template
     assert sum(counts.values()) == HELD + 51
+
+
+def test_what_waits_fits_into_an_item_of_the_table() -> None:
+    # Given pods in trouble whose lines hardly compress, in two batches of which the second comes first
+    chance = random.Random(1)
+    count = 200
+    lines = [
+        fluent(f"ERROR image of {pod}: {chance.randbytes(4_500).hex()}", f"scans-6d4cf56db6-x{pod:04d}")
+        for pod in range(count)
+    ]
+    world = World(Clock(NOON))
+    items = delivered(lines, arrived=NOON)
+    analyze = world.analyze(behind=MemoryShard(items, world.clock))
+
+    # When they are read
+    for part in (items[count // 2 :], items[: count // 2]):
+        analyze.batch(SHARD, part)
+        # Then the ledger is no larger than DynamoDB takes
+        assert all(len(body) < 400_000 for body, _ in world.notes.kept.values())
+
+    # And every line was counted once
+    world.clock.time += 60.0
+    analyze.release(SHARD, 5.0)
+    assert sum(world.counts().values()) == count

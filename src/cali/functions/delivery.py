@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cali.adapters.envelopes import PACKED, lines_of, unwrapped
 from cali.errors import Poison
-from cali.functions.ledger import HELD, PLACES, Held, position
+from cali.functions.ledger import PLACES, Held, newest, position
 from cali.life import Span
 from cali.models import Block, Quarantined, Record, Severity
 from cali.stages.refine.join import Joiner
@@ -103,9 +103,7 @@ class Delivery:
         no rest comes any more. When too many wait, those of the latest lines do: the rest of the others is overdue."""
         pending = self._joiner.pending()
         waiting = [block for block in pending if _may_go_on(block) and not may_go(self._arrived_last(block))]
-        if len(waiting) > HELD:
-            waiting = sorted(waiting, key=lambda block: block.records[-1].line)[-HELD:]
-        kept = {block.records[0].line for block in waiting}
+        kept = {block.records[0].line for block in newest(waiting)}
         left: list[Held] = []
         for block in pending:
             if block.records[0].line in kept:

@@ -9,16 +9,20 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cali.errors import Poison
 from cali.life import Span
 from cali.models import Block, Record, Scope, Severity
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 PLACES = 20  # bits: lines of one record
 READ = 64  # batches that are remembered
 LATE = 16  # batches: how late one may be and still count whole
 HELD = 200  # blocks that may wait
+ROOM = 150_000  # bytes, compressed, of the blocks that one batch leaves: DynamoDB takes 400 KB, and blocks of two batches may wait
 
 
 class Held(NamedTuple):
@@ -71,6 +75,18 @@ class Ledger:
 def position(sequence: str, place: int) -> int:
     """The position of a line: of those after the first million in one record, all share one."""
     return int(sequence) << PLACES | min(place, (1 << PLACES) - 1)
+
+
+def newest(blocks: Sequence[Block]) -> list[Block]:
+    """Of blocks that want to wait those of the latest lines, as many as may: the rest of the others is overdue."""
+    kept, room = [], ROOM
+    for block in sorted(blocks, key=lambda block: block.records[-1].line, reverse=True)[:HELD]:
+        text = "".join(record.message for record in block.records).encode("utf-8", "replace")
+        weight = 100 * len(block.records) + (len(text) if len(text) < 1_000 else len(zlib.compress(text, 1)))
+        if weight <= room:
+            kept.append(block)
+            room -= weight
+    return kept
 
 
 def dumps(ledger: Ledger) -> bytes:
