@@ -88,7 +88,7 @@ class Scene(World):
         return held
 
 
-def scene_sweep(scene: World, **limits: int) -> Any:
+def scene_sweep(scene: World, **limits: Any) -> Any:
     class Shards:
         def shards(self) -> list[str]:
             return [SHARD]

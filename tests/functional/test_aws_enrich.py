@@ -66,7 +66,7 @@ def test_a_time_that_no_calendar_has_is_the_time_of_arrival(time: str) -> None:
 
 def test_a_record_of_which_no_document_can_be_made_fails_alone() -> None:
     data = b64encode(b"ERROR a").decode()
-    records = [
+    records: list[dict[str, Any]] = [
         {"recordId": "r0", "approximateArrivalTimestamp": 10**18, "data": data},
         {"recordId": "r1", "data": data},
     ]
