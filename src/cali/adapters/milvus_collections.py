@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cali.ports import Embedder
 
 ALIAS = "cali_knowledge"
+AT_ONCE = 100  # texts in one search
 
 
 class MilvusCollections:
@@ -42,7 +43,11 @@ class MilvusCollections:
     def found(self, name: str, texts: Sequence[str], limit: int) -> list[list[str]]:
         index = self._index()
         index.attach(self._client, name)
-        return [[hit.id for hit in index.search(text, limit)] for text in texts]
+        return [
+            [hit.id for hit in hits]
+            for begin in range(0, len(texts), AT_ONCE)
+            for hits in index.search_each(texts[begin : begin + AT_ONCE], limit)
+        ]
 
     def rows(self, name: str) -> int:
         with failures(self._uri):

@@ -33,13 +33,13 @@ def _report(work: Work) -> Made:
     figures = {"week": f"{year}-W{week:02d}", "from": days[0], "to": days[-1], **_figures(work, days)}
     body = orjson.dumps(figures, option=orjson.OPT_INDENT_2)
     text = page(figures)
-    before = work.made("report")
-    posted = bool(before and before["result"].get("posted"))
+    posted = parts.objects.get(f"{name}.posted") is not None  # also by a run for another day of the week
     if parts.objects.get(f"{name}.json") != body:
         parts.objects.put(f"{name}.json", body)
         parts.objects.put(f"{name}.md", text.encode(), "text/markdown; charset=utf-8")
     if parts.post is not None and not posted:
         parts.post(text)
+        parts.objects.put(f"{name}.posted", b"", "text/plain")
         posted = True
     said = {"report": f"{name}.json", "page": f"{name}.md", "posted": posted}
     return Made(

@@ -199,6 +199,8 @@ def test_a_week_is_told_once():
     assert town.night("weekly_report")["report"]["again"]
     assert town.night("weekly_report", DAY)["report"]["again"]
     assert (town.objects.puts, len(town.posts)) == (puts, 1)
+    town.night("weekly_report", DAY - timedelta(days=1))
+    assert len(town.posts) == 1  # one week, one post, whichever day it is run for
 
 
 def test_every_job_runs_on_an_empty_place_and_again():
