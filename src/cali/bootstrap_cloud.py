@@ -337,7 +337,7 @@ class Cloud:
             from cali.adapters.openai_embeddings import OpenAIEmbedder
 
             url = wanted.openai_base_url or None
-            return OpenAIEmbedder(self._api_key(), wanted.embedding_model, wanted.embedding_size, url)
+            return OpenAIEmbedder(self._api_key, wanted.embedding_model, wanted.embedding_size, url)
         raise Misconfigured(f"CALI_EMBEDDER: {wanted.embedder!r} is none of hashed, openai, wordllama")
 
     @cached_property
@@ -351,10 +351,11 @@ class Cloud:
         from cali.stages.reason import Asking, Retries, World, prices
         from cali.stages.reason.limits import BreakerSettings
 
+        self._api_key()  # what is not configured is said now, not with each question
         client, table = aws.client("dynamodb"), wanted.incidents_table
         url = wanted.openai_base_url or None
         return Asking(
-            OpenAIModel(self._api_key(), wanted.model, url, timeout=wanted.model_timeout),
+            OpenAIModel(self._api_key, wanted.model, url, timeout=wanted.model_timeout),
             DynamoAnswers(client, table, self._now),
             DynamoBudget(client, table, self._now, wanted.calls_per_day, wanted.dollars_per_day),
             # Sweep asks each minute for what has no diagnosis, so a model that is back is to be found soon.

@@ -107,11 +107,12 @@ Reply = str | Fault | Callable[[dict[str, Any]], "str | Fault"]
 class ModelServer:
     """Answers `/v1/chat/completions` by its script, the last reply again and again, and `/v1/embeddings` with hashed
     vectors. A reply that is a text becomes the content of a completion. `requests` are the bodies it got, `raw` the same as
-    sent; `reply` may be replaced at any time."""
+    sent, `keys` what was given to be let in; `reply` may be replaced at any time."""
 
     def __init__(self, *script: Reply, port: int = 0) -> None:
         self.requests: list[dict[str, Any]] = []
         self.raw: list[bytes] = []
+        self.keys: list[str] = []
         self.script: deque[Reply] = deque(script or (explanation("", [], understood=False),))
         self._lock = Lock()
         self._closing = Event()
@@ -164,6 +165,7 @@ class ModelServer:
         with self._lock:
             self.requests.append(asked)
             self.raw.append(raw)
+            self.keys.append(handler.headers.get("Authorization", ""))
             reply = self.script.popleft() if len(self.script) > 1 else self.script[0]
         if callable(reply):
             reply = reply(asked)

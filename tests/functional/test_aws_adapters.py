@@ -15,12 +15,12 @@ from cali.adapters.dynamodb_breaker import SharedBreaker
 from cali.adapters.dynamodb_shared import DynamoAnswers, DynamoBudget, DynamoMarks, DynamoNotes
 from cali.adapters.kinesis import Entry, KinesisStream
 from cali.adapters.s3 import S3Bucket
-from cali.adapters.secrets import Secrets
+from cali.adapters.secrets import KEPT, Secrets
 from cali.adapters.slack_webhook import SlackWebhook
 from cali.errors import Conflict, Misconfigured, Poison, Retryable
 from cali.stages.reason import BreakerSettings
 from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, Account, account
-from tests.functional.aws_fakes import NOON, Clock
+from tests.functional.aws_fakes import NOON, Clock, Failing
 
 NOW = Clock(NOON).now
 
@@ -121,6 +121,20 @@ def test_secrets_are_read_and_never_shown(aws: Account) -> None:
         with pytest.raises(Misconfigured, match=name) as said:
             secrets.value(name, key)
         assert "hunter2" not in str(said.value)
+
+
+def test_a_secret_holds_while_nobody_answers_and_a_rotated_one_is_seen(aws: Account) -> None:
+    # Given a secret that was read
+    client = aws.client("secretsmanager")
+    client.create_secret(Name="cali/rotated", SecretString=json.dumps({"bot_token": "old"}))
+    away = Failing(client, [2], before=True, only="get_secret_value")
+    secrets = Secrets(lambda: away, kept=0)
+    assert secrets.value("cali/rotated", "bot_token") == "old"
+    # When it is rotated while nobody answers, then the old one holds; and then the new one
+    client.put_secret_value(SecretId="cali/rotated", SecretString=json.dumps({"bot_token": "new"}))
+    assert secrets.value("cali/rotated", "bot_token") == "old"
+    assert secrets.value("cali/rotated", "bot_token") == "new"
+    assert KEPT <= 60
 
 
 def test_a_mark_is_for_one_until_it_is_over_given_back_or_done(dynamo: Any) -> None:

@@ -245,6 +245,16 @@ def test_what_a_server_refuses_is_left_out_and_not_tried_again(tmp_path: Path) -
         assert server.calls == before + 1
 
 
+def test_a_key_that_was_rotated_is_used_with_the_next_question() -> None:
+    keys = iter(["old", "new"])
+    with ModelServer(explanation("it broke", ["L1"])) as server:
+        model = OpenAIModel(lambda: next(keys), "local-model", base_url=server.url, timeout=10)
+        for _ in range(2):
+            model.explain(Request("say", "L1*| ERROR zulu broke", {"type": "object"}, 10))
+        model.close()
+        assert server.keys == ["Bearer old", "Bearer new"]
+
+
 def test_a_reply_that_the_service_refuses_to_give_says_nothing(tmp_path: Path) -> None:
     refusal = {
         "choices": [

@@ -206,6 +206,19 @@ def test_a_slack_that_does_not_answer_is_tried_later(world: World):
         world.bot.post(told(), "")
 
 
+def test_a_slack_that_does_not_answer_is_left_alone_for_a_while(world: World):
+    # Given a Slack that did not answer
+    world.slack.mode = "down"
+    with pytest.raises(Retryable, match="cannot be reached"):
+        world.bot.post(told(), "")
+    # When the next is told, then nobody waits for Slack again; and later it is tried
+    with pytest.raises(Retryable, match="too often just now"):
+        world.bot.post(told(key="j/message-1"), "")
+    world.slack.mode = "up"
+    world.clock.sleep(10.0)
+    assert world.bot.post(told(key="j/message-1"), "")
+
+
 def test_a_webhook_takes_the_same_blocks(world: World):
     def letters(url: str) -> SlackLetters:
         return SlackLetters(SlackWebhook(lambda: url), lambda: 0.0, lambda _: None)

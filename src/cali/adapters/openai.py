@@ -16,7 +16,7 @@ from cali.errors import Misconfigured, Poison, Retryable
 from cali.ports import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import openai
     from openai import OpenAI
@@ -28,10 +28,16 @@ LONGEST = 200  # characters of a server's complaint that are passed on
 
 
 class OpenAIModel:
-    """One call per question, no retries of its own. Raises Retryable for what may pass, Misconfigured for a refused key,
+    """One call per question, no retries of its own. `api_key` may give the key of now each time. Raises Retryable for what may pass, Misconfigured for a refused key,
     model or quota, Poison for a reply that is no completion."""
 
-    def __init__(self, api_key: str, name: str, base_url: str | None = None, timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        api_key: str | Callable[[], str],
+        name: str,
+        base_url: str | None = None,
+        timeout: float = 30.0,
+    ) -> None:
         self._api_key = api_key
         self._name = name
         self._base_url = base_url

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cali.errors import Misconfigured, Retryable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from openai import OpenAI
 
@@ -21,7 +21,7 @@ class OpenAIEmbedder:
 
     def __init__(
         self,
-        api_key: str,
+        api_key: str | Callable[[], str],
         model: str = "text-embedding-3-small",
         size: int = 512,
         base_url: str | None = None,

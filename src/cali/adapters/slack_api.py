@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 URL = "https://slack.com/api"
 PACE = 1.05  # seconds between two messages to one channel
 LONGEST_WAIT = 8.0  # seconds that a call may wait for its turn; beyond that it is to come again
+AWAY = 10.0  # seconds for which Slack is left alone that did not answer: each try takes the whole timeout
 _GONE = {"message_not_found", "thread_not_found", "cant_update_message", "message_not_accessible"}
 _POISON = {
     "block_mismatch",
@@ -104,7 +105,11 @@ class SlackApi:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             body = urlencode(content).encode()
         self._free[lane] = (self._now(), self._now() + pace)
-        answer = post("Slack", f"{self._url}/{method}", body, headers, self._timeout)
+        try:
+            answer = post("Slack", f"{self._url}/{method}", body, headers, self._timeout)
+        except Retryable:
+            self._free[lane] = (self._now(), self._now() + AWAY)
+            raise
         try:
             return _read(method, answer)
         except Retryable as error:
