@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
+from statistics import median
 from typing import NamedTuple
 
 from tests.cloud.observe import Seen, Summary
@@ -13,10 +15,10 @@ from tests.prove.plan import Injection
 from tests.prove.sample import Lag, Memory
 
 RECOVERED = 5.0  # seconds: a lag below this is no lag
-WARM = 60.0  # seconds in which a process fills its memos
 JUDGED = 120.0  # seconds that a process must have lived for its growth to say something
-GROWTH = 0.05  # of what it held: more from the third to the last quarter of its life is growth
-LEAST = 6.0  # MB: less is noise
+STEADY = 1.0  # MB a minute: a rise that is slower is none
+FULL = 200.0  # MB: below it a process may still fill its memos, which are bounded (docs/proof.md)
+POINTS = 60  # samples of a life that are compared with each other
 
 
 class Promise(NamedTuple):
@@ -73,8 +75,8 @@ class Growth(NamedTuple):
     function: str
     lived: float
     peak: float  # of any process of the function
-    earlier: float  # the mean in the third quarter of its life
-    later: float  # and in the last
+    last: float  # of the longest-lived one
+    slope: float  # MB a minute in the second half of its life: the median over all pairs, so that one step is no slope
     flat: bool | None  # None: it did not live long enough to say
 
 
@@ -89,15 +91,16 @@ def growth(memory: Sequence[Memory]) -> list[Growth]:
 def _grown(name: str, processes: list[list[Memory]]) -> Growth:
     longest = max(processes, key=lambda samples: samples[-1].at - samples[0].at)
     lived = longest[-1].at - longest[0].at
-    quarter = max(1, len(longest) // 4)
-    earlier, later = _mean(longest[-2 * quarter : -quarter]), _mean(longest[-quarter:])
+    slope = _slope([sample for sample in longest if sample.at >= longest[0].at + lived / 2])
     peak = max(sample.held for samples in processes for sample in samples)
-    flat = later - earlier <= max(LEAST, GROWTH * earlier) if lived >= JUDGED else None
-    return Growth(name, lived, peak, earlier, later, flat)
+    flat = slope <= STEADY or longest[-1].held <= FULL if lived >= JUDGED else None
+    return Growth(name, lived, peak, longest[-1].held, slope, flat)
 
 
-def _mean(samples: Sequence[Memory]) -> float:
-    return sum(sample.held for sample in samples) / len(samples) if samples else 0.0
+def _slope(samples: Sequence[Memory]) -> float:
+    thin = samples[:: max(1, len(samples) // POINTS)]
+    slopes = [(b.held - a.held) / (b.at - a.at) * 60 for a, b in combinations(thin, 2) if b.at > a.at]
+    return median(slopes) if slopes else 0.0
 
 
 def promises(ran: Ran) -> list[Promise]:
@@ -184,7 +187,7 @@ def _steady(ran: Ran) -> Iterator[Promise]:
     growing = [one.function for one in grown if one.flat is False]
     unknown = [one.function for one in grown if one.flat is None]
     yield Promise(
-        "memory is flat",
+        "memory is flat, or below what full memos take",
         not growing,
         (f"grows: {', '.join(growing)}" if growing else "no function grows")
         + (f"; too short-lived to say: {', '.join(unknown)}" if unknown else ""),

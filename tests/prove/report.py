@@ -18,7 +18,7 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1040px; margin: 2rem auto; padding: 0 1rem; }
 h1 { margin-bottom: .2rem } h2 { margin: 2rem 0 .4rem; font-size: 1.15rem } p { margin: .3rem 0 } .faint { color: var(--faint) }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0 } th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums } .kept { color: var(--good); font-weight: 600 } .broken { color: var(--bad); font-weight: 600 }
+td.n, th.n, td:first-child { white-space: nowrap } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums } .kept { color: var(--good); font-weight: 600 } .broken { color: var(--bad); font-weight: 600 }
 figure { margin: .4rem 0 } svg { width: 100%; height: auto; font: 11px system-ui, sans-serif } svg text { fill: var(--faint) } .grid { stroke: var(--line) }
 .band { fill: var(--band); opacity: .1 } .fault { fill: var(--band); opacity: .8 } figcaption span { margin-right: 1.2rem; font-size: 13px } figcaption i { display: inline-block; width: 12px; height: 3px; margin-right: 6px; vertical-align: middle }
 """
@@ -66,7 +66,7 @@ def page(ran: Ran) -> str:
         "<h2>Memory</h2>",
         '<p class="faint">Resident memory of each function, the sum over its processes. A drop is a process that was killed or replaced.</p>',
         plot(_memory(ran), _bands(ran), "MB", _until(ran)),
-        _table(("function", "longest life", "peak", "3rd quarter", "last quarter", "flat"), _growth(ran), numbers=(1, 2, 3, 4)),
+        _table(("function", "longest life", "peak", "last", "slope", "kept"), _growth(ran), numbers=(1, 2, 3, 4)),
         "<h2>Figures</h2>",
         _table(("what", "how much"), _figures(ran), numbers=(1,)),
     ]  # fmt: skip
@@ -102,12 +102,8 @@ def _growth(ran: Ran) -> Iterator[Sequence[str]]:
         flat = {True: "yes", False: '<span class="broken">no</span>', None: "lived too short to say"}[
             one.flat
         ]
-        yield (
-            one.function,
-            f"{one.lived:.0f} s",
-            *(f"{mb:.0f} MB" for mb in (one.peak, one.earlier, one.later)),
-            flat,
-        )
+        mb = f"{one.peak:.0f} MB", f"{one.last:.0f} MB", f"{one.slope:+.1f} MB/min"
+        yield one.function, f"{one.lived:.0f} s", *mb, flat
 
 
 def _figures(ran: Ran) -> Iterator[Sequence[str]]:

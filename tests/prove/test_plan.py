@@ -99,12 +99,16 @@ def test_recovery_is_counted_from_the_end_of_the_fault() -> None:
 
 
 def test_memory_that_grows_is_told_from_memory_that_is_flat() -> None:
-    growing = [Memory(float(at), "analyze", 1, 60.0 + at / 2) for at in range(200)]
+    growing = [Memory(float(at), "analyze", 1, 150.0 + at / 2) for at in range(200)]
+    stepped = [Memory(float(at), "analyze", 1, 230.0 if at < 130 else 250.0) for at in range(200)]
+    filling = [Memory(float(at), "analyze", 1, 60.0 + at / 20) for at in range(200)]
 
     assert growth(FLAT)[0].flat is True
+    assert growth(stepped)[0].flat is True  # something was imported
+    assert growth(filling)[0].flat is True  # below what full memos take
     assert growth(growing)[0].flat is False
     assert growth(growing[:50])[0].flat is None  # it did not live long enough to say
-    assert broken(replace(RAN, memory=growing)) == ["memory is flat"]
+    assert broken(replace(RAN, memory=growing)) == ["memory is flat, or below what full memos take"]
 
 
 def test_the_report_says_what_was_done_and_needs_nothing_from_elsewhere() -> None:
