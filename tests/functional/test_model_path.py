@@ -255,6 +255,15 @@ def test_a_key_that_was_rotated_is_used_with_the_next_question() -> None:
         assert server.keys == ["Bearer old", "Bearer new"]
 
 
+def test_a_key_that_is_given_when_it_is_needed_is_never_repeated() -> None:
+    with ModelServer(refused(401, "the key sesame is not valid")) as server:
+        model = OpenAIModel(lambda: "sesame", "local-model", base_url=server.url, timeout=10)
+        with pytest.raises(Misconfigured, match="the key <openai-key> is not") as said:
+            model.explain(Request("say", "L1*| ERROR zulu broke", {"type": "object"}, 10))
+        model.close()
+    assert "sesame" not in str(said.value)
+
+
 def test_a_reply_that_the_service_refuses_to_give_says_nothing(tmp_path: Path) -> None:
     refusal = {
         "choices": [
@@ -285,7 +294,8 @@ def test_the_budget_of_the_day_holds_over_runs(server: ModelServer, tmp_path: Pa
 
 
 def test_the_server_also_embeds(server: ModelServer) -> None:
-    from cali.adapters.openai_embeddings import OpenAIEmbedder
+    from cali.errors import Misconfigured
+from cali.adapters.openai_embeddings import OpenAIEmbedder
 
     embedder = OpenAIEmbedder(KEY, size=256, base_url=server.url)
     vectors = embedder.embed(["disk full", "disk is full", "no such host"])

@@ -134,7 +134,8 @@ class OpenAIModel:
 
     def _said(self, error: Exception) -> str:
         """What the server says, on one line, without the key: some servers repeat it."""
-        text = " ".join(str(error).split()).replace(self._api_key, "<openai-key>")
+        text, key = " ".join(str(error).split()), self._client.api_key  # the one of now
+        text = text.replace(key, "<openai-key>") if key else text
         return f"{self._name}: {text[:LONGEST]}"
 
 
