@@ -162,7 +162,7 @@ def cloud_desk(parts: CloudParts) -> Desk:
             incidents=parts.incidents,
             apply=parts.apply,
             feedback=DynamoFeedback(parts.client, table),
-            claims=DynamoMarks(parts.client, table, parts.now),
+            claims=DynamoMarks(parts.client, table),
             now=parts.now,
             redact=parts.redact,
             ask=_asks(parts),

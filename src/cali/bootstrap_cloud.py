@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cali.adapters.dynamodb import DynamoIncidents
     from cali.adapters.dynamodb_shared import DynamoNotes
     from cali.adapters.kinesis import KinesisStream
-    from cali.adapters.s3 import S3Bucket
+    from cali.adapters.s3_objects import S3Objects
     from cali.adapters.secrets import Secrets
     from cali.bootstrap_alerts import CloudAlerts, CloudParts
     from cali.functions.analyze import Analyze
@@ -143,7 +143,7 @@ class Cloud:
             aws.client("dynamodb"),
             self._incidents,
             self._alert_secret,
-            lambda name: self._bucket.get(name),
+            self._object,
             self._now,
             self._sleep,
             lambda incident, step: self._lives.apply(incident, step),
@@ -151,6 +151,12 @@ class Cloud:
             lambda name: self._knowledge.entries.get(name),
             self._warn,
         )
+
+    def _object(self, name: str) -> bytes:
+        body = self._bucket.get(name)
+        if body is None:
+            raise Misconfigured(f"s3://{self._bucket.name}/{name}: not there")
+        return body
 
     def _alert_secret(self, name: str) -> str:
         if not self.settings.slack_secret:
@@ -245,10 +251,10 @@ class Cloud:
         return DynamoNotes(aws.client("dynamodb"), self.settings.incidents_table, self._now)
 
     @cached_property
-    def _bucket(self) -> S3Bucket:
-        from cali.adapters.s3 import S3Bucket
+    def _bucket(self) -> S3Objects:
+        from cali.adapters.s3_objects import S3Objects
 
-        return S3Bucket(aws.client("s3"), self.settings.logs_bucket)
+        return S3Objects(aws.client("s3"), self.settings.logs_bucket)
 
     @cached_property
     def _quarantine(self) -> Quarantine:

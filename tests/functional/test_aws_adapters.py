@@ -14,12 +14,12 @@ from cali.adapters.dynamodb import DynamoIncidents
 from cali.adapters.dynamodb_breaker import SharedBreaker
 from cali.adapters.dynamodb_shared import DynamoAnswers, DynamoBudget, DynamoMarks, DynamoNotes
 from cali.adapters.kinesis import Entry, KinesisStream
-from cali.adapters.s3 import S3Bucket
+from cali.adapters.s3_objects import S3Objects
 from cali.adapters.secrets import KEPT, Secrets
 from cali.adapters.slack_webhook import SlackWebhook
 from cali.errors import Conflict, Misconfigured, Poison, Retryable
 from cali.stages.reason import BreakerSettings
-from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, Account, account
+from tests.functional.aws_account import INCIDENTS, INCIDENTS_TABLE, LOGS, Account, account
 from tests.functional.aws_fakes import NOON, Clock, Failing
 
 NOW = Clock(NOON).now
@@ -85,7 +85,7 @@ def test_a_missing_stream_table_or_bucket_is_misconfigured_in_one_line(aws: Acco
     calls = [
         lambda: KinesisStream(aws.client("kinesis"), "nowhere").put([Entry("k", b"x")]),
         lambda: DynamoIncidents(aws.client("dynamodb"), "nowhere").get("x"),
-        lambda: S3Bucket(aws.client("s3"), "nowhere-1").put("k", b"x"),
+        lambda: S3Objects(aws.client("s3"), "nowhere-1").put("k", b"x"),
     ]
     for call in calls:
         with pytest.raises(Misconfigured, match="nowhere") as said:
@@ -98,16 +98,6 @@ def test_nobody_at_the_address_is_retryable(aws: Account) -> None:
     with pytest.raises(Retryable, match="table t"):
         DynamoIncidents(away.client("dynamodb"), "t").get("x")
     away.close()
-
-
-def test_an_object_is_added_once_and_put_twice(aws: Account) -> None:
-    bucket = S3Bucket(aws.client("s3"), BUCKET)
-    assert bucket.add("a/1", b"one")
-    assert not bucket.add("a/1", b"two")
-    bucket.put("a/2", b"x")
-    bucket.put("a/2", b"y")
-    assert (bucket.get("a/1"), bucket.get("a/2")) == (b"one", b"y")
-    assert list(bucket.keys("a/")) == ["a/1", "a/2"]
 
 
 def test_secrets_are_read_and_never_shown(aws: Account) -> None:
@@ -137,18 +127,13 @@ def test_a_secret_holds_while_nobody_answers_and_a_rotated_one_is_seen(aws: Acco
     assert KEPT <= 60
 
 
-def test_a_mark_is_for_one_until_it_is_over_given_back_or_done(dynamo: Any) -> None:
-    marks = DynamoMarks(dynamo, INCIDENTS_TABLE, NOW)
+def test_a_mark_is_for_one_until_it_is_over_or_given_back(dynamo: Any) -> None:
+    marks = DynamoMarks(dynamo, INCIDENTS_TABLE)
     assert marks.take("m", NOON, 30)
     assert not marks.take("m", NOON + 29, 30)
     assert marks.take("m", NOON + 30, 30)
     marks.give_back("m")
     assert marks.take("m", NOON, 30)
-    assert not marks.is_done("m")
-    marks.done("m")
-    marks.give_back("m")
-    assert marks.is_done("m")
-    assert not marks.take("m", NOON + 10_000, 30)
 
 
 def test_answers_are_shared_and_claimed_by_one(dynamo: Any) -> None:

@@ -3,7 +3,7 @@
     pk                     holds
     incident#<id>          an incident and its life                    status, heard_at (index by-status), version, body
     answer#<key>           what a model said                           value
-    mark#<key>             who does something now, or that it is done  free_at, done
+    mark#<key>             who does something now                      free_at
     spent#<day>            calls and money of a day                    calls, micros
     note#<key>             a few bytes that several processes change   version, body
 

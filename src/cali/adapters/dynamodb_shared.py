@@ -11,64 +11,40 @@ from cali.errors import CaliError, Conflict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ANSWERS_KEPT, MARKS_KEPT, DAYS_KEPT, NOTES_KEPT = 90 * DAY, 120 * DAY, 60 * DAY, 14 * DAY
+ANSWERS_KEPT, DAYS_KEPT, NOTES_KEPT = 90 * DAY, 60 * DAY, 14 * DAY
 MICRO = 1_000_000  # dollars are counted in millionths: whole numbers add up exactly, whoever adds them
 
 
 class DynamoMarks:
-    """Who may do something: one caller until it gives back, or for ever once it is done."""
+    """Who does something now: one caller, until it gives back or its time is over."""
 
-    def __init__(self, client: Any, table: str, now: Callable[[], float]) -> None:
+    def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
-        self._now = now
 
     def take(self, name: str, now: float, seconds: float) -> bool:
-        """True for one caller until `seconds` have passed, it gives back, or it is done."""
+        """True for one caller until `seconds` have passed or it gives back."""
+        free_at = now + seconds
         try:
             with said(f"table {self._table}"):
                 self._client.put_item(
                     TableName=self._table,
                     Item={
                         **key("mark", name),
-                        "free_at": number(now + seconds),
-                        EXPIRES: number(int(now) + MARKS_KEPT),
+                        "free_at": number(free_at),
+                        EXPIRES: number(int(free_at) + DAY),
                     },
-                    ConditionExpression="attribute_not_exists(pk) OR (free_at <= :now AND attribute_not_exists(done))",
+                    ConditionExpression="attribute_not_exists(pk) OR free_at <= :now",
                     ExpressionAttributeValues={":now": number(now)},
                 )
         except Conflict:
             return False
         return True
 
-    def done(self, name: str) -> None:
-        """Nobody may do it again."""
-        with said(f"table {self._table}"):
-            self._client.put_item(
-                TableName=self._table,
-                Item={
-                    **key("mark", name),
-                    "done": {"BOOL": True},
-                    EXPIRES: number(int(self._now()) + MARKS_KEPT),
-                },
-            )
-
-    def is_done(self, name: str) -> bool:
-        with said(f"table {self._table}"):
-            answer = self._client.get_item(TableName=self._table, Key=key("mark", name), ConsistentRead=True)
-        return "done" in answer.get("Item", {})
-
     def give_back(self, name: str) -> None:
-        """Another caller may take it at once. What is done stays done."""
-        try:
-            with said(f"table {self._table}"):
-                self._client.delete_item(
-                    TableName=self._table,
-                    Key=key("mark", name),
-                    ConditionExpression="attribute_not_exists(done)",
-                )
-        except Conflict:
-            return
+        """Another caller may take it at once."""
+        with said(f"table {self._table}"):
+            self._client.delete_item(TableName=self._table, Key=key("mark", name))
 
 
 class DynamoAnswers:
@@ -79,7 +55,7 @@ class DynamoAnswers:
         self._client = client
         self._table = table
         self._now = now
-        self._marks = DynamoMarks(client, table, now)
+        self._marks = DynamoMarks(client, table)
 
     def get(self, key_: str) -> str | None:
         try:
