@@ -9,12 +9,14 @@ import pytest
 
 from cali.errors import Retryable
 from cali.functions import ledger as ledgers
+from cali.functions.quarantine import LONGEST, Quarantine, Unread
 from tests.functional.aws_fakes import (
     NOON,
     REFINER,
     SHARD,
     Clock,
     Failing,
+    MemoryObjects,
     World,
     delivered,
     fluent,
@@ -251,3 +253,12 @@ def test_a_ledger_is_read_back_as_it_was_written() -> None:
     ledger = ledgers.loads(body, version)
     assert ledgers.loads(ledgers.dumps(ledger), version) == ledger
     assert len(ledger.held) == 1
+
+
+def test_a_secret_that_the_end_of_what_is_kept_cuts_is_redacted() -> None:
+    objects = MemoryObjects()
+    raw = b"x" * (LONGEST - 11) + b" AKIAIOSFODNN7EXAMPLE is the key"
+    Quarantine(objects, REFINER.redactor.text).keep(SHARD, [Unread(1, "why", raw)], NOON)
+    (row,) = objects.rows("quarantine/")
+    assert "AKIA" not in row["text"]
+    assert len(row["text"]) <= LONGEST

@@ -139,6 +139,17 @@ def test_a_sweep_stops_at_what_is_hopeless() -> None:
     assert (swept.quiet, swept.failed) == (0, HOPELESS)
 
 
+def test_a_table_that_is_away_is_not_asked_for_each_of_many_incidents() -> None:
+    # Given a batch of many incidents, and a table that does not answer
+    scene = Scene()
+    away = Failing(scene.store, range(1, 10_000), before=True, only="get")
+    lives = Lives(away, scene.stream, scene.clock.sleep)
+    # When they are to be changed, then that ends soon: each try may take seconds of the invocation
+    with pytest.raises(Retryable):
+        lives.apply_all({f"incident{place}": lambda _: None for place in range(1_000)})
+    assert away.calls < 100
+
+
 def test_many_writers_of_one_incident_lose_no_change() -> None:
     scene = Scene()
     name = scene.opened.incident

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 ATTEMPTS = 12
 PAUSE = 0.02  # seconds after a conflict, times the attempts so far
 THREADS = 8
+HOPELESS = (
+    16  # failures after which the rest waits for the next try: a table that is away takes seconds for each
+)
 VERSION = 1
 
 
@@ -73,26 +76,29 @@ class Lives:
         raise Retryable(f"incident {incident}: changed by others {ATTEMPTS} times in a row")
 
     def apply_all(self, steps: Mapping[str, Step]) -> None:
-        """All steps, some at a time. One that fails does not keep the others from being tried."""
+        """All steps, some at a time. One that fails does not keep the others from being tried, unless too many do."""
+        failed: list[Exception] = []
+
+        def tried(pair: tuple[str, Step]) -> None:
+            if len(failed) >= HOPELESS:
+                return
+            try:
+                self.apply(*pair)
+            except Exception as error:  # raised again once the others were tried
+                failed.append(error)
+
         if len(steps) < 3:
-            failures = [self._tried(pair) for pair in steps.items()]
+            for pair in steps.items():
+                tried(pair)
         else:
             with ThreadPoolExecutor(min(THREADS, len(steps))) as pool:
-                failures = list(pool.map(self._tried, steps.items()))
-        failed = [failure for failure in failures if failure is not None]
+                list(pool.map(tried, steps.items()))
         if failed:
             raise failed[0]
 
     def ask(self, incidents: Sequence[str]) -> None:
         """Asks for the diagnosis of incidents."""
         self._stream.put(Entry(name, dumps(Asked(name))) for name in incidents)
-
-    def _tried(self, pair: tuple[str, Step]) -> Exception | None:
-        try:
-            self.apply(*pair)
-        except Exception as error:  # raised again once the others were tried
-            return error
-        return None
 
     def _published(self, stored: Stored) -> Stored:
         if not stored.unsent:

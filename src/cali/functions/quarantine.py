@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-LONGEST = 64 * 1024  # bytes of a line that are kept; the whole of it is in raw/
+LONGEST = 64 * 1024  # of a line is kept; the whole of it is in raw/
+AROUND = 4 * 1024  # more is redacted, so that a secret which the end cuts is known for one
 
 
 class Unread(NamedTuple):
@@ -46,7 +47,7 @@ class Quarantine:
                 "source": source,
                 "reason": line.reason,
                 "bytes": len(line.raw),
-                "text": self._redact(line.raw[:LONGEST].decode(errors="replace")),
+                "text": self._redact(line.raw[: LONGEST + AROUND].decode(errors="replace"))[:LONGEST],
             }
             for line in lines
         ]
