@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cali.stages.refine.masks import SIGNS
-from cali.stages.refine.template import Templater
+from cali.stages.refine.template import ENTRY, LONGEST, Templater, _Memo
 
 MASKED = [
     ("job 4711 took 35ms", "job <*> took <*>"),
@@ -163,3 +163,13 @@ def test_a_token_without_an_end_takes_no_longer_than_its_length_allows(part: str
     begun = process_time()
     templater().template(token)
     assert process_time() - begun < 3  # ten seconds when the time grows with the square of the length
+
+
+def test_long_messages_fill_a_memo_as_many_short_ones_do() -> None:
+    memo: _Memo[int, None] = _Memo(100)
+    for key in range(1_000):
+        memo.keep(key, None, LONGEST)
+        memo.keep(key, None, LONGEST)  # known already: counts once
+        assert len(memo) <= 1 + 100 // (LONGEST // ENTRY)
+    memo.keep(-1, None, LONGEST + 1)
+    assert -1 not in memo

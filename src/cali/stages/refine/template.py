@@ -11,19 +11,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from cali.models import Template
 from cali.stages.alike import ZEROS, ids_alike, ids_in
 from cali.stages.refine import masks as mask_table
 from cali.stages.refine.masks import WILDCARD, Masks
 
-MESSAGES = 50_000  # entries a memo may hold before it is dropped: 60 MB at the most, measured
+MESSAGES = 50_000  # entries a memo may hold before it is dropped
+ENTRY = 512  # bytes of a key that count as one entry, so that long messages fill a memo sooner
 LONGEST = 4_096  # a longer message is refined each time: to remember it would cost more than it saves
 
 # A letter of a script that nobody writes stands for a digit that belongs to a word. A control character marks a token
 # that may hold a secret: one that is not ASCII would make every string that it is joined into four times as wide.
 _KEPT, _SUSPECT = "\U00010450", "\x01"
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 _ONE = re.compile(r"<[a-z][a-z0-9-]*>")
 _MANY = re.compile(r"<\*>(?:(?:, ?|; ?| |\||##|:)<\*>)+")
 
@@ -89,18 +92,35 @@ def _text(shape: bytes) -> str:
     return shape.decode("utf-8", "surrogatepass")
 
 
-class _Tokens(dict[str, str]):
-    """Masked forms of tokens, each made once. Bounded, because fresh values bring fresh tokens for ever."""
+class _Memo(dict[_Key, _Value]):
+    """What was found once. It is dropped whole when it holds too much, because fresh values come for ever."""
+
+    def __init__(self, most: int = MESSAGES) -> None:
+        self._most = most
+        self._held = 0
+
+    def keep(self, key: _Key, value: _Value, size: int) -> None:
+        """Remembers a value, unless its key, of so many bytes, is too long for that to be worth it."""
+        if size > LONGEST:
+            return
+        if key not in self:
+            if self._held >= self._most:
+                self.clear()
+                self._held = 0
+            self._held += 1 + size // ENTRY
+        self[key] = value
+
+
+class _Tokens(_Memo[str, str]):
+    """Masked forms of tokens, each made once."""
 
     def __init__(self, make: Callable[[str], str]) -> None:
+        super().__init__(4 * MESSAGES)
         self._make = make
 
     def __missing__(self, token: str) -> str:
-        if len(self) >= 4 * MESSAGES:
-            self.clear()
         made = self._make(token)
-        if len(token) <= LONGEST:
-            self[token] = made
+        self.keep(token, made, len(token))
         return made
 
 
@@ -111,13 +131,13 @@ class Templater:
         self.masks = masks or mask_table.load()
         self._secrets = secrets
         self._book = book
-        self._shapes: dict[bytes, _Shape] = {}
+        self._shapes: _Memo[bytes, _Shape] = _Memo()
         self._remembered = self._shapes.get
-        self._settled: dict[bytes, Template | _Settled] = {}
+        self._settled: _Memo[bytes, Template | _Settled] = _Memo()
         self._settled_for = self._settled.get
-        self._alikes: dict[bytes, _Alike] = {}
+        self._alikes: _Memo[bytes, _Alike] = _Memo()
         self._tokens = _Tokens(self._mask_token)
-        self._templates: dict[tuple[str, str], Template] = {}
+        self._templates: _Memo[tuple[str, str], Template] = _Memo()
 
     def template(self, message: str) -> Template:
         """The template of a message, secrets and parameters left out."""
@@ -147,9 +167,7 @@ class Templater:
         return message, found
 
     def _settle(self, alike: bytes, found: Template | _Settled) -> None:
-        if len(self._settled) >= MESSAGES:
-            self._settled.clear()
-        self._settled[alike] = found
+        self._settled.keep(alike, found, len(alike))
 
     def _refined(
         self, found: _Shape | None, shape: bytes, message: str, alike: bytes = b""
@@ -198,10 +216,7 @@ class Templater:
         kept = self._kept(text, masked)
         template = None if kept.at else self._finish(kept, text)
         found = _Alike(template, suspect)
-        if len(alike) <= LONGEST:
-            if len(self._alikes) >= MESSAGES:
-                self._alikes.clear()
-            self._alikes[alike] = found
+        self._alikes.keep(alike, found, len(alike))
         return found
 
     def _look(self, shape: bytes) -> _Shape:
@@ -212,10 +227,7 @@ class Templater:
         rules = self._secrets.candidates(text) if suspect else ()
         kept = self._kept(text, masked)
         found: _Shape = _Secret(rules, kept) if rules else kept if kept.at else self._finish(kept, text)
-        if len(shape) <= LONGEST:
-            if len(self._shapes) >= MESSAGES:
-                self._shapes.clear()
-            self._shapes[shape] = found
+        self._shapes.keep(shape, found, len(shape))
         return found
 
     def _masked(self, text: str) -> str:
@@ -230,9 +242,8 @@ class Templater:
         digits = "".join([message[i] for i in shape.at])
         found = self._templates.get((shape.masked, digits))
         if found is None:
-            if len(self._templates) >= MESSAGES:
-                self._templates.clear()
-            found = self._templates[shape.masked, digits] = self._template(shape.masked, digits)
+            found = self._template(shape.masked, digits)
+            self._templates.keep((shape.masked, digits), found, len(shape.masked))
         return found
 
     def _template(self, masked: str, digits: str) -> Template:
