@@ -7,6 +7,8 @@ AIRFLOW := .venv-airflow
 AIRFLOW_RELEASED := 2026-06-01
 CHECKOV := .venv-checkov
 READY := $(VENV)/.ready
+# test files that run at the same time
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help docs audit sbom setup demo test airflow lock-airflow check lint types lint-workflows lint-infra lock-checkov bench reference lock infra infra-plan tfvars cost destroy layer deploy deployed smoke deploy-back tell images addons addons-plan cloud-local prove fuzz clean
@@ -29,7 +31,7 @@ demo: setup ## simulate a shop that fails, and let cali explain what broke
 	@$(BIN)/cali demo
 
 test: setup ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 lint: setup ## check style and format
 	$(BIN)/ruff check .
