@@ -93,6 +93,10 @@ locals {
       dimensions = { LoadBalancer = aws_lb.milvus.arn_suffix, TargetGroup = aws_lb_target_group.milvus.arn_suffix }
       means      = "No node answers for Milvus; incidents are explained without search."
     }
+    sweep-failed = {
+      namespace = "CALI", metric = "failed", dimensions = { function = "sweep", service = "cali" }, statistic = "Sum"
+      threshold = 0, period = 300, periods = 3, means = "Sweep could not do some of its work for 15 minutes."
+    }
     model-spend = {
       namespace = "CALI", metric = "model_dollars", dimensions = { function = "diagnose", service = "cali" }, statistic = "Sum"
       threshold = var.model_dollars_per_day, period = 86400, periods = 1, means = "The model cost more today than it may."

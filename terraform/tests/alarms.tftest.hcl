@@ -20,7 +20,7 @@ run "every_alarm_tells_somebody" {
     condition = alltrue([for name in [
       "iterator-age-analyze", "iterator-age-diagnose", "iterator-age-alert", "errors-analyze", "errors-enrich", "throttles-diagnose",
       "failed-batches", "raw-late", "search-late", "search-refused", "search-red", "search-storage", "search-cpu", "table-throttled",
-      "stream-behind", "stream-write-throttled", "milvus-unreachable", "model-spend",
+      "stream-behind", "stream-write-throttled", "milvus-unreachable", "model-spend", "sweep-failed",
     ] : contains(keys(aws_cloudwatch_metric_alarm.rule), name)])
     error_message = "an alarm is missing"
   }

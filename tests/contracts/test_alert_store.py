@@ -60,7 +60,7 @@ def claims(request: pytest.FixtureRequest, tmp_path: Path) -> Claims:
         return SqliteClaims(tmp_path / "state.db")
     made: Account = request.getfixturevalue("cloud")
     table = made.new_table(f"cali-{uuid4().hex[:8]}")
-    return DynamoMarks(made.client("dynamodb"), table, lambda: NOW)
+    return DynamoMarks(made.client("dynamodb"), table)
 
 
 def record(name: str, verdict: Verdict, at: float, incident: str = "i1") -> Feedback:

@@ -8,6 +8,11 @@ from tests.functional.aws_account import INCIDENTS, account
 from tests.functional.aws_functions import Functions, emitted, kinesis_event
 
 OURS = "CALI"
+# What EventBridge sends to a function that a clock invokes.
+IDLE: dict[str, dict[str, Any]] = {
+    "sweep": {"version": "0", "account": "1", "region": "r", "detail": {}, "detail-type": "Scheduled Event",
+              "source": "aws.events", "time": "2026-11-20T12:00:00Z", "id": "1", "resources": []}
+}  # fmt: skip
 
 
 def names(metrics: list[dict[str, Any]]) -> set[tuple[str, frozenset[tuple[str, str]], str]]:
@@ -38,9 +43,7 @@ def test_what_an_alarm_waits_for_is_sent(resources):
         aws.make()
         functions = Functions(aws.endpoint)
         for function in sorted({dict(dimensions)["function"] for _, dimensions, _ in wanted}):
-            assert functions(function, kinesis_event(INCIDENTS, [b"noise"])) == {
-                "result": {"batchItemFailures": []}
-            }
+            assert "result" in functions(function, IDLE.get(function, kinesis_event(INCIDENTS, [b"noise"])))
         sent = names(emitted(functions.close()))
 
     # Then all is there, under the same namespace, dimensions and name

@@ -74,9 +74,7 @@ def send(
     except HTTPError as error:
         with error:
             return _answered(error.code, error)
-    except (
-        ValueError
-    ) as error:  # a header or an address that cannot be sent, such as a token with a line break
+    except ValueError:  # a header that cannot be sent, such as a token with a line break
         raise Misconfigured(f"{who}: its address or token holds characters that cannot be sent") from None
     except (URLError, HTTPException, OSError) as error:
         reason = getattr(error, "reason", None) or error
