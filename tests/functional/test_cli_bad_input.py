@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -256,6 +257,15 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
     assert "output was closed" in said
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell starts in the background ignores Ctrl-C, and so does whatever that starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("args", [("analyze", "-"), ("refine", "-")])
 def test_ctrl_c(args: tuple[str, ...]) -> None:
     cali = started(*args)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 URL = "https://slack.com/api"
 PACE = 1.05  # seconds between two messages to one channel
 LONGEST_WAIT = 8.0  # seconds that a call may wait for its turn; beyond that it is to come again
+_WAITED_FOR = frozenset({"views.open"})  # a person has pressed a button: each press is tried
 AWAY = 10.0  # seconds for which Slack is left alone that did not answer: each try takes the whole timeout
 _GONE = {"message_not_found", "thread_not_found", "cant_update_message", "message_not_accessible"}
 _POISON = {
@@ -108,7 +109,8 @@ class SlackApi:
         try:
             answer = post("Slack", f"{self._url}/{method}", body, headers, self._timeout)
         except Retryable:
-            self._free[lane] = (self._now(), self._now() + AWAY)
+            if method not in _WAITED_FOR:
+                self._free[lane] = (self._now(), self._now() + AWAY)
             raise
         try:
             return _read(method, answer)
