@@ -87,15 +87,19 @@ def _stop(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-if __name__ == "__main__":
+def ended(command: click.Command) -> int:
+    """Runs a command and gives its exit code: 2 with one line for what cannot be done, 130 when it was stopped."""
     signal.signal(signal.SIGTERM, _stop)
     try:
-        main.main(standalone_mode=False)
+        return int(command.main(standalone_mode=False) or 0)
     except (KeyboardInterrupt, click.Abort):
-        sys.exit(130)
+        return 130
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
     except (CaliError, DeployError, RuntimeError) as error:
         click.echo(f"cali: {error}", err=True)
-        sys.exit(2)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(ended(main))

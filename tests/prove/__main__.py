@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from dataclasses import replace
@@ -10,9 +9,7 @@ from pathlib import Path
 
 import click
 
-from cali.errors import CaliError
-from tests.cloud.__main__ import Teller, _stop
-from tests.cloud.deploy import DeployError
+from tests.cloud.__main__ import Teller, ended
 from tests.cloud.project import missing
 from tests.prove.judge import Ran, promises
 from tests.prove.plan import KINDS, planned
@@ -57,14 +54,4 @@ def told(ran: Ran) -> list[str]:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _stop)
-    try:
-        main.main(standalone_mode=False)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (CaliError, DeployError, RuntimeError) as error:
-        click.echo(f"cali: {error}", err=True)
-        sys.exit(2)
+    sys.exit(ended(main))
