@@ -24,7 +24,7 @@ $(READY): requirements/all.txt pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@$(BIN)/python -m compileall -q src/cali
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 demo: setup ## simulate a shop that fails, and let cali explain what broke
@@ -62,8 +62,8 @@ bench: setup ## measure cali beside a peer in the same run
 	$(BIN)/cali bench retrieval
 
 reference: setup ## write docs/cli.md and docs/settings.md from the sources
-	@$(BIN)/python -m cali.cli.reference > docs/cli.md
-	@$(BIN)/python -m cali.cli.settings_reference > docs/settings.md
+	@$(BIN)/python -m cali_ops.reference > docs/cli.md
+	@$(BIN)/python -m cali_ops.settings_reference > docs/settings.md
 
 lock: setup ## pin the newest versions of everything, by hash
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
@@ -120,58 +120,59 @@ $(AUDIT)/.ready: requirements/audit.txt
 STAGE ?= dev
 
 infra: setup ## raise the AWS side with Terraform: shows the plan, asks, applies (AUTO_APPROVE=1 does not ask)
-	$(BIN)/python -m cali.ops up
+	$(BIN)/python -m cali_ops up
 
 tfvars: setup ## write terraform.tfvars of both roots from TERRAFORM_TFVARS and ADDONS_TFVARS, for pipelines
-	@$(BIN)/python -m cali.ops settings
+	@$(BIN)/python -m cali_ops settings
 
 infra-plan: setup ## show what `make infra` would change
-	$(BIN)/python -m cali.ops plan
+	$(BIN)/python -m cali_ops plan
 
 cost: setup ## what the planned AWS side costs a day, per resource, and at 10 and 100 times the volume
-	$(BIN)/python -m cali.ops cost
+	$(BIN)/python -m cali_ops cost
 
 destroy: setup ## take the AWS side down; asks twice, keeps the log bucket's data unless WITH_DATA=1
-	$(BIN)/python -m cali.ops down $(if $(WITH_DATA),--with-data)
+	$(BIN)/python -m cali_ops down $(if $(WITH_DATA),--with-data)
 
 layer: setup ## build the dependency layer for Lambda and check its size
-	$(BIN)/python -m cali.ops.layer build
+	$(BIN)/python -m cali_ops.layer build
 
 deploy: setup layer ## deploy the functions of STAGE and the settings of their streams; after `make infra`
 	@mkdir -p out
-	$(BIN)/python -m cali.ops.layer publish > out/layer-arn
-	$(BIN)/python -m cali.ops outputs > out/terraform-outputs.json
-	$(BIN)/python -m cali.ops.chalice_config --stage $(STAGE) --outputs out/terraform-outputs.json --layer "$$(cat out/layer-arn)"
-	$(BIN)/python -m cali.ops.deployed fetch --stage $(STAGE)
+	$(BIN)/python -m cali_ops.layer publish > out/layer-arn
+	$(BIN)/python -m cali_ops outputs > out/terraform-outputs.json
+	$(BIN)/python -m cali_ops.chalice_config --stage $(STAGE) --outputs out/terraform-outputs.json --layer "$$(cat out/layer-arn)"
+	$(BIN)/python -m cali_ops.deployed fetch --stage $(STAGE)
+	$(BIN)/python -m cali_ops.functions
 	cd chalice_app && ../$(BIN)/chalice deploy --stage $(STAGE)
-	$(BIN)/python -m cali.ops.deployed keep --stage $(STAGE) --commit "$$(git rev-parse HEAD)"
-	$(BIN)/python -m cali.ops.event_sources apply --stage $(STAGE)
-	$(BIN)/python -m cali.ops.event_sources verify --stage $(STAGE)
+	$(BIN)/python -m cali_ops.deployed keep --stage $(STAGE) --commit "$$(git rev-parse HEAD)"
+	$(BIN)/python -m cali_ops.event_sources apply --stage $(STAGE)
+	$(BIN)/python -m cali_ops.event_sources verify --stage $(STAGE)
 
 deployed: setup ## say which commit STAGE runs
-	$(BIN)/python -m cali.ops.deployed fetch --stage $(STAGE)
+	$(BIN)/python -m cali_ops.deployed fetch --stage $(STAGE)
 
 smoke: setup ## look whether what was deployed works, and mark it as what to go back to
-	$(BIN)/python -m cali.ops.smoke --stage $(STAGE)
-	$(BIN)/python -m cali.ops.deployed approve --stage $(STAGE)
+	$(BIN)/python -m cali_ops.smoke --stage $(STAGE)
+	$(BIN)/python -m cali_ops.deployed approve --stage $(STAGE)
 
 deploy-back: setup ## deploy the last commit of STAGE that was seen to work
 	@git worktree remove --force out/back 2> /dev/null || true
-	commit="$$($(BIN)/python -m cali.ops.deployed good --stage $(STAGE))" && git worktree add --force --detach out/back "$$commit"
+	commit="$$($(BIN)/python -m cali_ops.deployed good --stage $(STAGE))" && git worktree add --force --detach out/back "$$commit"
 	$(MAKE) -C out/back deploy smoke STAGE=$(STAGE)
 	git worktree remove --force out/back
 
 tell: setup ## tell Slack TEXT, through the webhook in SLACK_WEBHOOK_URL
-	@$(BIN)/python -m cali.ops.tell "$(TEXT)"
+	@$(BIN)/python -m cali_ops.tell "$(TEXT)"
 
 images: setup ## build the project's images with Docker and push them to ECR, wait for its scans; a critical flaw fails
-	$(BIN)/python -m cali.ops images $(ARGS)
+	$(BIN)/python -m cali_ops images $(ARGS)
 
 addons: setup ## install the add-ons in the cluster: shows the plan, asks, applies; after `make infra` and `make images`
-	$(BIN)/python -m cali.ops addons $(ARGS)
+	$(BIN)/python -m cali_ops addons $(ARGS)
 
 addons-plan: setup ## show what `make addons` would change
-	$(BIN)/python -m cali.ops addons --plan-only $(ARGS)
+	$(BIN)/python -m cali_ops addons --plan-only $(ARGS)
 
 cloud-local: setup ## run the whole AWS side on this machine; FAULT="redeliver poison" breaks parts of it
 	$(BIN)/python -m tests.cloud $(foreach fault,$(FAULT),--fault $(fault)) $(ARGS)

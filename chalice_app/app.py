@@ -1,4 +1,4 @@
-"""The functions as Chalice knows them: what invokes them, and nothing else. What they do is in `cali.functions`."""
+"""The functions as Chalice knows them: what invokes them, and nothing else. What they do is in `cali.usecases`."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from chalice import Chalice, Response
 from chalice.app import CloudWatchEvent, KinesisEvent
 from chalicelib import shell
 
-from cali.ops.event_sources import SOURCES
+from cali.core.event_sources import SOURCES
 
 app = Chalice(app_name="cali")
 

@@ -76,7 +76,7 @@ resource "aws_iam_role_policy" "function" {
 # ---------------------------------------------------------------- Outputs
 
 output "chalice" {
-  description = "What src/cali/ops/chalice_config.py writes .chalice/config.json from."
+  description = "What src/cali_ops/chalice_config.py writes .chalice/config.json from."
   value = merge(local.given_settings, {
     app_name           = var.name
     stage              = var.chalice_stage

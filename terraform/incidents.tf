@@ -10,7 +10,7 @@ variable "protect_incidents" {
 
 # ---------------------------------------------------------------- Resources
 
-# The key, `pk`, begins with the kind of item; src/cali/adapters/dynamodb.py has them. The index answers "which incidents of this status were heard of before ...".
+# The key, `pk`, begins with the kind of item; src/cali/adapters/aws/dynamodb_incidents.py has them. The index answers "which incidents of this status were heard of before ...".
 resource "aws_dynamodb_table" "incidents" {
   #checkov:skip=CKV_AWS_119:encrypted with the AWS managed key; what is in it is redacted
   name                        = local.names.incidents

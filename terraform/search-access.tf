@@ -1,4 +1,4 @@
-# Who reaches OpenSearch. What they may do inside is set by `python -m cali.ops search-access`.
+# Who reaches OpenSearch. What they may do inside is set by `python -m cali_ops search-access`.
 
 # ---------------------------------------------------------------- Settings
 

@@ -1,9 +1,9 @@
-# What functions and nightly jobs are told beside names: each attribute is the variable CALI_<NAME> of src/cali/settings.py.
+# What functions and nightly jobs are told beside names: each attribute is the variable CALI_<NAME> of src/cali/core/settings.py.
 
 # ---------------------------------------------------------------- Settings
 
 variable "settings" {
-  description = "Settings of the functions and of the nightly jobs, by the names of src/cali/settings.py in small letters. What is left out has the functions' own default."
+  description = "Settings of the functions and of the nightly jobs, by the names of src/cali/core/settings.py in small letters. What is left out has the functions' own default."
   type = object({
     alert_from          = optional(string)
     alert_rules         = optional(string)

@@ -12,8 +12,8 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
-from cali.bootstrap_cloud import cloud, release_failures
-from cali.errors import Poison, Retryable
+from cali.bootstrap.aws import cloud, release_failures
+from cali.core.errors import Poison, Retryable
 
 NAMESPACE = "CALI"
 SERVICE = "cali"  # a dimension of every metric; what reads them names it too
@@ -122,8 +122,8 @@ def messages(event: dict[str, Any], function: str, seen: Seen) -> dict[str, Any]
         process_partial_response,
     )
 
-    from cali.functions.lives import loads
-    from cali.life import Change
+    from cali.core.life import Change
+    from cali.usecases.publish_changes import loads
 
     service = getattr(cloud(), function)
 
@@ -188,7 +188,7 @@ def health() -> dict[str, str]:
 
 
 def slack_action(headers: Mapping[str, str], body: bytes) -> int:
-    """The status for a request that says it comes from Slack; see `cali.stages.notify.desk`."""
+    """The status for a request that says it comes from Slack; see `cali.usecases.answer_alert`."""
     status = cloud().desk.request(headers, body)
     if status.why:
         logger().info(status.why, function="api", status=status.code)

@@ -16,7 +16,7 @@ import hcl2
 import pytest
 import yaml
 
-from cali.ops.terraform import Terraform
+from cali_ops.terraform import Terraform
 from tests.infrastructure.conftest import planned, plugins, terraform
 
 __all__ = ["planned", "plugins", "terraform"]  # fixtures

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from cali.functions.diagnose import Done
-from cali.functions.enrich import Result
-from cali.functions.sweep import COUNTED, gauge
-from cali.stages.notify.alerts import Heard
+from cali.usecases.alert import Heard
+from cali.usecases.diagnose import Done
+from cali.usecases.enrich import Result
+from cali.usecases.sweep import COUNTED, gauge
 
 SHELL = Path(__file__).parents[2] / "chalice_app" / "chalicelib" / "shell.py"
 _BOTH = ("alert", "diagnose")  # `messages` serves these

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from cali.ops import addons, images
-from cali.ops.state_bucket import bucket_name
+from cali_ops import addons, images
+from cali_ops.state_bucket import bucket_name
 from tests.infrastructure.conftest import REGION, clients, moto
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cali.ops.calls import Clients
+    from cali_ops.calls import Clients
 
 __all__ = ["clients", "moto"]  # fixtures
 
@@ -82,7 +82,7 @@ class Machine:
             program.chmod(0o755)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "cali.ops", "--folder", str(self.roots[0]), *arguments]
+        command = [sys.executable, "-m", "cali_ops", "--folder", str(self.roots[0]), *arguments]
         return subprocess.run(
             command, env=self._environment, capture_output=True, text=True, timeout=120, check=False
         )

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cali.errors import Misconfigured
-from cali.ops import addons, images
+from cali.core.errors import Misconfigured
+from cali_ops import addons, images
 from tests.infrastructure.conftest import clients, moto
 
 if TYPE_CHECKING:
-    from cali.ops.calls import Clients
+    from cali_ops.calls import Clients
 
 __all__ = ["clients", "moto"]  # fixtures
 

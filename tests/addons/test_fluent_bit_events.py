@@ -11,12 +11,12 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cali.adapters.envelopes import lines_of
-from cali.models import Block, Record, Severity
+from cali.adapters.sources.envelopes import lines_of
+from cali.core.models import Block, Record, Severity
 from cali.simulator import enveloper, load_scenario, simulate
 from cali.stages.decode import Decoder
-from cali.stages.refine.join import Joiner, gist
-from cali.stages.refine.join import text as whole
+from cali.stages.join import Joiner, gist
+from cali.stages.join import text as whole
 from tests.addons.fluent_bit_engine import multiline, record, tail
 from tests.addons.fluent_bit_format import read, rules
 

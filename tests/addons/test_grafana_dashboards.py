@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from cali.functions.enrich import Enrich
-from cali.ops.event_sources import INCIDENTS, LOGS, SOURCES
+from cali.core.event_sources import INCIDENTS, LOGS, SOURCES
 from cali.stages.decode import Decoder
 from cali.stages.refine.refiner import Refiner
+from cali.usecases.enrich import Enrich
 from tests.addons.grafana_metrics import AWS, emitted
 
 FOLDER = Path(__file__).parents[2] / "eks_addons" / "grafana"

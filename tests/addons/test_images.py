@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from cali.errors import Misconfigured
-from cali.ops import images
+from cali.core.errors import Misconfigured
+from cali_ops import images
 from tests.addons.conftest import ADDONS
 
 ROOT = ADDONS.parent

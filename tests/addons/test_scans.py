@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from cali.errors import Misconfigured, Retryable
-from cali.ops import scans
-from cali.ops.images import ACCEPTED
+from cali.core.errors import Misconfigured, Retryable
+from cali_ops import scans
+from cali_ops.images import ACCEPTED
 from tests.addons.conftest import ADDONS
 
 

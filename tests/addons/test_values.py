@@ -100,7 +100,7 @@ def test_no_image_is_the_latest(releases: dict[str, Release]):
 
 
 def test_the_workers_settings_are_settings(releases: dict[str, Release]):
-    from cali.settings import variables
+    from cali.core.settings import variables
 
     environment = releases["cali"].values["consumer"]["environment"]
     assert {name for name in environment if name.startswith("CALI_")} <= set(variables())

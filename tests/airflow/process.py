@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import pytest
 
-from cali.learning import JOBS
+from cali.usecases.learn import JOBS
 
 ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "eks_addons" / "airflow" / "dags"

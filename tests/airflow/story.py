@@ -16,12 +16,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from cali.adapters.dynamodb import DynamoIncidents
-from cali.adapters.s3_objects import S3Objects
-from cali.models import Status
-from cali.releases import Releases
-from cali.testing_models import ModelServer, explanation
-from cali.testing_slack import Slack
+from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
+from cali.adapters.aws.s3 import S3Objects
+from cali.core.models import Status
+from cali.testing.models import ModelServer, explanation
+from cali.testing.slack import Slack
+from cali.usecases.releases import Releases
 from tests.airflow.process import Airflow
 from tests.airflow.storm import DENIED, Storm
 from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, REGION, Account, account

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cali.learning import JOBS
+from cali.usecases.learn import JOBS
 from tests.airflow.process import BIN, DAGS, ORDER
 from tests.airflow.story import DAY, SHARD_CAUSE, Told, told
 

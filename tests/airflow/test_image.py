@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cali.learning import JOBS
-from cali.ops.images import IMAGES
+from cali.usecases.learn import JOBS
+from cali_ops.images import IMAGES
 from tests.airflow.process import DAGS, ROOT
 
 ADDONS = ROOT / "eks_addons"

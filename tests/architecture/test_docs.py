@@ -9,7 +9,7 @@ import click
 import pytest
 
 from cali.cli import COMMANDS
-from cali.cli.reference import commands, page
+from cali_ops.reference import commands, page
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -45,7 +45,7 @@ def test_links_within_the_repository_lead_somewhere(page_path: str):
 
 
 def test_the_reference_of_settings_is_what_the_settings_say():
-    from cali.cli import settings_reference
+    from cali_ops import settings_reference
 
     text = (ROOT / "docs" / "settings.md").read_text("utf-8")
     assert text == settings_reference.page(), "run `make reference`"

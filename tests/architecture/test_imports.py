@@ -1,4 +1,4 @@
-"""Imports point inwards only: shells -> bootstrap -> pipeline -> stages -> models."""
+"""Imports point inwards only: shells -> bootstrap -> usecases -> stages -> core."""
 
 from __future__ import annotations
 
@@ -8,45 +8,22 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "src" / "cali"
-INNERMOST = {"models", "life", "errors"}
-MAY_IMPORT = {  # who may import what of cali, by the first name below cali
-    "models": set[str](),
-    "errors": set[str](),
-    "life": {"models"},
-    "ports": {"models", "life"},
-    "settings": {"errors"},
-    "stages": {"stages", "ports", *INNERMOST},
-    "pipeline": {"stages", "ports", *INNERMOST},
-    "adapters": {"adapters", "stages", "ports", *INNERMOST},
-    "releases": {"releases", "stages", "ports", *INNERMOST},
-    "learning": {"learning", "releases", "replay", "stages", "pipeline", "ports", *INNERMOST},
-    "report": {"report", *INNERMOST},
-    "simulator": {"simulator", "errors"},
-    "replay": {"replay", "pipeline", "stages", "ports", *INNERMOST},
+SOURCE = Path(__file__).parents[2] / "src"
+MAY_IMPORT = {  # what a folder of `cali` may import of `cali`
+    "core": {"core"},
+    "stages": {"core", "stages"},
+    "usecases": {"core", "stages", "usecases"},
+    "adapters": {"core", "stages", "adapters"},
+    "bootstrap": {"core", "stages", "usecases", "adapters", "bootstrap"},
+    "report": {"core", "stages", "usecases", "report"},
+    "simulator": {"core", "simulator"},
+    "doctor": {"core", "stages", "usecases", "bootstrap", "doctor"},
+    "bench": {"core", "stages", "usecases", "bootstrap", "simulator", "bench"},
+    "cli": {"core", "stages", "usecases", "bootstrap", "report", "simulator", "doctor", "bench", "cli"},
+    "testing": {"core", "stages", "adapters", "testing"},
+    "__init__": {"stages"},
 }
-SHELLS = {
-    "cli",
-    "doctor",
-    "bench",
-    "ops",
-    "functions",
-    "bootstrap",
-    "bootstrap_alerts",
-    "bootstrap_cloud",
-    "bootstrap_learning",
-    "bootstrap_releases",
-    "bootstrap_kept",
-    "testing",
-    "testing_alerts",
-    "testing_incidents",
-    "testing_learning",
-    "testing_models",
-    "testing_slack",
-    "testing_slack_rules",
-    "__init__",
-}
-NOT_IN_THE_CORE = {
+OUTSIDE_THINGS = {
     "boto3",
     "botocore",
     "chalice",
@@ -56,10 +33,39 @@ NOT_IN_THE_CORE = {
     "pymilvus",
     "openai",
 }
+DEBT = {  # to be removed row by row; nothing is added
+    "bench/learning.py testing",
+    "bench/refine.py Refiner",
+    "cli/alerts.py adapters",
+    "cli/alerts_send.py adapters",
+    "cli/analyze.py adapters",
+    "cli/bench_retrieval.py adapters",
+    "cli/doctor.py adapters",
+    "cli/incidents.py adapters",
+    "cli/kb.py adapters",
+    "cli/learn.py adapters",
+    "cli/refine.py adapters",
+    "cli/replay.py adapters",
+    "cli/replay_kept.py adapters",
+    "cli/replay_options.py adapters",
+    "cli/watch.py adapters",
+    "cli/worker.py adapters",
+    "doctor/account.py adapters",
+    "doctor/deployed.py adapters",
+    "doctor/embedded.py adapters",
+    "doctor/health.py adapters",
+    "doctor/reach.py adapters",
+    "doctor/world.py adapters",
+    "report/replay.py adapters",
+    "usecases/enrich.py adapters",
+    "usecases/poll_stream.py adapters",
+    "usecases/publish_changes.py adapters",
+    "usecases/shard_batch.py adapters",
+}
 
 
 def modules() -> list[Path]:
-    return sorted(SOURCE.rglob("*.py"))
+    return sorted((SOURCE / "cali").rglob("*.py"))
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -72,30 +78,25 @@ def imported(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def layer(module: str) -> str:
-    return module.split(".")[1] if module.count(".") else ""
+def folder(path: Path) -> str:
+    return path.relative_to(SOURCE / "cali").parts[0].removesuffix(".py")
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
 def test_a_module_imports_only_what_lies_further_in(path: Path):
-    own = path.relative_to(SOURCE).parts[0].removesuffix(".py")
-    allowed = MAY_IMPORT.get(own)
-    if allowed is None:  # shells and bootstrap see everything
-        return
-    layers = {layer(name) for name in imported(path) if name.startswith("cali.")}
-    assert layers <= allowed, f"{own} imports {sorted(layers - allowed)}"
+    found = {name.split(".")[1] for name in imported(path) if name.startswith("cali.")}
+    wrong = found - MAY_IMPORT[folder(path)]
+    assert {f"{path.relative_to(SOURCE / 'cali')} {name}" for name in wrong} <= DEBT
+    assert not any(name.split(".")[0] == "cali_ops" for name in imported(path))
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
 def test_the_core_knows_no_outside_thing(path: Path):
-    own = path.relative_to(SOURCE).parts[0].removesuffix(".py")
-    if own in {"stages", "pipeline", "models", "ports", "errors", "replay"}:
-        outside = {name.split(".")[0] for name in imported(path)}
-        assert not outside & NOT_IN_THE_CORE
+    if folder(path) in {"core", "stages", "usecases"}:
+        assert not {name.split(".")[0] for name in imported(path)} & OUTSIDE_THINGS
 
 
-def test_every_layer_is_known():
-    """A new folder or file below cali must say what it may import, or be a shell on purpose."""
-    data = {"__main__", "knowledge", "masks", "prompts"}
-    found = {path.relative_to(SOURCE).parts[0].removesuffix(".py") for path in modules()}
-    assert found <= MAY_IMPORT.keys() | SHELLS | data
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_product_module_imports_a_test_double(path: Path):
+    if "testing" not in path.relative_to(SOURCE).parts and path.name != "learning.py":
+        assert not [name for name in imported(path) if name.startswith("cali.testing")]

@@ -11,7 +11,7 @@ from types import FrameType
 
 import click
 
-from cali.errors import CaliError
+from cali.core.errors import CaliError
 from tests.cloud.cloud import Cloud, Options
 from tests.cloud.deploy import DeployError
 from tests.cloud.faults import FAULTS, chosen

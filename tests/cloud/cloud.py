@@ -15,15 +15,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from cali.adapters.dynamodb import EXPIRES, TABLE, DynamoIncidents
-from cali.adapters.dynamodb_alerts import DynamoAlerts
-from cali.adapters.dynamodb_shared import DynamoNotes
-from cali.errors import Retryable
-from cali.functions import ledger
-from cali.life import Stored
-from cali.models import Status
+from cali.adapters.aws.dynamodb_alerts import DynamoAlerts
+from cali.adapters.aws.dynamodb_incidents import EXPIRES, TABLE, DynamoIncidents
+from cali.adapters.aws.dynamodb_shared import DynamoNotes
+from cali.core.errors import Retryable
+from cali.core.life import Stored
+from cali.core.models import Status
 from cali.simulator import enveloper, load_scenario, simulate
 from cali.stages.notify.state import AlertState, loads
+from cali.usecases import checkpoint as ledger
 from tests.cloud import faults as faulty
 from tests.cloud import models, project
 from tests.cloud.aws import BUCKET, INCIDENTS, LOGS, Account, Resources, Table

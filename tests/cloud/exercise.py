@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from cali.models import Status
+from cali.core.models import Status
 from cali.stages.notify.signature import sign
 from tests.cloud import recorded
 from tests.cloud.aws import BUCKET, INCIDENTS

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from random import Random
 from typing import NamedTuple, Protocol
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from tests.cloud import whole
 from tests.cloud.poller import Deliveries
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from cali.life import Stored
+from cali.core.life import Stored
 from cali.stages.notify.state import AlertState
 from tests.cloud.slack import Message
 

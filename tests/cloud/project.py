@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cali_ops import functions
 from tests.cloud import models
 from tests.cloud.aws import BUCKET, INCIDENTS, LOGS, Account, role_arn
 from tests.cloud.deploy import STAGE, chalice, run
@@ -82,9 +83,7 @@ def copied(home: Path) -> Path:
         project / ".chalice",
         ignore=shutil.ignore_patterns("deployed", "deployments", "venv"),
     )
-    (project / "vendor" / "cali").mkdir(parents=True)
-    for link in (ROOT / "chalice_app" / "vendor" / "cali").iterdir():
-        (project / "vendor" / "cali" / link.name).symlink_to(link.resolve())
+    functions.stage(project / "vendor" / "cali")
     return project
 
 
@@ -96,7 +95,7 @@ def deploy(account: Account, home: Path, place: Place, say: Callable[[str], None
     written.write_text(json.dumps({"chalice": {"value": outputs(place)}}))
     fill = ["--stage", STAGE, "--outputs", str(written), "--layer", layer]
     fill += ["--config", str(project / ".chalice" / "config.json")]
-    run([sys.executable, "-m", "cali.ops.chalice_config", *fill], account, ROOT)
+    run([sys.executable, "-m", "cali_ops.chalice_config", *fill], account, ROOT)
     chalice(account, project, "deploy")
     say("\n".join(f"  {line}" for line in event_sources(account, "apply").splitlines()))
     names = {name: f"{APP}-{STAGE}-{name}" for name in FUNCTIONS}
@@ -105,8 +104,8 @@ def deploy(account: Account, home: Path, place: Place, say: Callable[[str], None
 
 
 def event_sources(account: Account, command: str) -> str:
-    """What `python -m cali.ops.event_sources COMMAND` says. DeployError when it fails."""
-    return run([sys.executable, "-m", "cali.ops.event_sources", command, "--stage", STAGE], account, ROOT)
+    """What `python -m cali_ops.event_sources COMMAND` says. DeployError when it fails."""
+    return run([sys.executable, "-m", "cali_ops.event_sources", command, "--stage", STAGE], account, ROOT)
 
 
 def missing() -> str:

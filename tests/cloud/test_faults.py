@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from cali.adapters.envelopes import split
-from cali.errors import Misconfigured, Poison
-from cali.models import Quarantined
+from cali.adapters.sources.envelopes import split
+from cali.core.errors import Misconfigured, Poison
+from cali.core.models import Quarantined
 from cali.stages.decode import Decoder
 from tests.cloud import whole
 from tests.cloud.batches import Row

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from cali.adapters.raw_logs import raw_logs
-from cali.bootstrap import Embedded
+from cali.adapters.sources.raw_logs import raw_logs
+from cali.bootstrap.local import Embedded
 from cali.cli.analyze import analyze
-from cali.models import Incident, Origin
-from cali.replay import Outcome, Terms, Versions, replay
-from cali.replay.terms import AS_ANALYZED
-from cali.settings import Settings
+from cali.core.models import Incident, Origin
+from cali.core.settings import Settings
 from cali.simulator import enveloper, load_scenario, simulate
 from cali.stages.retrieve.knowledge import load
+from cali.usecases.replay import Outcome, Terms, Versions, replay
+from cali.usecases.replay.versions import AS_ANALYZED
 from tests.cloud.aws import BUCKET
 from tests.cloud.cloud import Cloud, Options
 from tests.cloud.project import missing

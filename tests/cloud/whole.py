@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cali.models import Block, Record
+from cali.core.models import Block, Record
 from cali.stages.decode import Decoder
-from cali.stages.refine.join import Joiner
-from cali.stages.refine.join.lines import SUSPECT
+from cali.stages.join import Joiner
+from cali.stages.join.line_patterns import SUSPECT
 from tests.cloud.batches import Row
 
 SETTLED = 2.0  # seconds after which the rest of an event is there

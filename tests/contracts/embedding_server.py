@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from cali.testing import HashedEmbedder
+from cali.adapters.memory.knowledge_index import HashedEmbedder
 
 
 class EmbeddingServer:

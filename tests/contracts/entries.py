@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cali.models import KnowledgeEntry, Severity
+from cali.core.models import KnowledgeEntry, Severity
 
 
 def entry(name: str, title: str, *symptoms: str) -> KnowledgeEntry:

@@ -10,15 +10,15 @@ from uuid import uuid4
 import pytest
 from tests.functional.aws_account import Account, account
 
-from cali.adapters.dynamodb_alerts import DynamoAlerts, DynamoFeedback
-from cali.adapters.dynamodb_shared import DynamoMarks
-from cali.adapters.sqlite import SqliteIncidents
-from cali.adapters.sqlite_alerts import SqliteAlerts, SqliteClaims, SqliteFeedback
-from cali.errors import Conflict, Misconfigured
-from cali.life import Feedback, Verdict
-from cali.models import Scope
-from cali.ports import AlertStore, Claims, FeedbackStore, Note
-from cali.testing_alerts import MemoryAlerts, MemoryClaims, MemoryFeedback
+from cali.adapters.aws.dynamodb_alerts import DynamoAlerts, DynamoFeedback
+from cali.adapters.aws.dynamodb_shared import DynamoMarks
+from cali.adapters.memory.alerts import MemoryAlerts, MemoryClaims, MemoryFeedback
+from cali.adapters.sqlite.alerts import SqliteAlerts, SqliteClaims, SqliteFeedback
+from cali.adapters.sqlite.incidents import SqliteIncidents
+from cali.core.errors import Conflict, Misconfigured
+from cali.core.life import Feedback, Verdict
+from cali.core.models import Scope
+from cali.core.ports import AlertStore, Claims, FeedbackStore, Note
 
 NOW = 1_795_176_000.0
 KINDS = ("memory", "sqlite", "dynamodb")

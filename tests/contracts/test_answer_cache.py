@@ -8,8 +8,8 @@ from typing import Protocol
 
 import pytest
 
-from cali.adapters.answers import AnswersFile
-from cali.ports import AnswerCache, Budget
+from cali.adapters.sqlite.answers import AnswersFile
+from cali.core.ports import AnswerCache, Budget
 
 
 class Store(AnswerCache, Budget, Protocol):

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.contracts.entries import DISK, ENTRIES, HOST
 
-from cali.adapters.milvus import MilvusIndex
-from cali.adapters.milvus_collections import ALIAS, MilvusCollections
-from cali.stages.retrieve.rows import rows
-from cali.testing import HashedEmbedder
-from cali.testing_learning import MemoryCollections
+from cali.adapters.memory.knowledge_index import HashedEmbedder
+from cali.adapters.memory.learning import MemoryCollections
+from cali.adapters.milvus.collections import ALIAS, MilvusCollections
+from cali.adapters.milvus.index import MilvusIndex
+from cali.stages.retrieve.index_rows import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cali.learning.parts import Collections
+    from cali.usecases.learn.context import Collections
 
 # Milvus Lite and its server leave sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings(

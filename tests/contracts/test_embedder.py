@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.contracts.embedding_server import EmbeddingServer
 
-from cali.adapters.openai_embeddings import OpenAIEmbedder
-from cali.adapters.wordllama import WordLlamaEmbedder
-from cali.errors import Misconfigured, Retryable
-from cali.testing import HashedEmbedder
+from cali.adapters.memory.knowledge_index import HashedEmbedder
+from cali.adapters.openai.embedder import OpenAIEmbedder
+from cali.adapters.wordllama.embedder import WordLlamaEmbedder
+from cali.core.errors import Misconfigured, Retryable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cali.ports import Embedder
+    from cali.core.ports import Embedder
 
 
 def openai_like(server: EmbeddingServer) -> OpenAIEmbedder:

@@ -11,12 +11,13 @@ from uuid import uuid4
 import pytest
 from tests.functional.aws_account import Account, account
 
-from cali.adapters.dynamodb import DynamoIncidents
-from cali.adapters.recent import RecentIncidents
-from cali.adapters.sqlite import SqliteIncidents
-from cali.errors import Conflict, Misconfigured, Retryable
-from cali.life import Change, Kind, Read, Span, Stored
-from cali.models import (
+from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
+from cali.adapters.memory.incidents import MemoryIncidents
+from cali.adapters.memory.recent_incidents import RecentIncidents
+from cali.adapters.sqlite.incidents import SqliteIncidents
+from cali.core.errors import Conflict, Misconfigured, Retryable
+from cali.core.life import Change, Kind, Read, Span, Stored
+from cali.core.models import (
     Diagnosis,
     Event,
     Evidence,
@@ -28,13 +29,12 @@ from cali.models import (
     Status,
     Template,
 )
-from cali.testing_incidents import MemoryIncidents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cali.ports import IncidentStore
+    from cali.core.ports import IncidentStore
 
 SCOPE = Scope("prod", "shop", "orders", "app")
 LINE = Event(

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.contracts.entries import DISK, ENTRIES, HOST, MEMORY, TLS
 
-from cali.adapters.milvus import MilvusIndex
-from cali.adapters.remembered_hits import RememberedHits
-from cali.testing import HashedEmbedder, ReferenceIndex
+from cali.adapters.memory.knowledge_index import HashedEmbedder, ReferenceIndex
+from cali.adapters.milvus.cached_index import RememberedHits
+from cali.adapters.milvus.index import MilvusIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cali.ports import KnowledgeIndex
+    from cali.core.ports import KnowledgeIndex
 
 # Milvus Lite and its server leave sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings(

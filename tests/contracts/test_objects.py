@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.functional.aws_account import BUCKET, Account, account
 
-from cali.adapters.folder_objects import FolderObjects
-from cali.adapters.s3_objects import S3Objects
-from cali.errors import Conflict, Misconfigured
-from cali.ports import Tagged
-from cali.testing_learning import MemoryObjects
+from cali.adapters.aws.s3 import S3Objects
+from cali.adapters.files.objects import FolderObjects
+from cali.adapters.memory.learning import MemoryObjects
+from cali.core.errors import Conflict, Misconfigured
+from cali.core.ports import Tagged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,9 +15,7 @@ LOCKS = sorted(
     path.relative_to(ROOT).as_posix()
     for path in [*ROOT.glob("requirements/*.txt"), ROOT / "layers/requirements.txt"]
 )
-PLANTED = re.compile(
-    r"^(tests/|src/cali/(masks|simulator|knowledge)/|requirements/|layers/requirements\.txt)"
-)
+PLANTED = re.compile(r"^(tests/|src/cali/(data|simulator)/|requirements/|layers/requirements\.txt)")
 NO_SECRETS = {
     ("terraform/terraform.tfvars.example", "Hex High Entropy String"): "a made-up VPC",
     ("terraform/tests/everything.tftest.hcl", "Hex High Entropy String"): "a made-up thumbprint",

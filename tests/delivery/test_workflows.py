@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cali.ops.images import SOURCES
+from cali_ops.images import SOURCES
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".github" / "workflows"

@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
-from cali.adapters.dynamodb import TABLE
+from cali.adapters.aws.dynamodb_incidents import TABLE
 
 REGION = "ap-northeast-2"
 BUCKET = "cali-logs-123456789012"

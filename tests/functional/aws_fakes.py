@@ -8,17 +8,17 @@ from typing import Any
 
 import orjson
 
-from cali.adapters.kinesis import Entry
-from cali.errors import Conflict, Retryable
-from cali.functions.analyze import Analyze, Report, Waiting
-from cali.functions.lives import Asked, Lives, loads
-from cali.functions.quarantine import Quarantine
-from cali.life import Change
-from cali.models import Diagnosis, Incident, Status
+from cali.adapters.aws.kinesis import Entry
+from cali.adapters.memory.incidents import MemoryIncidents
+from cali.core.errors import Conflict, Retryable
+from cali.core.life import Change
+from cali.core.models import Diagnosis, Incident, Status
 from cali.stages.decode import Decoder
 from cali.stages.reason.spend import Spend
 from cali.stages.refine.refiner import Refiner
-from cali.testing_incidents import MemoryIncidents
+from cali.usecases.analyze_batch import Analyze, Report, Waiting
+from cali.usecases.publish_changes import Asked, Lives, loads
+from cali.usecases.quarantine import Quarantine
 
 NOON = 1_795_176_000.0
 FIRST = 49_640_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000

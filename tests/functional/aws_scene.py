@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from cali.adapters.slack_webhook import SlackLetters
-from cali.functions.diagnose import Diagnose, Done
-from cali.functions.lives import Asked, Lives
-from cali.functions.sweep import Sweep
-from cali.life import Change, Kind
-from cali.models import Diagnosis, Evidence, Hit, Incident, Origin
-from cali.stages.notify.alerts import Alerts, Heard, Parts
+from cali.adapters.memory.alerts import MemoryAlerts
+from cali.adapters.slack.webhook import SlackLetters
+from cali.core.life import Change, Kind
+from cali.core.models import Diagnosis, Evidence, Hit, Incident, Origin
 from cali.stages.notify.rules import Route, Rules, Send, When
 from cali.stages.notify.words import words
-from cali.testing_alerts import MemoryAlerts
+from cali.usecases.alert import Alerts, Heard, Parts
+from cali.usecases.diagnose import Diagnose, Done
+from cali.usecases.publish_changes import Asked, Lives
+from cali.usecases.sweep import Sweep
 from tests.functional.aws_fakes import (
     SHARD,
     Explains,

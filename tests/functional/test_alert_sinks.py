@@ -8,20 +8,20 @@ import json
 import socketserver
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
 
-import cali.adapters
-from cali.adapters.console import Console
-from cali.adapters.email import Email, _through_ses
-from cali.adapters.email import sink as email_sink
-from cali.adapters.pagerduty import PagerDuty, event
-from cali.adapters.sinks import Sinks, World, kinds
-from cali.adapters.webhook import Webhook
-from cali.errors import Misconfigured, Poison, Retryable
+from cali.adapters.sinks.console import Console
+from cali.adapters.sinks.email import Email, _through_ses
+from cali.adapters.sinks.email import sink as email_sink
+from cali.adapters.sinks.pagerduty import PagerDuty, event
+from cali.adapters.sinks.registry import Sinks, World, kinds
+from cali.adapters.sinks.webhook import Webhook
+from cali.core.errors import Misconfigured, Poison, Retryable
 from cali.stages.notify import Link, Standing, Style, parse
 from tests.functional.shell import inside
 from tests.functional.test_slack_api import HUGE, told
@@ -214,29 +214,31 @@ def test_the_console_shows_no_control_characters(capsys: pytest.CaptureFixture[s
     assert shown.replace("\n", "").isprintable()
 
 
-def test_sinks_are_found_by_their_file():
-    assert kinds() == {"console", "email", "pagerduty", "slack_bot", "slack_webhook", "webhook"}
+def test_the_built_in_sinks():
+    assert set(kinds()) == {"console", "email", "pagerduty", "slack_bot", "slack_webhook", "webhook"}
 
 
 @pytest.fixture
-def ntfy(tmp_path: Path) -> Iterator[Path]:
-    """The sink that docs/alerts.md shows, as one more file among the adapters, and a place for rules."""
-    shown = (
-        (Path(__file__).parents[2] / "docs" / "alerts.md").read_text("utf-8").partition("### A new sink")[2]
-    )
-    (tmp_path / "adapters").mkdir()
-    (tmp_path / "adapters" / "ntfy.py").write_text(
-        shown.partition("```python\n")[2].partition("```")[0], "utf-8"
-    )
-    cali.adapters.__path__.append(str(tmp_path / "adapters"))
+def ntfy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The sink that docs/alerts.md shows, as an installed package with its entry point, and a place for rules."""
+    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text("utf-8")
+    shown = page.partition("### A new sink")[2]
+    site = tmp_path / "site"
+    (site / "ntfy-1.0.dist-info").mkdir(parents=True)
+    (site / "ntfy.py").write_text(shown.partition("```python\n")[2].partition("```")[0], "utf-8")
+    entry = shown.partition("```toml\n")[2].partition("```")[0]
+    group = tomllib.loads(entry)["project"]["entry-points"]["cali.sinks"]
+    points = "".join(f"{name} = {module}\n" for name, module in group.items())
+    (site / "ntfy-1.0.dist-info" / "entry_points.txt").write_text(f"[cali.sinks]\n{points}")
+    (site / "ntfy-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: ntfy\nVersion: 1.0\n")
+    monkeypatch.syspath_prepend(str(site))
     kinds.cache_clear()
     yield tmp_path
-    cali.adapters.__path__.remove(str(tmp_path / "adapters"))
-    sys.modules.pop("cali.adapters.ntfy", None)
+    sys.modules.pop("ntfy", None)
     kinds.cache_clear()
 
 
-def test_a_new_sink_is_one_file(ntfy: Path):
+def test_a_new_sink_is_a_package(ntfy: Path):
     class Phones(Mailbox):
         def read(self, body: bytes) -> dict[str, str]:
             return {"text": body.decode()}

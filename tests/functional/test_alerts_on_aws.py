@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from cali.adapters.dynamodb import DynamoIncidents
-from cali.bootstrap_alerts import CloudAlerts, CloudParts, cloud_desk, cloud_rules, suppressions
-from cali.errors import Misconfigured, Retryable
-from cali.functions.lives import Lives
-from cali.life import Change
-from cali.models import Event, Incident, Scope, Severity, Status, Template
-from cali.settings import Settings
+from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
+from cali.adapters.memory.alerts import MemoryFeedback
+from cali.bootstrap.alerts import CloudAlerts, CloudParts, cloud_desk, cloud_rules, suppressions
+from cali.core.errors import Misconfigured, Retryable
+from cali.core.life import Change
+from cali.core.models import Event, Incident, Scope, Severity, Status, Template
+from cali.core.settings import Settings
 from cali.stages.detect import Sighting, advance
-from cali.stages.notify.lessons import Suppressions
+from cali.stages.notify.feedback_rules import Suppressions
 from cali.stages.notify.signature import sign
-from cali.testing_alerts import MemoryFeedback
-from cali.testing_slack import TOKEN, Slack
+from cali.testing.slack import TOKEN, Slack
+from cali.usecases.publish_changes import Lives
 from tests.functional.aws_account import INCIDENTS_TABLE, account
 from tests.functional.aws_fakes import SHARD, Clock, MemoryStream, delivered, fluent
 from tests.functional.aws_fakes import World as Analyzed

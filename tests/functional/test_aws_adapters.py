@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from cali.adapters.dynamodb import DynamoIncidents
-from cali.adapters.dynamodb_breaker import SharedBreaker
-from cali.adapters.dynamodb_shared import DynamoAnswers, DynamoBudget, DynamoMarks, DynamoNotes
-from cali.adapters.kinesis import Entry, KinesisStream
-from cali.adapters.s3_objects import S3Objects
-from cali.adapters.secrets import KEPT, Secrets
-from cali.adapters.slack_webhook import SlackWebhook
-from cali.errors import Conflict, Misconfigured, Poison, Retryable
+from cali.adapters.aws.dynamodb_breaker import SharedBreaker
+from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
+from cali.adapters.aws.dynamodb_shared import DynamoAnswers, DynamoBudget, DynamoMarks, DynamoNotes
+from cali.adapters.aws.kinesis import Entry, KinesisStream
+from cali.adapters.aws.s3 import S3Objects
+from cali.adapters.aws.secrets import KEPT, Secrets
+from cali.adapters.slack.webhook import SlackWebhook
+from cali.core.errors import Conflict, Misconfigured, Poison, Retryable
 from cali.stages.reason import BreakerSettings
 from tests.functional.aws_account import INCIDENTS, INCIDENTS_TABLE, LOGS, Account, account
 from tests.functional.aws_fakes import NOON, Clock, Failing

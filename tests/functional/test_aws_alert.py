@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from cali.errors import Misconfigured, Poison, Retryable
-from cali.life import Kind
+from cali.core.errors import Misconfigured, Poison, Retryable
+from cali.core.life import Kind
 from cali.stages.detect import mute
-from cali.stages.notify.alerts import Heard
+from cali.usecases.alert import Heard
 from tests.functional.aws_fakes import (
     NOON,
     Failing,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from cali.errors import Retryable
-from cali.functions import ledger as ledgers
-from cali.functions.quarantine import LONGEST, Quarantine, Unread
+from cali.core.errors import Retryable
+from cali.usecases import checkpoint as ledgers
+from cali.usecases.quarantine import LONGEST, Quarantine, Unread
 from tests.functional.aws_fakes import (
     NOON,
     REFINER,

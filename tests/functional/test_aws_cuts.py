@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from cali.errors import Retryable
-from cali.functions.ledger import HELD
-from cali.models import Severity
+from cali.core.errors import Retryable
+from cali.core.models import Severity
 from cali.simulator import enveloper, load_scenario, simulate
+from cali.usecases.checkpoint import HELD
 from tests.cloud.faults import Put, poisoned
 from tests.functional.aws_fakes import NOON, SHARD, Clock, MemoryShard, World, delivered, fluent
 

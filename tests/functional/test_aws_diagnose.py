@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from cali.errors import Retryable
-from cali.functions.diagnose import Done
-from cali.functions.lives import Asked
-from cali.life import Change, Kind
-from cali.models import Diagnosis, Incident, Origin, Status
+from cali.core.errors import Retryable
+from cali.core.life import Change, Kind
+from cali.core.models import Diagnosis, Incident, Origin, Status
 from cali.stages.detect import resolve
+from cali.usecases.diagnose import Done
+from cali.usecases.publish_changes import Asked
 from tests.functional.aws_fakes import (
     NOON,
     Failing,

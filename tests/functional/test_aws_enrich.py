@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from cali.functions.enrich import MOST, Enrich
-from cali.models import Severity
+from cali.core.models import Severity
 from cali.stages.decode import Decoder
+from cali.usecases.enrich import MOST, Enrich
 from tests.functional.aws_fakes import REFINER, fluent
 
 ENRICH = Enrich(Decoder("prod"), REFINER)

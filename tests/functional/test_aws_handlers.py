@@ -12,16 +12,16 @@ from urllib.parse import urlencode
 
 import pytest
 
-from cali.adapters.dynamodb import DynamoIncidents
-from cali.adapters.s3_objects import S3Objects
-from cali.functions.lives import dumps, loads
-from cali.life import Change, Kind
-from cali.models import KnowledgeEntry, Origin, Severity, Status
-from cali.releases import Learnt, Releases
+from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
+from cali.adapters.aws.s3 import S3Objects
+from cali.core.life import Change, Kind
+from cali.core.models import KnowledgeEntry, Origin, Severity, Status
 from cali.stages.detect import resolve
 from cali.stages.notify.signature import sign
 from cali.stages.retrieve.knowledge import load
-from cali.testing_models import ModelServer, explanation
+from cali.testing.models import ModelServer, explanation
+from cali.usecases.publish_changes import dumps, loads
+from cali.usecases.releases import Learnt, Releases
 from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, REGION, Account, account
 from tests.functional.aws_fakes import fluent
 from tests.functional.aws_functions import Functions, emitted, kinesis_event

@@ -5,11 +5,11 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
-from cali.functions.delivery import Delivery
-from cali.functions.ledger import Held
-from cali.models import Event, Severity
+from cali.core.models import Event, Severity
 from cali.stages.decode import Decoder
 from cali.stages.refine.refiner import Refiner
+from cali.usecases.checkpoint import Held
+from cali.usecases.shard_batch import Delivery
 
 
 def item(number: int, part: str, said: str) -> dict[str, Any]:

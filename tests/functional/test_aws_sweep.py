@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from cali.errors import Poison, Retryable
-from cali.functions.lives import Asked, Lives, dumps, loads
-from cali.functions.sweep import HOPELESS, Sweep
-from cali.life import Change, Kind
-from cali.models import Severity, Status
+from cali.core.errors import Poison, Retryable
+from cali.core.life import Change, Kind
+from cali.core.models import Severity, Status
 from cali.stages.detect import Outcome
+from cali.usecases.publish_changes import Asked, Lives, dumps, loads
+from cali.usecases.sweep import HOPELESS, Sweep
 from tests.functional.aws_fakes import (
     NOON,
     Clock,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cali.models import Severity
+from cali.core.models import Severity
 from tests.functional.shell import analysed, inside
 
 pytestmark = pytest.mark.usefixtures("cache")

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from cali.adapters import index_files
-from cali.adapters.milvus import collection_name
-from cali.adapters.sqlite import SqliteIncidents
+from cali.adapters.milvus import index_folders as index_files
+from cali.adapters.milvus.index import collection_name
+from cali.adapters.sqlite.incidents import SqliteIncidents
+from cali.core.settings import Settings
 from cali.doctor import Finding, State, World, examine, reach
-from cali.settings import Settings
 from cali.stages.retrieve.knowledge import load
 from tests.functional.shell import inside, outside
 

@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 
-from cali.adapters import aws as clients
-from cali.adapters.s3_objects import S3Objects
+from cali.adapters.aws import clients
+from cali.adapters.aws.event_sources import Mappings
+from cali.adapters.aws.s3 import S3Objects
+from cali.core.event_sources import SOURCES
+from cali.core.settings import Settings
 from cali.doctor import Finding, State, World, account, deployed, examine, health, reach
-from cali.ops import chalice_config
-from cali.ops.event_sources import SOURCES, Mappings
-from cali.releases import Releases
-from cali.settings import Settings
 from cali.stages.refine import book
-from cali.testing_slack import TOKEN, Slack
+from cali.testing.slack import TOKEN, Slack
+from cali.usecases.releases import Releases
+from cali_ops import chalice_config
 from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, REGION, Account
 from tests.functional.aws_account import account as new_account
 from tests.functional.shell import Ran, inside, outside

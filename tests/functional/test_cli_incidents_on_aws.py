@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from cali.bootstrap_alerts import CloudAlerts, suppressions
-from cali.functions.lives import loads
-from cali.life import Change
+from cali.bootstrap.alerts import CloudAlerts, suppressions
+from cali.core.life import Change
+from cali.usecases.publish_changes import loads
 from tests.functional.aws_account import INCIDENTS, INCIDENTS_TABLE, REGION, account
 from tests.functional.shell import Ran, outside
 from tests.functional.test_alerts_on_aws import World

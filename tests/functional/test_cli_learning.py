@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from cali.bootstrap_learning import _Cloud
-from cali.functions.diagnose import new_error, new_error_key
-from cali.life import Stored
-from cali.settings import Settings
-from cali.testing_models import ModelServer, explanation
-from cali.testing_slack import Server, Slack
+from cali.bootstrap.learning import _Cloud
+from cali.core.life import Stored
+from cali.core.settings import Settings
+from cali.testing.models import ModelServer, explanation
+from cali.testing.slack import Server, Slack
+from cali.usecases.diagnose import new_error, new_error_key
 from tests.functional.aws_account import BUCKET, INCIDENTS_TABLE, REGION, Account, account
 from tests.functional.github import TOKEN, GitHubServer
 from tests.unit.learning.week import DAY, NOON, SHARD, SHARD_CAUSE, SILENT, incident, told

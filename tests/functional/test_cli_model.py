@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cali.testing_models import BROKEN, Fault, ModelServer, explanation
+from cali.testing.models import BROKEN, Fault, ModelServer, explanation
 from tests.functional.shell import inside
 
 PARTS = [

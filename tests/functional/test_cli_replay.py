@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from cali.adapters import aws as clients
-from cali.adapters.folder_objects import FolderObjects
-from cali.adapters.raw_logs import raw_logs
+from cali.adapters.aws import clients
+from cali.adapters.files.objects import FolderObjects
+from cali.adapters.sources.raw_logs import raw_logs
 from cali.cli.demo import planted
-from cali.releases import Releases
 from cali.simulator import load_scenario
 from cali.stages.refine import book
 from cali.stages.retrieve.knowledge import load, shipped
+from cali.usecases.releases import Releases
 from tests.functional import replay_golden
 from tests.functional.aws_account import BUCKET, REGION, Account, account
 from tests.functional.shell import inside, outside

@@ -15,10 +15,10 @@ from typing import Any, Self
 
 import pytest
 
-from cali.adapters.tail import Tail
+from cali.adapters.sources.tail import Tail
 from cali.cli.background import Background
-from cali.models import Diagnosis, Evidence, Incident, Origin
-from cali.testing_models import Fault, ModelServer
+from cali.core.models import Diagnosis, Evidence, Incident, Origin
+from cali.testing.models import Fault, ModelServer
 from tests.functional.shell import outside, started
 from tests.unit.detect.events import incident
 
@@ -177,7 +177,7 @@ class TestPipe:
                 assert (news["title"], at - wrote < 1.5) == ("bravo gear jammed", True)
 
     def test_a_model_s_answer_comes_as_an_update(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from cali.testing_models import explanation
+        from cali.testing.models import explanation
 
         with ModelServer(explanation("The zulu valve leaks.", ["L1"])) as server:
             monkeypatch.setenv("CALI_OPENAI_BASE_URL", server.url)

@@ -12,10 +12,10 @@ from typing import Self
 
 import pytest
 
-from cali.adapters.dynamodb import DynamoIncidents
-from cali.life import Stored
-from cali.models import Origin, Status
-from cali.testing_models import ModelServer, explanation
+from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
+from cali.core.life import Stored
+from cali.core.models import Origin, Status
+from cali.testing.models import ModelServer, explanation
 from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, REGION, Account, account
 from tests.functional.aws_fakes import fluent
 from tests.functional.shell import CALI, inside

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cali.errors import Misconfigured
-from cali.ops.deployed import Kept, approve, fetch, good, keep
+from cali.core.errors import Misconfigured
+from cali_ops.deployed import Kept, approve, fetch, good, keep
 from tests.functional.aws_account import BUCKET, Account, account
 
 RECORD = {"resources": [{"name": "analyze", "resource_type": "lambda_function", "lambda_arn": "arn:x"}]}

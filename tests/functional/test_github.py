@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from cali.adapters.github import GitHub
-from cali.errors import Misconfigured, Poison, Retryable
+from cali.adapters.github.pull_requests import GitHub
+from cali.core.errors import Misconfigured, Poison, Retryable
 from tests.functional.github import TOKEN, GitHubServer
 
 FILES = {"knowledge/learnt-2026-11-20.yaml": "version: 2026-11-20\narea: learnt\nentries: []\n" * 20}

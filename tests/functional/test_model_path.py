@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from cali.adapters.answers import AnswersFile
-from cali.adapters.openai import OpenAIModel
-from cali.errors import Misconfigured
-from cali.models import Incident, Origin
-from cali.ports import Request
+from cali.adapters.openai.model import OpenAIModel
+from cali.adapters.sqlite.answers import AnswersFile
+from cali.core.errors import Misconfigured
+from cali.core.models import Incident, Origin
+from cali.core.ports import Request
 from cali.stages.reason import Asking, Breaker, Reasoner, ReasonSettings, Retries, World, prices
-from cali.testing_models import (
+from cali.testing.models import (
     BROKEN,
     CUT,
     DROPPED,
@@ -295,7 +295,7 @@ def test_the_budget_of_the_day_holds_over_runs(server: ModelServer, tmp_path: Pa
 
 
 def test_the_server_also_embeds(server: ModelServer) -> None:
-    from cali.adapters.openai_embeddings import OpenAIEmbedder
+    from cali.adapters.openai.embedder import OpenAIEmbedder
 
     embedder = OpenAIEmbedder(KEY, size=256, base_url=server.url)
     vectors = embedder.embed(["disk full", "disk is full", "no such host"])

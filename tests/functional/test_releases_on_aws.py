@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from cali.adapters.s3_objects import S3Objects
-from cali.learning.drafts import AREA
-from cali.models import KnowledgeEntry, Severity
-from cali.releases import Learnt, Releases
+from cali.adapters.aws.s3 import S3Objects
+from cali.core.models import KnowledgeEntry, Severity
 from cali.stages.refine import masks
 from cali.stages.refine.book import learn
 from cali.stages.retrieve.knowledge import load
+from cali.usecases.learn.drafts import AREA
+from cali.usecases.releases import Learnt, Releases
 from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, REGION, Account, account
 from tests.unit.learning.week import SHARD, SHARD_CAUSE
 
@@ -36,8 +36,8 @@ ENTRY = KnowledgeEntry(
 )
 PROGRAM = """
 import json, sys
-from cali.bootstrap_cloud import Cloud, begin, cloud
-from cali.settings import from_environment
+from cali.bootstrap.aws import Cloud, begin, cloud
+from cali.core.settings import from_environment
 
 class Clock:
     now = 0.0

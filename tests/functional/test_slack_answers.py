@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cali.errors import Poison
+from cali.core.errors import Poison
 from cali.stages.notify.answers import parse
-from cali.stages.notify.desk import Desk
 from cali.stages.notify.signature import LONGEST, WINDOW, sign
+from cali.usecases.answer_alert import Desk
 from tests.scenarios.alert_servers import SECRET, form
 from tests.scenarios.alert_shells import Core
 from tests.scenarios.alert_town import Town

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from cali.adapters.slack_api import SlackApi
-from cali.adapters.slack_blocks import blocks, modal, payload
-from cali.adapters.slack_bot import SlackBot
-from cali.adapters.slack_webhook import SlackLetters, SlackWebhook
-from cali.errors import Misconfigured, Poison, Retryable
-from cali.models import Severity
+from cali.adapters.slack.api import SlackApi
+from cali.adapters.slack.blocks import blocks, modal, payload
+from cali.adapters.slack.bot import SlackBot
+from cali.adapters.slack.webhook import SlackLetters, SlackWebhook
+from cali.core.errors import Misconfigured, Poison, Retryable
+from cali.core.models import Severity
 from cali.stages.notify import Fact, Gone, Link, Message, Named, Standing, words
-from cali.testing_slack import TOKEN, Server, Slack
-from cali.testing_slack_rules import wrong_message, wrong_view
+from cali.testing.slack import TOKEN, Server, Slack
+from cali.testing.slack_rules import wrong_message, wrong_view
 
 CHANNEL = "C0LOCAL0001"
 

@@ -13,24 +13,26 @@ from typing import Any
 import orjson
 import yaml
 
-from cali.adapters import folder_objects
-from cali.errors import CaliError, Misconfigured
-from cali.functions import ledger, lives
-from cali.life import Change, Kind, Span
-from cali.models import Block, Record, Scope, Severity
-from cali.ports import Answer
-from cali.releases import Learnt, Releases, Standing, forms
-from cali.settings import Settings, read
+from cali.adapters.files import objects as folder_objects
+from cali.core.errors import CaliError, Misconfigured
+from cali.core.life import Change, Kind, Span
+from cali.core.models import Block, Record, Scope, Severity
+from cali.core.ports import Answer
+from cali.core.settings import Settings, read
 from cali.simulator import load_scenario
-from cali.stages.detect import record
+from cali.stages.detect import incident_json as record
 from cali.stages.notify import digest, rules_file, state
-from cali.stages.reason import explanation
+from cali.stages.reason import model_answer as explanation
 from cali.stages.reason.question import Excerpt
 from cali.stages.refine import book, masks
 from cali.stages.refine.redact import Redactor
 from cali.stages.refine.redact.rules import parse_table
 from cali.stages.retrieve import schema
 from cali.stages.retrieve.knowledge import load, shipped
+from cali.usecases import checkpoint as ledger
+from cali.usecases import publish_changes as lives
+from cali.usecases.releases import Learnt, Releases, Standing
+from cali.usecases.releases import documents as forms
 from tests.fuzz.loop import Run, Target
 
 DATA = resources.files("cali")
@@ -165,7 +167,7 @@ def _settings(data: bytes) -> Settings:
 
 
 def _settings_seeds() -> list[bytes]:
-    from cali.settings import variables
+    from cali.core.settings import variables
 
     names = list(variables())
     return [f"{name}={value}".encode() for name in names for value in ("1", "x")] + ["\n".join(f"{n}=1" for n in names).encode()]  # fmt: skip
@@ -197,8 +199,8 @@ def _ledger_seeds() -> list[bytes]:
 
 
 def _stored() -> list[bytes]:
-    from cali.life import Stored
-    from cali.models import Event, Incident, Template
+    from cali.core.life import Stored
+    from cali.core.models import Event, Incident, Template
 
     scope, template = Scope("c", "n", "w", "x"), Template("0" * 16, "it <*> broke")
     event = Event((1,), "it 1 broke", 5.0, Severity.ERROR, scope, template)

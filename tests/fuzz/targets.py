@@ -13,19 +13,19 @@ from urllib.parse import quote
 
 from aws_kinesis_agg.aggregator import RecordAggregator
 
-from cali.adapters import envelopes
-from cali.errors import CaliError
-from cali.functions.delivery import Delivery
-from cali.models import Block, Incident, Quarantined, Record, Scope, Severity, Template
+from cali.adapters.memory.alerts import MemoryClaims, MemoryFeedback
+from cali.adapters.memory.incidents import MemoryIncidents
+from cali.adapters.sources import envelopes
+from cali.core.errors import CaliError
+from cali.core.models import Block, Incident, Quarantined, Record, Scope, Severity, Template
 from cali.simulator import enveloper, load_scenario, simulate
 from cali.stages.decode import Decoder
-from cali.stages.notify.desk import Desk, DeskParts
+from cali.stages.join import Joiner
 from cali.stages.notify.signature import sign
-from cali.stages.refine.join import Joiner
 from cali.stages.refine.redact import Redactor
 from cali.stages.refine.refiner import Refiner
-from cali.testing_alerts import MemoryClaims, MemoryFeedback
-from cali.testing_incidents import MemoryIncidents
+from cali.usecases.answer_alert import Desk, DeskParts
+from cali.usecases.shard_batch import Delivery
 from tests.fuzz.loop import Run, Target
 
 SECRET, NOW = "fuzz-signing-secret", 1_800_000_000.0
@@ -154,7 +154,7 @@ def _slack() -> Run:
 
 
 def _incidents() -> MemoryIncidents:
-    from cali.life import Stored
+    from cali.core.life import Stored
 
     store = MemoryIncidents()
     template = Template("0" * 16, "it broke")

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cali.errors import Misconfigured
-from cali.ops.cost import Resource, resources_in
-from cali.ops.terraform import Terraform
+from cali.core.errors import Misconfigured
+from cali_ops.cost import Resource, resources_in
+from cali_ops.terraform import Terraform
 from tests.infrastructure.policies import Statement, allowing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cali.ops.calls import Clients
+    from cali_ops.calls import Clients
 
 REGION = "ap-northeast-2"
 ROOT = Path(__file__).parents[2] / "terraform"

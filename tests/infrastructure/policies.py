@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from cali.ops.cost import Resource
+    from cali_ops.cost import Resource
 
 ACCOUNT, REGION = "111122223333", "ap-northeast-2"  # of the mocked AWS
 BUCKET = f"arn:aws:s3:::cali-logs-{ACCOUNT}"

@@ -48,9 +48,9 @@ def test_links_between_the_guides_lead_somewhere():
 
 
 def test_the_guide_states_the_cost_that_is_computed(planned):
-    from cali.ops.cost import lines, resources_in
-    from cali.ops.cost_table import total
-    from cali.ops.priced import load_prices, load_volume
+    from cali_ops.cost import lines, resources_in
+    from cali_ops.cost_table import total
+    from cali_ops.priced import load_prices, load_volume
 
     text = " ".join((DOCS / "operations.md").read_text().split())
     said = re.search(

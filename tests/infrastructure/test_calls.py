@@ -61,7 +61,7 @@ for action in (
 for action in ("NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs"):
     UNSEEN["diagnose", f"ec2:Describe{action}", "*"] = LAMBDA_JOINS
 
-# What the nightly jobs call, from src/cali/bootstrap_learning.py: Airflow is not part of the local cloud.
+# What the nightly jobs call, from src/cali/bootstrap/learning.py: Airflow is not part of the local cloud.
 ITEMS = ("DeleteItem", "GetItem", "PutItem", "UpdateItem")
 LEARNING = {
     *((f"dynamodb:{action}", "table/cali-incidents") for action in ITEMS),  # answers, claims and budget of the model

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import cali
-from cali.ops.chalice_config import SETTINGS, environment, stage, values
-from cali.ops.event_sources import APP, INCIDENTS, LOGS, SOURCES
-from cali.settings import Settings, read, variables
+from cali.core.event_sources import APP, INCIDENTS, LOGS, SOURCES
+from cali.core.settings import Settings, read, variables
+from cali_ops.chalice_config import SETTINGS, environment, stage, values
 from tests.infrastructure.conftest import ROOT
 
 SOURCE = Path(cali.__file__).parent

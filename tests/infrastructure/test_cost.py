@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from cali.errors import Misconfigured
-from cali.ops import cost_table
-from cali.ops.command import group
-from cali.ops.cost import Resource, lines, resources_in, search_tier
-from cali.ops.priced import Prices, Volume, load_prices, load_volume
+from cali.core.errors import Misconfigured
+from cali_ops import cost_table
+from cali_ops.command import group
+from cali_ops.cost import Resource, lines, resources_in, search_tier
+from cali_ops.priced import Prices, Volume, load_prices, load_volume
 from tests.infrastructure.conftest import ROOT
 
 MODEL = 5.0

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cali.errors import Misconfigured
-from cali.ops.command import group
-from cali.ops.installation import LOG_BUCKET, adopt, backend, down
-from cali.ops.teardown import Leftovers, clear, look, plan
+from cali.core.errors import Misconfigured
+from cali_ops.command import group
+from cali_ops.installation import LOG_BUCKET, adopt, backend, down
+from cali_ops.teardown import Leftovers, clear, look, plan
 from tests.infrastructure.conftest import ROOT
 
 STATE = frozenset(

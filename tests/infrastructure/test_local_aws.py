@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cali.ops.cost import resources_in
+from cali_ops.cost import resources_in
 from tests.infrastructure.conftest import prepared
 
 if TYPE_CHECKING:
-    from cali.ops.calls import Clients
-    from cali.ops.terraform import Terraform
+    from cali_ops.calls import Clients
+    from cali_ops.terraform import Terraform
 
 # What moto cannot do, with why. All of it is covered by the mocked runs under terraform/tests.
 UNSUPPORTED = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from cali.ops.addons import WANTED
+from cali_ops.addons import WANTED
 from tests.infrastructure.policies import FIELDS, statements
 
 # Calls for which AWS knows no resource (Service Authorization Reference), each with why somebody needs it.

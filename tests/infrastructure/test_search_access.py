@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cali.errors import Misconfigured, Retryable
-from cali.ops.search_access import plan, wanted
-from cali.ops.search_admin import Domain, draw_password, grant
-from cali.ops.shape import holds
+from cali.core.errors import Misconfigured, Retryable
+from cali_ops.search_access import plan, wanted
+from cali_ops.search_admin import Domain, draw_password, grant
+from cali_ops.shape import holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

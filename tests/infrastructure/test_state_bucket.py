@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from cali.errors import Misconfigured
-from cali.ops.calls import Call, perform
-from cali.ops.command import group
-from cali.ops.state_bucket import bucket_name, ensure, plan, read, settings
+from cali.core.errors import Misconfigured
+from cali_ops.calls import Call, perform
+from cali_ops.command import group
+from cali_ops.state_bucket import bucket_name, ensure, plan, read, settings
 from tests.infrastructure.conftest import REGION
 
 BUCKET = "cali-terraform-state-111122223333"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cali.ops.cost import Resource
+    from cali_ops.cost import Resource
 
 
 def of(resources: Sequence[Resource], type_: str, module: str = "module.logs") -> dict[str, Any]:
@@ -76,7 +76,7 @@ def test_data_survives_a_destroy(resources):
 
 
 def test_the_table_is_the_one_that_the_functions_use(resources):
-    from cali.adapters.dynamodb import EXPIRES, TABLE
+    from cali.adapters.aws.dynamodb_incidents import EXPIRES, TABLE
 
     # Given the table as Terraform makes it, in the words of its API
     (table,) = (one.values for one in resources if one.type == "aws_dynamodb_table")

@@ -11,7 +11,7 @@ import pytest
 from tests.infrastructure.conftest import ROOT
 
 if TYPE_CHECKING:
-    from cali.ops.terraform import Terraform
+    from cali_ops.terraform import Terraform
 
 
 def test_the_root_is_formatted(terraform: Terraform) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 
 import orjson
 
-from cali.adapters.s3_objects import S3Objects
-from cali.releases import Learnt, Releases
-from cali.releases.shelf import HOME, POINTER
+from cali.adapters.aws.s3 import S3Objects
 from cali.stages.refine import book as books
 from cali.stages.refine import masks
 from cali.stages.retrieve.knowledge import load
+from cali.usecases.releases import Learnt, Releases
+from cali.usecases.releases.repository import HOME, POINTER
 from tests.cloud import faults as faulty
 from tests.cloud import whole
 from tests.cloud.aws import BUCKET

@@ -9,8 +9,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cali.replay import Terms, Versions, replay
 from cali.stages.retrieve.knowledge import load
+from cali.usecases.replay import Terms, Versions, replay
 from tests.cloud.aws import BUCKET
 from tests.cloud.observe import Seen
 

@@ -1,6 +1,6 @@
 """The clock and the disk of deployed functions, moved from outside through files.
 
-What is deployed is the project with this at the end of its app.py: parts with another clock, which `bootstrap_cloud` has a
+What is deployed is the project with this at the end of its app.py: parts with another clock, which `cali.bootstrap.aws` has a
 hook for. A full disk is a limit of 0 bytes on every file that a process writes, as root is not held by permissions.
 """
 
@@ -17,8 +17,8 @@ import signal as _signal
 import time as _time
 from pathlib import Path as _Path
 
-from cali import bootstrap_cloud as _bootstrap
-from cali import settings as _settings
+from cali.bootstrap import aws as _bootstrap
+from cali.core import settings as _settings
 
 _LEVERS = _Path({levers!r})
 _NAME = _os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")

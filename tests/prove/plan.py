@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 
 LONG = 300.0  # seconds of a run from which on faults last as long as the table says
 FROM, UNTIL = 0.03, 0.93  # the part of a run in which faults come; after it, recovery can be seen

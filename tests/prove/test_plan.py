@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from tests.cloud.observe import Seen, Summary
 from tests.prove.judge import Injured, Ran, growth, promises, recovered
 from tests.prove.ledger import Digest

@@ -17,16 +17,16 @@ from chalice.local import LambdaContext
 from chalice.test import Client
 from moto import mock_aws
 
-from cali import bootstrap_cloud
-from cali.adapters import aws
-from cali.adapters.dynamodb import TABLE, DynamoIncidents
-from cali.adapters.dynamodb_alerts import DynamoAlerts, DynamoFeedback
-from cali.adapters.kinesis import KinesisStream
-from cali.functions.lives import Lives, dumps, loads
-from cali.life import Change
-from cali.settings import Settings
-from cali.stages.notify.desk import Step
+from cali.adapters.aws import clients as aws
+from cali.adapters.aws.dynamodb_alerts import DynamoAlerts, DynamoFeedback
+from cali.adapters.aws.dynamodb_incidents import TABLE, DynamoIncidents
+from cali.adapters.aws.kinesis import KinesisStream
+from cali.bootstrap import aws as bootstrap_cloud
+from cali.core.life import Change
+from cali.core.settings import Settings
 from cali.stages.refine.refiner import Refiner
+from cali.usecases.answer_alert import Step
+from cali.usecases.publish_changes import Lives, dumps, loads
 from tests.scenarios.alert_shells import Cause, Given, Press, knowledge, request_of
 
 CHALICE = Path(__file__).parents[2] / "chalice_app"

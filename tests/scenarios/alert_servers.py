@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from cali.stages.notify.signature import sign
-from cali.testing_slack import Message
+from cali.testing.slack import Message
 
 SECRET = "shhh"
 

@@ -9,19 +9,20 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from cali.adapters.sinks import Sinks, World
-from cali.adapters.slack_answers import asking
-from cali.adapters.slack_api import SlackApi
-from cali.life import Change, Stored
-from cali.models import Status
-from cali.ports import AlertStore, FeedbackStore, IncidentStore
+from cali.adapters.memory.alerts import MemoryAlerts, MemoryClaims, MemoryFeedback
+from cali.adapters.memory.incidents import MemoryIncidents
+from cali.adapters.sinks.registry import Sinks, World
+from cali.adapters.slack.answers import asking
+from cali.adapters.slack.api import SlackApi
+from cali.core.life import Change, Stored
+from cali.core.models import Status
+from cali.core.ports import AlertStore, FeedbackStore, IncidentStore
 from cali.stages.detect import sent, sweep
-from cali.stages.notify import Alerts, Parts, parse, words
-from cali.stages.notify.desk import Desk, DeskParts, Step
+from cali.stages.notify import parse, words
 from cali.stages.refine.redact import Redactor
 from cali.stages.retrieve.knowledge import Knowledge, load
-from cali.testing_alerts import MemoryAlerts, MemoryClaims, MemoryFeedback
-from cali.testing_incidents import MemoryIncidents
+from cali.usecases.alert import Alerts, Parts
+from cali.usecases.answer_alert import Desk, DeskParts, Step
 from tests.scenarios.alert_servers import SECRET, pressed, written
 
 ENTRY = "pg-too-many-connections"

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from cali.life import Stored
-from cali.testing_slack import Message, Slack
+from cali.core.life import Stored
+from cali.testing.slack import Message, Slack
 from tests.scenarios.alert_servers import Mailbox, marked, shown
 from tests.scenarios.alert_shells import Shell
 

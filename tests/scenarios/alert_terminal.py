@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from cali.adapters.sqlite import SqliteIncidents
-from cali.adapters.sqlite_alerts import SqliteAlerts, SqliteFeedback
-from cali.bootstrap_kept import applying
+from cali.adapters.sqlite.alerts import SqliteAlerts, SqliteFeedback
+from cali.adapters.sqlite.incidents import SqliteIncidents
+from cali.bootstrap.incident_stores import applying
 from cali.cli import main
 from cali.cli.clock import Clock
-from cali.life import Change, Stored
-from cali.models import Status
+from cali.core.life import Change, Stored
+from cali.core.models import Status
 from cali.stages.detect import Outcome, sweep
-from cali.stages.notify.desk import Step
+from cali.usecases.answer_alert import Step
 from tests.scenarios.alert_shells import MOST, Cause, Given, Press
 
 ANSWERS = {

@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from cali.life import Change, Stored
-from cali.models import (
+from cali.core.life import Change, Stored
+from cali.core.models import (
     Diagnosis,
     Event,
     Evidence,
@@ -26,8 +26,8 @@ from cali.models import (
     Template,
 )
 from cali.stages.detect import LifePolicy, Sighting, advance, diagnose, incident_id, mute, resolve
-from cali.stages.notify.desk import Step
-from cali.testing_slack import TOKEN, Slack
+from cali.testing.slack import TOKEN, Slack
+from cali.usecases.answer_alert import Step
 from tests.scenarios.alert_servers import SECRET, Mailbox
 from tests.scenarios.alert_shells import ENTRY, MOST, Cause, Core, Given, Press, Shell
 from tests.scenarios.alert_sights import Sights

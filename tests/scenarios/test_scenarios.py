@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
-from cali import settings
-from cali.bootstrap import Embedded
+from cali.bootstrap.local import Embedded
 from cali.cli.analyze import analyze
+from cali.core import settings
 from cali.report.json import as_json
 from tests.functional.shell import outside
 

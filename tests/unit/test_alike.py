@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cali.models import Record
-from cali.stages.alike import ZEROS, ids_alike
+from cali.core.models import Record
+from cali.core.normalise import ZEROS, ids_alike
 from cali.stages.decode import Decoder
 from cali.stages.refine.redact import Redactor
 from cali.stages.refine.refiner import Refiner

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cali.adapters.envelopes import unwrapped
+from cali.adapters.sources.envelopes import unwrapped
 
 
 def outcome(read, data):

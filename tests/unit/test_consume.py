@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from cali.adapters.shards import Read, Shard, StreamReader
-from cali.errors import Misconfigured
-from cali.functions.consume import LISTED, Consumer
+from cali.adapters.aws.kinesis_reader import Read, Shard, StreamReader
+from cali.core.errors import Misconfigured
+from cali.usecases.poll_stream import LISTED, Consumer
 from tests.functional.aws_fakes import Clock, MemoryNotes
 
 

@@ -16,9 +16,9 @@ from botocore.response import StreamingBody
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cali.adapters.raw_logs import raw_logs
-from cali.adapters.raw_records import Damaged, records, unzipped
-from cali.errors import Misconfigured, Retryable
+from cali.adapters.sources.raw_logs import raw_logs
+from cali.adapters.sources.raw_records import Damaged, records, unzipped
+from cali.core.errors import Misconfigured, Retryable
 
 SIZES = (1, 5, 100_000)
 NOON = 1_795_176_000.0  # 2026-11-20T12:00:00Z

@@ -10,8 +10,8 @@ from urllib.error import URLError
 
 import pytest
 
-from cali.ops.smoke import Look, looked
-from cali.ops.tell import tell
+from cali_ops.smoke import Look, looked
+from cali_ops.tell import tell
 
 RECORD = {
     "resources": [

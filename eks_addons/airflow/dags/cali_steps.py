@@ -1,4 +1,4 @@
-"""What the DAGs of Airflow share: a task for each step of a job of `cali.learning`, and what holds for all of them.
+"""What the DAGs of Airflow share: a task for each step of a job of `cali.usecases.learn`, and what holds for all of them.
 
 The day of a run is the date of its logical date, UTC: a nightly run has the day that is just over, and a run that
 somebody starts for 2026-11-20 is for that day, as often as it is started. Nothing of cali is imported before a task runs:
@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 def told(context: Any) -> None:
     """Tells the team's chat of a task that failed for good, where CALI_LEARNING_POST asks for posts."""
-    from cali.bootstrap_learning import learning
+    from cali.bootstrap.learning import learning
 
     parts = learning()
     if parts.post is not None:
@@ -61,9 +61,9 @@ def steps(job: str, *names: str) -> None:
 @task
 def _step(job: str, step: str) -> dict[str, Any]:
     """Runs a step. What a person must mend first is not tried again."""
-    from cali.bootstrap_learning import learning
-    from cali.errors import Misconfigured, Poison
-    from cali.learning import run
+    from cali.bootstrap.learning import learning
+    from cali.core.errors import Misconfigured, Poison
+    from cali.usecases.learn import run
 
     learnt = day(get_current_context())
     try:

@@ -13,11 +13,11 @@ from base64 import b64encode
 from typing import Any
 
 from cali.bench.clock import best
-from cali.functions.delivery import Delivery
 from cali.simulator import enveloper, load_scenario, simulate
 from cali.stages.decode import Decoder
 from cali.stages.detect import Detector
 from cali.stages.refine.refiner import Refiner
+from cali.usecases.shard_batch import Delivery
 
 START = 1_795_176_000.0
 FIRST = 49_640_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000

@@ -24,25 +24,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from cali import pipeline
-from cali.bootstrap_learning import learning
-from cali.functions.analyze import KIND
-from cali.functions.diagnose import learnt_since, new_error, new_error_key
-from cali.learning import JOBS, run
-from cali.life import Feedback, Stored, Verdict
-from cali.models import Incident, Origin
-from cali.settings import Settings
+from cali.bootstrap.learning import learning
+from cali.core.life import Feedback, Stored, Verdict
+from cali.core.models import Incident, Origin
+from cali.core.settings import Settings
 from cali.simulator import Line, enveloper, load_scenario, simulate
 from cali.stages.decode import Decoder
 from cali.stages.detect import Detector
 from cali.stages.reason import Reasoner
 from cali.stages.retrieve import retrieve
-from cali.testing_models import ModelServer, explanation
+from cali.testing.models import ModelServer, explanation
+from cali.usecases import pipeline
+from cali.usecases.analyze_batch import KIND
+from cali.usecases.diagnose import learnt_since, new_error, new_error_key
+from cali.usecases.learn import JOBS, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from cali.learning import Parts
+    from cali.usecases.learn import Parts
 
 FIRST = date(2026, 11, 16)
 REGIONS = ("eu", "us", "ap")

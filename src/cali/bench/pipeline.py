@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cali import pipeline
 from cali.bench.clock import drain, seconds
 from cali.simulator import ENVELOPES, enveloper, load_scenario, simulate
 from cali.stages.decode import Decoder
 from cali.stages.refine.refiner import Refiner
+from cali.usecases import pipeline
 
 START = 1_795_168_800.0  # any time will do; a fixed one makes every run see the same lines
 

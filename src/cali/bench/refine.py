@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cali import Refiner, pipeline
+from cali import Refiner
 from cali.bench.clock import drain, seconds
 from cali.bench.pipeline import simulated
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.stages.decode import Decoder
+from cali.usecases import pipeline
 
 _MASKS = (
     r"[\da-fA-F]{8}-[\da-fA-F]{4}-[\da-fA-F]{4}-[\da-fA-F]{4}-[\da-fA-F]{12}",  # UUID

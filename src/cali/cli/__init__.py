@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from cali.cli.clock import Clock
-from cali.errors import CaliError
+from cali.core.errors import CaliError
 
 COMMANDS = {
     "alerts": "cali.cli.alerts",

@@ -11,20 +11,20 @@ from typing import Any
 
 import click
 
-from cali import settings
-from cali.adapters.sinks import Sinks, World, preview
-from cali.bootstrap import Embedded
+from cali.adapters.memory.incidents import MemoryIncidents
+from cali.adapters.sinks.registry import Sinks, World, preview
+from cali.bootstrap.local import Embedded
 from cali.cli.alerts_send import read_rules, send
 from cali.cli.clock import clock
 from cali.cli.incident_file import incidents
-from cali.errors import Misconfigured
-from cali.life import Change, Kind, Stored
-from cali.models import Incident, Status
+from cali.core import settings
+from cali.core.errors import Misconfigured
+from cali.core.life import Change, Kind, Stored
+from cali.core.models import Incident, Status
 from cali.stages.notify import Action, Digest, Follow, Post, Rules, Skip, Style, Words, words
+from cali.stages.notify.context import Setting
 from cali.stages.notify.decide import decide, enrolled, hear
-from cali.stages.notify.scene import Setting
 from cali.stages.notify.state import AlertState
-from cali.testing_incidents import MemoryIncidents
 
 _STYLES = {
     Style.LIVING: "one message, changed in place, with replies in its thread",
@@ -170,7 +170,7 @@ def _text(row: dict[str, Any], *, show: bool) -> str:
 
 def _until(action: Action) -> dict[str, str]:
     if isinstance(action, Skip) and action.until:
-        from cali.adapters.alert_text import moment
+        from cali.adapters.sinks.text import moment
 
         return {"until": moment(action.until)}
     if isinstance(action, Follow):

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import click
 
-from cali import settings
-from cali.adapters.sinks import Sinks, World
-from cali.adapters.sqlite_alerts import SqliteAlerts
-from cali.bootstrap import Embedded
-from cali.bootstrap_kept import Kept, in_file
+from cali.adapters.sinks.registry import Sinks, World
+from cali.adapters.sqlite.alerts import SqliteAlerts
+from cali.bootstrap.incident_stores import Kept, in_file
+from cali.bootstrap.local import Embedded
 from cali.cli.clock import Clock, clock
-from cali.errors import Misconfigured, Retryable
-from cali.life import Stored
-from cali.models import Status
+from cali.core import settings
+from cali.core.errors import Misconfigured, Retryable
+from cali.core.life import Stored
+from cali.core.models import Status
 from cali.stages.detect import Outcome, sent
-from cali.stages.notify import Alerts, Heard, Parts, Rules, parse, words
+from cali.stages.notify import Rules, parse, words
+from cali.usecases.alert import Alerts, Heard, Parts
 
 MOST = 100_000
 

@@ -12,18 +12,19 @@ from pathlib import Path
 
 import click
 
-from cali import pipeline, settings
-from cali.adapters import files
-from cali.bootstrap import Embedded
+from cali.adapters.sources import files
+from cali.bootstrap.local import Embedded
 from cali.cli import options
 from cali.cli.progress import counted
-from cali.errors import Misconfigured
-from cali.models import Evidence, Incident, Severity
+from cali.core import settings
+from cali.core.errors import Misconfigured
+from cali.core.models import Evidence, Incident, Severity
 from cali.report import Analysis, Summary
 from cali.stages.decode import Decoder
 from cali.stages.detect import Detector
 from cali.stages.refine import book, masks
 from cali.stages.refine.refiner import Refiner
+from cali.usecases import pipeline
 
 FORMATS = ("text", "json", "html")
 LEVELS = [severity.label for severity in Severity]

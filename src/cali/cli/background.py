@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from cali.models import Diagnosis, Incident
+from cali.core.models import Diagnosis, Incident
 
 
 class Background:

@@ -29,9 +29,9 @@ class Outcome:
 def bench_retrieval(knowledge: Knowledge | None = None, sample: int = 100) -> list[Outcome]:
     """Holds one example of each of some entries back, and asks signatures, Milvus Lite and, as the peer of both, the
     exact index in memory for its entry. All see the same entries without these examples."""
-    from cali.adapters.milvus import MilvusIndex
-    from cali.adapters.wordllama import WordLlamaEmbedder
-    from cali.testing import HashedEmbedder, ReferenceIndex
+    from cali.adapters.memory.knowledge_index import HashedEmbedder, ReferenceIndex
+    from cali.adapters.milvus.index import MilvusIndex
+    from cali.adapters.wordllama.embedder import WordLlamaEmbedder
 
     asked, rest = hold_back(knowledge or load(), sample)
     entries = list(rest.entries.values())

@@ -12,10 +12,10 @@ from pathlib import Path
 import click
 import orjson
 
-from cali import settings
-from cali.bootstrap import Embedded
+from cali.bootstrap.local import Embedded
 from cali.cli.analyze import analyze, colored, rendered, write
-from cali.errors import Misconfigured
+from cali.core import settings
+from cali.core.errors import Misconfigured
 from cali.simulator import Scenario, Truth, enveloper, load_scenario, simulate, truth
 from cali.simulator.score import Score, score
 

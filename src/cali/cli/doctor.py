@@ -11,11 +11,11 @@ from typing import Any
 
 import click
 
-from cali import settings
-from cali.adapters import aws
+from cali.adapters.aws import clients as aws
+from cali.core import settings
+from cali.core.errors import Misconfigured
 from cali.doctor import Finding, State, World, examine
 from cali.doctor.finding import Check, fail, ok
-from cali.errors import Misconfigured
 from cali.report.json import printed
 from cali.report.visible import visible
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cali.errors import Misconfigured
-from cali.models import (
+from cali.core.errors import Misconfigured
+from cali.core.models import (
     Diagnosis,
     Event,
     Evidence,

@@ -13,14 +13,14 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from cali import settings
-from cali.adapters.alert_text import moment, text
-from cali.bootstrap_kept import Kept, in_file, in_table
+from cali.adapters.sinks.text import moment, text
+from cali.bootstrap.incident_stores import Kept, in_file, in_table
 from cali.cli.clock import Clock, clock
-from cali.errors import Misconfigured
-from cali.life import Stored, Verdict
-from cali.models import Status
-from cali.ports import IncidentStore
+from cali.core import settings
+from cali.core.errors import Misconfigured
+from cali.core.life import Stored, Verdict
+from cali.core.models import Status
+from cali.core.ports import IncidentStore
 from cali.report.json import one_json_line
 from cali.report.text import one_line
 from cali.report.visible import visible

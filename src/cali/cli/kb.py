@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.stages.retrieve import retrieve
 from cali.stages.retrieve.knowledge import Knowledge, load, shipped, yaml_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cali.models import KnowledgeEntry
+    from cali.core.models import KnowledgeEntry
     from cali.stages.retrieve.schema import Fault
 
 FORMAT = click.option(
@@ -113,9 +113,9 @@ def show(places: Places, name: str, form: str) -> None:
 @click.pass_obj
 def search(places: Places, text: str, limit: int, form: str) -> None:
     """Find the entries that explain TEXT, best first. A star marks one whose signature holds in it."""
-    from cali.adapters.milvus import MilvusIndex
-    from cali.adapters.remembered_hits import RememberedHits
-    from cali.adapters.wordllama import WordLlamaEmbedder
+    from cali.adapters.milvus.cached_index import RememberedHits
+    from cali.adapters.milvus.index import MilvusIndex
+    from cali.adapters.wordllama.embedder import WordLlamaEmbedder
 
     knowledge = places.knowledge()
     embedder = WordLlamaEmbedder()

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from cali import pipeline
-from cali.adapters import files
+from cali.adapters.sources import files
 from cali.cli.progress import counted
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.stages.decode import Decoder
 from cali.stages.refine import book
 from cali.stages.refine.refiner import Refiner
+from cali.usecases import pipeline
 
 
 @click.command("learn")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cali.errors import Misconfigured
-from cali.learning import JOBS, run, status
+from cali.core.errors import Misconfigured
+from cali.usecases.learn import JOBS, run, status
 
 if TYPE_CHECKING:
-    from cali.learning import Parts
+    from cali.usecases.learn import Parts
 
 DATA = click.option(
     "--data",
@@ -26,7 +26,7 @@ DATA = click.option(
 
 def parts(data: Path | None) -> Parts:
     """What the commands work on."""
-    from cali.bootstrap_learning import learning
+    from cali.bootstrap.learning import learning
 
     if data is not None and not data.is_dir():
         raise Misconfigured(f"--data {data}: no such folder")

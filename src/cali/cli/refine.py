@@ -10,14 +10,14 @@ from pathlib import Path
 import click
 import orjson
 
-from cali import pipeline
-from cali.adapters import files
+from cali.adapters.sources import files
 from cali.cli import options
 from cali.cli.progress import counted
-from cali.models import Event, Severity, Template
+from cali.core.models import Event, Severity, Template
 from cali.stages.decode import Decoder
 from cali.stages.refine import book, masks
 from cali.stages.refine.refiner import Refiner
+from cali.usecases import pipeline
 
 BATCH = 5_000  # events written at once
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from cali.cli.learning import DATA, day_of, parts
-from cali.errors import Misconfigured
-from cali.learning.kept import Work
-from cali.learning.publishing import JOB, accepted, released
-from cali.releases import BOOKS, KNOWLEDGE
-from cali.releases.forms import yaml_of
+from cali.core.errors import Misconfigured
+from cali.usecases.learn.publishing import JOB, accepted, released
+from cali.usecases.learn.step_results import Work
+from cali.usecases.releases import BOOKS, KNOWLEDGE
+from cali.usecases.releases.documents import yaml_of
 
 if TYPE_CHECKING:
-    from cali.releases import Current
+    from cali.usecases.releases import Current
 
 WHY = click.option("--why", default="", help="Kept beside the pointer, for whoever looks next.")
 

@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cali import settings
-from cali.adapters.raw_logs import RawLogs, raw_logs
+from cali.adapters.memory.alerts import MemoryAlerts
+from cali.adapters.memory.incidents import MemoryIncidents
+from cali.adapters.sources.raw_logs import RawLogs, raw_logs
 from cali.cli import options
 from cali.cli.analyze import colored, write
 from cali.cli.progress import counted
 from cali.cli.replay_options import Given, moment, versions
-from cali.cli.replay_shown import Replayed, as_json, as_text, changes_as_json, changes_as_text
-from cali.errors import Misconfigured
-from cali.replay import Changes, Outcome, Terms, Versions, compare, replay
-from cali.replay.alerted import Stores, Told, told
-from cali.replay.terms import AS_ANALYZED, AS_DEPLOYED
+from cali.core import settings
+from cali.core.errors import Misconfigured
+from cali.report.replay import Replayed, as_json, as_text, changes_as_json, changes_as_text
 from cali.stages.detect import LifePolicy
 from cali.stages.notify.rules import Route, Rules, Send, When
-from cali.testing_alerts import MemoryAlerts
-from cali.testing_incidents import MemoryIncidents
+from cali.usecases.replay import Changes, Outcome, Terms, Versions, compare, replay
+from cali.usecases.replay.alerts import Stores, Told, told
+from cali.usecases.replay.versions import AS_ANALYZED, AS_DEPLOYED
 
 if TYPE_CHECKING:
-    from cali.settings import Settings
+    from cali.core.settings import Settings
 
 FAIL_ON = ("change", "loss")
 
@@ -190,7 +190,7 @@ class _Asked:
         return found
 
     def told(self, outcome: Outcome, chosen: Versions) -> tuple[Told, ...]:
-        from cali.adapters.sinks import style
+        from cali.adapters.sinks.registry import style
 
         return told(
             outcome,
@@ -238,7 +238,7 @@ def _place(releases: str | None, source: str, chosen: Settings) -> str:
 def _rules(path: Path | None, chosen: Settings) -> Rules:
     """The rules of a file; without one all to Slack, as the functions do without rules."""
     if path is None:
-        from cali.models import Severity
+        from cali.core.models import Severity
 
         name = chosen.alert_from.upper()
         if name not in Severity.__members__:

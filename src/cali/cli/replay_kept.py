@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from cali.adapters.sqlite import SqliteIncidents
-from cali.errors import Conflict
-from cali.life import Kind, Stored
-from cali.models import Status
-from cali.replay import Outcome
+from cali.adapters.sqlite.incidents import SqliteIncidents
+from cali.core.errors import Conflict
+from cali.core.life import Kind, Stored
+from cali.core.models import Status
+from cali.usecases.replay import Outcome
 
 
 def keep(outcome: Outcome, path: Path) -> int:

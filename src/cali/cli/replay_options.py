@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cali.errors import Misconfigured
-from cali.replay import Versions
+from cali.core.errors import Misconfigured
 from cali.stages.refine import book, masks
 from cali.stages.retrieve import knowledge
+from cali.usecases.replay import Versions
 
 if TYPE_CHECKING:
-    from cali.releases import Releases
-    from cali.settings import Settings
+    from cali.core.settings import Settings
+    from cali.usecases.releases import Releases
 
 NOW = "now"
 RELEASE = "release:"  # what learning released, by its version; `release:` alone is the one in force
@@ -93,17 +93,17 @@ def _book(given: Given, masks_: str) -> book.Book | None:
 
 
 def _releases(place: str) -> Releases:
-    from cali.releases import Releases
+    from cali.usecases.releases import Releases
 
     if not place:
         raise Misconfigured("--releases: missing; name the folder or s3://BUCKET that has them")
     if place.startswith("s3://"):
-        from cali.adapters import aws
-        from cali.adapters.s3_objects import S3Objects
+        from cali.adapters.aws import clients as aws
+        from cali.adapters.aws.s3 import S3Objects
 
         bucket = S3Objects(aws.client("s3"), place.removeprefix("s3://").partition("/")[0])
         return Releases(bucket, bucket)
-    from cali.adapters.folder_objects import FolderObjects
+    from cali.adapters.files.objects import FolderObjects
 
     folder = FolderObjects(Path(place).expanduser())
     return Releases(folder, folder)

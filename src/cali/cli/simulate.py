@@ -14,7 +14,7 @@ from typing import BinaryIO
 import click
 import orjson
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.simulator import ENVELOPES, Scenario, enveloper, load_scenario, paced, simulate, truth
 
 _CHUNK = 512  # lines per write when nobody waits for them one by one

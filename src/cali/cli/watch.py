@@ -14,30 +14,31 @@ from types import FrameType
 import click
 import orjson
 
-from cali import pipeline, settings
-from cali.adapters.recent import RecentIncidents
-from cali.adapters.sqlite import SqliteIncidents
-from cali.adapters.sqlite_alerts import SqliteFeedback
-from cali.adapters.tail import Tail
-from cali.bootstrap import Embedded
+from cali.adapters.memory.recent_incidents import RecentIncidents
+from cali.adapters.sources.tail import Tail
+from cali.adapters.sqlite.alerts import SqliteFeedback
+from cali.adapters.sqlite.incidents import SqliteIncidents
+from cali.bootstrap.local import Embedded
 from cali.cli import options
 from cali.cli.analyze import colored
 from cali.cli.background import Background
-from cali.cli.live import Live, News
-from cali.errors import Misconfigured
-from cali.models import Diagnosis, Origin
-from cali.ports import IncidentStore
+from cali.core import settings
+from cali.core.errors import Misconfigured
+from cali.core.models import Diagnosis, Origin
+from cali.core.ports import IncidentStore
 from cali.report import wording
 from cali.report.analysis import explained
 from cali.report.json import one_json_line
 from cali.report.text import one_line
 from cali.stages.decode import Decoder
 from cali.stages.detect import LifePolicy
-from cali.stages.notify.lessons import Suppressions
+from cali.stages.notify.feedback_rules import Suppressions
 from cali.stages.reason import Reasoner, ReasonSettings
 from cali.stages.refine import book, masks
 from cali.stages.refine.refiner import Refiner
 from cali.stages.retrieve import retrieve
+from cali.usecases import pipeline
+from cali.usecases.watch_stream import Live, News
 
 LOOK = 0.3  # seconds between two looks; an event is shown within two of them
 SUMMED = 20  # incidents in the summary

@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 
 import click
 
-from cali import settings
-from cali.adapters import aws
-from cali.adapters.dynamodb_shared import DynamoNotes
-from cali.adapters.shards import StreamReader
-from cali.bootstrap_cloud import Cloud
-from cali.errors import CaliError, Misconfigured, Poison, Retryable
-from cali.functions.consume import Consumer, Take
-from cali.functions.lives import loads
-from cali.settings import Settings
+from cali.adapters.aws import clients as aws
+from cali.adapters.aws.dynamodb_shared import DynamoNotes
+from cali.adapters.aws.kinesis_reader import StreamReader
+from cali.bootstrap.aws import Cloud
+from cali.core import settings
+from cali.core.errors import CaliError, Misconfigured, Poison, Retryable
+from cali.core.settings import Settings
+from cali.usecases.poll_stream import Consumer, Take
+from cali.usecases.publish_changes import loads
 
 JOBS = ("analyze", "diagnose", "alert", "sweep")
 LOOK, FULL = (

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cali.adapters import aws
+from cali.adapters.aws import clients as aws
+from cali.core.errors import CaliError
 from cali.doctor.finding import Finding, fail, ok, warn
-from cali.errors import CaliError
 
 if TYPE_CHECKING:
     from cali.doctor.world import World
@@ -123,10 +123,10 @@ def releases(world: World) -> Iterator[Finding]:
     name = world.settings.logs_bucket
     if not name:
         return
-    from cali.adapters.s3_objects import S3Objects
-    from cali.releases import Releases
+    from cali.adapters.aws.s3 import S3Objects
     from cali.stages.refine import masks
     from cali.stages.retrieve import knowledge
+    from cali.usecases.releases import Releases
 
     objects = S3Objects(world.client("s3"), name)
     kept = Releases(objects, objects)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cali.adapters import aws
+from cali.adapters.aws import clients as aws
+from cali.adapters.aws.event_sources import Mappings
+from cali.core.event_sources import APP, SOURCES
 from cali.doctor.finding import Finding, fail, ok, warn
-from cali.ops.event_sources import APP, SOURCES, Mappings
 
 if TYPE_CHECKING:
     from cali.doctor.world import World
@@ -29,7 +30,7 @@ def event_sources(world: World) -> Iterator[Finding]:
         yield fail(
             "event source",
             str(difference),
-            then if deploy else f"python -m cali.ops.event_sources apply --stage {world.stage}",
+            then if deploy else f"python -m cali_ops.event_sources apply --stage {world.stage}",
         )
     if not found:
         yield ok("event source", f"{len(SOURCES)} of stage {world.stage}: as the table has them")
@@ -40,7 +41,7 @@ def functions(world: World) -> Iterator[Finding]:
     if not world.stage:
         return
     if world.declared is None:
-        then = f"write it: python -m cali.ops.chalice_config --stage {world.stage} --outputs terraform-outputs.json"
+        then = f"write it: python -m cali_ops.chalice_config --stage {world.stage} --outputs terraform-outputs.json"
         yield warn(
             "functions", f".chalice/config.json has no stage {world.stage}: nothing was declared", then
         )

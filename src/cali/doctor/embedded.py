@@ -10,11 +10,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cali.adapters import index_files
+from cali.adapters.milvus import index_folders as index_files
+from cali.core.errors import CaliError
+from cali.core.settings import PREFIX, Settings, variables
 from cali.doctor.finding import Finding, fail, ok, warn
 from cali.doctor.world import World
-from cali.errors import CaliError
-from cali.settings import PREFIX, Settings, variables
 from cali.stages.refine import masks
 from cali.stages.retrieve import knowledge
 
@@ -92,8 +92,8 @@ def index(world: World) -> Iterator[Finding]:
     """The index of Milvus Lite: whether it holds the knowledge in use, whole."""
     if world.settings.milvus_uri:
         return
-    from cali.adapters.milvus import collection_name
-    from cali.adapters.wordllama import WordLlamaEmbedder
+    from cali.adapters.milvus.index import collection_name
+    from cali.adapters.wordllama.embedder import WordLlamaEmbedder
 
     home = world.cache / "milvus"
     name = collection_name(_with_team(world).version, WordLlamaEmbedder.name)

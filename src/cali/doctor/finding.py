@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
+from cali.core.errors import CaliError, Retryable
 from cali.doctor.world import World
-from cali.errors import CaliError, Retryable
 
 CHARACTERS = 300  # of a detail
 

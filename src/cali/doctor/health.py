@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cali.adapters import aws
+from cali.adapters.aws import clients as aws
+from cali.core.errors import CaliError
+from cali.core.event_sources import SOURCES
 from cali.doctor.deployed import deployed_name
 from cali.doctor.finding import Finding, fail, ok, warn
-from cali.errors import CaliError
-from cali.ops.event_sources import SOURCES
 
 if TYPE_CHECKING:
     from cali.doctor.world import World

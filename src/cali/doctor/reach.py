@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from cali.core.errors import CaliError
 from cali.doctor.account import secret
 from cali.doctor.finding import Finding, fail, ok, warn
-from cali.errors import CaliError
 
 if TYPE_CHECKING:
     from cali.doctor.world import World
@@ -67,7 +67,7 @@ def milvus(world: World) -> Iterator[Finding]:
             "no server is configured; this machine uses Milvus Lite, functions search signatures alone",
         )
         return
-    from cali.adapters.milvus import connect, failures, is_server
+    from cali.adapters.milvus.index import connect, failures, is_server
 
     if not is_server(uri):
         yield fail(

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cali.adapters.slack_api import URL
-from cali.settings import Settings
+from cali.adapters.slack.api import URL
+from cali.core.settings import Settings
 from cali.stages.refine.redact import Redactor
 
 HIDDEN = "<hidden>"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from cali.models import Evidence, Incident, Origin, Severity
+from cali.core.models import Evidence, Incident, Origin, Severity
 
 
 class Spend(Protocol):

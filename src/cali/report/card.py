@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from cali.models import Diagnosis, Evidence, Incident, Origin
+from cali.core.models import Diagnosis, Evidence, Incident, Origin
 from cali.report import wording
 from cali.report.analysis import evidence, explained
 from cali.report.markup import Markup, joined, tag

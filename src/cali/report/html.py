@@ -11,7 +11,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
-from cali.models import Severity
+from cali.core.models import Severity
 from cali.report import wording
 from cali.report.analysis import Analysis, Group, Summary, groups
 from cali.report.card import Follower, card

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from cali.models import Diagnosis, Incident
+from cali.core.models import Diagnosis, Incident
 from cali.report.analysis import Analysis, evidence
 from cali.report.visible import ACTIVE
 from cali.report.wording import moment

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from cali.models import Incident, Severity
+from cali.core.models import Incident, Severity
 from cali.report import wording
 from cali.report.analysis import Analysis, Group, Summary, evidence, explained, groups
 from cali.report.visible import visible

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from cali.models import Incident
+from cali.core.models import Incident
 from cali.report import wording
 from cali.report.analysis import Analysis
 from cali.report.markup import Markup, joined, tag

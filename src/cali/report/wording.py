@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import NamedTuple
 
-from cali.models import NOWHERE, Diagnosis, Incident, Origin, Scope
+from cali.core.models import NOWHERE, Diagnosis, Incident, Origin, Scope
 from cali.report.analysis import Analysis, Summary, explained, groups
 
 _CODE = re.compile(r"`([^`\n]+)`")

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 
 DATA = Path(__file__).parent
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster where libyaml is there

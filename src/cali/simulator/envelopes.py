@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import orjson
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.simulator.fleet import Line
 
 

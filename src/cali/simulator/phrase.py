@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 from random import Random
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 
 Draw = Callable[[], str | int]
 Speak = Callable[[], str]

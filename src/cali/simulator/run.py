@@ -14,7 +14,7 @@ from itertools import accumulate
 from random import Random
 from typing import NamedTuple, TypeVar
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.simulator.fleet import Line, Pod, pods
 from cali.simulator.phrase import Draw, Speak, compile_phrase, suffix
 from cali.simulator.scenario import Fault, Say, Scenario, Service

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.simulator.datafile import Node, data_file, read
 
 POD_KINDS = ("deployment", "statefulset", "daemonset")

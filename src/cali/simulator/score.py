@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.simulator.scenario import Truth
 
 

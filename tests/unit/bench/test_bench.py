@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from cali.bench import pipeline, refine
 from cali.cli.bench import command
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.simulator import ENVELOPES
 
 

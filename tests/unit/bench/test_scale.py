@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from cali.bench.scale import SHARDS, hot, lag, load, rows, table
+from cali_ops.scale import SHARDS, hot, lag, load, rows, table
 
 PAGE = Path(__file__).parents[3] / "docs" / "scale.md"
 
@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "scale.md"
 def test_the_table_in_the_page_is_what_the_script_prints() -> None:
     page = PAGE.read_text("utf-8")
 
-    assert "\n".join(table(rows(load()))) in page, "run `python -m cali.bench.scale` and put its table into docs/scale.md"  # fmt: skip
+    assert "\n".join(table(rows(load()))) in page, "run `python -m cali_ops.scale` and put its table into docs/scale.md"  # fmt: skip
 
 
 def test_every_input_says_where_it_is_from() -> None:

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cali.models import Quarantined, Record
+from cali.core.models import Quarantined, Record
 from cali.stages.decode import MESSAGE_LIMIT, Decoder
 
 TABLE = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text(encoding="utf-8"))

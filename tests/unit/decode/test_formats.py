@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cali.models import Quarantined, Record, Scope, Severity
+from cali.core.models import Quarantined, Record, Scope, Severity
 from cali.stages.decode import Decoder
 
 TEN = 1795168800.0  # 2026-11-20T10:00:00Z

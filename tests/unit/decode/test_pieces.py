@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cali.models import Quarantined, Record, Severity
-from cali.pipeline import Tally, decoded, joined
+from cali.core.models import Quarantined, Record, Severity
 from cali.stages.decode import Decoder
-from cali.stages.decode.pieces import GAP, LINE, OBJECT, STREAMS
-from cali.stages.refine.join import text
+from cali.stages.decode.partial_lines import GAP, LINE, OBJECT, STREAMS
+from cali.stages.join import text
+from cali.usecases.pipeline import Tally, decoded, joined
 
 STAMP = "2026-11-20T10:00:00.5Z"
 

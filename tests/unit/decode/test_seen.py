@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cali.models import Record, Severity
-from cali.stages.alike import ZEROS, ids_alike
+from cali.core.models import Record, Severity
+from cali.core.normalise import ZEROS, ids_alike
 from cali.stages.decode import Decoder
 
 LOGS = [

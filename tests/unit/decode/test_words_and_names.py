@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from cali.models import Record, Scope, Severity
+from cali.core.models import Record, Scope, Severity
 from cali.stages.decode import Decoder, parse_level, workload_of
-from cali.stages.decode.clock import Clock
 from cali.stages.decode.severity import from_number, from_status
+from cali.stages.decode.timestamps import Clock
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from cali.models import NOWHERE, Event, Incident, Scope, Severity, Template
+from cali.core.models import NOWHERE, Event, Incident, Scope, Severity, Template
 from cali.stages.detect import incident_id
 from cali.stages.detect.title import title
 

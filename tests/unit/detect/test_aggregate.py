@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.detect.events import CRITICAL, ERROR, INFO, WARNING, at, event
 
-from cali.models import NOWHERE, Event, Incident, Severity
+from cali.core.models import NOWHERE, Event, Incident, Severity
 from cali.stages.detect import Detector, Policy, incident_id
-from cali.stages.detect.kept import shortened
+from cali.stages.detect.tracker import shortened
 
 
 def nothing(event: Event) -> Severity | None:

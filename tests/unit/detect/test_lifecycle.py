@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.detect.events import CRITICAL, ERROR, WARNING, incident
 
-from cali.errors import Conflict, Poison
-from cali.life import Change, Kind, Stored
-from cali.models import Diagnosis, Evidence, Origin, Severity, Status
+from cali.adapters.memory.incidents import MemoryIncidents
+from cali.core.errors import Conflict, Poison
+from cali.core.life import Change, Kind, Stored
+from cali.core.models import Diagnosis, Evidence, Origin, Severity, Status
 from cali.stages.detect import (
     LifePolicy,
     Outcome,
@@ -26,10 +27,9 @@ from cali.stages.detect import (
     sent,
     sweep,
 )
+from cali.stages.detect.incident_json import dumps, loads
 from cali.stages.detect.lifecycle import SAMPLES, UNSENT
-from cali.stages.detect.reads import SOURCES, SPANS
-from cali.stages.detect.record import dumps, loads
-from cali.testing_incidents import MemoryIncidents
+from cali.stages.detect.positions import SOURCES, SPANS
 
 HOUR = 3600.0
 POLICY = LifePolicy(quiet_after=600.0)

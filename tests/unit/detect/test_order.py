@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.unit.detect.events import CRITICAL, ERROR, WARNING, incident
 
-from cali.models import Incident, Severity
+from cali.core.models import Incident, Severity
 from cali.stages.detect import ordered
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from cali.core.errors import Misconfigured, Retryable
+from cali.core.settings import Settings
 from cali.doctor import Finding, State, World, examine
 from cali.doctor.deployed import deployed_name, differing, functions
 from cali.doctor.embedded import CHECKS as EMBEDDED
 from cali.doctor.finding import ok
 from cali.doctor.health import Age, aged, concurrency_limit, quotas, shard_limit, used
-from cali.errors import Misconfigured, Retryable
-from cali.settings import Settings
 
 
 class Client:

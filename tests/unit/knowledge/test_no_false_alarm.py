@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from cali.models import Severity
+from cali.core.models import Severity
 from cali.stages.retrieve.knowledge import load
 
 KNOWLEDGE = load()

@@ -8,12 +8,12 @@ from datetime import date, timedelta
 import orjson
 import pytest
 
-from cali.errors import Misconfigured
-from cali.learning import JOBS, run
-from cali.learning.kept import Work
-from cali.learning.reindex import history
-from cali.life import Verdict
-from cali.releases import KNOWLEDGE, Standing
+from cali.core.errors import Misconfigured
+from cali.core.life import Verdict
+from cali.usecases.learn import JOBS, run
+from cali.usecases.learn.reindex import history
+from cali.usecases.learn.step_results import Work
+from cali.usecases.releases import KNOWLEDGE, Standing
 from tests.contracts.entries import ENTRIES, HOST
 from tests.unit.learning.week import DAY, NEXT, NOON, SHARD, SHARD_CAUSE, SILENT, Town, incident, known, told
 

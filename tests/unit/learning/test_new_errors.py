@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from cali.errors import Misconfigured
-from cali.functions.diagnose import new_error
-from cali.learning import JOBS, Approval, run, status
-from cali.learning.kept import Work
-from cali.learning.publishing import accepted
-from cali.life import Stored, Verdict
-from cali.models import Diagnosis, Origin, Severity
+from cali.core.errors import Misconfigured
+from cali.core.life import Stored, Verdict
+from cali.core.models import Diagnosis, Origin, Severity
+from cali.usecases.diagnose import new_error
+from cali.usecases.learn import JOBS, Approval, run, status
+from cali.usecases.learn.publishing import accepted
+from cali.usecases.learn.step_results import Work
 from tests.contracts.entries import HOST
 from tests.unit.learning.week import (
     CARD,

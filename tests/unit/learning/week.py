@@ -6,20 +6,20 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from cali.adapters.raw_records import readable
-from cali.functions.diagnose import new_error, new_error_key
-from cali.learning import Approval, Parts, Policy, run
-from cali.learning.jobs import JOBS
-from cali.life import Feedback, Stored, Verdict
-from cali.models import Diagnosis, Event, Evidence, Hit, Incident, Origin, Scope, Severity
-from cali.releases import Releases
+from cali.adapters.memory.alerts import MemoryFeedback
+from cali.adapters.memory.incidents import MemoryIncidents
+from cali.adapters.memory.learning import MemoryCollections, MemoryObjects, MemoryPullRequests
+from cali.adapters.sources.raw_records import readable
+from cali.core.life import Feedback, Stored, Verdict
+from cali.core.models import Diagnosis, Event, Evidence, Hit, Incident, Origin, Scope, Severity
 from cali.stages.decode import Decoder
 from cali.stages.detect import incident_id
 from cali.stages.refine.refiner import Refiner
 from cali.stages.retrieve import knowledge
-from cali.testing_alerts import MemoryFeedback
-from cali.testing_incidents import MemoryIncidents
-from cali.testing_learning import MemoryCollections, MemoryObjects, MemoryPullRequests
+from cali.usecases.diagnose import new_error, new_error_key
+from cali.usecases.learn import Approval, Parts, Policy, run
+from cali.usecases.learn.jobs import JOBS
+from cali.usecases.releases import Releases
 from tests.contracts.entries import ENTRIES
 
 if TYPE_CHECKING:

@@ -10,16 +10,17 @@ from time import sleep, time
 
 import pytest
 
-from cali.adapters.sqlite import SqliteIncidents
-from cali.adapters.sqlite_alerts import SqliteAlerts
-from cali.errors import Misconfigured, Retryable
-from cali.life import Change, Kind, Stored
-from cali.models import Event, Incident, Scope, Severity, Template
-from cali.ports import Note
+from cali.adapters.memory.alerts import KeptSink, MemoryAlerts
+from cali.adapters.memory.incidents import MemoryIncidents
+from cali.adapters.sqlite.alerts import SqliteAlerts
+from cali.adapters.sqlite.incidents import SqliteIncidents
+from cali.core.errors import Misconfigured, Retryable
+from cali.core.life import Change, Kind, Stored
+from cali.core.models import Event, Incident, Scope, Severity, Template
+from cali.core.ports import Note
 from cali.stages.detect import Sighting, advance
-from cali.stages.notify import Alerts, Heard, Message, Parts, Rules, Style, parse, words
-from cali.testing_alerts import KeptSink, MemoryAlerts
-from cali.testing_incidents import MemoryIncidents
+from cali.stages.notify import Message, Rules, Style, parse, words
+from cali.usecases.alert import Alerts, Heard, Parts
 
 RULES = parse("routes: [{send: [{sink: s, channel: C}]}]", "rules.yaml")
 

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cali.errors import Misconfigured
-from cali.models import Scope, Severity
+from cali.core.errors import Misconfigured
+from cali.core.models import Scope, Severity
 from cali.stages.notify.rules import QuietHours, fits, quiet_until
 from cali.stages.notify.rules_file import DEFAULT, parse
 

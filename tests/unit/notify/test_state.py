@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cali.errors import Poison
-from cali.life import Change, Kind
-from cali.models import Severity
+from cali.core.errors import Poison
+from cali.core.life import Change, Kind
+from cali.core.models import Severity
 from cali.stages.notify import digest
 from cali.stages.notify.content import Named
 from cali.stages.notify.decide import REPLIES, hear

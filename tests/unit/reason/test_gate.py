@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cali.models import Diagnosis, Origin
-from cali.stages.reason.danger import objection
-from cali.testing_models import ScriptedModel, explanation
+from cali.core.models import Diagnosis, Origin
+from cali.stages.reason.dangerous_steps import objection
+from cali.testing.models import ScriptedModel, explanation
 from tests.unit.reason.world import incident, reasoner
 
 LOG = (

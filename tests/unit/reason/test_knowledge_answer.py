@@ -6,7 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from cali.models import Evidence, Hit, Origin, Status
+from cali.core.models import Evidence, Hit, Origin, Status
 from cali.stages.reason import Reasoner, ReasonSettings
 from cali.stages.retrieve import Retrieved
 from tests.unit.reason.world import DISK, KNOWLEDGE, POOL, REDACTOR, incident, reasoner
@@ -128,7 +128,7 @@ def test_without_a_model_nothing_of_the_model_is_imported() -> None:
         "import sys\n"
         "from tests.unit.reason.world import incident, reasoner\n"
         "assert reasoner().diagnose_all([incident('unheard of'), incident('ENOSPC')])\n"
-        "print([m for m in ('openai', 'httpx2', 'cali.stages.reason.explanation') if m in sys.modules])\n"
+        "print([m for m in ('openai', 'httpx2', 'cali.stages.reason.model_answer') if m in sys.modules])\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

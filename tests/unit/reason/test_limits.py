@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cali.adapters.answers import AnswersFile
-from cali.errors import Misconfigured, Poison, Retryable
-from cali.models import Origin, Severity
-from cali.ports import Answer
+from cali.adapters.sqlite.answers import AnswersFile
+from cali.core.errors import Misconfigured, Poison, Retryable
+from cali.core.models import Origin, Severity
+from cali.core.ports import Answer
 from cali.stages.reason import Breaker, BreakerSettings, ReasonSettings, Retries, prices
 from cali.stages.reason.limits import Circuit, allowed, failed, gave_up, pause, succeeded
-from cali.testing_models import ScriptedModel, explanation
+from cali.testing.models import ScriptedModel, explanation
 from tests.unit.reason.world import NOON, Clock, incident, reasoner
 
 SETTINGS = BreakerSettings(failures=2, pause=10.0, longest=25.0)

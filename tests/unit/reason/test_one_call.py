@@ -9,13 +9,13 @@ from threading import Thread
 
 import pytest
 
-from cali.adapters.answers import AnswersFile
-from cali.errors import Misconfigured
-from cali.models import Evidence, Incident, Origin, Scope
-from cali.ports import Request
+from cali.adapters.sqlite.answers import AnswersFile
+from cali.core.errors import Misconfigured
+from cali.core.models import Evidence, Incident, Origin, Scope
+from cali.core.ports import Request
 from cali.stages.reason import ReasonSettings
-from cali.stages.reason.kept import Explained, dumped, loaded
-from cali.testing_models import ScriptedModel, explanation, lines_of
+from cali.stages.reason.cached_answer import Explained, dumped, loaded
+from cali.testing.models import ScriptedModel, explanation, lines_of
 from tests.unit.reason.world import Clock, event, incident, reasoner
 
 FLUX = "ERROR flux capacitor {} lost phase on rack-{}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from cali.adapters.answers import AnswersFile
-from cali.models import Event, Incident, KnowledgeEntry, Scope, Severity, Template
-from cali.ports import Model
+from cali.adapters.sqlite.answers import AnswersFile
+from cali.core.models import Event, Incident, KnowledgeEntry, Scope, Severity, Template
+from cali.core.ports import Model
 from cali.stages.reason import Asking, Breaker, Reasoner, ReasonSettings, Retries, World, prices
 from cali.stages.refine.redact import Redactor
 from cali.stages.retrieve import Retrieved, retrieve

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.stages.refine import book
 from tests.unit.refine.test_template import templater
 

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from cali.models import Block, Event, Record, Severity
-from cali.pipeline import Tally, events
+from cali.core.models import Block, Event, Record, Severity
 from cali.stages.decode import Decoder
 from cali.stages.refine.refiner import Refiner
+from cali.usecases.pipeline import Tally, events
 
 
 def refined(*lines: str) -> list[Event]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cali.models import Severity
+from cali.core.models import Severity
 from cali.stages.refine.severity import by_words, needs_digits, worst
 from tests.unit.refine.severity_lines import CRITICAL, ERROR, SILENT, WARNING, WELL
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cali.adapters.s3_objects import S3Objects
-from cali.errors import Misconfigured
-from cali.releases import Releases, Watch
-from cali.releases.shelf import POINTER
+from cali.adapters.aws.s3 import S3Objects
+from cali.core.errors import Misconfigured
 from cali.stages.retrieve import knowledge
+from cali.usecases.releases import Releases, Watch
+from cali.usecases.releases.repository import POINTER
 from tests.contracts.entries import HOST, MEMORY
 
 SHIPPED = knowledge.of((MEMORY, HOST), "2026-01-01")

@@ -7,12 +7,12 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from cali.errors import Conflict, Misconfigured, Retryable
-from cali.models import KnowledgeEntry
-from cali.releases import BOOKS, KNOWLEDGE, Learnt, Releases, Standing, Watch
+from cali.adapters.memory.learning import MemoryObjects
+from cali.core.errors import Conflict, Misconfigured, Retryable
+from cali.core.models import KnowledgeEntry
 from cali.stages.refine.book import learn
 from cali.stages.retrieve import knowledge
-from cali.testing_learning import MemoryObjects
+from cali.usecases.releases import BOOKS, KNOWLEDGE, Learnt, Releases, Standing, Watch
 from tests.contracts.entries import DISK, HOST, MEMORY, TLS
 
 SHIPPED = knowledge.of((MEMORY, HOST), "2026-01-01")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from cali.models import KnowledgeEntry, Severity
+from cali.core.models import KnowledgeEntry, Severity
 from cali.stages.retrieve.knowledge import Knowledge, of
 
 BEGIN = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)

@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 from tests.unit.replay.logs import at, entry, knowing, line, numbered
 
-from cali.models import Severity
-from cali.replay import Outcome, Terms, Versions, replay
-from cali.replay.alerted import Stores, Told, told
+from cali.adapters.memory.alerts import MemoryAlerts
+from cali.adapters.memory.incidents import MemoryIncidents
+from cali.core.models import Severity
 from cali.stages.detect import LifePolicy
 from cali.stages.notify.rules import Route, Rules, Send, When
 from cali.stages.notify.rules_file import parse
 from cali.stages.notify.sink import Style
-from cali.testing_alerts import MemoryAlerts
-from cali.testing_incidents import MemoryIncidents
+from cali.usecases.replay import Outcome, Terms, Versions, replay
+from cali.usecases.replay.alerts import Stores, Told, told
 
 BENT = entry("bent", "frobnicator", "Somebody bent it.")
 TO_TEAM = Rules((Route("all", When(), (Send("team", "C1"),)),))

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from tests.unit.replay.logs import entry, knowing, line, numbered
 
-from cali.models import Severity
-from cali.replay import Outcome, Versions, What, compare
-from cali.replay import replay as replayed
+from cali.core.models import Severity
 from cali.stages.refine import book
+from cali.usecases.replay import Outcome, Versions, What, compare
+from cali.usecases.replay import replay as replayed
 
 FULL, BENT = entry("disk-full", "no space left"), entry("bent", "frobnicator", "Somebody bent it.")
 LOG = numbered(

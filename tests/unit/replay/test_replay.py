@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tests.unit.replay.logs import at, entry, knowing, line, numbered
 
-from cali.life import Kind
-from cali.models import Origin, Severity
-from cali.replay import Terms, Versions, replay
+from cali.core.life import Kind
+from cali.core.models import Origin, Severity
 from cali.stages.detect import LifePolicy
+from cali.usecases.replay import Terms, Versions, replay
 
 FULL = entry("disk-full", "no space left on device")
 LOG = numbered(

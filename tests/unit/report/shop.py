@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from cali.models import (
+from cali.core.models import (
     NOWHERE,
     Diagnosis,
     Event,

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from cali.models import Evidence, Incident, Severity
+from cali.core.models import Evidence, Incident, Severity
 from cali.report import Analysis, Summary
 from cali.report.html import FOLLOWERS, INCIDENTS, as_html, shipped
 from cali.report.markup import Markup, joined, tag

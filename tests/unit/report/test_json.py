@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cali.models import Scope, Severity
+from cali.core.models import Scope, Severity
 from cali.report import Analysis, Summary
 from cali.report.json import as_json, time
 from tests.unit.report.shop import CONNECTIONS, HOSTILE, LEDGER, NIGHT, POOL, QUIET, SHOP, incident

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from cali.models import Diagnosis, Evidence, Hit, Incident, Origin, Severity
+from cali.core.models import Diagnosis, Evidence, Hit, Incident, Origin, Severity
 from cali.report import Analysis, Summary
 from cali.report.text import as_text, one_line
 from tests.unit.report.shop import (

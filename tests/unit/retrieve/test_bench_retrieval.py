@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cali.cli.bench_retrieval import bench_retrieval, hold_back
-from cali.models import KnowledgeEntry, Severity
+from cali.core.models import KnowledgeEntry, Severity
 from cali.stages.retrieve.knowledge import of
 
 KINDS = ("oil", "belt", "lamp", "pump")

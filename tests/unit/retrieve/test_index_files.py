@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.contracts.entries import DISK, ENTRIES, HOST, MEMORY, TLS
 
-from cali.adapters import index_files
-from cali.adapters.milvus import MilvusIndex, collection_name, is_server
-from cali.adapters.remembered_hits import RememberedHits
-from cali.errors import Misconfigured, Retryable
-from cali.testing import HashedEmbedder, ReferenceIndex
+from cali.adapters.memory.knowledge_index import HashedEmbedder, ReferenceIndex
+from cali.adapters.milvus import index_folders as index_files
+from cali.adapters.milvus.cached_index import RememberedHits
+from cali.adapters.milvus.index import MilvusIndex, collection_name, is_server
+from cali.core.errors import Misconfigured, Retryable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from cali.models import Hit, KnowledgeEntry
+    from cali.core.models import Hit, KnowledgeEntry
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
@@ -139,7 +139,7 @@ def test_a_lock_of_another_process_is_in_nobodys_way(tmp_path: Path) -> None:
 SCRIPT = """
 import sys
 from cali.adapters.milvus import MilvusIndex
-from cali.testing import HashedEmbedder
+from cali.adapters.memory.knowledge_index import HashedEmbedder
 from tests.contracts.entries import ENTRIES
 index = MilvusIndex(sys.argv[1], HashedEmbedder())
 index.ensure("2026-01-01-a", ENTRIES)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cali.cli.kb import command
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 
 FIXTURES = Path(__file__).parent / "knowledge"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cali.errors import Misconfigured
-from cali.models import Severity
+from cali.core.errors import Misconfigured
+from cali.core.models import Severity
 from cali.stages.retrieve.knowledge import load, of
 
 FIXTURES = Path(__file__).parent / "knowledge"

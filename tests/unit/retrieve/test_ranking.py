@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cali.models import KnowledgeEntry, Severity
+from cali.core.models import KnowledgeEntry, Severity
 from cali.stages.retrieve.knowledge import load, of, shipped
 from cali.stages.retrieve.ranking import NO_RANKING, broader, likeness, words
 

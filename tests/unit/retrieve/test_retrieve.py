@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cali.models import Hit
+from cali.adapters.memory.knowledge_index import HashedEmbedder, ReferenceIndex
+from cali.core.models import Hit
 from cali.stages.retrieve import CALIBRATED, UNKNOWN, decide, retrieve
+from cali.stages.retrieve.index_rows import fuse, gist, rows
 from cali.stages.retrieve.knowledge import load
-from cali.stages.retrieve.rows import fuse, gist, rows
 from cali.stages.retrieve.signatures import Match, Signatures
-from cali.testing import HashedEmbedder, ReferenceIndex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cali.models import KnowledgeEntry
+    from cali.core.models import KnowledgeEntry
 
 KNOWLEDGE = load(Path(__file__).parent / "knowledge")
 SIGNATURES = Signatures(KNOWLEDGE.entries.values(), KNOWLEDGE.needed)

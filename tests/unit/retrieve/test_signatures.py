@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cali.models import KnowledgeEntry, Severity
+from cali.core.models import KnowledgeEntry, Severity
 from cali.stages.retrieve.knowledge import load
 from cali.stages.retrieve.literals import NOTHING, needs
 from cali.stages.retrieve.signatures import Signatures

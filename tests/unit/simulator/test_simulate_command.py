@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cali.cli.simulate import command
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.simulator import load_scenario, truth
 from cali.simulator.score import read_truth, score
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.simulator import Line, envelope, load_scenario, simulate
 
 LINE = next(

@@ -3,7 +3,7 @@ from random import Random
 
 import pytest
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.simulator.phrase import Draw, Speak, compile_phrase
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.simulator import Line, Pod, load_scenario, paced, simulate, truth
 
 START = 1763661600.0

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import cali.simulator
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.simulator import load_scenario, simulate, truth
 
 PACKAGE = Path(cali.simulator.__file__).parent
@@ -121,7 +121,9 @@ def test_truth_comes_from_the_simulator_alone():
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             for name in names:
-                assert not name.startswith("cali") or name.startswith(("cali.simulator", "cali.errors")), (
+                assert not name.startswith("cali") or name.startswith(
+                    ("cali.simulator", "cali.core.errors")
+                ), (
                     file,
                     name,
                 )

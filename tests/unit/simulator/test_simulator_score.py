@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.simulator import Truth
 from cali.simulator.score import Score, read_truth, score
 

@@ -10,19 +10,19 @@ import re
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from cali.models import Quarantined, Record, Scope, Severity
-from cali.stages.alike import ZEROS, ids_alike
+from cali.core.models import Quarantined, Record, Scope, Severity
+from cali.core.normalise import ZEROS, ids_alike
 from cali.stages.decode.clean import clean, text_of
-from cali.stages.decode.clock import Clock
 from cali.stages.decode.envelope import METADATA, Envelopes
 from cali.stages.decode.fields import Plan, is_cut, plan
 from cali.stages.decode.jsonlog import Spoken, bare, load, special, spoken
 from cali.stages.decode.layout import Layout, complete
-from cali.stages.decode.pieces import Open, Piece, Pieces, from_object, from_text
+from cali.stages.decode.partial_lines import Open, Piece, Pieces, from_object, from_text
 from cali.stages.decode.scope import Source, Sources
-from cali.stages.decode.seen import Seen
 from cali.stages.decode.severity import from_priority, from_status
+from cali.stages.decode.shape_cache import Seen
 from cali.stages.decode.text import layout_of
+from cali.stages.decode.timestamps import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ from cali.stages.decode.fields import Plan, plan
 from cali.stages.decode.jsonlog import load
 
 if TYPE_CHECKING:
-    from cali.models import Scope
+    from cali.core.models import Scope
     from cali.stages.decode.scope import Sources
 
 METADATA = b',"kubernetes":{'

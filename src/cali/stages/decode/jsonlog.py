@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from cali.models import Severity
+from cali.core.models import Severity
 from cali.stages.decode.scope import workload_of
 from cali.stages.decode.severity import LEVELS, from_number, from_status, parse_level
 

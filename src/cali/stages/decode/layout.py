@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from cali.stages.alike import ids_alike
+from cali.core.normalise import ids_alike
 from cali.stages.decode.severity import parse_level
 
 if TYPE_CHECKING:
-    from cali.models import Severity
+    from cali.core.models import Severity
 
 Span = tuple[int, int]
 # start, end, pieces, severity, status, alike

@@ -9,7 +9,7 @@ from cali.stages.decode.layout import Layout, Span
 from cali.stages.decode.severity import parse_level
 
 if TYPE_CHECKING:
-    from cali.models import Severity
+    from cali.core.models import Severity
 
 _KEY = r"[A-Za-z_@][\w.@/-]*"
 _PAIR = rf'{_KEY}=(?:"(?:[^"\\]|\\.)*+"|[^\s"]*+)'

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from cali.models import Scope
+from cali.core.models import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

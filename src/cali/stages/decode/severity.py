@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cali.models import Severity
+from cali.core.models import Severity
 
 _WORDS = {
     Severity.TRACE: "trace trc trce finest finer all silly t spam",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from cali.models import Severity
+from cali.core.models import Severity
 from cali.stages.decode import logfmt
-from cali.stages.decode.headed import RULES
+from cali.stages.decode.headers import RULES
 from cali.stages.decode.layout import Layout, nest, read
-from cali.stages.decode.stamped import AFTER, STAMPS, SYSLOG
+from cali.stages.decode.timestamped import AFTER, STAMPS, SYSLOG
 
 _DEPTH = 4  # kubectl's prefix, a runtime's stamp, syslog, the application: nothing real wraps deeper
 _TIME_OF_DAY = len("10:00")  # alone it may well be part of a sentence, so a rule must follow it

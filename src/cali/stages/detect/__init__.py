@@ -1,7 +1,7 @@
 """detect: events to incidents, in causal order, and their lives. See README.md beside this file."""
 
 from cali.stages.detect.aggregate import Detector, Folded
-from cali.stages.detect.kept import Policy, incident_id
+from cali.stages.detect.causality import Nearness
 from cali.stages.detect.lifecycle import (
     LifePolicy,
     Outcome,
@@ -13,8 +13,8 @@ from cali.stages.detect.lifecycle import (
     sent,
     sweep,
 )
-from cali.stages.detect.links import Nearness
 from cali.stages.detect.order import ordered
+from cali.stages.detect.tracker import Policy, incident_id
 
 __all__ = [
     "Detector",

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cali.models import Event, Incident, Scope, Severity
-from cali.stages.detect.kept import Kept, Policy
+from cali.core.models import Event, Incident, Scope, Severity
 from cali.stages.detect.recovery import speaks_of_success, undoes
+from cali.stages.detect.tracker import Kept, Policy
 
 _PASS, _HEALS, _RAISES = 1, 2, 3  # 0 is not yet judged; a severity is added to the last
 _SEVERITIES = tuple(Severity)

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from cali.life import Change, Kind, Span, Stored
-from cali.models import Diagnosis, Event, Incident, Severity, Status
-from cali.stages.detect.reads import covers, unread, with_span
+from cali.core.life import Change, Kind, Span, Stored
+from cali.core.models import Diagnosis, Event, Incident, Severity, Status
+from cali.stages.detect.positions import covers, unread, with_span
 
 UNSENT = 32  # changes that wait for a publisher that is down; beyond that the oldest but the first is dropped
 SAMPLES = 5

@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from cali.models import Incident
-from cali.stages.detect.links import Case, Nearness, ties
-from cali.stages.detect.traits import Tags, traits
+from cali.core.models import Incident
+from cali.stages.detect.causality import Case, Nearness, ties
+from cali.stages.detect.features import Tags, traits
 
 Weight = Callable[[Incident], float]
 Known = Callable[[Incident], str | None]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cali.models import Event, Severity
-from cali.stages.refine.join import gist
+from cali.core.models import Event, Severity
+from cali.stages.join import gist
 from cali.stages.refine.severity import by_words
 
 LONGEST = 100  # characters

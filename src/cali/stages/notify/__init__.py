@@ -1,6 +1,5 @@
 """notify: changes in the lives of incidents to messages, and the answers to them. See README.md beside this file."""
 
-from cali.stages.notify.alerts import Alerts, Flushed, Heard, Parts
 from cali.stages.notify.content import Fact, Link, Message, Named, Standing
 from cali.stages.notify.decide import Action, Digest, Edit, Follow, Post, Reply, Skip, decide, hear
 from cali.stages.notify.rules import Rules
@@ -11,19 +10,15 @@ from cali.stages.notify.words import Words, words
 __all__ = [
     "DEFAULT",
     "Action",
-    "Alerts",
     "Digest",
     "Edit",
     "Fact",
-    "Flushed",
     "Follow",
     "Gone",
-    "Heard",
     "Link",
     "LivingSink",
     "Message",
     "Named",
-    "Parts",
     "Post",
     "Reply",
     "Rules",

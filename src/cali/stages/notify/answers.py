@@ -14,11 +14,11 @@ from math import isfinite
 from typing import Any
 from urllib.parse import parse_qs
 
-from cali.errors import Poison
-from cali.life import Feedback, Stored, Verdict
-from cali.models import Origin
+from cali.core.errors import Poison
+from cali.core.life import Feedback, Stored, Verdict
+from cali.core.models import Origin
 from cali.stages.detect.lifecycle import Outcome, mute, resolve
-from cali.stages.notify.plain import one_line, tidy
+from cali.stages.notify.plain_text import one_line, tidy
 
 CAUSE = 3_000  # characters of a person's cause that are kept
 HOUR, DAY = 3_600.0, 86_400.0

@@ -13,9 +13,9 @@ from math import isfinite
 from typing import NamedTuple
 from urllib.parse import quote
 
-from cali.life import Kind, Stored
-from cali.models import Diagnosis, Incident, Origin, Severity, Status
-from cali.stages.notify.plain import one_line, tidy
+from cali.core.life import Kind, Stored
+from cali.core.models import Diagnosis, Incident, Origin, Severity, Status
+from cali.stages.notify.plain_text import one_line, tidy
 from cali.stages.notify.words import Words, words
 
 EVIDENCE = 6  # lines quoted

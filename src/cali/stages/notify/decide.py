@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from cali.life import Change, Kind, Stored
+from cali.core.life import Change, Kind, Stored
 from cali.stages.notify.content import Message, Named, Standing, standing
 from cali.stages.notify.rules import Send
 from cali.stages.notify.sink import Style

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from cali.errors import Poison
+from cali.core.errors import Poison
 from cali.stages.notify.content import Message, Named, digest
 from cali.stages.notify.rules import Send, Storm
 from cali.stages.notify.sink import Style

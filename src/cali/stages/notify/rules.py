@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from cali.models import Incident, Scope, Severity
+from cali.core.models import Incident, Scope, Severity
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

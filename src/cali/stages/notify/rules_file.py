@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
-from cali.errors import Misconfigured
-from cali.models import Severity
+from cali.core.errors import Misconfigured
+from cali.core.models import Severity
 from cali.stages.notify.rules import (
     DAYS,
     Maintenance,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Protocol
 
-from cali.errors import CaliError
+from cali.core.errors import CaliError
 from cali.stages.notify.content import Message
 
 

@@ -9,7 +9,7 @@ from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
-from cali.errors import Poison
+from cali.core.errors import Poison
 from cali.stages.notify.content import Named
 
 POINTS, POINT_EVERY, TREND = 11, 60.0, 600.0

@@ -7,7 +7,7 @@ from importlib import resources
 
 import yaml
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 
 DEFAULT = "en"
 
@@ -32,7 +32,7 @@ class Words:
 def words(language: str = DEFAULT) -> Words:
     """The words of a language such as `ko` or `ko-KR`. Misconfigured if there are none."""
     name = language.lower().replace("_", "-").split("-")[0]
-    folder = resources.files("cali") / "words"
+    folder = resources.files("cali") / "data" / "words"
     file = folder / f"{name}.yaml"
     if not name.isalpha() or not file.is_file():
         known = ", ".join(

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cali.models import Incident
+    from cali.core.models import Incident
     from cali.stages.retrieve import Retrieved
 
 WEAKEST = 0.5  # the score of the weakest signature that holds (retrieve.Calibration)

@@ -15,18 +15,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from cali.models import Evidence
-from cali.stages.reason.danger import URL, objection
-from cali.stages.reason.lines import QUOTED
+from cali.core.models import Evidence
+from cali.stages.reason.dangerous_steps import URL, objection
 from cali.stages.reason.names import missing
+from cali.stages.reason.numbered_lines import QUOTED
+from cali.stages.reason.prompt_injection import MARK, suspect
 from cali.stages.reason.subjects import unsupported
-from cali.stages.reason.suspects import MARK, suspect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cali.models import KnowledgeEntry
-    from cali.stages.reason.kept import Explained
+    from cali.core.models import KnowledgeEntry
+    from cali.stages.reason.cached_answer import Explained
     from cali.stages.reason.question import Excerpt, Sent
 
 SHARED = 2  # words

@@ -12,16 +12,16 @@ from hashlib import blake2b
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
-from cali.errors import Misconfigured
-from cali.ports import Request
-from cali.stages.reason.lines import window
-from cali.stages.reason.suspects import MARK, honest
+from cali.core.errors import Misconfigured
+from cali.core.ports import Request
+from cali.stages.reason.numbered_lines import window
+from cali.stages.reason.prompt_injection import MARK, honest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cali.models import Incident, KnowledgeEntry
-    from cali.stages.reason.lines import Line
+    from cali.core.models import Incident, KnowledgeEntry
+    from cali.stages.reason.numbered_lines import Line
 
 LATEST = "explain-2026-11-20"
 LANGUAGES = {"en": "English", "ko": "Korean"}
@@ -64,9 +64,9 @@ def prompt(name: str = LATEST, language: str = "en") -> Prompt:
     """The prompt of that name; an unknown name or language is Misconfigured."""
     if language not in LANGUAGES:
         raise Misconfigured(f"language {language!r}: there is {', '.join(sorted(LANGUAGES))}")
-    source = files("cali") / "prompts" / f"{name}.md"
+    source = files("cali") / "data" / "prompts" / f"{name}.md"
     if not source.is_file():
-        raise Misconfigured(f"prompt {name!r}: no such file in cali/prompts")
+        raise Misconfigured(f"prompt {name!r}: no such file in cali/data/prompts")
     sections = dict(_SECTION.findall(source.read_text("utf-8")))
     if sections.keys() != {"System", "User"}:
         raise Misconfigured(f"prompt {name!r}: needs the sections System and User")

@@ -6,20 +6,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from cali.errors import CaliError
-from cali.models import Diagnosis, Event, Evidence, Incident, KnowledgeEntry, Origin, Status
-from cali.stages.reason import confidence, known, lines, question
-from cali.stages.reason.asking import Asking, NoAnswerError
+from cali.core.errors import CaliError
+from cali.core.models import Diagnosis, Event, Evidence, Incident, KnowledgeEntry, Origin, Status
+from cali.stages.reason import confidence, question
+from cali.stages.reason import known_error as known
+from cali.stages.reason import numbered_lines as lines
+from cali.stages.reason.ask_model import Asking, NoAnswerError
+from cali.stages.reason.cached_answer import found_again
 from cali.stages.reason.gate import Refused, passed, support
-from cali.stages.reason.kept import found_again
+from cali.stages.reason.prompt_injection import MARK, honest
 from cali.stages.reason.spend import Spend
-from cali.stages.reason.suspects import MARK, honest
 from cali.stages.retrieve import UNKNOWN, Retrieved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from cali.stages.reason.lines import Line
+    from cali.stages.reason.numbered_lines import Line
     from cali.stages.retrieve.knowledge import Knowledge
 
 AGREES = 4  # words of the cause that a near entry must share to speak of the same
@@ -189,7 +191,7 @@ class Reasoner:
         near: Sequence[KnowledgeEntry],
         asked: Mapping[str, str],
     ) -> Diagnosis:
-        from cali.stages.reason.explanation import read, schema  # pydantic: only when there is a model
+        from cali.stages.reason.model_answer import read, schema  # pydantic: only when there is a model
 
         assert self._asking is not None  # noqa: S101 - the caller has looked
         request = question.ask(self._prompt, excerpt, incident, near, schema(), self._settings.max_tokens)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,9 +48,9 @@ class Prices:
 @cache
 def prices(name: str = LATEST) -> Prices:
     """The table of that name, as shipped."""
-    source = files("cali") / "prompts" / f"{name}.yaml"
+    source = files("cali") / "data" / "prompts" / f"{name}.yaml"
     if not source.is_file():
-        raise Misconfigured(f"prices {name!r}: no such file in cali/prompts")
+        raise Misconfigured(f"prices {name!r}: no such file in cali/data/prompts")
     try:
         table: Any = yaml.safe_load(source.read_text("utf-8"))
         models = {

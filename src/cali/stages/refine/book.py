@@ -18,7 +18,7 @@ from pathlib import Path
 
 import orjson
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.stages.refine.masks import WILDCARD
 
 FORMAT = 1

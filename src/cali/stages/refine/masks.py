@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 
 LATEST = "2026-11-20"
 WILDCARD = "<*>"
@@ -60,7 +60,7 @@ def apply(rules: tuple[Rule, ...], text: str) -> str:
 def load(version: str = LATEST) -> Masks:
     """The masks of one version; an unknown version or an unreadable table is Misconfigured."""
     name = f"template-{version}.yaml"
-    source = resources.files("cali") / "masks" / name
+    source = resources.files("cali") / "data" / "masks" / name
     if not source.is_file():
         raise Misconfigured(f"no mask version {version}: {name} does not exist")
     return read(source.read_bytes(), name)

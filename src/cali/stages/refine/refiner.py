@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cali.models import Block, Event, Record, Severity, Template
+from cali.core.models import Block, Event, Record, Severity, Template
 from cali.stages.decode import Decoder
+from cali.stages.join import gist, text
 from cali.stages.refine.book import Book
-from cali.stages.refine.join import gist, text
 from cali.stages.refine.masks import WILDCARD, Masks
 from cali.stages.refine.redact import Redactor
 from cali.stages.refine.severity import by_words, needs_digits, worst

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 
-from cali.models import Severity
+from cali.core.models import Severity
 from cali.stages.refine import languages
 
 # Without one of these in the lower-cased line there is nothing to look for.

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from cali.models import Template
-from cali.stages.alike import ZEROS, ids_alike, ids_in
+from cali.core.models import Template
+from cali.core.normalise import ZEROS, ids_alike, ids_in
 from cali.stages.refine import masks as mask_table
 from cali.stages.refine.masks import WILDCARD, Masks
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from math import exp
 from typing import TYPE_CHECKING
 
-from cali.models import Hit
+from cali.core.models import Hit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cali.ports import KnowledgeIndex
+    from cali.core.ports import KnowledgeIndex
     from cali.stages.retrieve.signatures import Match, Signatures
 
 LIMIT = 5  # hits shown

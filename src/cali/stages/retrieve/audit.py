@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from cali.models import KnowledgeEntry
+    from cali.core.models import KnowledgeEntry
     from cali.stages.retrieve.signatures import Signatures
 
 WIDE_AT_MOST = 3  # open-ended wildcards in one pattern; each more is another power of the text's length

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from cali.errors import Misconfigured
-from cali.models import KnowledgeEntry, Severity
+from cali.core.errors import Misconfigured
+from cali.core.models import KnowledgeEntry, Severity
 from cali.stages.retrieve.literals import Needs, needs
 from cali.stages.retrieve.ranking import NO_RANKING, Ranking, learn
 from cali.stages.retrieve.signatures import Signatures
@@ -51,7 +51,7 @@ class Knowledge:
 
 def shipped() -> Path:
     """The folder of the newest knowledge that came with the package or, on Lambda, with the layer."""
-    roots = [Path(str(files("cali") / "knowledge"))]
+    roots = [Path(str(files("cali") / "data" / "knowledge"))]
     if (layered := in_layer()) is not None:
         roots.append(layered)
     for root in roots:

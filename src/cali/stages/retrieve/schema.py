@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from cali.models import KnowledgeEntry, Severity
+from cali.core.models import KnowledgeEntry, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from cali.stages.retrieve.ranking import NO_RANKING, Ranking, broader, likeness,
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from cali.models import KnowledgeEntry
+    from cali.core.models import KnowledgeEntry
 
 PIECE = 4  # characters
 LONGEST = (

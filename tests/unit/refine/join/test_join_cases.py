@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cali.models import Record
-from cali.stages.refine.join import Joiner, Limits, gist, text
-from cali.stages.refine.join.lines import ADOPTED, FRAMES, OPENINGS, SUSPECT
+from cali.core.models import Record
+from cali.stages.join import Joiner, Limits, gist, text
+from cali.stages.join.line_patterns import ADOPTED, FRAMES, OPENINGS, SUSPECT
 
 CASES = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text(encoding="utf-8"))
 NAMES = [case["name"] for case in CASES]

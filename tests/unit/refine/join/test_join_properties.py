@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cali.models import Record, Severity
-from cali.stages.alike import ZEROS, ids_alike
-from cali.stages.refine.join import Joiner, Limits, gist, text
+from cali.core.models import Record, Severity
+from cali.core.normalise import ZEROS, ids_alike
+from cali.stages.join import Joiner, Limits, gist, text
 
 _CASES = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text(encoding="utf-8"))
 LINES = sorted({line for case in _CASES for event in case["events"] for line in event.splitlines()})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cali.errors import Misconfigured
-from cali.models import Block, Record, Severity
-from cali.stages.refine.join import Joiner, Limits, gist, text
+from cali.core.errors import Misconfigured
+from cali.core.models import Block, Record, Severity
+from cali.stages.join import Joiner, Limits, gist, text
 
 DEFAULT = Limits()
 

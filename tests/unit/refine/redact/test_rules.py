@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.stages.refine.redact import Redactor, Rule, default_table, load_table
 
 GOOD = """

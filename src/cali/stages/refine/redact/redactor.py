@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from cali.stages.alike import ZEROS
+from cali.core.normalise import ZEROS
+from cali.stages.refine.redact.prefilter import Suspicion
 from cali.stages.refine.redact.rules import Rule, default_table
-from cali.stages.refine.redact.suspicion import Suspicion
 
 _BLIND = str.maketrans("123456789", "000000000")
 _SHAPES, _LONGEST = 1_024, 4_096  # remembered texts and their bytes: 4 MB at the most

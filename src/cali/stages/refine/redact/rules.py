@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from cali.errors import Misconfigured
+from cali.core.errors import Misconfigured
 from cali.stages.refine.redact.verify import VERIFIERS
 
 VERSION = "redaction-2026-11-20"
@@ -55,7 +55,7 @@ class Table(NamedTuple):
 def default_table() -> Table:
     """The table that ships with CALI."""
     name = f"{VERSION}.yaml"
-    return parse_table(files("cali").joinpath("masks").joinpath(name).read_text("utf-8"), name)
+    return parse_table(files("cali").joinpath("data", "masks").joinpath(name).read_text("utf-8"), name)
 
 
 def load_table(path: Path) -> Table:

@@ -1,1 +1,0 @@
-../../../src/cali/__init__.py

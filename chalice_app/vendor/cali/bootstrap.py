@@ -1,1 +1,0 @@
-../../../src/cali/bootstrap.py

@@ -1,1 +1,0 @@
-../../../src/cali/models.py

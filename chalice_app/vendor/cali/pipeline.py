@@ -1,1 +1,0 @@
-../../../src/cali/pipeline.py

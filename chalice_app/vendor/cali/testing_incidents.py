@@ -1,1 +1,0 @@
-../../../src/cali/testing_incidents.py

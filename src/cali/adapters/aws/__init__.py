@@ -1,0 +1,1 @@
+"""Adapters for AWS: DynamoDB, Kinesis, S3 and Secrets Manager."""

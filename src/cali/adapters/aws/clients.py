@@ -1,0 +1,76 @@
+"""Clients of AWS, made when they are first used, and what they raise in the project's own words.
+
+boto3 takes half a second to import, so nothing here imports it before a client is needed.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from cali.core.errors import CaliError, Conflict, Misconfigured, Retryable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONNECT, READ, ATTEMPTS = 2.0, 10.0, 4  # a call that hangs must end well within a function's time
+_PASSING = {
+    "InternalServerError", "InternalFailure", "InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout",
+    "LimitExceededException", "KMSThrottlingException", "TransactionInProgressException", "OperationAborted",
+}  # fmt: skip
+_FASTER = {"ConditionalCheckFailedException", "PreconditionFailed", "ConditionalRequestConflict"}
+
+
+class Denied(Misconfigured):
+    """AWS says that we may not."""
+
+
+@cache
+def client(service: str) -> Any:
+    """The process's one client of a service. Safe for threads. Misconfigured without a region, or with a profile that is not there."""
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=CONNECT,
+        read_timeout=READ,
+        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+        max_pool_connections=16,
+    )
+    with said(service):
+        return boto3.client(service, config=config)
+
+
+@contextmanager
+def said(where: str) -> Iterator[None]:
+    """Says in our words what AWS says: whether waiting helps (Retryable), somebody was faster (Conflict), or a person
+    must act (Misconfigured). One line, beginning with `where`."""
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
+    from botocore.exceptions import ConnectionError as Unreachable
+
+    try:
+        yield
+    except CaliError:
+        raise
+    except ClientError as error:
+        raise _of_service(where, error) from error
+    except (Unreachable, HTTPClientError, IncompleteReadError) as error:  # the last: closed in the middle
+        raise Retryable(f"{where}: {_line(error)}") from error
+    except BotoCoreError as error:  # no credentials, no region, a parameter of the wrong kind
+        raise Misconfigured(f"{where}: {_line(error)}") from error
+
+
+def _of_service(where: str, error: Any) -> CaliError:
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    line = f"{where}: {_line(error)}"
+    if code in _FASTER:
+        return Conflict(line)
+    if code in _PASSING or "Throttl" in code or "Exceeded" in code or status >= 500 or status == 429:
+        return Retryable(line)
+    return Denied(line) if code.startswith("AccessDenied") else Misconfigured(line)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

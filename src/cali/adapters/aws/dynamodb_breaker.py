@@ -1,0 +1,74 @@
+"""The circuit breaker of the model, shared by all functions: a note in the table.
+
+Powertools has one too. This one is the stage's own state machine (`cali.stages.reason.limits`), so a function and the
+command line leave a failing model alone by the same rules, and one test suite holds for both.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from cali.core.errors import Conflict, Retryable
+from cali.stages.reason.limits import (
+    Breaker,
+    BreakerSettings,
+    Circuit,
+    allowed,
+    failed,
+    gave_up,
+    succeeded,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cali.adapters.aws.dynamodb_shared import DynamoNotes
+
+DEAD = 180.0  # seconds after which the one call that tries an open circuit is taken for lost
+
+
+class SharedBreaker(Breaker):
+    """One circuit for all functions. Its state is a note; when the table fails, calls are allowed: the budget, which
+    does not forgive that, is asked next."""
+
+    def __init__(self, notes: DynamoNotes, settings: BreakerSettings | None = None) -> None:
+        super().__init__(settings)
+        self._notes = notes
+
+    def allows(self, now: float) -> bool:
+        answer = True
+
+        def ask(circuit: Circuit) -> Circuit:
+            nonlocal answer
+            if circuit.trying and now >= circuit.until + DEAD:
+                circuit = gave_up(circuit)
+            circuit, answer = allowed(circuit, now)
+            return circuit
+
+        self._change(ask)
+        return answer
+
+    def succeeded(self) -> None:
+        self._change(succeeded)
+
+    def gave_up(self) -> None:
+        self._change(gave_up)
+
+    def failed(self, now: float, at_least: float = 0.0) -> None:
+        self._change(lambda circuit: failed(circuit, now, self._settings, at_least))
+
+    def _change(self, change: Callable[[Circuit], Circuit]) -> None:
+        for _ in range(5):
+            try:
+                body, version = self._notes.read("circuit")
+                circuit = Circuit(**json.loads(body)) if body else Circuit()
+                new = change(circuit)
+                if new != circuit:
+                    self._notes.write("circuit", json.dumps(asdict(new)).encode(), version)
+            except Conflict:
+                continue
+            except Retryable:
+                return
+            return

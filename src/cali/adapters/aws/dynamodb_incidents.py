@@ -1,0 +1,173 @@
+"""Incidents in a DynamoDB table, and the table itself: one for all that CALI's functions share.
+
+    pk                     holds
+    incident#<id>          an incident and its life                    status, heard_at (index by-status), version, body
+    answer#<key>           what a model said                           value
+    mark#<key>             who does something now                      free_at
+    spent#<day>            calls and money of a day                    calls, micros
+    note#<key>             a few bytes that several processes change   version, body
+
+What is old expires by itself (`expires_at`). The last four are in `dynamodb_shared.py`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from cali.adapters.aws.clients import said
+from cali.core.errors import Conflict, Misconfigured, Poison
+from cali.core.models import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from cali.core.life import Stored
+
+BY_STATUS = "by-status"
+EXPIRES = "expires_at"
+DAY = 86_400
+KEPT = 120 * DAY  # an incident that nobody heard of for so long is forgotten
+PAGE = 100
+
+TABLE: Mapping[str, Any] = {
+    "AttributeDefinitions": [
+        {"AttributeName": "pk", "AttributeType": "S"},
+        {"AttributeName": "status", "AttributeType": "S"},
+        {"AttributeName": "heard_at", "AttributeType": "N"},
+    ],
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": BY_STATUS,
+            "KeySchema": [
+                {"AttributeName": "status", "KeyType": "HASH"},
+                {"AttributeName": "heard_at", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+    ],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+"""The table as `create_table` takes it, without its name. Terraform makes the same one."""
+
+
+class DynamoIncidents:
+    """An IncidentStore in a table. A put is one conditional write, so of two writers one loses."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def get(self, incident: str) -> Stored | None:
+        with said(f"table {self._table}"):
+            answer = self._client.get_item(
+                TableName=self._table, Key=key("incident", incident), ConsistentRead=True
+            )
+        item = answer.get("Item")
+        return self._read(item) if item else None
+
+    def put(self, stored: Stored) -> Stored:
+        new = replace(stored, version=stored.version + 1)
+        incident = new.incident
+        item = {
+            **key("incident", incident.id),
+            "version": number(new.version),
+            "status": {"S": incident.status.value},
+            "heard_at": number(new.heard_at),
+            "body": {"B": _packed(new)},
+        }
+        if not (incident.status is Status.MUTED and new.muted_until is None):
+            item[EXPIRES] = number(int(max(new.heard_at, new.muted_until or 0.0)) + KEPT)
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if stored.version:
+            condition = {
+                "ConditionExpression": "version = :read",
+                "ExpressionAttributeValues": {":read": number(stored.version)},
+            }
+        try:
+            with said(f"table {self._table}"):
+                self._client.put_item(TableName=self._table, Item=item, **condition)
+        except Conflict:
+            raise Conflict(
+                f"incident {incident.id}: changed since version {stored.version} was read"
+            ) from None
+        return new
+
+    def find(
+        self, statuses: Collection[Status], limit: int, heard_before: float | None = None
+    ) -> list[Stored]:
+        """The index lags behind by some milliseconds: what is found may have changed, which a put will say."""
+        found: list[Stored] = []
+        for status in statuses:
+            found += self._of_status(status, limit, heard_before)
+        if heard_before is None:
+            found.sort(key=lambda stored: (-stored.heard_at, stored.incident.id))
+        else:
+            found.sort(key=lambda stored: (stored.heard_at, stored.incident.id))
+        return found[: max(limit, 0)]
+
+    def count(self, status: Status, most: int) -> int:
+        """Nothing of the items is sent, but DynamoDB charges for reading them: so `most` is what it may cost."""
+        asked, found = {**self._asked(status), "Select": "COUNT"}, 0
+        while found < most:
+            with said(f"table {self._table}"):
+                answer = self._client.query(**asked, Limit=most - found)
+            found += answer["Count"]
+            if "LastEvaluatedKey" not in answer:
+                break
+            asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return found
+
+    def _of_status(self, status: Status, limit: int, heard_before: float | None) -> Iterator[Stored]:
+        left = limit
+        asked = {**self._asked(status), "ScanIndexForward": heard_before is not None}
+        if heard_before is not None:
+            asked["KeyConditionExpression"] += " AND heard_at < :before"
+            asked["ExpressionAttributeValues"][":before"] = number(heard_before)
+        while left > 0:
+            with said(f"table {self._table}"):
+                answer = self._client.query(**asked, Limit=min(left, PAGE))
+            items = answer.get("Items", [])
+            left -= len(items)
+            yield from map(self._read, items)
+            if "LastEvaluatedKey" not in answer:
+                return
+            asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _asked(self, status: Status) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "IndexName": BY_STATUS,
+            "KeyConditionExpression": "#status = :status",
+            "ExpressionAttributeNames": {"#status": "status"},
+            "ExpressionAttributeValues": {":status": {"S": status.value}},
+        }
+
+    def _read(self, item: Mapping[str, Any]) -> Stored:
+        from cali.stages.detect.incident_json import loads  # pydantic: only where an incident is read
+
+        name = item["pk"]["S"]
+        try:
+            text = zlib.decompress(item["body"]["B"]).decode()
+            return loads(text, int(item["version"]["N"]))
+        except (Poison, KeyError, ValueError, zlib.error) as error:
+            raise Misconfigured(f"table {self._table}: {name}: damaged: {error}; delete it") from error
+
+
+def key(kind: str, name: str) -> dict[str, Any]:
+    """The key of an item."""
+    return {"pk": {"S": f"{kind}#{name}"}}
+
+
+def number(value: float) -> dict[str, str]:
+    """A number as DynamoDB takes it; a float keeps its exact value."""
+    return {"N": repr(value)}
+
+
+def _packed(stored: Stored) -> bytes:
+    """Compressed: the positions and messages of an incident repeat themselves, and a write is paid by the kilobyte."""
+    from cali.stages.detect.incident_json import dumps
+
+    return zlib.compress(dumps(stored).encode(), 6)

@@ -1,0 +1,197 @@
+"""What all functions share besides incidents, in the same table: answers, marks, the day's budget, notes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cali.adapters.aws.clients import said
+from cali.adapters.aws.dynamodb_incidents import DAY, EXPIRES, key, number
+from cali.core.errors import CaliError, Conflict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ANSWERS_KEPT, DAYS_KEPT, NOTES_KEPT = 90 * DAY, 60 * DAY, 14 * DAY
+MICRO = 1_000_000  # dollars are counted in millionths: whole numbers add up exactly, whoever adds them
+
+
+class DynamoMarks:
+    """Who does something now: one caller, until it gives back or its time is over."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def take(self, name: str, now: float, seconds: float) -> bool:
+        """True for one caller until `seconds` have passed or it gives back."""
+        free_at = now + seconds
+        try:
+            with said(f"table {self._table}"):
+                self._client.put_item(
+                    TableName=self._table,
+                    Item={
+                        **key("mark", name),
+                        "free_at": number(free_at),
+                        EXPIRES: number(int(free_at) + DAY),
+                    },
+                    ConditionExpression="attribute_not_exists(pk) OR free_at <= :now",
+                    ExpressionAttributeValues={":now": number(now)},
+                )
+        except Conflict:
+            return False
+        return True
+
+    def give_back(self, name: str) -> None:
+        """Another caller may take it at once."""
+        with said(f"table {self._table}"):
+            self._client.delete_item(TableName=self._table, Key=key("mark", name))
+
+
+class DynamoAnswers:
+    """The AnswerCache of all functions. What fails is not kept; a claim that cannot be made is refused, for two calls
+    cost more than none."""
+
+    def __init__(self, client: Any, table: str, now: Callable[[], float]) -> None:
+        self._client = client
+        self._table = table
+        self._now = now
+        self._marks = DynamoMarks(client, table)
+
+    def get(self, key_: str) -> str | None:
+        try:
+            with said(f"table {self._table}"):
+                answer = self._client.get_item(
+                    TableName=self._table, Key=key("answer", key_), ConsistentRead=True
+                )
+        except CaliError:
+            return None
+        value = answer.get("Item", {}).get("value")
+        return value["S"] if value else None
+
+    def put(self, key_: str, value: str) -> None:
+        try:
+            with said(f"table {self._table}"):
+                self._client.put_item(
+                    TableName=self._table,
+                    Item={
+                        **key("answer", key_),
+                        "value": {"S": value},
+                        EXPIRES: number(int(self._now()) + ANSWERS_KEPT),
+                    },
+                )
+        except CaliError:
+            return
+
+    def claim(self, key_: str, now: float, seconds: float) -> bool:
+        try:
+            return self._marks.take(f"answer:{key_}", now, seconds)
+        except CaliError:
+            return False
+
+    def release(self, key_: str) -> None:
+        try:
+            self._marks.give_back(f"answer:{key_}")
+        except CaliError:
+            return
+
+
+class DynamoBudget:
+    """The Budget of all functions: one atomic counter for each day. Raises Retryable when the table does not answer, for
+    a call that is not counted is not made."""
+
+    def __init__(
+        self,
+        client: Any,
+        table: str,
+        now: Callable[[], float],
+        calls: int | None = None,
+        dollars: float | None = None,
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._now = now
+        self._calls = calls
+        self._micros = None if dollars is None else round(dollars * MICRO)
+
+    def take(self, day: str, dollars: float) -> bool:
+        micros = round(dollars * MICRO)
+        limits, values = [], {}
+        if self._calls is not None:
+            limits.append("(attribute_not_exists(calls) OR calls < :calls)")
+            values[":calls"] = number(self._calls)
+        if self._micros is not None:
+            limits.append("(attribute_not_exists(micros) OR micros <= :micros)")
+            values[":micros"] = number(self._micros - micros)
+        if (self._calls is not None and self._calls < 1) or (
+            self._micros is not None and micros > self._micros
+        ):
+            return False
+        try:
+            self._add(day, 1, micros, " AND ".join(limits), values)
+        except Conflict:
+            return False
+        return True
+
+    def settle(self, day: str, difference: float) -> None:
+        self._add(day, 0, round(difference * MICRO))
+
+    def spent(self, day: str) -> tuple[int, float]:
+        """The calls and dollars of a day."""
+        with said(f"table {self._table}"):
+            answer = self._client.get_item(TableName=self._table, Key=key("spent", day), ConsistentRead=True)
+        item = answer.get("Item", {})
+        return (int(item["calls"]["N"]), int(item["micros"]["N"]) / MICRO) if item else (0, 0.0)
+
+    def _add(
+        self, day: str, calls: int, micros: int, condition: str = "", values: dict[str, Any] | None = None
+    ) -> None:
+        more = {"ConditionExpression": condition} if condition else {}
+        with said(f"table {self._table}"):
+            self._client.update_item(
+                TableName=self._table,
+                Key=key("spent", day),
+                UpdateExpression=f"ADD calls :call, micros :micro SET {EXPIRES} = :expires",
+                ExpressionAttributeValues={
+                    ":call": number(calls),
+                    ":micro": number(micros),
+                    ":expires": number(int(self._now()) + DAYS_KEPT),
+                    **(values or {}),
+                },
+                **more,
+            )
+
+
+class DynamoNotes:
+    """A few bytes under a name, changed by whoever read them last."""
+
+    def __init__(self, client: Any, table: str, now: Callable[[], float]) -> None:
+        self._client = client
+        self._table = table
+        self._now = now
+
+    def read(self, name: str) -> tuple[bytes, int]:
+        """The bytes and their version; nothing has version 0."""
+        with said(f"table {self._table}"):
+            answer = self._client.get_item(TableName=self._table, Key=key("note", name), ConsistentRead=True)
+        item = answer.get("Item")
+        return (bytes(item["body"]["B"]), int(item["version"]["N"])) if item else (b"", 0)
+
+    def write(self, name: str, body: bytes, version: int) -> None:
+        """Keeps bytes over the version that was read. Conflict if somebody else was faster."""
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if version:
+            condition = {
+                "ConditionExpression": "version = :read",
+                "ExpressionAttributeValues": {":read": number(version)},
+            }
+        with said(f"table {self._table}: note {name}"):
+            self._client.put_item(
+                TableName=self._table,
+                Item={
+                    **key("note", name),
+                    "body": {"B": body},
+                    "version": number(version + 1),
+                    EXPIRES: number(int(self._now()) + NOTES_KEPT),
+                },
+                **condition,
+            )

@@ -1,0 +1,92 @@
+"""A Kinesis stream to write to, and what is behind a record of it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cali.adapters.aws.clients import said
+from cali.core.errors import Retryable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+RECORDS, BYTES = (
+    500,
+    4_500_000,
+)  # of one PutRecords call; the service takes 500 records and 5 MiB, keys included
+ATTEMPTS, FIRST_PAUSE = 6, 0.1
+
+
+class Entry(NamedTuple):
+    """What goes into a stream. Entries of one key stay in order."""
+
+    key: str
+    data: bytes
+
+
+class KinesisStream:
+    """Puts entries. Those that the service refuses are put again, alone; after some attempts Retryable says how many
+    are left. A put that was not confirmed may have happened: who reads must know an entry that comes twice."""
+
+    def __init__(self, client: Any, name: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._client = client
+        self._name = name
+        self._sleep = sleep
+
+    def put(self, entries: Iterable[Entry]) -> None:
+        for batch in _batches(entries):
+            self._put(batch)
+
+    def shards(self) -> list[str]:
+        """The stream's shards, closed ones too, each with the stream's name before it."""
+        with said(f"stream {self._name}"):
+            pages = self._client.get_paginator("list_shards").paginate(StreamName=self._name)
+            return [f"{self._name}/{shard['ShardId']}" for page in pages for shard in page["Shards"]]
+
+    def next_arrival(self, shard: str, sequence: str) -> float | None:
+        """When the record after this one arrived; None when it is the newest. `shard` is named as `shards` names it."""
+        with said(f"stream {self._name}"):
+            at = self._client.get_shard_iterator(
+                StreamName=self._name,
+                ShardId=shard.rpartition("/")[2],
+                ShardIteratorType="AFTER_SEQUENCE_NUMBER",
+                StartingSequenceNumber=sequence,
+            )
+            found = self._client.get_records(ShardIterator=at["ShardIterator"], Limit=1)["Records"]
+        return found[0]["ApproximateArrivalTimestamp"].timestamp() if found else None
+
+    def _put(self, batch: Sequence[Entry]) -> None:
+        left: Sequence[Entry] = batch
+        why = ""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                self._sleep(FIRST_PAUSE * 2 ** (attempt - 1))
+            with said(f"stream {self._name}"):
+                answer = self._client.put_records(
+                    StreamName=self._name,
+                    Records=[{"Data": entry.data, "PartitionKey": entry.key} for entry in left],
+                )
+            refused = [
+                (entry, result["ErrorCode"])
+                for entry, result in zip(left, answer["Records"], strict=True)
+                if result.get("ErrorCode")
+            ]
+            if not refused:
+                return
+            left, why = [entry for entry, _ in refused], refused[0][1]
+        raise Retryable(f"stream {self._name}: {len(left)} of {len(batch)} records were refused: {why}")
+
+
+def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        weight = len(entry.data) + len(entry.key)
+        if batch and (len(batch) >= RECORDS or size + weight > BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += weight
+    if batch:
+        yield batch

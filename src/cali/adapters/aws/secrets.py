@@ -1,0 +1,61 @@
+"""Secrets Manager, through Powertools' cache: a secret that was rotated is seen within a minute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cali.adapters.aws.clients import said
+from cali.core.errors import Misconfigured, Retryable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KEPT = 60  # seconds
+
+
+class Secrets:
+    """Secrets that hold a JSON object. The value of one is never part of a message. While Secrets Manager does not answer,
+    what it said last holds."""
+
+    def __init__(self, client: Callable[[], Any], kept: int = KEPT) -> None:
+        """`client` makes the boto3 client when the first secret is asked for; an answer is `kept` for so many seconds."""
+        self._make = client
+        self._kept = kept
+        self._last: dict[str, dict[str, Any]] = {}
+        self._provider: Any = None
+
+    def value(self, secret: str, key: str, default: str | None = None) -> str:
+        """One value of a secret. Misconfigured when there is no such secret, object or key and no default."""
+        try:
+            kept = self._last[secret] = self._object(secret)
+        except Retryable:
+            if secret not in self._last:
+                raise
+            kept = self._last[secret]
+        value = kept.get(key, default)
+        if not isinstance(value, str) or (not value and default is None):
+            raise Misconfigured(f"secret {secret}: holds no text under {key!r}")
+        return value
+
+    def _object(self, secret: str) -> dict[str, Any]:
+        from aws_lambda_powertools.utilities.parameters import SecretsProvider
+        from aws_lambda_powertools.utilities.parameters.exceptions import (
+            GetParameterError,
+            TransformParameterError,
+        )
+
+        if self._provider is None:
+            self._provider = SecretsProvider(boto3_client=self._make())
+        try:
+            kept = self._provider.get(secret, max_age=self._kept, transform="json")
+        except TransformParameterError:
+            raise Misconfigured(f"secret {secret}: is not a JSON object") from None  # the cause would show it
+        except GetParameterError as error:
+            cause = error.__cause__ or error.__context__
+            with said(f"secret {secret}"):
+                raise (
+                    cause if isinstance(cause, Exception) else Retryable(f"secret {secret}: {error}")
+                ) from None
+        if not isinstance(kept, dict):
+            raise Misconfigured(f"secret {secret}: is not a JSON object")
+        return kept

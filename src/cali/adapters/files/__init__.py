@@ -1,0 +1,1 @@
+"""Stores in plain folders of this machine."""

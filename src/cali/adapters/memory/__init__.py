@@ -1,0 +1,1 @@
+"""Stores in memory: for processes that keep nothing, and for tests."""

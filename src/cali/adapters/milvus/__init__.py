@@ -1,0 +1,1 @@
+"""The knowledge index in Milvus."""

@@ -1,0 +1,167 @@
+"""A Model behind OpenAI's chat completions, or any server that speaks the same (`base_url`).
+
+It asks for structured output by JSON schema, without tools, at temperature 0. Servers differ in what they take, so what
+one refuses by name is left out from then on: the schema gives way to plain JSON mode, and that to none; the prompt
+states the form in any case. The package `openai` is imported with the first question.
+"""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from json import JSONDecodeError
+from typing import TYPE_CHECKING, Any
+
+from cali.core.errors import Misconfigured, Poison, Retryable
+from cali.core.ports import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import openai
+    from openai import OpenAI
+
+    from cali.core.ports import Request
+
+FORMS = ("json_schema", "json_object", "")
+LONGEST = 200  # characters of a server's complaint that are passed on
+
+
+class OpenAIModel:
+    """One call per question, no retries of its own. `api_key` may give the key of now each time. Raises Retryable for what may pass, Misconfigured for a refused key,
+    model or quota, Poison for a reply that is no completion."""
+
+    def __init__(
+        self,
+        api_key: str | Callable[[], str],
+        name: str,
+        base_url: str | None = None,
+        timeout: float = 30.0,
+    ) -> None:
+        self._api_key = api_key
+        self._name = name
+        self._base_url = base_url
+        self._timeout = timeout
+        self._form = 0
+        self._limit = "max_tokens" if base_url else "max_completion_tokens"
+        self._cool = True  # the server takes a temperature
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def explain(self, request: Request) -> Answer:
+        import openai
+
+        for _ in range(len(FORMS) + 2):  # each thing that a server may refuse is given up once
+            sent = self._asked(request)
+            try:
+                return _answer(self._client.chat.completions.create(**sent))
+            except openai.BadRequestError as error:
+                if not self._gave_up(sent, str(error).lower()):
+                    raise Misconfigured(self._said(error)) from error
+            except openai.OpenAIError as error:
+                raise self._failure(error) from error
+            except (JSONDecodeError, UnicodeDecodeError) as error:
+                raise Poison(f"{self._name}: the server's reply is not JSON") from error
+        raise Misconfigured(f"{self._name}: the server refuses every form of the request")
+
+    def close(self) -> None:
+        """Closes the connections, if any were opened."""
+        if "_client" in self.__dict__:
+            self._client.close()
+            del self.__dict__["_client"]
+
+    @cached_property
+    def _client(self) -> OpenAI:
+        from openai import OpenAI
+
+        return OpenAI(api_key=self._api_key, base_url=self._base_url, timeout=self._timeout, max_retries=0)
+
+    def _asked(self, request: Request) -> dict[str, Any]:
+        asked: dict[str, Any] = {
+            "model": self._name,
+            "messages": [
+                {"role": "system", "content": request.system},
+                {"role": "user", "content": request.user},
+            ],
+            self._limit: request.max_tokens,
+        }
+        if self._cool:
+            asked["temperature"] = 0
+        form = FORMS[self._form]
+        if form == "json_schema":
+            schema = {"name": "explanation", "strict": True, "schema": dict(request.schema)}
+            asked["response_format"] = {"type": form, "json_schema": schema}
+        elif form:
+            asked["response_format"] = {"type": form}
+        return asked
+
+    def _gave_up(self, sent: Mapping[str, Any], complaint: str) -> bool:
+        """Leaves out what the server complains of; false when it is something else. Another thread may have been first."""
+        if "response_format" in sent and any(
+            word in complaint for word in ("response_format", "json_schema", "json_object", "schema")
+        ):
+            refused = FORMS.index(sent["response_format"]["type"])
+            self._form = max(self._form, refused + 1)
+            return True
+        if "temperature" in complaint and "temperature" in sent:
+            self._cool = False
+            return True
+        if "max_tokens" in complaint or "max_completion_tokens" in complaint:
+            other = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+            used = "max_tokens" if "max_tokens" in sent else "max_completion_tokens"
+            self._limit = other[used]
+            return True
+        return False
+
+    def _failure(self, error: openai.OpenAIError) -> Exception:
+        import openai
+
+        said = self._said(error)
+        if isinstance(error, openai.APITimeoutError):
+            return Retryable(f"{self._name}: no answer in {self._timeout:g} s")
+        if isinstance(error, openai.APIConnectionError):
+            return Retryable(f"{self._name}: the server cannot be reached")
+        if isinstance(error, openai.APIResponseValidationError):
+            return Poison(f"{self._name}: the server's reply is no completion")
+        if isinstance(error, openai.APIStatusError):
+            if error.code == "insufficient_quota":
+                return Misconfigured(said)
+            if error.status_code in {408, 409, 425, 429} or error.status_code >= 500:
+                return Retryable(said, after=_after(error.response.headers))
+        return Misconfigured(said)
+
+    def _said(self, error: Exception) -> str:
+        """What the server says, on one line, without the key: some servers repeat it."""
+        text, key = " ".join(str(error).split()), self._client.api_key  # the one of now
+        text = text.replace(key, "<openai-key>") if key else text
+        return f"{self._name}: {text[:LONGEST]}"
+
+
+def _answer(completion: Any) -> Answer:
+    """Servers that only look alike send anything: whatever is not a completion is Poison."""
+    try:
+        choice = completion.choices[0]
+        text, finish = choice.message.content, choice.finish_reason
+        usage = completion.usage
+        spent = (int(usage.prompt_tokens or 0), int(usage.completion_tokens or 0)) if usage else (0, 0)
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise Poison("the server's reply is no completion") from error
+    if not isinstance(text, str):
+        text = ""  # a refusal or a filter: read like an answer that says nothing
+    return Answer(text, *spent, finished=finish != "length")
+
+
+def _after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, as the server says: in milliseconds, seconds, or a date against its own clock."""
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            return max(0.0, float(headers[name]) / unit)
+        except (KeyError, ValueError):
+            continue
+    try:
+        wait = parsedate_to_datetime(headers["retry-after"]) - parsedate_to_datetime(headers["date"])
+    except (KeyError, ValueError, TypeError):
+        return None
+    return max(0.0, wait.total_seconds())

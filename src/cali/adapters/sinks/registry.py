@@ -1,0 +1,113 @@
+"""Sinks by their kind. A sink is a module with STYLE, OPTIONS, `sink(options, world)` and `preview(message)`, which
+shows what would be sent.
+
+BUILT_IN lists CALI's own. An installed package adds one by an entry point of the group `cali.sinks`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from cali.core.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cali.stages.notify.content import Message
+    from cali.stages.notify.rules import Rules, SinkUse
+    from cali.stages.notify.sink import Sink, Style
+
+
+BUILT_IN = {
+    "console": "cali.adapters.sinks.console",
+    "email": "cali.adapters.sinks.email",
+    "pagerduty": "cali.adapters.sinks.pagerduty",
+    "slack_bot": "cali.adapters.slack.bot",
+    "slack_webhook": "cali.adapters.slack.webhook",
+    "webhook": "cali.adapters.sinks.webhook",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What sinks are given. `secret` gives a secret by its key when it is needed, and raises Misconfigured without it."""
+
+    secret: Callable[[str], str]
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+class Sinks:
+    """The sinks that rules name, each made when it is first needed: `sinks("team")`."""
+
+    def __init__(self, rules: Rules, world: World) -> None:
+        self._rules = rules
+        self._world = world
+        self._made: dict[str, Sink] = {}
+        for name in names(rules):  # a name that leads nowhere shows at once, not with the first incident
+            style(rules.use(name), name)
+
+    def __call__(self, name: str) -> Sink:
+        if name not in self._made:
+            use = self._rules.use(name)
+            found = style(use, name)
+            try:
+                self._made[name] = _module(use.kind).sink(dict(use.options), self._world)
+            except Misconfigured as error:
+                self._made[name] = Broken(found, f"sink {name!r}: {error}")
+        return self._made[name]
+
+    def check(self) -> None:
+        """Makes all of them. Misconfigured if one cannot be made."""
+        for name in names(self._rules):
+            made = self(name)
+            if isinstance(made, Broken):
+                raise Misconfigured(made.why)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A Sink that could not be made: it takes nothing, so that the others do."""
+
+    style: Style
+    why: str
+
+    def post(self, message: Message, channel: str) -> str:  # noqa: ARG002 - as all sinks are called
+        raise Misconfigured(self.why)
+
+
+def names(rules: Rules) -> list[str]:
+    """The sinks that the routes name."""
+    return sorted({send.sink for route in rules.routes for send in route.send})
+
+
+def style(use: SinkUse, name: str) -> Style:
+    """How a sink takes messages. Misconfigured if there is no such kind, or it has no such option."""
+    module: Any = _module(use.kind) if use.kind in kinds() else None
+    if not hasattr(module, "STYLE"):
+        raise Misconfigured(f"sink {name!r}: no kind {use.kind!r}; there are {', '.join(sorted(kinds()))}")
+    unknown = sorted(set(use.options) - module.OPTIONS)
+    if unknown:
+        known = ", ".join(sorted(module.OPTIONS)) or "none"
+        raise Misconfigured(f"sink {name!r}: {use.kind} has no option {unknown[0]!r}; it has {known}")
+    found: Style = module.STYLE
+    return found
+
+
+def preview(use: SinkUse, message: Message) -> Any:
+    """What a sink of this kind would send: a text, or plain data."""
+    return _module(use.kind).preview(message)
+
+
+@cache
+def kinds() -> dict[str, str]:
+    """Return the module of each kind. Imports none of them."""
+    return {point.name: point.value for point in entry_points(group="cali.sinks")} | BUILT_IN
+
+
+def _module(kind: str) -> Any:
+    return importlib.import_module(kinds()[kind])

@@ -1,0 +1,1 @@
+"""Slack: the Web API, its blocks, a bot and incoming webhooks."""

@@ -1,0 +1,1 @@
+"""Stores in SQLite files, which several processes of one machine may share."""

@@ -1,0 +1,1 @@
+"""Embeddings by static word vectors, without a network."""

@@ -1,0 +1,1 @@
+"""bootstrap: builds adapters and hands them to use cases. The only place that knows adapters."""

@@ -1,0 +1,80 @@
+"""Where a terminal finds incidents: the SQLite file of `cali watch --state`, or the table of the functions on AWS.
+
+A change that is made here is kept as unsent, and published where there is a stream. In a file it waits for
+`cali alerts send`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cali.core.errors import Conflict, Misconfigured, Retryable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cali.core.life import Stored
+    from cali.core.ports import FeedbackStore, IncidentStore
+    from cali.usecases.answer_alert import Step
+
+ATTEMPTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Incidents and what people said of them. `apply` changes one incident under its lock."""
+
+    incidents: IncidentStore
+    feedback: FeedbackStore
+    apply: Callable[[str, Step], Stored | None]
+
+
+def in_file(state: Path) -> Kept:
+    """The file of `cali watch --state`. Misconfigured if there is none."""
+    from cali.adapters.sqlite.alerts import SqliteFeedback
+    from cali.adapters.sqlite.incidents import SqliteIncidents
+
+    if not state.exists():
+        raise Misconfigured(f"{state}: not there; `cali watch --state {state}` makes it")
+    incidents = SqliteIncidents(state)
+    return Kept(incidents, SqliteFeedback(state), applying(incidents))
+
+
+def in_table(table: str, stream: str, sleep: Callable[[float], None]) -> Kept:
+    """The table of the functions, in the account and region that boto3 finds. With a stream what changes is published
+    there, so that `alert` tells people; without one they see it with the next change."""
+    from cali.adapters.aws import clients as aws
+    from cali.adapters.aws.dynamodb_alerts import DynamoFeedback
+    from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
+    from cali.adapters.aws.kinesis import KinesisStream
+    from cali.usecases.publish_changes import Lives
+
+    try:
+        with aws.said(f"table {table}"):
+            client = aws.client("dynamodb")
+            kinesis = aws.client("kinesis") if stream else None
+    except ValueError as error:  # a region or an address of an endpoint that cannot be one
+        raise Misconfigured(f"table {table}: {error}") from error
+    incidents = DynamoIncidents(client, table)
+    apply = Lives(incidents, KinesisStream(kinesis, stream, sleep), sleep).apply if stream else None
+    return Kept(incidents, DynamoFeedback(client, table), apply or applying(incidents))
+
+
+def applying(incidents: IncidentStore) -> Callable[[str, Step], Stored | None]:
+    """Applies steps to a store and leaves what changed unsent."""
+
+    def apply(incident: str, step: Step) -> Stored | None:
+        for _ in range(ATTEMPTS):
+            known = incidents.get(incident)
+            outcome = step(known)
+            if outcome is None or outcome.stored == known:
+                return known
+            try:
+                return incidents.put(outcome.stored)
+            except Conflict:
+                continue
+        raise Retryable(f"incident {incident}: changed by others {ATTEMPTS} times in a row")
+
+    return apply

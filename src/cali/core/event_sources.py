@@ -1,0 +1,36 @@
+"""How Lambda reads the streams: one table. `cali_ops.event_sources` applies it after `chalice deploy`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+APP = "cali"
+LOGS, INCIDENTS = "cali-logs-stream", "cali-incidents-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """How one function reads one stream. `lanes` are the batches of one shard that run at once."""
+
+    function: str
+    stream: str
+    batch_size: int
+    window: int  # seconds
+    retries: int
+    max_age: int = 21_600  # seconds; then the batch goes to S3, whole
+    lanes: int = 1
+    position: str = "TRIM_HORIZON"
+
+
+SOURCES = {
+    source.function: source
+    for source in (
+        # One lane: a shard takes 1,000 records a second and analyze does a hundred times that. Lanes would mix the
+        # positions of a shard and tear lines that belong together apart.
+        Source("analyze", LOGS, batch_size=1000, window=1, retries=100),
+        # Slow and independent by incident: ten lanes a shard, small batches, and a concurrency of its own.
+        Source("diagnose", INCIDENTS, batch_size=5, window=0, retries=100, lanes=10),
+        # A chat may be away for hours; what it missed waits in the stream.
+        Source("alert", INCIDENTS, batch_size=10, window=0, retries=1000, lanes=2),
+    )
+}

@@ -1,0 +1,176 @@
+"""The types that pass between the stages.
+
+    Record --join--> Block --refine--> Event --detect--> Incident --retrieve, reason--> Diagnosis
+
+Types that are made once for every line are named tuples, which cost a third of a frozen dataclass
+(docs/adr/0002-speed-in-python.md); all others are frozen, slotted dataclasses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import NamedTuple
+
+
+class Severity(IntEnum):
+    """How bad a line is. The numbers order them and mean nothing else."""
+
+    TRACE = 0
+    DEBUG = 1
+    INFO = 2
+    NOTICE = 3
+    WARNING = 4
+    ERROR = 5
+    CRITICAL = 6
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
+class Scope(NamedTuple):
+    """Where an event comes from, down to the container, never down to the pod."""
+
+    cluster: str = ""
+    namespace: str = ""
+    workload: str = ""
+    container: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(part or "-" for part in self)
+
+
+NOWHERE = Scope()
+
+
+class Record(NamedTuple):
+    """One line as collected, its wrapping taken off. `severity` is what the structure says, if it says."""
+
+    line: int  # 1-based number of the line in its source
+    message: str  # what the application wrote; not yet redacted
+    time: float | None = None  # seconds since the epoch
+    severity: Severity | None = None
+    scope: Scope = NOWHERE
+    stream: str = ""  # lines of one stream were written by one process, in order
+    partial: bool = False  # the runtime cut this line; the next record of the stream continues it
+    alike: bytes = (
+        b""  # `message` as its like have it (core/normalise.py), one object for them all, if decode knows it
+    )
+
+
+class Quarantined(NamedTuple):
+    """What decode could not read, with the reason. Counted and kept, never lost."""
+
+    line: int
+    reason: str
+    raw: bytes
+
+
+class Block(NamedTuple):
+    """The records of one event, in order: what one log call wrote."""
+
+    records: tuple[Record, ...]
+
+
+class Template(NamedTuple):
+    """The constant part of a message, parameters as `<*>`, and its fingerprint."""
+
+    id: str
+    text: str
+
+
+class Event(NamedTuple):
+    """A refined block. `message` is redacted; `lines` are the numbers of the lines it was made of."""
+
+    lines: tuple[int, ...]
+    message: str
+    time: float | None
+    severity: Severity
+    scope: Scope
+    template: Template
+    levelled: bool = True  # the structure said how severe it is; otherwise the words did
+
+
+class Status(StrEnum):
+    """The life of an incident."""
+
+    OPENED = "opened"
+    DIAGNOSED = "diagnosed"
+    QUIET = "quiet"
+    RESOLVED = "resolved"
+    REGRESSED = "regressed"
+    MUTED = "muted"
+
+
+class Origin(StrEnum):
+    """Who says what caused an incident."""
+
+    KNOWLEDGE = "knowledge"
+    MODEL = "model"
+    NONE = "none"
+
+
+class Evidence(NamedTuple):
+    """A line that proves something: its 1-based number in the input, and its redacted text."""
+
+    line: int
+    text: str
+
+
+class Hit(NamedTuple):
+    """A knowledge entry that retrieval found. `score` is between 0 and 1."""
+
+    id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What broke and what to do. With origin `none` there is no cause, and the evidence is the event itself."""
+
+    origin: Origin
+    evidence: tuple[Evidence, ...]
+    cause: str = ""
+    fix: tuple[str, ...] = ()
+    confidence: float = 0.0
+    knowledge: tuple[Hit, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One kind of error in one scope: what came of all its events. `id` follows from scope and fingerprint alone."""
+
+    id: str
+    scope: Scope
+    template: Template
+    title: str
+    severity: Severity
+    count: int
+    first_line: int
+    last_line: int
+    first_seen: float | None
+    last_seen: float | None
+    samples: tuple[Event, ...]  # a few of its events, the first among them
+    status: Status = Status.OPENED
+    burst: bool = False  # far more of it came at once than its own baseline
+    follows: str | None = None  # the id of the incident that broke first, when this one followed from it
+    diagnosis: Diagnosis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeEntry:
+    """A known error. `match` are patterns one of which must hold in the event before the cause is asserted."""
+
+    id: str
+    title: str
+    area: str
+    symptoms: tuple[str, ...]
+    match: tuple[tuple[str, ...], ...]
+    cause: str
+    fix: tuple[str, ...]
+    severity: Severity
+    unless: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()

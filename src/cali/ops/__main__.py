@@ -1,5 +1,0 @@
-"""python -m cali.ops"""
-
-from cali.ops.command import main
-
-main()

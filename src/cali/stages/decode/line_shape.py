@@ -1,0 +1,256 @@
+"""What lines share that differ in nothing but digits and ids, with the envelope around them.
+
+All rules of decode are blind to digits and ids (layout.py), but for those that a form keeps: the digits of whatever an
+object tells beside its message, and where a number may not begin with a zero. Free are only digits and ids in the time, in
+the line and in an object's other members; they can make no JSON of what is none.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from cali.core.normalise import ZEROS, ids_alike, ids_in
+from cali.stages.decode.fields import plan
+from cali.stages.decode.jsonlog import special, spoken
+
+if TYPE_CHECKING:
+    from cali.core.models import Severity
+    from cali.stages.decode.fields import Plan
+    from cali.stages.decode.layout import Plain, Span
+
+_ZERO = ord("0")
+_TO_SECONDS = len("2026-11-20T10:00:")
+_OUTS = (b"", b"stdout", b"stderr")
+_MEMBER = rb'"([^"\\]*+)":"((?:[^"\\]|\\.)*+)"'
+_members = re.compile(_MEMBER).finditer
+_is_flat = re.compile(rb"\{%b(?:,%b)*+" % (_MEMBER, _MEMBER)).fullmatch
+_is_zulu = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,12})?Z").fullmatch
+_digit = re.compile(rb"\d").search
+_characters = re.compile(rb"\\.|[\xc0-\xff][\x80-\xbf]*|[^\\]", re.DOTALL).finditer
+_tokens = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:]|[^\s"{}\[\],:]++').finditer
+# As long as this a number is in range, whatever its digits are.
+_is_number = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,2})?", re.ASCII).fullmatch
+_is_long = re.compile(r"-?(\d)\d", re.ASCII).match
+
+
+class Id(NamedTuple):
+    """Where an id stands. It is one only if there are digits and letters between `start` and `told`."""
+
+    before: bytes  # what stands between the last id and this one, digits as zeros
+    start: int
+    told: int  # the end, or of a UUID the end of its first group
+    end: int
+    digit: bool | None  # whether it begins with a digit, where that matters
+
+
+class Checks(NamedTuple):
+    """What is to be compared where digits made zeros are not enough."""
+
+    ids: tuple[Id, ...]
+    rest: bytes  # what stands behind the last id, digits as zeros
+    exact: tuple[tuple[int, int, bytes], ...]  # from, to, what stands there
+    firsts: tuple[int, ...]  # first digits of numbers, which are not zero
+
+
+class Form(NamedTuple):
+    """What all lines of one form share, and where lies what they do not share. All places are bytes of the envelope."""
+
+    checks: Checks | None  # None if digits made zeros are enough
+    minute: int  # where the time begins
+    second: int
+    zone: int
+    start: int  # of the message
+    end: int
+    pieces: tuple[Span, ...]  # of a message that has several
+    escaped: bool
+    more: str  # what is said behind the message
+    severity: Severity | None
+    status: Span | None  # an HTTP status that decides the severity
+    out: str
+    alike: bytes
+
+
+class _Frame(NamedTuple):
+    """What a form has of the envelope itself: where time and line stand, and the name of the stream."""
+
+    time: Span
+    log: Span
+    out: str
+
+
+def fits(form: Form, head: bytes, blind: bytes) -> bool:
+    """Whether an envelope is of a form that has checks; `blind` is `head` with its digits as zeros."""
+    ids, rest, exact, firsts = form.checks  # type: ignore[misc]  # it has them
+    done = 0
+    for before, start, told, end, digit in ids:
+        value = blind[start:told]
+        if (
+            blind[done:start] != before
+            or value.isdigit()
+            or value.isalpha()
+            or (digit is not None and (value[0] == _ZERO) is not digit)
+        ):
+            return False
+        done = end
+    if blind[done:] != rest:
+        return False
+    for start, end, said in exact:
+        if head[start:end] != said:
+            return False
+    return not firsts or _ZERO not in [head[at] for at in firsts]
+
+
+def of_text(head: bytes, where: Plan, text: str, plain: Plain) -> Form | None:
+    """The form of a line of text, of which `plain` says what its layout asks for; None if it has none."""
+    frame = _frame(head, where)
+    if frame is None:
+        return None
+    at = _places(head, frame.log)
+    start, end, pieces, severity, status, alike = plain
+    spans = tuple((at[a], at[b]) for a, b in pieces or ((start, len(text) if end is None else end),))
+    ids, rest = _ids(head, text, at)
+    checks = Checks(ids, rest, (), ()) if ids else None
+    code = status and (at[status[0]], at[status[1]])
+    return _form(head, frame, checks, spans, "", severity, code, alike)
+
+
+def of_object(head: bytes, where: Plan, text: str) -> Form | None:
+    """The form of a line that is an object with a level, and a message that needs no more decoding, or an event of
+    Kubernetes; None of others."""
+    frame = _frame(head, where)
+    try:
+        doc = orjson.loads(text)
+    except ValueError:
+        return None
+    if frame is None or doc.__class__ is not dict or not text.isprintable():
+        return None
+    keys, values = plan(tuple(doc)), _values(text)
+    said = special(doc, keys.kind) if keys.kind else spoken(doc, keys)
+    names, telling = _named(doc, keys)
+    spans = [(values[name][0] + 1, values[name][1] - 1) for name in names]
+    message = " ".join(text[a:b] for a, b in spans)
+    if (
+        said is None or keys.serilog or keys.raw or keys.pod or "log" in doc or "stream" in doc
+        or len(values) != len(doc) or not message or said.text != message
+    ):  # fmt: skip
+        return None
+    numbers = [m.span() for m in _tokens(text) if m[0][0] in "-0123456789"]
+    over_ids = (start < over and begin < end for start, end in numbers for begin, over in _spans(text))
+    if any(over_ids) or not all(_is_number(text, *span) for span in numbers):
+        return None
+    at = _places(head, frame.log)
+    ids, rest = _ids(head, text, at)
+    exact = [(at[a], at[b]) for a, b in (values[key] for key in sorted(telling))]
+    checks = Checks(
+        ids,
+        rest,
+        tuple((a, b, head[a:b]) for a, b in exact if _digit(head[a:b])),
+        tuple(at[m.start(1)] for span in numbers if (m := _is_long(text, *span))),
+    )
+    alike = ids_alike((message + said.more).encode().translate(ZEROS))
+    places = tuple((at[a], at[b]) for a, b in spans)
+    needed = checks if ids or checks.exact or checks.firsts else None
+    return _form(head, frame, needed, places, said.more, said.severity, None, alike)
+
+
+def _named(doc: dict[str, Any], keys: Plan) -> tuple[tuple[str, ...], set[str]]:
+    """The members of an object that are its message, and those of which each digit counts."""
+    if keys.kind == "event" and "message" in doc:
+        return ("reason", "message"), {"reason", "type"}
+    telling = {*keys.message[1:], *keys.level, *keys.stacks, *keys.explain, *keys.status, *keys.exit, *keys.workload, *keys.tags}  # fmt: skip
+    if any(doc[key].__class__ is not int for key in (*keys.stacks, *keys.explain)):
+        telling.update(keys.message)  # what explains it is left out where it says the same
+    return () if keys.kind else keys.message[:1], telling
+
+
+def _form(
+    head: bytes,
+    frame: _Frame,
+    checks: Checks | None,
+    spans: tuple[Span, ...],
+    more: str,
+    severity: Severity | None,
+    status: Span | None,
+    alike: bytes,
+) -> Form:
+    (minute, zone), (start, end) = frame.time, spans[0]
+    return Form(
+        checks,
+        minute,
+        minute + _TO_SECONDS,
+        zone - 1,
+        start,
+        end,
+        spans if len(spans) > 1 else (),
+        any(b"\\" in head[a:b] for a, b in spans),
+        more,
+        severity,
+        status,
+        frame.out,
+        alike,
+    )
+
+
+def _frame(head: bytes, where: Plan) -> _Frame | None:
+    """The frame of an envelope that is JSON up to its end; None if it has members of which digits may matter."""
+    found = list(_members(head, 1))
+    members = {m[1].decode(): m.span(2) for m in found}
+    time, log = where.time[0], where.message[0]
+    if (
+        not _is_flat(head) or len(members) < len(found) or b"\\u" in head
+        or not {time, log} <= members.keys() <= {time, log, "stream", *where.tags}
+    ):  # fmt: skip
+        return None
+    start, end = members.get("stream", (0, 0))
+    free = sorted([(0, 0), members[time], members[log], (len(head), 0)])
+    if (
+        head[start:end] not in _OUTS
+        or not _is_zulu(head[slice(*members[time])])
+        or any(_digit(head[one[1] : other[0]]) for one, other in pairwise(free))
+    ):
+        return None
+    return _Frame(members[time], members[log], head[start:end].decode())
+
+
+def _places(head: bytes, log: Span) -> list[int]:
+    """Where each character of a line stands in its envelope, and where it ends."""
+    start, end = log
+    return [*(start + m.start() for m in _characters(head[start:end])), end]
+
+
+def _spans(text: str) -> list[Span]:
+    """The ids in a line, in characters."""
+    line = text.encode().translate(ZEROS)
+    return [(len(line[: m.start()].decode()), len(line[: m.end()].decode())) for m in ids_in(line)]
+
+
+def _ids(head: bytes, text: str, at: list[int]) -> tuple[tuple[Id, ...], bytes]:
+    """The ids in a line whose characters stand `at` these places of its envelope; and what stands behind them."""
+    blind, found, done = head.translate(ZEROS), [], 0
+    for a, b in _spans(text):
+        start, end = at[a], at[b]
+        uuid = text[a:b].count("-") > 0
+        digit = None if uuid else blind[start] == _ZERO
+        found.append(Id(blind[done:start], start, start + 8 if uuid else end, end, digit))
+        done = end
+    return tuple(found), blind[done:]
+
+
+def _values(text: str) -> dict[str, Span]:
+    """Where the values of an object's own members stand, under the keys as they are written."""
+    found: dict[str, Span] = {}
+    depth = 0
+    member: list[re.Match[str]] = []  # key, colon and what follows
+    for m in _tokens(text):
+        if depth == 1 and m[0] in ",}":
+            if member:
+                found[member[0][0][1:-1]] = (member[2].start(), member[-1].end())
+            member = []
+        elif depth:
+            member.append(m)
+        depth += (m[0] in "{[") - (m[0] in "}]")
+    return found

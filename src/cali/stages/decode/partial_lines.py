@@ -1,0 +1,172 @@
+"""Lines that a container runtime cut (at 16 KiB, as CRI and Docker do), put together before they are decoded.
+
+A level, a time or an object may stand on either side of the cut, so a piece by itself says nothing.
+What is given out of one in parts (it is very long, or the input ends) is put together by the joiner.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from cali.core.models import Scope
+    from cali.stages.decode.fields import Plan
+
+LINE = 48 * 1024
+"""Bytes after which a line is given out though it goes on: with one more piece of 16 KiB, as much as a message keeps."""
+
+OBJECT = 512 * 1024
+"""The same for a line that begins as an object does: half of one cannot be read."""
+
+STREAMS = 64
+"""Cut lines that are open at once. With `OBJECT` this bounds the memory."""
+
+GAP = 1000
+"""Lines of the whole input after which the rest of a line is not waited for any more, as the joiner has it."""
+
+SECONDS = 5.0
+"""Seconds between two pieces of one line, for the same reason."""
+
+_CRI = re.compile(
+    rb"(?P<head>\d\S* (?P<out>stdout|stderr) )(?P<part>[FP])(?::\w+)?(?: (?P<rest>.*))?\Z", re.DOTALL
+)
+_TRUE = ("P", "true", True)
+_MARKS = ("logtag", "_p", "partial_message")
+
+
+class Piece(NamedTuple):
+    """What one collected line holds of a line that may have been cut. `head` stands before its text; both are in an
+    object's `key`, if there is one."""
+
+    stream: str
+    head: bytes
+    text: bytes
+    cut: bool  # more of the line follows
+    doc: dict[str, Any] | None = None
+    key: str = ""
+
+
+@dataclass(slots=True)
+class Open:
+    """A line that is being put together. With `begun` its beginning was given out before: the rest is plain text."""
+
+    first: Piece
+    line: int
+    scope: Scope
+    time: float | None
+    begun: bool = False
+    partial: bool = True  # the end has not come
+    seen: int = 0
+    last: int = 0  # the number of the line that its last piece came in
+    text: bytearray = field(default_factory=bytearray)
+
+    def whole(self) -> bytes | dict[str, Any]:
+        """The collected line as it would be had it not been cut."""
+        _, head, _, _, doc, key = self.first
+        whole = head + self.text
+        if doc is None:
+            return whole
+        # The newline ends a line of Docker's, and the marks of a cut are no longer true.
+        marks = {tag: "F" for tag in _MARKS if tag in doc}
+        return {**doc, key: whole.decode(errors="replace") + "\n", **marks}
+
+
+def from_text(raw: bytes) -> Piece | None:
+    """The piece in a line of CRI's."""
+    match = _CRI.match(raw)
+    if match is None:
+        return None
+    return Piece(match["out"].decode(), match["head"] + b"F ", match["rest"] or b"", match["part"] == b"P")
+
+
+def from_object(doc: dict[str, Any], where: Plan, stream: str) -> Piece | None:
+    """The piece in an envelope of Docker's or Fluent Bit's; `stream` is the envelope's."""
+    if not where.raw or not where.message:
+        return None
+    key = where.message[0]
+    if doc[key].__class__ is not str:
+        return None
+    text = doc[key].encode(errors="replace")
+    inner = from_text(text.rstrip(b"\n"))
+    if inner is not None:
+        return inner._replace(stream=stream or inner.stream, doc=doc, key=key)
+    cut = (where.docker and text[-1:] != b"\n") or any(doc[tag] in _TRUE for tag in where.tags)
+    if doc.get("partial_last") in _TRUE:
+        cut = False
+    return Piece(stream, b"", text.rstrip(b"\r\n"), cut, doc, key)
+
+
+class Pieces:
+    """The lines that are open, by stream; those of `begun` streams were given out in part before.
+
+    Bounded: by `OBJECT` in each, by `STREAMS` in number. What is given up is `overdue` until somebody takes it.
+    """
+
+    def __init__(self, begun: dict[str, tuple[Scope, float | None]] | None = None) -> None:
+        self._open: dict[str, Open] = {}  # the one that waits longest first
+        self._begun = dict(begun or {})
+        self._seen = 0
+        self.overdue: deque[Open] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._open or self._begun)
+
+    def pass_by(self) -> None:
+        """Counts a line, and gives up those that have waited too long."""
+        self._seen += 1
+        while self._open:
+            stream, oldest = next(iter(self._open.items()))
+            if self._seen - oldest.seen <= GAP:
+                return
+            self._give_up(self._open.pop(stream))
+        if self._seen > GAP:
+            self._begun.clear()
+
+    def add(self, piece: Piece, line: int, scope: Scope, time: float | None) -> Open | Piece | None:
+        """The line that this piece ends, or as much of it as is gathered at once; the piece itself if it is a line of
+        its own; None while more is to come."""
+        stream = piece.stream
+        known = self._open.pop(stream, None)
+        if known is not None and known.time is not None and time is not None and time - known.time > SECONDS:
+            self._give_up(known)
+            known = None
+        if known is None and stream in self._begun:
+            known = Open(piece, line, *self._begun.pop(stream), begun=True)
+        if known is None:
+            if not piece.cut:
+                return piece
+            known = Open(piece, line, scope, time)
+        known.text += piece.text
+        known.time = time if time is not None else known.time
+        known.seen, known.last, known.partial = self._seen, line, piece.cut
+        if not piece.cut:
+            return known
+        full = len(known.text) >= _limit(known)
+        self._open[stream] = (
+            Open(piece, line, known.scope, time, True, seen=self._seen, last=line) if full else known
+        )
+        if len(self._open) > STREAMS:
+            self._give_up(self._open.pop(next(iter(self._open))))
+        return known if full else None
+
+    def rest(self, before: int | None) -> list[Open]:
+        """All that is left, or what of it had its last piece up to this line; nothing of it is kept."""
+        left = list(self.overdue)
+        self.overdue.clear()
+        for stream, known in list(self._open.items()):
+            if before is None or known.last <= before:
+                left.append(self._open.pop(stream))
+        if before is None:
+            self._begun.clear()
+        return left
+
+    def _give_up(self, known: Open) -> None:
+        known.partial = False  # its rest is not coming: what follows is another line
+        self.overdue.append(known)
+
+
+def _limit(known: Open) -> int:
+    return OBJECT if known.text[:1] == b"{" and not known.begun else LINE

@@ -1,0 +1,161 @@
+"""What an incident says about who broke: read once per incident, compared many times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from typing import NamedTuple
+
+from cali.core.models import NOWHERE, Incident
+from cali.stages.decode import workload_of
+from cali.stages.detect.dependencies import KINDS, OUTAGE, SYMPTOM
+
+READ = 4_000  # characters of a sample that are looked at
+QUOTE_WORDS = 5  # words in a row that two messages must share for one to quote the other
+_QUOTE_CHARS = 28
+
+_NAME = r"[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?"
+# Where a message spells a host out.
+_HOSTS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"\b[a-z][a-z0-9+.-]*://(?:[^\s/@]*@)?({_NAME})",
+        rf"(?<![\w./:-])({_NAME}):\d{{2,5}}\b",
+        r"\b([a-z0-9-]+)(?:\.[a-z0-9-]+)?\.svc\b",
+        rf"\b(?:ENOTFOUND|EAI_AGAIN|lookup)\s+\"?({_NAME})",
+    )
+)
+# Where it speaks of one in words.
+_SPOKEN = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        (
+            r"\b(?:server at|upstream|service|host|backend|server|cluster|calling|calls? to|connect(?:ing|ion)? to|requests? to"
+            rf"|response from|reach(?:ing)?|node|broker)(?:\s|[=:]\s?)(?=[\"'`]?({_NAME}))"
+        ),
+        r"\b([a-z][a-z0-9]*(?:-[a-z0-9]+)*)[- ](?:service|svc|api|server)\b",
+    )
+)
+_SOURCE_FILE = re.compile(
+    r"\.(?:java|kt|scala|py|go|[jt]sx?|rb|php|cs|rs|c|cc|cpp|h|log|sh|ya?ml|json|conf|xml|erl|ex)$"
+)
+_SAID = re.compile(r"[a-z]+")
+_NOT_SPOKEN = frozenset(
+    _SAID.findall("""
+    localhost http https tcp udp the a an to from for in at is was not on of and or error failed refused timeout connection request
+    upstream server service host line file java python node app main api web default unavailable unreachable returned status code it
+    this that with by be time port address pool database db closed lost reset failure response prematurely timed temporarily internal
+    """)
+)  # fmt: skip
+_GENERIC = frozenset(
+    ("app", "main", "server", "container", "localhost")
+)  # say nothing as the name of a container
+_PRIVATE = (".svc", ".local", ".internal", ".cluster", ".lan")
+_TOKEN = re.compile(r"[a-z0-9][a-z0-9-]{2,}(?:\.[a-z0-9-]+)*", re.IGNORECASE)
+_WORDS = re.compile(r"[a-z_]{2,}", re.IGNORECASE)
+# Who reports on others: what these say has stopped is not they themselves.
+_REPORTER = re.compile(
+    r"kubelet|kernel|containerd|dockerd|systemd|journal|^node|event|controller|scheduler|node-problem",
+    re.IGNORECASE,
+)
+
+
+Tags = Callable[[Incident], Collection[str]]
+
+
+class Traits(NamedTuple):
+    """What matters of an incident for cause and consequence."""
+
+    own: frozenset[str]  # names of what it happened in
+    subjects: frozenset[str]  # names of what it says has stopped serving, its own among them
+    peers: frozenset[str]  # names of others that it blames
+    serves: frozenset[str]  # kinds of dependency that it happened in
+    needs: frozenset[str]  # kinds of dependency that it complains of
+    about: frozenset[str]  # kinds that it is about in any way
+    outage: bool  # it says that something has stopped serving
+    reports: bool  # it happened in something that tells of others
+    symptom: bool  # it says that something else did not answer
+    words: tuple[str, ...]
+    quote: tuple[str, ...]  # the words of its title; empty if they are too few to be known again
+
+
+def traits(incident: Incident, tags: Tags | None = None) -> Traits:
+    """Reads an incident. `tags` gives those of the known error that it is, if it is one."""
+    message = incident.samples[0].message[:READ] if incident.samples else incident.title
+    own = _own(incident)
+    known = frozenset(tags(incident) if tags else ())
+    serves = frozenset(
+        kind.name for kind in KINDS if any(kind.server.search(name) for name in incident.scope[2:] if name)
+    )
+    about = serves | {kind.name for kind in KINDS if kind.tags & known or kind.client.search(message)}
+    symptom = SYMPTOM.search(message) is not None
+    fails = any(
+        kind.fails is not None and kind.name in about and kind.fails.search(message) for kind in KINDS
+    )
+    outage = fails or OUTAGE.search(message) is not None
+    peers = frozenset(_peers(message) - own)
+    needs = frozenset(kind.name for kind in KINDS if symptom and kind.client.search(message)) - serves
+    reports = incident.scope == NOWHERE or any(map(_REPORTER.search, incident.scope))
+    subjects = own | _subjects(message) if outage and reports else own
+    words = tuple(word.lower() for word in _WORDS.findall(message))
+    return Traits(
+        own=own,
+        subjects=subjects,
+        peers=peers,
+        serves=serves,
+        needs=needs,
+        about=about,
+        outage=outage,
+        reports=reports,
+        symptom=symptom,
+        words=words,
+        quote=_quote(incident.title),
+    )
+
+
+def starts(quote: tuple[str, ...]) -> tuple[str, ...]:
+    """The first words of a quote: by these it is looked for in other messages."""
+    return quote[:QUOTE_WORDS]
+
+
+def runs(words: tuple[str, ...]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """All runs of words in a message that could start a quote, with their places."""
+    return ((i, words[i : i + QUOTE_WORDS]) for i in range(len(words) - QUOTE_WORDS + 1))
+
+
+def _own(incident: Incident) -> frozenset[str]:
+    return frozenset({name.lower() for name in incident.scope[2:] if name} - _GENERIC)
+
+
+def _peers(message: str) -> set[str]:
+    found: set[str] = set()
+    for pattern in _HOSTS:
+        for match in pattern.finditer(message):
+            found |= _forms(match[1].lower())
+    for pattern in _SPOKEN:
+        for match in pattern.finditer(message):
+            found |= _forms(match[1].lower()) - _NOT_SPOKEN
+    return found
+
+
+def _forms(host: str) -> set[str]:
+    """The names that a host goes by. Inside a cluster the first label is the service; elsewhere only the whole says who."""
+    if len(host) < 2 or host.replace(".", "").isdigit() or host == "localhost" or _SOURCE_FILE.search(host):
+        return set()
+    label, _, rest = host.partition(".")
+    if not rest:
+        return {host, workload_of(host)}
+    inside = host.endswith(_PRIVATE) or ".svc." in host or ("." not in rest and len(rest) > 3)
+    return {host, label, workload_of(label)} if inside else {host}
+
+
+def _subjects(message: str) -> set[str]:
+    tokens = {token.lower() for token in _TOKEN.findall(message)}
+    return (tokens | {workload_of(token) for token in tokens}) - _NOT_SPOKEN
+
+
+def _quote(title: str) -> tuple[str, ...]:
+    words = tuple(word.lower() for word in _WORDS.findall(title))
+    if title.endswith("…"):
+        words = words[:-1]  # it may be cut
+    return words if len(words) >= QUOTE_WORDS and len(title) >= _QUOTE_CHARS else ()

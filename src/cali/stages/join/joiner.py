@@ -1,0 +1,195 @@
+"""Puts the records of one event together, across streams that interleave."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from cali.core.errors import Misconfigured
+from cali.core.models import Block, Record
+from cali.stages.join.grammar import Shape, following, opening
+from cali.stages.join.line_patterns import SUSPECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_suspect = SUSPECT.match
+_new = tuple.__new__  # a Block in half the time of Block(...), which goes through a Python function
+_PAGE = 12  # bits: a record counts once, and once more for every 4 KiB, so that `gap` bounds memory too
+_REMEMBERED = 16_384  # forms of lines, each of 1 KB at the most
+_HOLD = 8  # gaps after which a block is released though it still grows
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a block may reach before it is released as it is; what follows starts a new block.
+
+    lines: usual stacks fit several times over; only runaway recursion (Java prints 1024 frames) is cut.
+    bytes: of UTF-8; 500 lines of 500 bytes. What is larger is data, not a trace.
+    seconds: between two records of a stream. One log call writes its lines within milliseconds; this leaves room
+        for a blocked pipe or a paused process.
+    gap: records of the whole input since the block's last one. Collectors read a file in chunks of 32 to 256 KiB, a
+        few hundred lines, so the rest of an event arrives within that distance.
+    """
+
+    lines: int = 500
+    bytes: int = 256 * 1024
+    seconds: float = 5.0
+    gap: int = 1000
+
+    def __post_init__(self) -> None:
+        for name in ("lines", "bytes", "seconds", "gap"):
+            if not getattr(self, name) > 0:
+                raise Misconfigured(f"join limits: {name} must be more than 0, is {getattr(self, name)}")
+
+
+class _Stream:
+    """The open block of one stream. `shape` is None while the block is one ordinary line: worked out if ever needed."""
+
+    __slots__ = ("began", "block", "seen", "shape", "size")
+
+    def __init__(self, block: list[Record], shape: Shape | None, count: int) -> None:
+        self.block = block
+        self.shape = shape
+        self.size = 0  # bytes, counted from the second record on
+        self.seen = self.began = count
+
+
+class Joiner:
+    """Turns records into blocks. Every record comes out exactly once; blocks come out in the order in which they began.
+
+    Start it with what `pending` of an earlier joiner returned, and it goes on where that one stopped.
+    """
+
+    def __init__(self, limits: Limits = Limits(), pending: Iterable[Block] = ()) -> None:
+        self._limits = limits
+        self._streams: dict[str, _Stream] = {}
+        self._queue: deque[list[Record]] = (
+            deque()
+        )  # blocks not given out; one is open if it is its stream's last
+        self._count = 0  # records, long ones counted as several
+        self._due = 0  # the count at which the first block of the queue is looked at again
+        for block in pending:
+            self._resume(block)
+
+    def push(self, record: Record) -> list[Block]:
+        """Takes a record; returns the blocks that are complete now. Most often that is the line before."""
+        message = record.message
+        count = self._count = self._count + 1 + (len(message) >> _PAGE)
+        stream = self._streams.get(record.stream)
+        if (
+            stream is None
+            or stream.shape is not None
+            or record.partial
+            or (_ordinary[alike] if (alike := record.alike) else _is_ordinary(message)) is False
+        ):
+            return self._consider(stream, record)
+        queue = self._queue
+        last = stream.block
+        stream.block = fresh = [record]
+        stream.seen = stream.began = count
+        queue.append(fresh)
+        if queue[0] is last:
+            queue.popleft()
+            done = _new(Block, ((last[0],),))
+            return [done] if queue[0] is fresh else self._drain([done])
+        return self._drain([]) if count > self._due else []
+
+    def flush(self) -> list[Block]:
+        """Returns all that is left, complete or not."""
+        rest = [Block(tuple(block)) for block in self._queue]
+        self._queue.clear()
+        self._streams.clear()
+        return rest
+
+    def pending(self) -> tuple[Block, ...]:
+        """All blocks not returned yet, in order: plain data for a later `Joiner(limits, pending=...)`."""
+        return tuple(Block(tuple(block)) for block in self._queue)
+
+    def _consider(self, stream: _Stream | None, record: Record) -> list[Block]:
+        """The careful way, for a record or a block that is not an ordinary line."""
+        if stream is None:
+            self._streams[record.stream] = stream = _Stream([record], _shape(record), self._count)
+            self._queue.append(stream.block)
+        elif not self._joins(stream, record):
+            stream.block, stream.shape, stream.size = [record], _shape(record), 0
+            stream.began = self._count
+            self._queue.append(stream.block)
+        stream.seen = self._count
+        return self._drain([])
+
+    def _joins(self, stream: _Stream, record: Record) -> bool:
+        block, limits = stream.block, self._limits
+        before = block[-1].time
+        if len(block) >= limits.lines or self._count - stream.seen > limits.gap:
+            return False
+        if before is not None and record.time is not None and record.time - before > limits.seconds:
+            return False
+        shape = following(stream.shape or opening(block[0]), block, record)
+        if shape is None:
+            return False
+        size = (stream.size or _size(block[0])) + _size(record)
+        if size > limits.bytes:
+            return False
+        block.append(record)
+        stream.shape, stream.size = shape, size
+        return True
+
+    def _drain(self, out: list[Block]) -> list[Block]:
+        """Gives out blocks from the front of the queue, up to the first that is open and not overdue."""
+        queue, streams, count, gap = self._queue, self._streams, self._count, self._limits.gap
+        while queue:
+            front = queue[0]
+            name = front[0].stream
+            stream = streams[name]
+            if stream.block is front:
+                self._due = min(stream.seen + gap, stream.began + gap * _HOLD)
+                if count <= self._due:
+                    break
+                del streams[name]
+            queue.popleft()
+            out.append(_new(Block, (tuple(front),)))
+        return out
+
+    def _resume(self, block: Block) -> None:
+        """Takes a block back as it was: its shape follows from its records."""
+        records = list(block.records)
+        if not records:
+            return
+        shape = _shape(records[0])
+        size = _size(records[0])
+        for last, record in pairwise(records):
+            shape = following(shape or opening(records[0]), (records[0], last), record) or shape
+            size += _size(record)
+        stream = self._streams[records[0].stream] = _Stream(records, shape, 0)
+        stream.size = size
+        self._queue.append(records)
+
+
+def _shape(record: Record) -> Shape | None:
+    return None if _is_ordinary(record.message) and not record.partial else opening(record)
+
+
+def _is_ordinary(message: str) -> bool:
+    """Whether a line neither opens anything nor continues an ordinary line."""
+    return _suspect(message) is None and ":  " not in message and message[-1:] != ":"
+
+
+class _Ordinary(dict[bytes, bool]):
+    """The same of all lines that are alike: what is looked for has no digit of a value, and no hexadecimal id."""
+
+    def __missing__(self, alike: bytes) -> bool:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        found = self[alike] = _is_ordinary(alike.decode("utf-8", "surrogatepass"))
+        return found
+
+
+_ordinary = _Ordinary()
+
+
+def _size(record: Record) -> int:
+    message = record.message
+    return len(message) if message.isascii() else len(message.encode("utf-8", "surrogatepass"))

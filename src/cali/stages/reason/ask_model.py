@@ -1,0 +1,196 @@
+"""Asks a model at most once for each key, and says why when there is no answer.
+
+    key -> cache? -> claimed by another? -> budget? -> breaker? -> model (with retries) -> read -> cache
+
+Threads that ask for the same key wait for the first; processes that share a cache take turns by claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from cali.core.errors import CaliError, Misconfigured, Poison, Retryable
+from cali.stages.reason.cached_answer import Explained, dumped, loaded
+from cali.stages.reason.limits import Breaker, Retries, pause
+from cali.stages.reason.question import tokens_of
+from cali.stages.reason.spend import Prices, Spend
+
+if TYPE_CHECKING:
+    from cali.core.ports import Answer, AnswerCache, Budget, Model, Request
+
+LOCKS = 64
+CLAIMED = 180.0  # seconds after which a claim of a process that died counts no more
+PATIENCE = 10.0  # seconds to wait for what another process asks
+STEP = 0.25
+HOPELESS = 300.0  # seconds without calls after a refusal that no retry will change
+MOST_ASKED = 300.0  # seconds that a server may silence us for
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Time and chance, from outside. `now` is in seconds since the epoch; `chance` gives numbers between 0 and 1."""
+
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+    chance: Callable[[], float]
+
+    def today(self) -> str:
+        return datetime.fromtimestamp(self.now(), UTC).date().isoformat()
+
+
+class NoAnswerError(CaliError):
+    """The model was not asked, or did not answer. The message is what a person reads."""
+
+
+class Asking:
+    """One model with what guards it. Safe for threads."""
+
+    def __init__(
+        self,
+        model: Model,
+        cache: AnswerCache,
+        budget: Budget,
+        breaker: Breaker,
+        world: World,
+        prices: Prices,
+        redact: Callable[[str], str],
+        retries: Retries | None = None,
+    ) -> None:
+        self._model = model
+        self._cache = cache
+        self._budget = budget
+        self._breaker = breaker
+        self._world = world
+        self._prices = prices
+        self._redact = redact
+        self._retries = retries or Retries()
+        self._flights = tuple(Lock() for _ in range(LOCKS))
+        self._lock = Lock()
+        self._spend = Spend(priced=prices.knows(model.name), prices=prices.version)
+
+    @property
+    def spend(self) -> Spend:
+        with self._lock:
+            return self._spend
+
+    def explained(self, key: str, request: Request, read: Callable[[Answer], Explained]) -> Explained:
+        """The answer to a request, kept or new. An answer that cannot be read is kept as refused until tomorrow. Raises
+        NoAnswerError when there is none."""
+        with self._flights[hash(key) % LOCKS]:
+            kept = self._kept(key) or self._claimed(key)
+            if kept:
+                return kept
+            try:
+                said = self._asked(request, read)
+                self._cache.put(key, dumped(said))
+            finally:
+                self._cache.release(key)
+            return said
+
+    def _kept(self, key: str) -> Explained | None:
+        text = self._cache.get(key)
+        said = loaded(text) if text else None
+        if said is None or (said.refused and said.day != self._world.today()):
+            return None
+        self._count(cached=1)
+        return said
+
+    def _claimed(self, key: str) -> Explained | None:
+        """None when it is ours to ask; what another process was told meanwhile otherwise."""
+        waited = 0.0
+        while not self._cache.claim(key, self._world.now(), CLAIMED):
+            if waited >= PATIENCE:
+                raise NoAnswerError("another process is asking the model for this error")
+            self._world.sleep(STEP)
+            waited += STEP
+            kept = self._kept(key)
+            if kept:
+                return kept
+        return None
+
+    def _asked(self, request: Request, read: Callable[[Answer], Explained]) -> Explained:
+        if self._redact(request.user) != request.user or self._redact(request.system) != request.system:
+            raise NoAnswerError("not sent to the model: redaction finds something to hide in the request")
+        day = self._world.today()
+        answer = self._called(request, day)
+        try:
+            said = self._redacted(read(answer))
+        except Poison as unreadable:
+            return Explained(refused=str(unreadable), day=day)
+        return replace(said, day=day)
+
+    def _called(self, request: Request, day: str) -> Answer:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self._once(request, day)
+            except Retryable as failure:
+                wait = pause(self._retries, attempt, self._world.chance(), failure.after)
+                if wait is None:
+                    raise NoAnswerError(f"the model is unavailable: {failure}") from failure
+            self._world.sleep(wait)
+
+    def _once(self, request: Request, day: str) -> Answer:
+        booked = self._prices.dollars(self._model.name, _tokens(request), request.max_tokens)
+        if not self._breaker.allows(self._world.now()):
+            raise NoAnswerError(
+                "the model is unavailable: it failed several times, and is left alone for a while"
+            )
+        if not self._budget.take(day, booked):
+            self._breaker.gave_up()
+            raise NoAnswerError("the model's budget for today is spent")
+        self._count(calls=1)
+        try:
+            answer = self._model.explain(request)
+        except Retryable as failure:
+            asked = failure.after or 0.0
+            self._breaker.failed(
+                self._world.now(), min(asked, MOST_ASKED) if asked > self._retries.longest else 0.0
+            )
+            raise
+        except Poison as unreadable:
+            self._breaker.failed(self._world.now())
+            raise NoAnswerError(f"the model's server cannot be understood: {unreadable}") from unreadable
+        except Misconfigured as refusal:
+            self._breaker.failed(self._world.now(), HOPELESS)
+            raise NoAnswerError(f"the model refuses: {refusal}") from refusal
+        except BaseException:
+            self._breaker.failed(self._world.now())
+            raise
+        self._breaker.succeeded()
+        spent = self._prices.dollars(self._model.name, answer.tokens_in, answer.tokens_out)
+        self._budget.settle(day, spent - booked)
+        self._count(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out, dollars=spent)
+        return answer
+
+    def _redacted(self, said: Explained) -> Explained:
+        redact = self._redact
+        return replace(
+            said,
+            cause=redact(said.cause),
+            fix=tuple(map(redact, said.fix)),
+            cited=tuple(map(redact, said.cited)),
+            forged=tuple(map(redact, said.forged)),
+            category=redact(said.category),
+        )
+
+    def _count(
+        self,
+        *,
+        calls: int = 0,
+        cached: int = 0,
+        tokens_in: int = 0,
+        tokens_out: int = 0,
+        dollars: float = 0.0,
+    ) -> None:
+        with self._lock:
+            self._spend = self._spend.plus(tokens_in, tokens_out, dollars, calls=calls, cached=cached)
+
+
+def _tokens(request: Request) -> int:
+    return tokens_of(request.system) + tokens_of(request.user)

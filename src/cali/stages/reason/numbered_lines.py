@@ -1,0 +1,141 @@
+"""The lines of an incident: numbered, redacted once more, cut to what a reader can take in, and ranked by how much they tell.
+
+Incident, context --own, around--> Line ... --telling--> those worth quoting
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from cali.core.models import Evidence, Severity
+from cali.stages.decode.clean import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from cali.core.models import Event, Incident
+
+    Redact = Callable[[str], str]
+
+LONGEST = 600  # characters of a line that are quoted
+SAMPLES = 3  # events of an incident that are read
+QUOTED = 5  # lines of evidence
+
+HEAD = re.compile(
+    r"\s*(?:\| )?(?:Caused by: |Suppressed: |---> |panic: |fatal error: |Uncaught |Unhandled )"
+    r"|\s*(?:[A-Za-z_][\w$]*[.:]{1,2})*[A-Z][\w$]*(?:Exception|Error|Failure|Fault|Exit|Interrupt)\b"
+    r"|(?:DETAIL|HINT):\s"
+)
+WORDS = re.compile(
+    r"error|fail|fatal|panic|denied|refused|timed? ?out|cannot|unable|could not|no such|not found|killed|exceed|invalid"
+    r"|unreachable|expired|exhaust|abort|reject|missing|unavailable|forbidden|too many|crash|\boom\b|exit code",
+    re.I,
+)
+FRAME = re.compile(
+    r"""\s+at \S|\s*File ".*", line \d|\s+\S+\.go:\d+|\s*goroutine \d|\s*\.{3} \d+ more|\s*\^+\s*$|\s*from \S+:\d+"""
+)
+HIDDEN = re.compile(
+    "[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)  # marks that show a text other than it is
+BREAKS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
+
+
+class Line(NamedTuple):
+    """One line of an event. `own`: it belongs to the incident itself, not to what happened around it."""
+
+    number: int
+    text: str
+    own: bool
+    worth: float
+
+
+def own(incident: Incident, redact: Redact) -> list[Line]:
+    """The lines of the incident's samples, the first sample's first; the same text is not taken twice."""
+    found: list[Line] = []
+    seen: set[str] = set()
+    for sample in incident.samples[:SAMPLES]:
+        for line in of(sample, redact, own=True):
+            if line.text not in seen:
+                seen.add(line.text)
+                found.append(line)
+    return found
+
+
+def around(context: Iterable[Event], incident: Incident, redact: Redact) -> list[Line]:
+    """The lines of neighbouring events that are none of the incident's."""
+    mine = {number for sample in incident.samples for number in sample.lines}
+    return [
+        line
+        for event in context
+        if event.template.id != incident.template.id
+        for line in of(event, redact, own=False)
+        if line.number not in mine
+    ]
+
+
+def of(event: Event, redact: Redact, *, own: bool) -> list[Line]:
+    """The lines of one event that are not blank, with their numbers in the input."""
+    texts = [printable(text) for text in redact(event.message).split("\n")]
+    last = len(texts) - 1
+    return [
+        Line(_number(event.lines, place, last), redact(text), own, _worth(text, place, last, event, own))
+        for place, text in enumerate(texts)
+        if text.strip()
+    ]
+
+
+def printable(text: str) -> str:
+    """The text on one line, without control characters, terminal sequences and marks that hide or turn text."""
+    return HIDDEN.sub("", clean(BREAKS.sub(" ", text))).rstrip()
+
+
+def window(text: str, at: int = 0, size: int = LONGEST) -> str:
+    """A piece of a long text around a place in it: always a true part of the text, nothing added."""
+    if len(text) <= size:
+        return text
+    start = max(0, min(at - size // 3, len(text) - size))
+    return text[start : start + size]
+
+
+def telling(lines: Sequence[Line], limit: int = QUOTED) -> tuple[Evidence, ...]:
+    """The lines that say most, in the order of the log."""
+    best = sorted(range(len(lines)), key=lambda i: (-lines[i].worth, i))[:limit]
+    worthy = [i for i in best if lines[i].worth >= 2] or best[:1]
+    return quoted(lines[i] for i in sorted(worthy))
+
+
+def quoted(lines: Iterable[Line]) -> tuple[Evidence, ...]:
+    """Lines as evidence: each once, cut around what they tell."""
+    found = dict.fromkeys(Evidence(line.number, window(line.text, _tells_at(line.text))) for line in lines)
+    return tuple(found)
+
+
+def _tells_at(text: str) -> int:
+    match = WORDS.search(text) if len(text) > LONGEST else None
+    return match.start() if match else 0
+
+
+def _number(numbers: Sequence[int], place: int, last: int) -> int:
+    """The input line that a line of the message came from. One JSON line may hold a whole trace, and the runtime may cut
+    one line into several: then the nearest in proportion."""
+    if len(numbers) == 1 or last == 0:
+        return numbers[0]
+    if len(numbers) == last + 1:
+        return numbers[place]
+    return numbers[round(place * (len(numbers) - 1) / last)]
+
+
+def _worth(text: str, place: int, last: int, event: Event, own: bool) -> float:
+    worth = 0.0
+    if HEAD.match(text):
+        worth += 4
+    if WORDS.search(text):
+        worth += 2
+    if FRAME.match(text):
+        worth = 0.2
+    if own:
+        worth += 3 if place == 0 else 1 if place == last else 0.5
+    elif event.severity >= Severity.WARNING:
+        worth += 1
+    return worth

@@ -1,6 +1,0 @@
-"""Joins the lines of one log call: records in, blocks out. `gist` gives the part of a block that names the failure."""
-
-from cali.stages.refine.join.gist import gist, text
-from cali.stages.refine.join.joiner import Joiner, Limits
-
-__all__ = ["Joiner", "Limits", "gist", "text"]

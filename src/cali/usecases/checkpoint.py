@@ -1,0 +1,138 @@
+"""What one shard has read, and the blocks whose rest may still come: kept between batches, whichever process reads them.
+
+A position names one line for ever: the sequence number of its record, then its place in the record. A batch that comes
+again is known by its positions. A block that a batch cut in two waits here for the batch that holds the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cali.core.errors import Poison
+from cali.core.life import Span
+from cali.core.models import Block, Record, Scope, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PLACES = 20  # bits: lines of one record
+READ = 64  # batches that are remembered
+LATE = 16  # batches: how late one may be and still count whole
+HELD = 200  # blocks that may wait
+ROOM = 150_000  # bytes, compressed, of the blocks that one batch leaves: DynamoDB takes 400 KB, and blocks of two batches may wait
+
+
+class Held(NamedTuple):
+    """A block that waits. Its records' lines are positions; `arrived` is when the last of them reached the stream."""
+
+    block: Block
+    arrived: float
+
+    @property
+    def start(self) -> int:
+        return self.block.records[0].line
+
+    @property
+    def end(self) -> int:
+        return self.block.records[-1].line
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """`read` are the spans of the latest batches. `version` is the store's: 0 was never kept."""
+
+    read: tuple[Span, ...] = ()
+    held: tuple[Held, ...] = ()
+    version: int = 0
+
+    def has_read(self, position: int) -> bool:
+        return any(span.start <= position <= span.end for span in self.read)
+
+    def meets(self, span: Span) -> bool:
+        """Whether some of a span was read before."""
+        return any(known.start <= span.end and span.start <= known.end for known in self.read)
+
+    def before(self, position: int) -> tuple[Held, ...]:
+        """The blocks that what begins at a position may continue."""
+        return tuple(held for held in self.held if held.end < position)
+
+    def unsettled(self, span: Span | None, left: tuple[Held, ...]) -> int:
+        """The lowest position from which on something may still come, while a batch is done that leaves these blocks:
+        blocks that wait, or waited until now, and batches that others overtook."""
+        latest = self.read[-LATE:] if span is None else (*self.read[1 - LATE :], span)
+        return min([held.start for held in (*self.held, *left)] + [known.start for known in latest])
+
+    def after(self, span: Span | None, taken: tuple[Held, ...], left: tuple[Held, ...]) -> Ledger:
+        """The ledger once a batch is done that took up some blocks and left others."""
+        rest = tuple(held for held in self.held if held not in taken)
+        read = self.read if span is None else (*self.read, span)[-READ:]
+        return Ledger(read, tuple(sorted((*rest, *left), key=lambda held: held.start)), self.version)
+
+
+def position(sequence: str, place: int) -> int:
+    """The position of a line: of those after the first million in one record, all share one."""
+    return int(sequence) << PLACES | min(place, (1 << PLACES) - 1)
+
+
+def newest(blocks: Sequence[Block]) -> list[Block]:
+    """Of blocks that want to wait those of the latest lines, as many as may: the rest of the others is overdue."""
+    kept, room = [], ROOM
+    for block in sorted(blocks, key=lambda block: block.records[-1].line, reverse=True)[:HELD]:
+        text = "".join(record.message for record in block.records).encode("utf-8", "replace")
+        weight = 100 * len(block.records) + (len(text) if len(text) < 1_000 else len(zlib.compress(text, 1)))
+        if weight <= room:
+            kept.append(block)
+            room -= weight
+    return kept
+
+
+def dumps(ledger: Ledger) -> bytes:
+    """Compressed JSON; positions are text, for they are larger than the numbers of JSON's readers."""
+    plain = {
+        "read": [[str(span.start), str(span.end)] for span in ledger.read],
+        "held": [
+            {"arrived": held.arrived, "records": [_plain(record) for record in held.block.records]}
+            for held in ledger.held
+        ],
+    }
+    return zlib.compress(json.dumps(plain, separators=(",", ":")).encode(), 6)
+
+
+def loads(body: bytes, version: int) -> Ledger:
+    """What `dumps` wrote; an empty ledger for nothing. Poison if it is anything else."""
+    if not body:
+        return Ledger(version=version)
+    try:
+        plain = json.loads(zlib.decompress(body))
+        return Ledger(
+            tuple(Span(int(start), int(end)) for start, end in plain["read"]),
+            tuple(
+                Held(Block(tuple(map(_record, held["records"]))), float(held["arrived"]))
+                for held in plain["held"]
+            ),
+            version,
+        )
+    except (zlib.error, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise Poison(f"not a shard's ledger: {error}") from error
+
+
+def _plain(record: Record) -> list[Any]:
+    severity = None if record.severity is None else int(record.severity)
+    return [
+        str(record.line),
+        record.message,
+        record.time,
+        severity,
+        record.scope,
+        record.stream,
+        record.partial,
+    ]
+
+
+def _record(plain: list[Any]) -> Record:
+    line, message, time, severity, scope, stream, partial = plain
+    level = None if severity is None else Severity(severity)
+    return Record(int(line), message, time, level, Scope(*scope), stream, partial)

@@ -1,0 +1,123 @@
+"""enrich: what Firehose is about to write to OpenSearch, redacted and with what refine knows of it.
+
+Each record is told by itself: Firehose shows them one at a time and in any cut, so lines of different records are not
+joined here. One that cannot be read fails alone; Firehose writes it to its error prefix.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from cali.adapters.sources.envelopes import lines_of
+from cali.core.errors import Poison
+from cali.core.models import Block, Quarantined, Record, Severity
+from cali.stages.join import Joiner
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cali.core.models import Event
+    from cali.stages.decode import Decoder
+    from cali.stages.refine.refiner import Refiner
+
+MOST = 5_900_000  # bytes of a response; Lambda gives Firehose 6,291,556
+SHORT = 2_000  # characters of a message when a response would be too large
+NO_YEAR = 253_402_300_800  # seconds: the year 10000, which neither Python nor OpenSearch knows
+AROUND = 120  # bytes of a record's JSON besides its id and data
+
+
+class Result(StrEnum):
+    """What Firehose is told of a record."""
+
+    OK = "Ok"
+    DROPPED = "Dropped"
+    FAILED = "ProcessingFailed"
+
+
+class Enrich:
+    """Turns records into documents: a pure function of each record."""
+
+    def __init__(self, decoder: Decoder, refiner: Refiner, least: Severity | None = None) -> None:
+        """Records below `least` are dropped; None keeps all."""
+        self._decoder = decoder
+        self._refiner = refiner
+        self._least = least
+
+    def records(self, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What to answer for these records, in their order and within the size of a response."""
+        done = [self._told(record, None) for record in records]
+        if _size(done) > MOST:
+            done = [self._told(record, SHORT) for record in records]
+        room = MOST
+        for place, answer in enumerate(done):
+            room -= _weight(answer)
+            if room < 0:  # Firehose keeps what failed; without its data the answer says so in a few bytes
+                done[place] = {"recordId": answer["recordId"], "result": Result.FAILED.value}
+                room += _weight(answer) - _weight(done[place])
+        return done
+
+    def _told(self, record: dict[str, Any], most: int | None) -> dict[str, Any]:
+        """The answer for one record; `most` characters of its message."""
+        name = record.get("recordId", "")
+        try:
+            event, stream = self._event(record["data"])
+            if event is None or (self._least is not None and event.severity < self._least):
+                return {"recordId": name, "result": Result.DROPPED.value}
+            arrived = record.get("approximateArrivalTimestamp")
+            document = _document(event, stream, arrived, most, self._refiner.masks.version)
+        except Exception:  # whatever it is, it is this record's alone
+            return {"recordId": name, "result": Result.FAILED.value, "data": record.get("data", "")}
+        return {"recordId": name, "result": Result.OK.value, "data": b64encode(document).decode()}
+
+    def _event(self, data: str) -> tuple[Event | None, str]:
+        """The event of one record: of several, the worst, with the lines of all."""
+        joiner, decoder = Joiner(), self._decoder.apart()
+        blocks: list[Block] = []
+        lines = [decoder.decode(raw, number) for number, raw in enumerate(lines_of(data), 1)]
+        for decoded in (*lines, *decoder.rest()):
+            if isinstance(decoded, Quarantined):
+                raise Poison(decoded.reason)
+            if isinstance(decoded, Record):
+                blocks += joiner.push(decoded)
+        blocks += joiner.flush()
+        if not blocks:
+            return None, ""
+        events = [self._refiner.refine(block) for block in blocks]
+        worst = max(events, key=lambda event: event.severity)
+        if len(events) > 1:
+            worst = worst._replace(message="\n".join(event.message for event in events))
+        return worst, blocks[0].records[0].stream
+
+
+def _document(event: Event, stream: str, arrived: int | None, most: int | None, masks: str) -> bytes:
+    """One line of JSON, as OpenSearch and S3 both take it."""
+    reached = (arrived or 0) / 1000
+    time = reached if event.time is None or not 0 <= event.time < NO_YEAR else event.time
+    message = event.message
+    document = {
+        "@timestamp": datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds"),
+        "message": message if most is None or len(message) <= most else message[: most - 1] + "…",
+        "severity": event.severity.label,
+        "template": event.template.text if most is None else event.template.text[:most],
+        "fingerprint": event.template.id,
+        "cluster": event.scope.cluster,
+        "namespace": event.scope.namespace,
+        "workload": event.scope.workload,
+        "container": event.scope.container,
+        "stream": stream,
+        "masks": masks,
+    }
+    return orjson.dumps(document) + b"\n"
+
+
+def _size(answers: list[dict[str, Any]]) -> int:
+    return sum(map(_weight, answers))
+
+
+def _weight(answer: dict[str, Any]) -> int:
+    return AROUND + len(answer["recordId"]) + len(answer.get("data", ""))

@@ -1,0 +1,139 @@
+"""What people said, applied: how entries stand, and which learnt ones they called wrong so often that they go."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cali.core.life import Feedback, Verdict
+from cali.stages.notify.feedback_rules import lessons
+from cali.usecases.learn.step_results import Made, Step, digest
+from cali.usecases.releases import Learnt, Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cali.core.models import Incident
+    from cali.usecases.learn.step_results import Work
+
+MOST = 100_000  # records that are read
+
+
+class Said(NamedTuple):
+    """The cause that a person gave instead of another one. `entry` had given that one, if an entry had."""
+
+    fingerprint: str
+    incident: str
+    cause: str
+    entry: str
+    at: float
+
+
+def records(work: Work) -> list[Feedback]:
+    """What was said until the end of the day, the latest verdict of each person on each incident, the oldest first."""
+    if work.parts.feedback is None:
+        return []
+    latest: dict[tuple[str, str], Feedback] = {}
+    found = work.parts.feedback().find(MOST)
+    for record in sorted(found, key=lambda one: (one.at, one.id)):
+        if record.at < work.end:
+            latest[record.incident, record.by] = record
+    return sorted(latest.values(), key=lambda one: (one.at, one.id))
+
+
+def said_on(work: Work, found: Iterable[Feedback]) -> list[Said]:
+    """The causes that people gave on the day itself."""
+    begin = work.end - 86_400.0
+    return [
+        Said(one.fingerprint, one.incident, one.cause, one.entry, one.at)
+        for one in found
+        if one.verdict is Verdict.WRONG and one.cause and one.at >= begin
+    ]
+
+
+def called_wrong(found: Iterable[Feedback]) -> frozenset[str]:
+    """The entries that somebody called wrong, and nobody right."""
+    said: dict[str, set[Verdict]] = defaultdict(set)
+    for one in found:
+        if one.entry:
+            said[one.entry].add(one.verdict)
+    return frozenset(
+        entry
+        for entry, verdicts in said.items()
+        if Verdict.WRONG in verdicts and Verdict.RIGHT not in verdicts
+    )
+
+
+def confirmed(work: Work, found: Iterable[Feedback]) -> list[Incident]:
+    """The incidents whose cause people called right, and nobody wrong, as they are kept."""
+    if work.parts.incidents is None:
+        return []
+    verdicts: dict[str, set[Verdict]] = defaultdict(set)
+    for one in found:
+        verdicts[one.incident].add(one.verdict)
+    store = work.parts.incidents()
+    names = [name for name, said in verdicts.items() if said == {Verdict.RIGHT}]
+    kept = [store.get(name) for name in sorted(names)]
+    return [one.incident for one in kept if one is not None]
+
+
+def standing(found: Iterable[Feedback]) -> dict[str, Standing]:
+    """How often each entry was called right and wrong."""
+    counts: dict[str, Standing] = {}
+    for one in found:
+        if one.entry and one.verdict is not Verdict.NOT_AN_ERROR:
+            now = counts.get(one.entry, Standing())
+            right = one.verdict is Verdict.RIGHT
+            counts[one.entry] = Standing(now.right + right, now.wrong + (not right))
+    return dict(sorted(counts.items()))
+
+
+def applied(learnt: Learnt, said: Mapping[str, Standing], wrong: int) -> Learnt:
+    """The learnt entries with what people say of them; one that `wrong` more people call wrong than right is withdrawn."""
+    gone = {
+        name: f"called wrong {said[name].wrong} times and right {said[name].right} times"
+        for name in learnt.entries
+        if name in said and said[name].wrong - said[name].right >= wrong
+    }
+    entries = {name: entry for name, entry in learnt.entries.items() if name not in gone}
+    return replace(learnt, entries=entries, standing=said, withdrawn={**learnt.withdrawn, **gone})
+
+
+def _source(work: Work) -> str:
+    return digest([one.id for one in records(work)])
+
+
+def _apply(work: Work) -> Made:
+    found = records(work)
+    said, parts = standing(found), work.parts
+    before = parts.releases.current()
+    had = parts.releases.learnt(before.versions.knowledge)
+    after = parts.releases.change(
+        lambda learnt: applied(learnt, said, parts.policy.wrong),
+        work.dt,
+        work.at(),
+        f"what people said until {work.dt}",
+        parts.shipped(),
+    )
+    has = parts.releases.learnt(after.versions.knowledge)
+    withdrawn = sorted(had.entries.keys() - has.entries.keys())
+    causes = said_on(work, found)
+    result: dict[str, Any] = {
+        "raised": lessons(found).raised,
+        "withdrawn": {name: has.withdrawn.get(name, "") for name in withdrawn},
+        "causes": [one._asdict() for one in causes],
+        "version": after.versions.knowledge,
+    }
+    summary = {
+        "records": len(found),
+        "right": sum(one.right for one in said.values()),
+        "wrong": sum(one.wrong for one in said.values()),
+        "causes": len(causes),
+        "withdrawn": withdrawn,
+        "version": after.versions.knowledge,
+    }
+    return Made(result, summary)
+
+
+STEPS = {"apply": Step(_source, _apply)}

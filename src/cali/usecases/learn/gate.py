@@ -1,0 +1,171 @@
+"""The replay gate: what a draft would have changed over the last days, and why it must not pass. Pure.
+
+1. Its form is right, its patterns are quick, and it comes first on its own examples.
+2. Its signature holds in no example of another entry, and in no healthy line.
+3. No incident of which people confirmed the cause gets another one.
+4. Over the lines of the last days, told again with and without it: nothing disappears, nothing loses its cause, no new
+   incident is raised, and no other entry's answer is taken, except what people called wrong.
+5. Two drafts of one night do not take each other's examples: the one that explains more goes first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from cali.core.errors import Misconfigured
+from cali.stages.retrieve.audit import Source, audit
+from cali.stages.retrieve.knowledge import Knowledge, of
+from cali.stages.retrieve.signatures import Signatures
+from cali.usecases.learn.drafts import PEOPLE, Draft
+from cali.usecases.releases.documents import entry_of, plain
+from cali.usecases.replay import Versions, What, compare, replay
+from cali.usecases.replay.compare import cause
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cali.core.models import Incident, KnowledgeEntry
+    from cali.stages.refine.book import Book
+
+_TAKES = {What.CHANGED, What.REWORDED}
+_RAISES = {What.APPEARED}
+SHOWN = 100  # characters of a line in a reason
+
+
+class Confirmed(NamedTuple):
+    """An incident whose cause a person called right."""
+
+    incident: str
+    texts: tuple[str, ...]
+    entry: str  # the entry that gave the cause; empty when a model did
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What drafts are tried on. `lines` are raw ones of the last days, `healthy` texts of events that were no error,
+    `recent` incidents that nobody knew, `wrong` ids of entries that people called wrong."""
+
+    knowledge: Knowledge
+    healthy: Sequence[str] = ()
+    confirmed: Sequence[Confirmed] = ()
+    lines: Sequence[tuple[int, bytes]] = ()
+    recent: Sequence[Incident] = ()
+    wrong: frozenset[str] = frozenset()
+    book: Book | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of each draft: passed, or stopped with its reason. `answers` counts the incidents of the last days that
+    each passed draft would have answered."""
+
+    passed: tuple[Draft, ...]
+    stopped: Mapping[str, str]
+    answers: Mapping[str, int] = field(default_factory=dict)
+
+
+def judged(drafts: Sequence[Draft], ground: Ground) -> Verdict:
+    """The verdict on a night's drafts. The same drafts on the same ground get the same verdict."""
+    stopped: dict[str, str] = {}
+    passed: list[Draft] = []
+    examples = [(entry.id, text) for entry in ground.knowledge.entries.values() for text in entry.symptoms]
+    for draft in drafts:
+        why = _alone(draft, ground, examples) or _beside(draft, passed)
+        if why:
+            stopped[draft.entry.id] = why
+        else:
+            passed.append(draft)
+    stopped |= _over_time(passed, ground)
+    passed = [draft for draft in passed if draft.entry.id not in stopped]
+    return Verdict(tuple(passed), stopped, _answers(passed, ground.recent))
+
+
+def _alone(draft: Draft, ground: Ground, examples: Sequence[tuple[str, str]]) -> str:
+    entry = draft.entry
+    try:
+        entry_of(plain(entry), "draft")
+    except Misconfigured as error:
+        return f"its form is wrong: {error}"
+    if entry.id in ground.knowledge.entries and "learnt" not in ground.knowledge.entries[entry.id].tags:
+        return "a shipped entry has its id"
+    fault = next(audit([Source("draft", entry)], _near(entry, ground.knowledge)), None)
+    if fault is not None:
+        return f"its form is wrong: {fault.what}"
+    own = Signatures([entry])
+    for name, text in examples:
+        if name != entry.id and name not in ground.wrong and own.matching(text):
+            return f"its signature holds in an example of {name}: {_short(text)}"
+    for text in ground.healthy:
+        if own.matching(text):
+            return f"its signature holds in a healthy line: {_short(text)}"
+    for held in ground.confirmed:
+        if _takes(entry, held) and any(own.matching(text) for text in held.texts):
+            return f"it would change the cause of incident {held.incident}, which people called right"
+    return ""
+
+
+def _near(entry: KnowledgeEntry, knowledge: Knowledge) -> dict[str, KnowledgeEntry]:
+    """The entries that could take its examples from it; to audit beside all takes a second for each draft."""
+    signatures = knowledge.signatures()
+    names = {name for text in entry.symptoms for name in signatures.matching(text)}
+    return {name: knowledge.entries[name] for name in sorted(names)}
+
+
+def _takes(entry: KnowledgeEntry, held: Confirmed) -> bool:
+    return entry.id != held.entry and entry.cause != held.cause
+
+
+def _beside(draft: Draft, passed: Sequence[Draft]) -> str:
+    own = Signatures([draft.entry])
+    for other in passed:
+        theirs = Signatures([other.entry])
+        if any(own.matching(text) for text in other.entry.symptoms) or any(
+            theirs.matching(text) for text in draft.entry.symptoms
+        ):
+            return f"draft {other.entry.id} of the same night claims the same lines"
+    return ""
+
+
+def _over_time(drafts: Sequence[Draft], ground: Ground) -> dict[str, str]:
+    """The lines of the last days with and without the drafts: whose answers differ, and how they must not."""
+    if not drafts or not ground.lines:
+        return {}
+    by_id = {draft.entry.id: draft for draft in drafts}
+    entries = {**ground.knowledge.entries, **{name: draft.entry for name, draft in by_id.items()}}
+    after = of(entries.values(), ground.knowledge.version[: len("2026-01-01")])
+    was = replay(ground.lines, Versions(ground.knowledge, book=ground.book))
+    now = replay(ground.lines, Versions(after, book=ground.book))
+    stopped: dict[str, str] = {}
+    for row in compare(was, now).rows:
+        names = {told.entry for one in row.after if (told := cause(one)) is not None} & by_id.keys()
+        before = {told.entry for one in row.before if (told := cause(one)) is not None}
+        for name in sorted(names):
+            why = _changed(row.what, before - {name}, by_id[name], ground)
+            if why:
+                stopped.setdefault(name, why)
+    return stopped
+
+
+def _changed(what: What, before: set[str], draft: Draft, ground: Ground) -> str:
+    if what in _RAISES:
+        return "over the lines of the last days it would raise an incident of what was none"
+    if what in _TAKES and before and not (draft.by == PEOPLE and before <= ground.wrong):
+        return f"over the lines of the last days it would take what {', '.join(sorted(before))} answers"
+    return ""
+
+
+def _answers(drafts: Sequence[Draft], recent: Sequence[Incident]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for draft in drafts:
+        own = Signatures([draft.entry])
+        found[draft.entry.id] = sum(
+            any(own.matching(sample.message) for sample in incident.samples) for incident in recent
+        )
+    return found
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return repr(line if len(line) <= SHOWN else f"{line[: SHOWN - 3]}...")

@@ -1,0 +1,119 @@
+"""Groups of new errors: incidents of one fingerprint in any scope, and of templates that say the same in other words. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from cali.core.errors import Poison
+from cali.core.models import Incident, Origin
+from cali.stages.reason.gate import support
+from cali.stages.retrieve.ranking import words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+ALIKE = 0.8  # share of the words of two templates that both hold
+AGREE = 0.5  # share of the words of a cause that another one holds, to be the same
+SAMPLES = 5  # texts kept of a group
+LONGEST = 2_000  # characters of a text
+_INCIDENT = TypeAdapter(Incident)
+
+
+@dataclass(slots=True)
+class Group:
+    """One kind of new error. `causes` are what a model said of its incidents, `said` what people did."""
+
+    fingerprint: str
+    templates: list[str] = field(default_factory=list)
+    fingerprints: list[str] = field(default_factory=list)
+    incidents: list[str] = field(default_factory=list)
+    scopes: list[str] = field(default_factory=list)
+    title: str = ""
+    severity: str = "error"
+    count: int = 0
+    texts: list[tuple[str, str]] = field(default_factory=list)  # template and text
+    causes: list[dict[str, Any]] = field(default_factory=list)
+    said: list[dict[str, Any]] = field(default_factory=list)
+
+
+def incident_of(body: bytes) -> Incident:
+    """An incident as `diagnose` keeps it under `new_errors/`. Poison if it is anything else."""
+    try:
+        held = orjson.loads(
+            body
+        )  # it refuses what could not be kept again: half a surrogate, NaN, endless nesting
+        held["template"] = {"id": held["fingerprint"], "text": held["template"]}
+        return _INCIDENT.validate_python(held)
+    except (ValueError, TypeError, KeyError, ValidationError) as error:
+        line = " ".join(str(error).split())[:160]
+        raise Poison(f"not a new error: {line}") from error
+
+
+def grouped(incidents: Iterable[Incident], redact: Callable[[str], str]) -> list[Group]:
+    """The groups, the most frequent first; they do not depend on the order of the incidents."""
+    exact: dict[str, Group] = {}
+    for incident in sorted(incidents, key=lambda one: one.id):
+        group = exact.setdefault(incident.template.id, Group(incident.template.id))
+        _add(group, incident, redact)
+    groups: list[Group] = []
+    for group in sorted(exact.values(), key=lambda one: (-one.count, one.fingerprint)):
+        near = next((other for other in groups if _alike(group, other)), None)
+        if near is None:
+            groups.append(group)
+        else:
+            _join(near, group)
+    return sorted(groups, key=lambda one: (-one.count, one.fingerprint))
+
+
+def _add(group: Group, incident: Incident, redact: Callable[[str], str]) -> None:
+    group.incidents.append(incident.id)
+    group.count += incident.count
+    if incident.template.id not in group.fingerprints:
+        group.fingerprints.append(incident.template.id)
+        group.templates.append(redact(incident.template.text))
+    scope = str(incident.scope)
+    if scope not in group.scopes:
+        group.scopes.append(scope)
+    group.title = group.title or redact(incident.title)
+    group.severity = incident.severity.label
+    for sample in incident.samples:
+        text = redact(sample.message)[:LONGEST]
+        if len(group.texts) < SAMPLES and text not in [held for _, held in group.texts]:
+            group.texts.append((redact(incident.template.text), text))
+    diagnosis = incident.diagnosis
+    if diagnosis is not None and diagnosis.origin is Origin.MODEL and diagnosis.cause:
+        told = {
+            "cause": redact(diagnosis.cause),
+            "fix": [redact(step) for step in diagnosis.fix],
+            "confidence": diagnosis.confidence,
+            "model": diagnosis.versions.get("model", ""),
+        }
+        if told not in group.causes:
+            group.causes.append(told)
+
+
+def _alike(one: Group, other: Group) -> bool:
+    first, second = words(one.templates[0]), words(other.templates[0])
+    both = len(first & second) / max(1, len(first | second))
+    return both >= ALIKE and one.severity == other.severity and _agree(one.causes, other.causes)
+
+
+def _agree(one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) -> bool:
+    """Whether two causes may be one; where one has none, nothing speaks against it."""
+    if not one or not other:
+        return True
+    return support(str(one[0]["cause"]), str(other[0]["cause"]))[1] >= AGREE
+
+
+def _join(group: Group, other: Group) -> None:
+    group.fingerprints += other.fingerprints
+    group.templates += other.templates
+    group.incidents = sorted({*group.incidents, *other.incidents})
+    group.scopes = sorted({*group.scopes, *other.scopes})
+    group.count += other.count
+    group.texts = [*group.texts, *other.texts][: 2 * SAMPLES]
+    group.causes += [told for told in other.causes if told not in group.causes]

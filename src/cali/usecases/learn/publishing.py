@@ -1,0 +1,148 @@
+"""Lets drafts into the knowledge as the team wants it: at once, by a pull request, or when somebody accepts the proposal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from cali.core.errors import Misconfigured
+from cali.usecases.learn import reindex
+from cali.usecases.learn.context import Approval
+from cali.usecases.learn.drafts import AREA, NO_FIX
+from cali.usecases.learn.step_results import Made
+from cali.usecases.releases import Learnt
+from cali.usecases.releases.documents import yaml_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from cali.core.models import KnowledgeEntry
+    from cali.stages.retrieve.knowledge import Knowledge
+    from cali.usecases.learn.drafts import Draft
+    from cali.usecases.learn.step_results import Work
+    from cali.usecases.releases import Current
+
+JOB = "learn_new_errors"
+PROPOSAL = "proposal.yaml"
+LONGEST = 60_000  # characters of a pull request's text; GitHub takes 65,536
+
+
+def published(work: Work, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> Made:
+    """What becomes of the drafts that passed."""
+    approval = work.parts.policy.approval
+    names = [draft.entry.id for draft in drafts]
+    said: dict[str, object] = {"approval": approval.value, "entries": names}
+    if drafts and approval is Approval.AUTO:
+        why = f"new errors of {work.dt}"
+        current = released(
+            work,
+            [draft.entry for draft in drafts],
+            [name for draft in drafts for name in draft.replaces],
+            why,
+        )
+        said |= {"version": current.versions.knowledge}
+    elif drafts and approval is Approval.PULL_REQUEST:
+        said |= {"url": _opened(work, drafts, gate)}
+    elif drafts:
+        key = work.key(PROPOSAL)
+        work.parts.objects.put(key, _proposal(work, drafts).encode(), "application/yaml")
+        said |= {"proposal": key}
+    else:  # one of an earlier run of this day holds what the gate would let in no more
+        work.parts.objects.drop(work.key(PROPOSAL))
+    return Made(said, said)
+
+
+def released(work: Work, entries: Iterable[KnowledgeEntry], replaced: Iterable[str], why: str) -> Current:
+    """Puts entries in force, and lets the index find them when there is one."""
+    new = {entry.id: entry for entry in entries}
+    gone = set(replaced) - new.keys()
+
+    def step(learnt: Learnt) -> Learnt:
+        kept = {name: entry for name, entry in learnt.entries.items() if name not in gone}
+        withdrawn = {name: why for name, why in learnt.withdrawn.items() if name not in new}
+        withdrawn |= dict.fromkeys(gone & learnt.entries.keys(), "another entry stands for it")
+        return replace(learnt, entries={**kept, **new}, withdrawn=withdrawn)
+
+    parts = work.parts
+    current = parts.releases.change(step, work.dt, work.at(), why, parts.shipped())
+    if parts.collections is not None:
+        reindex.indexed(work, parts.releases.knowledge(current.versions.knowledge, parts.shipped()))
+    return current
+
+
+def accepted(work: Work) -> Current:
+    """Puts the proposal of a day in force as it is there now: a person may have corrected it, or left entries out.
+    Misconfigured when there is none, or when an entry is wrong."""
+    gate = work.made("gate", JOB)
+    key = work.key(PROPOSAL, JOB)
+    body = work.parts.objects.get(key)
+    if gate is None or body is None:
+        raise Misconfigured(f"{key}: there is no proposal of that day")
+    entries = _checked(body, key, work.parts.knowledge())
+    names = {entry.id for entry in entries}
+    gone = [
+        str(name)
+        for item in gate["result"]["passed"]
+        if item["entry"]["id"] in names
+        for name in item["replaces"]
+    ]
+    return released(work, entries, gone, f"proposal of {work.dt} accepted")
+
+
+def _checked(body: bytes, key: str, knowledge: Knowledge) -> list[KnowledgeEntry]:
+    from cali.stages.retrieve.audit import Source, audit
+    from cali.stages.retrieve.schema import read_text
+
+    try:
+        found = read_text(body.decode(), key)
+    except UnicodeDecodeError as error:
+        raise Misconfigured(f"{key}: not UTF-8: byte {error.start}") from error
+    sources = [Source(key, entry) for entry in found.entries]
+    for fault in (*found.faults, *audit(sources, knowledge.entries)):
+        raise Misconfigured(str(fault))
+    return list(found.entries)
+
+
+def _proposal(work: Work, drafts: Sequence[Draft]) -> str:
+    head = f"# What the errors of {work.dt} taught. `cali release accept {work.dt}` puts it in force.\n"
+    return head + yaml_of((draft.entry for draft in drafts), work.dt, AREA)
+
+
+def _opened(work: Work, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> str:
+    pulls = work.parts.pull_requests
+    if pulls is None:
+        raise Misconfigured(
+            "CALI_LEARNING_APPROVAL is pull-request: set CALI_GITHUB_REPOSITORY and its token, see docs/learning.md"
+        )
+    path = f"{work.parts.policy.folder.strip('/')}/{AREA}-{work.dt}.yaml"
+    many = "entries" if len(drafts) > 1 else "entry"
+    return pulls().open(
+        f"cali/{AREA}-{work.dt}",
+        f"Know {len(drafts)} new {many}: errors of {work.dt}",
+        _body(work, drafts, gate),
+        {path: yaml_of((draft.entry for draft in drafts), work.dt, AREA)},
+    )
+
+
+def _body(work: Work, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> str:
+    """For who reviews: who says so, and what each entry would have answered."""
+    lines = [f"Drafts of `learn_new_errors` for {work.dt}. All passed the replay gate.", ""]
+    for draft in drafts:
+        answers = gate["answers"].get(draft.entry.id, 0)
+        told = f"cause by {draft.by}, confidence {draft.confidence:.2f}"
+        tried = f"would have answered {answers} incidents of the last {work.parts.policy.days} days"
+        lines.append(f"- {_quoted(draft.entry.title)} ({_quoted(draft.entry.id)}), {told}; {tried}")
+        if draft.entry.fix == (NO_FIX,):
+            lines += ["  - no fix is known yet; please write one"]
+    if gate["stopped"]:
+        lines += ["", "Stopped by the gate:", ""]
+        lines += [f"- {_quoted(name)}: {_quoted(why)}" for name, why in sorted(gate["stopped"].items())]
+    text = "\n".join(lines)
+    if len(text) > LONGEST:
+        text = text[:LONGEST].rpartition("\n")[0] + "\n- and more; all entries are in the file"
+    return f"{text}\n\nAfter the merge: `cali release add <file>` puts the file in force."
+
+
+def _quoted(text: str) -> str:
+    """As code: what a line of a log says must not mention people or close issues."""
+    return "`" + " ".join(text.replace("`", "'").split()) + "`"

@@ -1,0 +1,114 @@
+"""A new collection beside the old, looked at before the alias stands for it. The old one stays until the one after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from cali.core.errors import Conflict, Misconfigured
+from cali.stages.retrieve.index_rows import rows
+from cali.usecases.learn.drafts import AREA
+from cali.usecases.learn.step_results import HOME, Made, Step, digest
+
+if TYPE_CHECKING:
+    from cali.stages.retrieve.knowledge import Knowledge
+    from cali.usecases.learn.context import Collections
+    from cali.usecases.learn.step_results import Work
+
+HISTORY = f"{HOME}collections.json"  # the collections that the alias stood for, the latest first
+AMONG = 5  # hits in which an entry must be when its own example is searched
+LEAST = 0.98  # share of the entries that must be: some examples say nothing once their values are left out
+
+
+def history(work: Work) -> list[str]:
+    """The collections that the alias stood for, the latest first."""
+    return _names(work.parts.objects.get(HISTORY))
+
+
+def _names(body: bytes | None) -> list[str]:
+    """A damaged history counts as none: the index goes on, and the older collections stay."""
+    try:
+        held = orjson.loads(body) if body else []
+    except ValueError:
+        return []
+    return [str(name) for name in held] if isinstance(held, list) else []
+
+
+def indexed(work: Work, knowledge: Knowledge) -> str:
+    """Lets the alias stand for a whole collection of this knowledge; its name. Of the examples only those of learnt entries
+    are searched: `check` looks at all, and takes a minute for it."""
+    collections = _collections(work)
+    name = collections.build(knowledge.version, list(knowledge.entries.values()))
+    _checked(collections, name, knowledge, learnt_only=True)
+    _switched(work, collections, name)
+    return name
+
+
+def _build(work: Work) -> Made:
+    knowledge = work.parts.knowledge()
+    name = _collections(work).build(knowledge.version, list(knowledge.entries.values()))
+    said = {"collection": name, "version": knowledge.version, "entries": len(knowledge.entries)}
+    return Made(said, said)
+
+
+def _check(work: Work) -> Made:
+    built, knowledge = work.before("build"), work.parts.knowledge()
+    if built["version"] != knowledge.version:
+        raise Misconfigured(
+            f"{built['collection']}: knowledge {knowledge.version} is in force since it was built; build again"
+        )
+    said = _checked(_collections(work), built["collection"], knowledge)
+    return Made(said, said)
+
+
+def _switch(work: Work) -> Made:
+    collections, name = _collections(work), str(work.before("check")["collection"])
+    before = _switched(work, collections, name)
+    return Made({"collection": name, "before": before}, {"collection": name, "before": before})
+
+
+def _checked(
+    collections: Collections, name: str, knowledge: Knowledge, *, learnt_only: bool = False
+) -> dict[str, Any]:
+    """That the collection is whole, and that the example of each entry finds it."""
+    wanted, held = len(rows(list(knowledge.entries.values()))), collections.rows(name)
+    if wanted != held:
+        raise Misconfigured(f"{name}: holds {held} texts of {wanted}")
+    entries = [one for one in knowledge.entries.values() if AREA in one.tags or not learnt_only]
+    found = collections.found(name, [entry.symptoms[0] for entry in entries], AMONG)
+    lost = [entry.id for entry, hits in zip(entries, found, strict=True) if entry.id not in hits]
+    if len(lost) > (1 - LEAST) * len(entries):
+        raise Misconfigured(
+            f"{name}: the examples of {len(lost)} of {len(entries)} entries do not find them: {', '.join(lost[:5])}"
+        )
+    return {"collection": name, "texts": held, "entries": len(entries), "not_found": lost}
+
+
+def _switched(work: Work, collections: Collections, name: str) -> str:
+    before = collections.switch(name)
+    for _ in range(8):
+        read = work.parts.pointers.read(HISTORY)
+        names = _names(read.body if read else None)
+        wanted = [name, *(one for one in names if one != name)]
+        if names == wanted:
+            return before
+        try:
+            work.parts.pointers.swap(HISTORY, orjson.dumps(wanted), read.tag if read else "")
+        except Conflict:
+            continue
+        return before
+    raise Conflict(f"{HISTORY}: changed by others 8 times in a row")
+
+
+def _collections(work: Work) -> Collections:
+    if work.parts.collections is None:
+        raise Misconfigured(f"{work.job}: no Milvus is configured; set CALI_MILVUS_URI")
+    return work.parts.collections()
+
+
+STEPS = {
+    "build": Step(lambda work: digest([work.dt, work.parts.knowledge().version]), _build),
+    "check": Step(lambda work: work.digest_of("build"), _check),
+    "switch": Step(lambda work: work.digest_of("check"), _switch),
+}

@@ -1,0 +1,66 @@
+"""What is old goes: what steps made, releases, and collections; never what is in force or was before it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import orjson
+
+from cali.usecases.learn.reindex import HISTORY, history
+from cali.usecases.learn.step_results import HOME, Made, Step
+from cali.usecases.releases import BOOKS, KNOWLEDGE
+
+if TYPE_CHECKING:
+    from cali.usecases.learn.step_results import Work
+
+
+def _retain(work: Work) -> Made:
+    documents = _documents(work)
+    releases = [*_releases(work, KNOWLEDGE), *_releases(work, BOOKS)]
+    collections = _collections(work)
+    gone = {"documents": documents, "releases": releases, "collections": collections}
+    return Made(gone, {name: len(dropped) for name, dropped in gone.items()})
+
+
+def _documents(work: Work) -> list[str]:
+    first = (work.day - timedelta(days=work.parts.policy.keep_days)).isoformat()
+    old = [key for key in work.parts.objects.keys(HOME) if "/dt=" in key and _day(key) < first]
+    for key in old:
+        work.parts.objects.drop(key)
+    return old
+
+
+def _day(key: str) -> str:
+    return key.partition("/dt=")[2].partition("/")[0]
+
+
+def _releases(work: Work, kind: str) -> list[str]:
+    releases, keep = work.parts.releases, work.parts.policy.keep_releases
+    now = releases.current()
+    versions = releases.versions(kind)
+    old = [
+        one for one in versions[: max(0, len(versions) - keep)] if one not in (*now.versions, *now.previous)
+    ]
+    for version in old:
+        releases.forget(kind, version)
+    return old
+
+
+def _collections(work: Work) -> list[str]:
+    """Only collections that the alias stood for once: others may be those of a function with other shipped knowledge."""
+    parts = work.parts
+    if parts.collections is None:
+        return []
+    names, keep = history(work), 1 + max(1, parts.policy.keep_collections)
+    kept, old = names[:keep], names[keep:]
+    collections = parts.collections()
+    for name in old:
+        collections.drop(name)
+    read = parts.pointers.read(HISTORY)
+    if old and read is not None:
+        parts.pointers.swap(HISTORY, orjson.dumps(kept), read.tag)
+    return old
+
+
+STEPS = {"retain": Step(lambda _: "", _retain)}

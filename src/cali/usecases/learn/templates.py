@@ -1,0 +1,97 @@
+"""raw/ to a template book: what the day's lines are made of, the merges that follow, and a new version where they changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from cali.core.errors import Misconfigured
+from cali.core.models import Severity
+from cali.stages.refine import book as books
+from cali.usecases.learn import raw_lines as raw
+from cali.usecases.learn.step_results import Made, Step, digest
+
+if TYPE_CHECKING:
+    from cali.stages.refine.book import Book
+    from cali.usecases.learn.step_results import Work
+
+JOB = "learn_templates"
+BACK = 30  # days in which an older book is looked for
+EXAMPLES = 4_000  # healthy templates of which an example is kept, for the gate of learn_new_errors
+
+
+def collected(work: Work, day: str) -> list[dict[str, Any]]:
+    """What the lines of a day are made of: as it was collected, or read now if it was not."""
+    document = work.made("collect", JOB, day)
+    if document is not None:
+        rows: list[dict[str, Any]] = document["result"]["rows"]
+        return rows
+    read: list[dict[str, Any]] = _table(work, day)["rows"]
+    return read
+
+
+def _table(work: Work, day: str) -> dict[str, Any]:
+    parts = work.parts
+    numbered = raw.lines(parts.objects, parts.unpack, day, parts.policy.lines)
+    table, tally = raw.table(numbered, parts.decoder(), parts.refiner(), parts.policy.templates)
+    rows, kept = table.rows(), 0
+    for row in rows:
+        kept += row["least"] < Severity.WARNING
+        if row["least"] >= Severity.WARNING or kept > EXAMPLES:
+            row["example"] = ""
+    return {
+        "rows": rows,
+        "lines": tally.lines,
+        "events": tally.events,
+        "folded": table.folded,
+        "quarantined": tally.quarantined,
+    }
+
+
+def _collect(work: Work) -> Made:
+    result = _table(work, work.dt)
+    counts = {name: result[name] for name in ("lines", "events", "folded", "quarantined")}
+    return Made(result, {**counts, "templates": len(result["rows"])})
+
+
+def _learn(work: Work) -> Made:
+    masks = work.parts.refiner().masks.version
+    learnt = books.learn(masks, (str(row["template"]) for row in work.before("collect")["rows"]))
+    older = _older(work, masks)
+    if older is not None:
+        learnt = books.merge(older, learnt)
+    result = orjson.loads(books.dumps(learnt))
+    return Made(result, {"merges": len(learnt.merges), "templates": len(result["templates"])})
+
+
+def _older(work: Work, masks: str) -> Book | None:
+    """The book that was learnt last before this day. One under other masks is of no use."""
+    for day in list(work.days_back(BACK))[1:]:
+        document = work.made("learn", JOB, day)
+        if document is not None:
+            try:
+                return books.loads(orjson.dumps(document["result"]), masks, work.key("learn.json", JOB, day))
+            except Misconfigured:
+                return None
+    return None
+
+
+def _publish(work: Work) -> Made:
+    parts = work.parts
+    masks = parts.refiner().masks.version
+    learnt = books.loads(orjson.dumps(work.before("learn")), masks, work.key("learn.json"))
+    current = parts.releases.current()
+    held = parts.releases.book(current.versions.book, masks)
+    new = sorted(set(learnt.merges) - set(held.merges if held else ()))
+    if learnt.merges != (held.merges if held else []):
+        current = parts.releases.publish_book(learnt, work.dt, work.at(), f"templates of {work.dt}")
+    version = current.versions.book
+    return Made({"version": version, "new": new}, {"version": version, "new_merges": len(new)})
+
+
+STEPS = {
+    "collect": Step(lambda work: digest(raw.keys(work.parts.objects, work.dt)), _collect),
+    "learn": Step(lambda work: work.digest_of("collect"), _learn),
+    "publish": Step(lambda work: work.digest_of("learn"), _publish),
+}

@@ -1,0 +1,79 @@
+"""What a model would have cost, worked out without asking one: each question is made, measured, and left unanswered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cali.core.ports import Answer, Request
+from cali.stages.reason import Asking, Breaker, World, prices
+from cali.stages.reason.question import tokens_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cali.usecases.replay.versions import Versions
+
+
+class Cost(NamedTuple):
+    """What the model would have been asked, one call for each kind of error, and what that costs at most: as if each
+    answer were as long as it may be. `priced` is false when the table of prices does not know the model."""
+
+    model: str = ""
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    dollars: float = 0.0
+    priced: bool = True
+    prices: str = ""
+
+
+class Meter:
+    """Takes the place of a model, its cache and its budget."""
+
+    def __init__(self, versions: Versions, redact: Callable[[str], str]) -> None:
+        self.name = versions.model
+        self._table = prices(versions.prices)
+        self._answers: dict[str, str] = {}
+        self._tokens_in = self._tokens_out = self._calls = 0
+        world = World(now=lambda: 0.0, sleep=lambda _: None, chance=lambda: 0.0)
+        self.asking = Asking(self, self, self, Breaker(), world, self._table, redact)
+
+    def cost(self) -> Cost:
+        dollars = self._table.dollars(self.name, self._tokens_in, self._tokens_out)
+        return Cost(
+            self.name,
+            self._calls,
+            self._tokens_in,
+            self._tokens_out,
+            round(dollars, 6),
+            self._table.knows(self.name),
+            self._table.version,
+        )
+
+    # As a Model: an answer that was cut off, which nobody believes.
+    def explain(self, request: Request) -> Answer:
+        asked = tokens_of(request.system) + tokens_of(request.user)
+        self._calls += 1
+        self._tokens_in += asked
+        self._tokens_out += request.max_tokens
+        return Answer("", asked, request.max_tokens, finished=False)
+
+    # As an AnswerCache: a kind of error is asked once.
+    def get(self, key: str) -> str | None:
+        return self._answers.get(key)
+
+    def put(self, key: str, value: str) -> None:
+        self._answers[key] = value
+
+    def claim(self, key: str, now: float, seconds: float) -> bool:  # noqa: ARG002 - as an AnswerCache's
+        return True
+
+    def release(self, key: str) -> None:
+        """Nobody else asks."""
+
+    # As a Budget: without a limit, for the question is what it would cost.
+    def take(self, day: str, dollars: float) -> bool:  # noqa: ARG002 - as a Budget's
+        return True
+
+    def settle(self, day: str, difference: float) -> None:
+        """The true cost is counted in `cost`."""

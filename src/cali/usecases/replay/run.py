@@ -1,0 +1,162 @@
+"""The stages over lines that were kept, with nothing from outside: lines -> events -> incidents, explained -> Outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from cali.core.models import Diagnosis, Event, Incident, Origin, Severity
+from cali.stages.decode import Decoder
+from cali.stages.detect import Detector
+from cali.stages.reason import Reasoner, ReasonSettings
+from cali.stages.refine import masks
+from cali.stages.refine.refiner import Refiner
+from cali.stages.retrieve import Retrieved, retrieve
+from cali.usecases import pipeline
+from cali.usecases.replay.cost import Cost, Meter
+from cali.usecases.replay.lifecycles import Lives
+from cali.usecases.replay.versions import Terms, Versions
+
+if TYPE_CHECKING:
+    from cali.core.life import Change
+
+TEMPLATES = 200_000  # beyond that new ones are not counted any more: a set of them must not fill the memory
+UNASKED = "not in the knowledge base; a replay asks no model"
+_CUT = "the model's answer was cut off"  # what the reasoner says of the meter's answer
+
+
+class Counts(NamedTuple):
+    """What went through. `outside` are events before `since` or after `until`; `suppressed` and `folded` are incidents
+    that are not listed: people called them no error, or there were too many."""
+
+    lines: int = 0
+    events: int = 0
+    templates: int = 0
+    quarantined: int = 0
+    outside: int = 0
+    suppressed: int = 0
+    folded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of the lines. Incidents are in causal order, the one to fix first; `places` holds by their ids the lines
+    at which their events began (the first 4,096), which is what `compare` goes by. `changes` are their lives in the time
+    of the lines, from `began` to `ended`."""
+
+    versions: Mapping[str, str]
+    counts: Counts
+    incidents: tuple[Incident, ...]
+    places: Mapping[str, tuple[int, ...]]
+    changes: tuple[Change, ...]
+    cost: Cost
+    began: float | None = None
+    ended: float | None = None
+
+
+def replay(lines: Iterable[tuple[int, bytes]], versions: Versions, terms: Terms | None = None) -> Outcome:
+    """The incidents in numbered lines. The same arguments give the same outcome; memory does not grow with the lines.
+
+    No model is asked, so an error that the knowledge does not know keeps the origin `none`; `cost` says what asking would
+    have cost. Near entries of an index never decide, so none is searched.
+    """
+    given = terms or Terms()
+    knowledge = versions.knowledge
+    signatures = knowledge.signatures()
+    refiner = Refiner(masks=masks.load(versions.masks), book=versions.book)
+    lives = Lives(lambda event: pipeline.raises(event, knowledge, signatures), given.life)
+    detector = Detector(lives.judge, given.policy)
+    tally = pipeline.Tally()
+    seen = _Seen()
+    events = pipeline.events(lines, Decoder(given.cluster, year=given.year), refiner, tally)
+    for event in seen.within(events, given):
+        detector.observe(event)
+        lives.observe(event)
+
+    def known(text: str) -> Retrieved:
+        return retrieve(text, signatures)
+
+    meter = Meter(versions, refiner.redactor.text) if versions.model else None
+    reasoner = Reasoner(
+        knowledge,
+        known,
+        refiner.redactor.text,
+        meter.asking if meter else None,
+        versions.model,
+        # One thread: which of two alike is asked first must not be chance.
+        ReasonSettings(given.language, versions.prompt, threads=1, versions={"masks": refiner.masks.version}),
+    )
+    listed = detector.incidents()
+    raised = [incident for incident in listed if incident.id not in given.suppressed]
+    incidents = tuple(map(_unasked, pipeline.explained(raised, knowledge, reasoner)))
+    ended = given.until if given.until is not None else lives.time
+    return Outcome(
+        versions=_named(versions, refiner),
+        counts=Counts(
+            tally.lines,
+            tally.events - seen.outside,
+            len(seen.templates),
+            tally.quarantined,
+            seen.outside,
+            len(listed) - len(raised),
+            detector.folded.incidents,
+        ),
+        incidents=incidents,
+        places={one.id: _places(detector, one) for one in incidents},
+        changes=lives.changes(incidents, ended),
+        cost=meter.cost() if meter else Cost(),
+        began=seen.began,
+        ended=ended,
+    )
+
+
+class _Seen:
+    """What went by, in numbers."""
+
+    def __init__(self) -> None:
+        self.templates: set[str] = set()
+        self.outside = 0
+        self.began: float | None = None
+
+    def within(self, events: Iterable[Event], terms: Terms) -> Iterator[Event]:
+        """The events of the time that is asked for."""
+        since = float("-inf") if terms.since is None else terms.since
+        until = float("inf") if terms.until is None else terms.until
+        for event in events:
+            time = event.time
+            if time is not None:
+                if not since <= time <= until:
+                    self.outside += 1
+                    continue
+                if self.began is None or time < self.began:
+                    self.began = time
+            if len(self.templates) < TEMPLATES:
+                self.templates.add(event.template.id)
+            yield event
+
+
+def _unasked(incident: Incident) -> Incident:
+    said = incident.diagnosis
+    if said is None or said.origin is not Origin.NONE or said.versions.get("gate") != _CUT:
+        return incident
+    return replace(incident, diagnosis=replace(said, versions={**said.versions, "gate": UNASKED}))
+
+
+def _places(detector: Detector, incident: Incident) -> tuple[int, ...]:
+    return tuple(line for line, _ in detector.positions(incident.scope, incident.template.id))
+
+
+def _named(versions: Versions, refiner: Refiner) -> dict[str, str]:
+    named = {
+        "book": versions.book_version(),
+        "knowledge": versions.knowledge.version,
+        "masks": refiner.masks.version,
+        "model": versions.model,
+        "prompt": versions.prompt,
+        "redaction": refiner.redactor.version,
+    }
+    return {name: version for name, version in named.items() if version}
+
+
+__all__ = ["UNASKED", "Cost", "Counts", "Diagnosis", "Outcome", "Severity", "replay"]

@@ -1,0 +1,168 @@
+"""sweep: once a minute, what fell silent becomes quiet, what others left undone is done, and incidents are counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from cali.core.errors import Retryable
+from cali.core.models import Status
+from cali.stages.detect import LifePolicy, Outcome, sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from cali.core.life import Stored
+    from cali.core.ports import IncidentStore
+    from cali.usecases.analyze_batch import Analyze
+    from cali.usecases.publish_changes import Lives
+
+MOST = 500  # incidents in one sweep; the next one takes the rest
+UNEXPLAINED = 45.0  # seconds after which a missing diagnosis is asked for again
+FORGOTTEN = 5.0  # seconds after which nobody else will release what waits on a silent shard
+# Counted each minute. DynamoDB charges for the items that it looks at, about a kilobyte each: a status that is full costs
+# some 125 read units a minute. One that holds more shows as full.
+COUNTED = (Status.OPENED, Status.DIAGNOSED, Status.QUIET, Status.REGRESSED, Status.MUTED)
+FULL = 1_000
+ACTIVE = (Status.OPENED, Status.DIAGNOSED, Status.REGRESSED)
+UNDIAGNOSED = (
+    Status.OPENED,
+    Status.REGRESSED,
+)  # without those that have their diagnosis there is room for all that want one
+HOPELESS = 5  # failures after which the rest of a work is left to the next sweep: each may have taken seconds
+
+
+class Shards(Protocol):
+    """The shards of the log stream, by the names under which `analyze` gets their batches."""
+
+    def shards(self) -> Iterable[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep did. What `failed` is taken up by the next one."""
+
+    quiet: int = 0
+    asked: int = 0
+    released: int = 0
+    failed: int = 0
+
+
+class _Work(NamedTuple):
+    """What came of one of the works."""
+
+    done: int = 0
+    failed: int = 0
+
+
+class Sweep:
+    """Sweeps. Doing so twice at the same time is as once."""
+
+    def __init__(
+        self,
+        store: IncidentStore,
+        lives: Lives,
+        analyze: Analyze,
+        shards: Shards,
+        now: Callable[[], float],
+        policy: LifePolicy | None = None,
+        most: int = MOST,
+    ) -> None:
+        self._store = store
+        self._lives = lives
+        self._analyze = analyze
+        self._shards = shards
+        self._now = now
+        self._policy = policy or LifePolicy()
+        self._most = most
+
+    def run(self) -> Swept:
+        """Does what is to be done now. What fails keeps nothing else from being done."""
+        now = self._now()
+        works = (self._release, self._silence, self._publish, self._ask)
+        released, silent, published, asked = (_tried(work, now) for work in works)
+        failed = released.failed + silent.failed + published.failed + asked.failed
+        return Swept(silent.done, asked.done, released.done, failed)
+
+    def _release(self, _now: float) -> _Work:
+        return _each(partial(self._released, shard) for shard in self._shards.shards())
+
+    def _silence(self, now: float) -> _Work:
+        before = now - self._policy.quiet_after
+        # Apart, for what is muted for ever is always the longest silent, and would leave no room for the others.
+        silent = (self._store.find(statuses, self._most, before) for statuses in (ACTIVE, (Status.MUTED,)))
+        return _each(partial(self._silenced, stored, now) for stored in chain.from_iterable(silent))
+
+    def _publish(self, _now: float) -> _Work:
+        """What a crash left after an incident was kept, and no news of it since."""
+        active = self._store.find(ACTIVE, self._most)
+        return _each(partial(self._published, stored) for stored in active if stored.unsent)
+
+    def _ask(self, now: float) -> _Work:
+        wanting = [
+            stored.incident.id
+            for stored in self._store.find(UNDIAGNOSED, self._most)
+            if stored.incident.diagnosis is None and now - _since(stored) > UNEXPLAINED
+        ]
+        if wanting:
+            self._lives.ask(wanting)
+        return _Work(len(wanting))
+
+    def _released(self, shard: str) -> int:
+        return self._analyze.release(shard, FORGOTTEN).incidents
+
+    def _silenced(self, stored: Stored, now: float) -> int:
+        swept = self._lives.apply(stored.incident.id, partial(_swept, now=now, policy=self._policy))
+        return swept is not None and swept.incident.status is Status.QUIET
+
+    def _published(self, stored: Stored) -> int:
+        self._lives.apply(stored.incident.id, _same)
+        return 1
+
+    def standing(self) -> dict[str, int]:
+        """How many incidents there are of each status, under the names of their metrics; FULL stands for that many or
+        more. Nothing when the table does not answer: a gauge is worth no failed sweep."""
+        try:
+            return {gauge(status): self._store.count(status, FULL) for status in COUNTED}
+        except Retryable:
+            return {}
+
+
+def gauge(status: Status) -> str:
+    """The metric of a status."""
+    return f"incidents_{status.value}"
+
+
+def _tried(work: Callable[[float], _Work], now: float) -> _Work:
+    try:
+        return work(now)
+    except Retryable:
+        return _Work(failed=1)
+
+
+def _each(steps: Iterable[Callable[[], int]]) -> _Work:
+    done = failed = 0
+    for step in steps:
+        try:
+            done += step()
+        except Retryable:
+            failed += 1
+            if failed >= HOPELESS:
+                break
+    return _Work(done, failed)
+
+
+def _since(stored: Stored) -> float:
+    """Since when an incident is known. What was heard of last says nothing of that: a busy one is heard of all the time."""
+    first = stored.incident.first_seen
+    return stored.heard_at if first is None else min(first, stored.heard_at)
+
+
+def _swept(known: Stored | None, now: float, policy: LifePolicy) -> Outcome | None:
+    return sweep(known, now, policy) if known else None
+
+
+def _same(known: Stored | None) -> Outcome | None:
+    return Outcome(known) if known else None

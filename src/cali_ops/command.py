@@ -1,0 +1,372 @@
+"""The commands that `make infra`, `make cost` and `make destroy` call: python -m cali_ops COMMAND."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cali.core.errors import CaliError, Misconfigured
+from cali_ops import addons as addons_
+from cali_ops import cost_table, installation, scans, search_admin, state_bucket, teardown
+from cali_ops import images as images_
+from cali_ops.calls import Call, ask, aws_clients, perform
+from cali_ops.cost import resources_in
+from cali_ops.priced import load_prices, load_volume
+from cali_ops.terraform import Terraform, planned_without_aws
+
+if TYPE_CHECKING:
+    from cali_ops.calls import Clients
+
+PLAN = "cali.tfplan"
+OUTPUTS = "chalice/outputs.json"  # in the state bucket, where the role that releases may look
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Which installation the command is about."""
+
+    terraform: Terraform
+    name: str
+    region: str
+
+    def clients(self) -> Clients:
+        """Clients of the installation's region."""
+        return aws_clients(self.region)
+
+    def variables(self) -> tuple[str, ...]:
+        """What Terraform must be told so that both speak of the same installation."""
+        return (f"-var=name={self.name}", f"-var=region={self.region}")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("terraform"),
+    show_default=True,
+    help="The Terraform root.",
+)
+@click.option(
+    "--plugins",
+    type=click.Path(path_type=Path),
+    envvar="CALI_TERRAFORM_PLUGINS",
+    help="A folder with the provider, for machines without a network.",
+)
+@click.option(
+    "--name", default="cali", show_default=True, help="The installation's name: the variable `name`."
+)
+@click.option(
+    "--region",
+    envvar="AWS_REGION",
+    default="ap-northeast-2",
+    show_default=True,
+    show_envvar=True,
+    help="The installation's region.",
+)
+@click.pass_context
+def group(context: click.Context, folder: Path, plugins: Path | None, name: str, region: str) -> None:
+    """Raises, prices and takes down CALI's infrastructure on AWS."""
+    if not (folder / "versions.tf").is_file():
+        raise Misconfigured(
+            f"{folder}: no Terraform root there; run this from the repository or give --folder"
+        )
+    context.obj = Here(Terraform(folder.resolve(), plugins), name, region)
+
+
+@group.command()
+@click.pass_obj
+def bootstrap(here: Here) -> None:
+    """Makes the bucket of Terraform's state, and prepares Terraform to use it."""
+    _prepare(here)
+
+
+@group.command()
+@click.pass_obj
+def plan(here: Here) -> None:
+    """Shows what an apply would change, and changes nothing."""
+    _prepare(here)
+    # Without a lock: it writes no state, and who may only look cannot write a lock either.
+    here.terraform.run("plan", "-input=false", "-lock=false", f"-out={PLAN}", *here.variables(), shown=True)
+
+
+@group.command()
+@click.option(
+    "--auto-approve", is_flag=True, envvar="AUTO_APPROVE", help="Apply without asking, for pipelines."
+)
+@click.option(
+    "--keep-days",
+    type=click.IntRange(1, 365),
+    default=7,
+    show_default=True,
+    help="Days that OpenSearch keeps lines.",
+)
+@click.pass_obj
+def up(here: Here, auto_approve: bool, keep_days: int) -> None:
+    """Raises the infrastructure: state bucket, plan, a yes, apply, OpenSearch's roles."""
+    clients = _prepare(here)
+    bucket = f"{here.name}-logs-{_account(clients)}"
+    exists = ask(Call("s3", "head_bucket", {"Bucket": bucket}), clients) is not None
+    adopted = installation.adopt(exists, here.terraform.addresses())
+    here.terraform.run("plan", "-input=false", f"-out={PLAN}", *here.variables(), *adopted, shown=True)
+    if not auto_approve:
+        click.confirm("Apply this plan?", abort=True)
+    here.terraform.run("apply", "-input=false", PLAN, shown=True)
+    (here.terraform.folder / PLAN).unlink(missing_ok=True)  # it holds what the state holds
+    _share(here, clients)
+    _grant(here, clients, keep_days)
+
+
+@group.command()
+@click.pass_obj
+def outputs(here: Here) -> None:
+    """Prints what the last `up` made, as `terraform output -json` would. Needs neither Terraform nor its state."""
+    click.echo(_shared(here, here.clients()))
+
+
+@group.command()
+@click.option("--terraform", "first", envvar="TERRAFORM_TFVARS", default="", help="What terraform/ is told.")
+@click.option("--addons", "second", envvar="ADDONS_TFVARS", default="", help="What eks_addons/ is told.")
+@click.option("--root", type=click.Path(path_type=Path), default=Path("eks_addons"), help="The second root.")
+@click.pass_obj
+def settings(here: Here, first: str, second: str, root: Path) -> None:
+    """Writes terraform.tfvars of both roots, for pipelines, which have no file that is not committed."""
+    if not first.strip():
+        raise Misconfigured(
+            "TERRAFORM_TFVARS is empty: Terraform's defaults would take the team's access away"
+        )
+    for folder, text in ((here.terraform.folder, first), (root, second)):
+        if installation.settings(folder / "terraform.tfvars", text):
+            click.echo(f"written: {folder.name}/terraform.tfvars")
+
+
+@group.command("search-access")
+@click.option(
+    "--keep-days",
+    type=click.IntRange(1, 365),
+    default=7,
+    show_default=True,
+    help="Days that OpenSearch keeps lines.",
+)
+@click.pass_obj
+def search_access(here: Here, keep_days: int) -> None:
+    """Sets OpenSearch's master password, roles, index template and retention."""
+    _grant(here, here.clients(), keep_days)
+
+
+@group.command()
+@click.option(
+    "--plan",
+    "file",
+    type=click.File(encoding="utf-8"),
+    help="The output of `terraform show -json`; without it the plan is worked out with AWS mocked.",
+)
+@click.option(
+    "--gb-per-day",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Lines a day, instead of the volume file's.",
+)
+@click.option(
+    "--model-dollars",
+    type=click.FloatRange(min=0),
+    default=5.0,
+    show_default=True,
+    help="The model's daily budget: the variable model_dollars_per_day.",
+)
+@click.pass_obj
+def cost(here: Here, file: Any, gb_per_day: float | None, model_dollars: float) -> None:
+    """Prints what a day costs, by resource, at 1, 10 and 100 times the volume."""
+    try:
+        shown = planned_without_aws(here.terraform) if file is None else json.load(file)
+    except ValueError as error:
+        raise Misconfigured(f"{file.name}: not JSON: {error}") from error
+    click.echo(
+        cost_table.table(resources_in(shown), load_volume(gb=gb_per_day), load_prices(), model_dollars)
+    )
+
+
+@group.command()
+@click.option("--tag", help="The images' tag.  [default: the last commit that changed what they are made of]")
+@click.option("--platform", default="linux/amd64", show_default=True, help="What the nodes are.")
+@click.option("--dry-run", is_flag=True, help="Stage the contexts and print what would be run.")
+@click.pass_obj
+def images(here: Here, tag: str | None, platform: str, dry_run: bool) -> None:
+    """Builds the project's own images with Docker, pushes them to ECR and waits for its scans. Needs no Terraform."""
+    chosen = tag or images_.tag()
+    if dry_run:
+        images_.stage()
+        anywhere = {image.repository: f"REGISTRY/{here.name}/{image.repository}" for image in images_.IMAGES}
+        for step in images_.plan(anywhere, chosen, frozenset(), platform):
+            click.echo(" ".join(step.command))
+        return
+    clients = here.clients()
+    applied = {name: one["value"] for name, one in json.loads(_shared(here, clients)).items()}
+    repositories = addons_.needed(applied)["image_repositories"]
+    there = images_.present(chosen, here.name, clients)
+    for repository in sorted(there):
+        click.echo(f"there already: {repositories[repository]}:{chosen}")
+    steps = images_.plan(repositories, chosen, there, platform)
+    if steps:
+        images_.stage()
+        images_.perform_all([images_.login(repositories, clients), *steps])
+    _safe(here, chosen, clients)
+
+
+@group.command()
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path),
+    default=Path("eks_addons"),
+    show_default=True,
+    help="The second Terraform root.",
+)
+@click.option(
+    "--environment",
+    type=click.Choice(["dev", "prod"]),
+    default="dev",
+    show_default=True,
+    help="Which values files are laid over values.yaml.",
+)
+@click.option("--tag", help="The images' tag.  [default: the last commit that changed what they are made of]")
+@click.option("--dags", help="The Git repository of the DAGs, over https.  [default: this checkout's origin]")
+@click.option("--plan-only", is_flag=True, help="Show the plan and end.")
+@click.option(
+    "--auto-approve", is_flag=True, envvar="AUTO_APPROVE", help="Apply without asking, for pipelines."
+)
+@click.pass_obj
+def addons(
+    here: Here,
+    root: Path,
+    environment: str,
+    tag: str | None,
+    dags: str | None,
+    plan_only: bool,
+    auto_approve: bool,
+) -> None:
+    """Installs the add-ons in the cluster: secrets, images looked for, plan, a yes, apply."""
+    chosen, repository = tag or images_.tag(), addons_.https(dags) if dags else addons_.origin()
+    clients = _prepare(here)
+    outputs = addons_.needed(here.terraform.outputs())
+    absent = {image.repository for image in images_.IMAGES} - images_.present(chosen, here.name, clients)
+    if absent:
+        raise Misconfigured(f"no image {chosen} in {', '.join(sorted(absent))}: run `make images` first")
+    _safe(here, chosen, clients)
+    if plan_only and (empty := addons_.empty(outputs["secrets"], clients)):
+        raise Misconfigured(f"{', '.join(empty)}: empty, and a plan reads them; `make addons` fills them")
+    for made in addons_.fill(outputs["secrets"], clients):
+        click.echo(f"made: {made}")
+    bucket = state_bucket.bucket_name(here.name, _account(clients))
+    second = Terraform(root.resolve(), here.terraform.plugins)
+    second.init(*installation.backend(bucket, here.region), shown=True)
+    given = {
+        "state_bucket": bucket,
+        "environment": environment,
+        "image_tag": chosen,
+        "dags_repository": repository,
+    }
+    variables = (*here.variables(), *(f"-var={name}={value}" for name, value in given.items()))
+    second.run("plan", "-input=false", f"-out={PLAN}", *variables, shown=True)
+    if plan_only:
+        return
+    if not auto_approve:
+        click.confirm("Apply this plan?", abort=True)
+    second.run("apply", "-input=false", PLAN, shown=True)
+    (second.folder / PLAN).unlink(missing_ok=True)
+
+
+@group.command()
+@click.option("--stage", default="dev", show_default=True, help="The Chalice stage whose functions go too.")
+@click.option("--with-data", is_flag=True, help="Delete the log bucket and the add-ons' volumes as well.")
+@click.option("--auto-approve", is_flag=True, envvar="AUTO_APPROVE", help="Do not ask, for rehearsals.")
+@click.pass_obj
+def down(here: Here, stage: str, with_data: bool, auto_approve: bool) -> None:
+    """Takes the infrastructure down. The log bucket stays unless --with-data is given."""
+    clients = _prepare(here)
+    vpc = here.terraform.outputs().get("vpc_id", "")
+    found = teardown.look(here.name, stage, vpc, clients) if vpc else teardown.Leftovers()
+    for call in teardown.plan(found, with_data):
+        click.echo(f"{call.service} {call.action} {' '.join(map(str, call.params.values()))}: {call.why}")
+    for volume in () if with_data else found.volumes:
+        click.echo(f"kept: volume {volume}")
+    if not auto_approve:
+        click.confirm(
+            f"Destroy {here.name} in {here.region}{' with all its data' if with_data else ''}?", abort=True
+        )
+        if click.prompt("Type its name to go on") != here.name:
+            raise click.Abort
+    teardown.clear(found, with_data, clients)
+    for command in installation.down(here.terraform.addresses(), with_data):
+        click.echo(f"terraform {command.arguments[0]}: {command.why}")
+        variables = () if command.arguments[0] == "state" else here.variables()
+        here.terraform.run(command.arguments[0], *command.arguments[1:], *variables, shown=True)
+
+
+def _prepare(here: Here) -> Clients:
+    clients = here.clients()
+    bucket = state_bucket.bucket_name(here.name, _account(clients))
+    for call in state_bucket.ensure(bucket, here.region, clients):
+        click.echo(f"{call.service} {call.action} {bucket}: {call.why}")
+    here.terraform.init(*installation.backend(bucket, here.region), shown=True)
+    return clients
+
+
+def _share(here: Here, clients: Clients) -> None:
+    """Keeps Terraform's outputs for those who deploy; none of them is a secret."""
+    bucket = state_bucket.bucket_name(here.name, _account(clients))
+    body = here.terraform.run("output", "-json").encode()
+    perform(Call("s3", "put_object", {"Bucket": bucket, "Key": OUTPUTS, "Body": body}), clients)
+
+
+def _shared(here: Here, clients: Clients) -> str:
+    """What _share kept. Misconfigured when it did not."""
+    bucket = state_bucket.bucket_name(here.name, _account(clients))
+    kept = ask(Call("s3", "get_object", {"Bucket": bucket, "Key": OUTPUTS}), clients)
+    if kept is None:
+        raise Misconfigured(f"s3://{bucket}/{OUTPUTS}: nothing was raised yet: run `make infra` first")
+    return str(kept["Body"].read().decode())
+
+
+def _safe(here: Here, tag: str, clients: Clients) -> None:
+    """Waits for ECR's scans. Misconfigured when an image has a critical flaw that nobody has accepted."""
+    names = [f"{here.name}/{image.repository}" for image in images_.IMAGES]
+    found = scans.flaws(names, tag, clients, scans.accepted(images_.ACCEPTED))
+    if found:
+        raise Misconfigured(
+            f"critical, and not in {images_.ACCEPTED}: {', '.join(map(str, found))}; mend the image, or accept it with a reason"
+        )
+
+
+def _account(clients: Clients) -> str:
+    return str(perform(Call("sts", "get_caller_identity"), clients)["Account"])
+
+
+def _grant(here: Here, clients: Clients, keep_days: int) -> None:
+    search = here.terraform.outputs().get("search")
+    if search is None:
+        raise Misconfigured("terraform output search: nothing is applied yet")
+    wanted = {name: search[name] for name in search_admin.Domain.__slots__}
+    for put in search_admin.grant(search_admin.Domain(**wanted), clients, keep_days):
+        click.echo(f"opensearch {put.path}")
+
+
+def main() -> None:
+    """Runs a command. Errors that a person can mend are one clear line and exit code 2."""
+    try:
+        group.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except CaliError as error:
+        _fail(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted, nothing more was changed", 130)
+
+
+def _fail(message: str, code: int = 2) -> None:
+    print("cali:", " ".join(message.split()), file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,161 @@
+"""What a stage runs, kept in the state bucket, where everybody who deploys finds it.
+
+    python -m cali_ops.deployed fetch --stage dev                  # before `chalice deploy`
+    python -m cali_ops.deployed keep --stage dev --commit ID       # after it
+    python -m cali_ops.deployed approve --stage dev                # when what was deployed has proven to work
+    python -m cali_ops.deployed good --stage dev                   # prints the last commit that has
+
+Chalice writes down what it made in `.chalice/deployed/<stage>.json`, on the machine that deployed. A second machine without that
+record makes a second API and cannot find the first one's mappings, so the record is shared, with the commit that it came from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cali.core.errors import CaliError, Misconfigured
+from cali_ops.state_bucket import bucket_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RECORDS = Path(".chalice/deployed")
+_COMMIT = re.compile(r"[0-9a-f]{7,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """The commit that a stage runs, the last one that was seen to work, and Chalice's record of what it made."""
+
+    commit: str
+    good: str
+    record: dict[str, Any]
+
+    def text(self) -> bytes:
+        return json.dumps(asdict(self), indent=2).encode()
+
+
+def read(text: bytes, where: str) -> Deployed:
+    """What was kept. Misconfigured when it is damaged: deploying over it would make everything a second time."""
+    try:
+        held = json.loads(text)
+        return Deployed(str(held["commit"]), str(held["good"]), dict(held["record"]))
+    except (ValueError, TypeError, KeyError) as error:
+        raise Misconfigured(f"{where}: not a record of a deployment: {error}") from error
+
+
+class Kept:
+    """The deployments that a bucket keeps, one for each stage."""
+
+    def __init__(self, s3: Any, bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    def get(self, stage: str) -> Deployed | None:
+        """What the stage runs; None when it was never deployed."""
+        from botocore.exceptions import ClientError
+
+        key = _key(stage)
+        try:
+            body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "NoSuchKey":
+                return None
+            raise
+        return read(body, f"s3://{self._bucket}/{key}")
+
+    def put(self, stage: str, deployed: Deployed) -> None:
+        self._s3.put_object(
+            Bucket=self._bucket, Key=_key(stage), Body=deployed.text(), ContentType="application/json"
+        )
+
+
+def fetch(kept: Kept, stage: str, folder: Path = RECORDS) -> str:
+    """Puts the shared record in Chalice's place, and says what was done."""
+    found = kept.get(stage)
+    if found is None:
+        return f"stage {stage}: nothing kept yet"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{stage}.json").write_text(json.dumps(found.record, indent=2) + "\n", "utf-8")
+    return f"stage {stage}: runs {found.commit}"
+
+
+def keep(kept: Kept, stage: str, commit: str, folder: Path = RECORDS) -> str:
+    """Shares what Chalice wrote down, and says what was done."""
+    if not _COMMIT.fullmatch(commit):
+        raise Misconfigured(f"--commit: {commit!r} is no commit")
+    path = folder / f"{stage}.json"
+    try:
+        record = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"{path}: cannot be read; was `chalice deploy` run? {error}") from error
+    if not isinstance(record, dict):  # kept, nobody could fetch it again
+        raise Misconfigured(f"{path}: not what `chalice deploy` writes")
+    before = kept.get(stage)
+    kept.put(stage, Deployed(commit, before.good if before else "", record))
+    return f"stage {stage}: {commit} kept"
+
+
+def approve(kept: Kept, stage: str) -> str:
+    """Marks what the stage runs as what to go back to, and says what was done."""
+    found = _found(kept, stage)
+    kept.put(stage, replace(found, good=found.commit))
+    return f"stage {stage}: {found.commit} is good"
+
+
+def good(kept: Kept, stage: str) -> str:
+    """The last commit that was seen to work."""
+    found = _found(kept, stage)
+    if not found.good:
+        raise Misconfigured(
+            f"stage {stage}: nothing to go back to, {found.commit} is the first that was deployed"
+        )
+    return found.good
+
+
+def _found(kept: Kept, stage: str) -> Deployed:
+    found = kept.get(stage)
+    if found is None:
+        raise Misconfigured(f"stage {stage}: nothing is deployed")
+    return found
+
+
+def _key(stage: str) -> str:
+    return f"chalice/{stage}.json"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("python -m cali_ops.deployed", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("do", choices=["fetch", "keep", "approve", "good"])
+    parser.add_argument("--stage", default="dev")
+    parser.add_argument("--commit", default="", help="what was deployed, with `keep`")
+    parser.add_argument("--name", default="cali", help="the installation's name")
+    given = parser.parse_args(arguments)
+    try:
+        print(_run(given.do, given.stage, given.commit, given.name))
+    except CaliError as error:
+        print(f"cali: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run(do: str, stage: str, commit: str, name: str) -> str:
+    from cali.adapters.aws import clients as aws
+
+    with aws.said("deployed"):
+        account = aws.client("sts").get_caller_identity()["Account"]
+        kept = Kept(aws.client("s3"), bucket_name(name, account))
+        if do == "keep":
+            return keep(kept, stage, commit)
+        return {"fetch": fetch, "approve": approve, "good": good}[do](kept, stage)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

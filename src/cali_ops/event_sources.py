@@ -1,0 +1,51 @@
+"""How Lambda reads the streams: one table, applied after `chalice deploy` and compared with what is deployed.
+
+    python -m cali_ops.event_sources apply  --stage dev        changes what differs; doing it again changes nothing
+    python -m cali_ops.event_sources verify --stage dev        one line for each difference, exit 1 if there is any
+
+Chalice knows two of these settings (batch size and window) and leaves the others alone at a redeploy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from cali.adapters.aws import clients as aws
+from cali.adapters.aws.event_sources import Mappings
+from cali.core.errors import CaliError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("python -m cali_ops.event_sources", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("do", choices=["apply", "verify"])
+    parser.add_argument("--stage", default="dev")
+    parser.add_argument("--bucket", help="of the failure destination; default: cali-logs-<account>")
+    given = parser.parse_args(arguments)
+    try:
+        return _run(given.do, given.stage, given.bucket)
+    except CaliError as error:
+        print(f"cali: {error}", file=sys.stderr)
+        return 2
+
+
+def _run(do: str, stage: str, bucket: str | None) -> int:
+    with aws.said("event sources"):
+        if bucket is None:
+            bucket = f"cali-logs-{aws.client('sts').get_caller_identity()['Account']}"
+        mappings = Mappings(aws.client("lambda"), stage, bucket)
+        found = mappings.apply() if do == "apply" else mappings.verify()
+    for difference in found:
+        print(f"changed: {difference}" if do == "apply" else difference)
+    if not found:
+        print(f"event sources of stage {stage}: as the table has them")
+    return 1 if found and do == "verify" else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""The order in which an installation is raised and taken down, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cali.core.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOG_BUCKET = "module.logs.aws_s3_bucket.this"
+KEPT = ("module.logs", "aws_s3_bucket_notification.logs")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One Terraform command, and why it is run."""
+
+    arguments: tuple[str, ...]
+    why: str
+
+
+def backend(bucket: str, region: str) -> tuple[str, ...]:
+    """What `terraform init` must be told about the state."""
+    return ("-reconfigure", f"-backend-config=bucket={bucket}", f"-backend-config=region={region}")
+
+
+def settings(path: Path, text: str) -> bool:
+    """Writes a root's terraform.tfvars; whether it did. Misconfigured when one is there that says something else."""
+    if not text.strip():
+        return False
+    wanted = text.rstrip() + "\n"
+    if path.exists() and path.read_text("utf-8") != wanted:
+        raise Misconfigured(
+            f"{path}: is there and says something else; this is for pipelines, which begin without one"
+        )
+    path.write_text(wanted, "utf-8")
+    return True
+
+
+def adopt(exists: bool, state: frozenset[str]) -> tuple[str, ...]:
+    """What the plan must be told about the log bucket. A destroy that kept the data left it behind: the next
+    installation takes it back."""
+    return ("-var=adopt_logs_bucket=true",) if exists and LOG_BUCKET not in state else ()
+
+
+def down(state: frozenset[str], with_data: bool) -> tuple[Command, ...]:
+    """The commands of a destroy. Without `with_data` the log bucket leaves the state and stays in AWS."""
+    if with_data:
+        # Whether a bucket may be emptied is read from the state, so it must be there before the destroy.
+        emptied = Command(
+            (
+                "apply",
+                "-input=false",
+                "-auto-approve",
+                "-var=force_destroy_logs=true",
+                f"-target={LOG_BUCKET}",
+            ),
+            "the data goes too",
+        )
+        return (emptied, _destroy("-var=force_destroy_logs=true"))
+    inside = tuple(address for address in sorted(state) if address.startswith(KEPT))
+    keep = (Command(("state", "rm", *inside), "the log bucket and its data stay"),) if inside else ()
+    return (*keep, _destroy())
+
+
+def _destroy(*arguments: str) -> Command:
+    return Command(("destroy", "-input=false", "-auto-approve", *arguments), "everything else")

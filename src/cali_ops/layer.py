@@ -1,0 +1,230 @@
+"""Builds the dependency layer: pinned wheels for Lambda, compiled, without what functions never read.
+
+    python -m cali_ops.layer build [--python 3.12] [--arch x86_64]      layers/build/python, layers/build/layer.zip
+    python -m cali_ops.layer lock                                        pins layers/requirements.in by hash
+    python -m cali_ops.layer publish                                     puts it on AWS, prints its ARN
+
+Chalice deploys for the interpreter that runs it, so by default the layer is for that one too. The .pyc files are made
+here because Lambda's disk is read-only: without them every cold start compiles everything anew. They take the place of
+the sources, so a trace through a dependency names files and lines without their text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from pathlib import Path
+from py_compile import PycInvalidationMode
+from typing import TYPE_CHECKING
+
+from cali.core.errors import CaliError, Misconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+HOME = Path("layers")
+NAME = "cali-dependencies"
+BUDGET = 150  # MB, unzipped; Lambda takes 250 of a function and its layers together
+PLATFORMS = {
+    "x86_64": (
+        "manylinux_2_28_x86_64",
+        "manylinux_2_27_x86_64",
+        "manylinux_2_17_x86_64",
+        "manylinux2014_x86_64",
+    ),
+    "arm64": (
+        "manylinux_2_28_aarch64",
+        "manylinux_2_27_aarch64",
+        "manylinux_2_17_aarch64",
+        "manylinux2014_aarch64",
+    ),
+}
+# Lambda brings these; the layer must not bring older ones.
+LAMBDA_HAS = ("boto3", "botocore", "s3transfer", "setuptools")
+# Folders and files that no function reads. Everything here was left out and the functions' tests run without it.
+USELESS_FOLDERS = {"tests", "__pycache__", "include", "docs", "examples", "benchmarks"}
+USELESS_ENDS = (".pyi", ".pxd", ".pyx", ".c", ".h", ".hpp", ".lib", ".a", ".md", ".rst")
+USELESS_PLACES = (
+    "bin",
+    "numpy/f2py",
+    "numpy/distutils",
+    "numpy/_pyinstaller",
+    "pymilvus/bulk_writer/examples",
+    "openai/cli",
+    "openai/helpers",
+)
+
+
+def build(python: str, arch: str, home: Path = HOME) -> Path:
+    """Builds the layer and returns its folder. Misconfigured when it is larger than the budget."""
+    target = home / "build" / "python"
+    shutil.rmtree(home / "build", ignore_errors=True)
+    _install(python, arch, home / "requirements.txt", target)
+    for path in useless(target):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    _knowledge(target)
+    _compile(python, target)
+    size = size_of(target)
+    largest = sorted(((size_of(path), path.name) for path in target.iterdir()), reverse=True)[:8]
+    print(f"layer for python{python} on {arch}: {size:.1f} MB unzipped, budget {BUDGET} MB")
+    print("largest: " + ", ".join(f"{name} {megabytes:.1f}" for megabytes, name in largest))
+    if size > BUDGET:
+        raise Misconfigured(f"the layer is {size:.1f} MB, its budget is {BUDGET} MB")
+    _zip(target, home / "build" / "layer.zip")
+    return target
+
+
+def useless(root: Path) -> Iterable[Path]:
+    """What is in a folder of packages and never read by a function."""
+    found = [root / place for place in USELESS_PLACES if (root / place).exists()]
+    for path in sorted(root.rglob("*")):
+        if path.is_dir():
+            if path.name in USELESS_FOLDERS:
+                found.append(path)
+        elif path.suffix in USELESS_ENDS and "dist-info" not in path.parts:
+            found.append(path)
+    return found
+
+
+def size_of(place: Path) -> float:
+    """Megabytes of a file, or of all files in a folder."""
+    files = [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()]
+    return sum(path.stat().st_size for path in files) / 1_000_000
+
+
+def _install(python: str, arch: str, requirements: Path, target: Path) -> None:
+    if arch not in PLATFORMS:
+        raise Misconfigured(f"--arch {arch}: none of {', '.join(PLATFORMS)}")
+    platforms = [word for platform in PLATFORMS[arch] for word in ("--platform", platform)]
+    _run(
+        sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes",
+        "--only-binary=:all:", "--implementation", "cp", "--python-version", python, *platforms,
+        "--target", str(target), "--requirement", str(requirements),
+    )  # fmt: skip
+
+
+def _knowledge(target: Path) -> None:
+    """The knowledge base, which would be half of the functions' package, and its checked form beside it: reading the YAML
+    takes seconds."""
+    from cali.stages.retrieve.knowledge import LAYER, load, shipped
+
+    place = target / LAYER
+    place.mkdir()
+    shutil.copytree(shipped(), place / shipped().name)
+    (place / "__init__.py").write_text(
+        '"""The knowledge base of the release that this layer was built with."""\n'
+    )
+    load(cache=place)
+
+
+def _compile(python: str, target: Path) -> None:
+    """Puts compiled files in the place of the sources, a fifth of the layer. It is done with the target's own version, for
+    another's files cannot be read. A file in a layer has another time than here, so none is checked against its source."""
+    if python == f"{sys.version_info.major}.{sys.version_info.minor}":
+        compileall.compile_dir(
+            target, quiet=2, legacy=True, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH
+        )
+    else:
+        interpreter = shutil.which(f"python{python}")
+        if interpreter is None:
+            raise Misconfigured(f"--python {python}: compiling needs python{python} on the path")
+        _run(
+            interpreter, "-m", "compileall", "-qq", "-b", "--invalidation-mode", "unchecked-hash", str(target)
+        )
+    for source in target.rglob("*.py"):
+        if source.with_suffix(".pyc").exists():
+            source.unlink()
+
+
+def _zip(target: Path, path: Path) -> None:
+    """The same content gives the same bytes."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for file in sorted(file for file in target.rglob("*") if file.is_file()):
+            entry = zipfile.ZipInfo(f"python/{file.relative_to(target).as_posix()}", (1980, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, file.read_bytes())
+    print(f"{path}: {path.stat().st_size / 1_000_000:.1f} MB")
+
+
+def lock(python: str, arch: str, home: Path = HOME) -> None:
+    """Pins the newest versions by hash, as near to the project's own pins as can be."""
+    platform = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}[arch]
+    left_out = [word for name in LAMBDA_HAS for word in ("--no-emit-package", name)]
+    pins = home / "build" / "constraints.txt"
+    pins.parent.mkdir(exist_ok=True)
+    pins.write_text(_pins(Path("requirements/run.txt"), home / "overrides.txt"))
+    _run(
+        sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--python-version", python, "--python-platform", platform,
+        "--generate-hashes", "--no-header", "--no-emit-index-url", "--constraint", str(pins),
+        "--override", str(home / "overrides.txt"), *left_out,
+        "--output-file", str(home / "requirements.txt"), str(home / "requirements.in"),
+    )  # fmt: skip
+
+
+def _pins(requirements: Path, overrides: Path) -> str:
+    """The project's own pins, but for what the layer takes in another version, and what differs between Pythons."""
+    named = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\;]+)", re.MULTILINE)
+    others = {name for name, _ in named.findall(overrides.read_text("utf-8"))}
+    pins = named.findall(requirements.read_text("utf-8"))
+    often = Counter(name for name, _ in pins)
+    kept = [pin for pin in pins if pin[0] not in others and often[pin[0]] == 1]
+    return "".join(f"{name}=={version}\n" for name, version in kept)
+
+
+def publish(python: str, arch: str, home: Path = HOME) -> str:
+    """Publishes the built layer as a new version and returns its ARN."""
+    from cali.adapters.aws import clients as aws
+
+    path = home / "build" / "layer.zip"
+    if not path.is_file():
+        raise Misconfigured(f"{path}: not built yet: python -m cali_ops.layer build")
+    with aws.said(f"layer {NAME}"):
+        answer = aws.client("lambda").publish_layer_version(
+            LayerName=NAME,
+            Content={"ZipFile": path.read_bytes()},
+            CompatibleRuntimes=[f"python{python}"],
+            CompatibleArchitectures=[arch],
+        )
+    return str(answer["LayerVersionArn"])
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - no shell, our own words
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
+        raise Misconfigured(f"{' '.join(command[1:4])} failed: {lines[-1]}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    parser = argparse.ArgumentParser("python -m cali_ops.layer", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("do", choices=["build", "lock", "publish"])
+    parser.add_argument("--python", default=here, help=f"the runtime's version (default: {here}, this one)")
+    parser.add_argument("--arch", default="x86_64", choices=sorted(PLATFORMS))
+    given = parser.parse_args(arguments)
+    try:
+        if given.do == "build":
+            build(given.python, given.arch)
+        elif given.do == "lock":
+            lock(given.python, given.arch)
+        else:
+            print(publish(given.python, given.arch))
+    except CaliError as error:
+        print(f"cali: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""Signs in to OpenSearch and applies what search_access plans."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import ssl
+import string
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cali.core.errors import Misconfigured, Retryable
+from cali_ops.calls import Call, ask, perform
+from cali_ops.search_access import Put, plan, wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cali_ops.calls import Clients
+
+PATIENCE = 1800.0  # a change of the master user takes a domain some minutes
+PAUSE = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The domain, as Terraform's output `search` names it."""
+
+    domain: str
+    endpoint: str
+    index: str
+    master_user: str
+    secret: str
+    firehose_role: str
+    grafana_role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Requests to one domain, signed in as one user."""
+
+    endpoint: str
+    user: str
+    password: str
+
+    def signed_in(self) -> bool:
+        """Whether the domain knows this user and password."""
+        return self._send("GET", "/_plugins/_security/authinfo", None, {401}) is not None
+
+    def get(self, path: str) -> Any | None:
+        """What is at the path; None when nothing is."""
+        return self._send("GET", path, None, {404})
+
+    def put(self, put: Put) -> None:
+        """Puts one document."""
+        self._send("PUT", put.path, put.body, set())
+
+    def _send(self, method: str, path: str, body: Any, absent: set[int]) -> Any | None:
+        token = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        request = urllib.request.Request(  # noqa: S310 - the endpoint comes from Terraform's output
+            self.endpoint + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Basic {token}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30, context=ssl.create_default_context()) as answer:  # noqa: S310 - as above
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code in absent:
+                    return None
+                raise _refused(self.endpoint, method, path, error.code, error.read(300)) from error
+        except (OSError, ValueError) as error:
+            raise Retryable(f"{self.endpoint}{path}: {error}") from error
+
+
+def grant(
+    domain: Domain, clients: Clients, keep_days: int, sleep: Callable[[float], None] = time.sleep
+) -> tuple[Put, ...]:
+    """Makes the secret's password the master user's, then applies roles, template and retention. Returns what it
+    changed inside the domain; a second run changes nothing."""
+    session = Session(domain.endpoint, domain.master_user, _password(domain, clients))
+    if not session.signed_in():
+        options = {"MasterUserName": session.user, "MasterUserPassword": session.password}
+        change = {"DomainName": domain.domain, "AdvancedSecurityOptions": {"MasterUserOptions": options}}
+        perform(
+            Call("opensearch", "update_domain_config", change, "the password in the state opens nothing"),
+            clients,
+        )
+        _wait(session, sleep)
+    documents = wanted(domain.index, domain.firehose_role, domain.grafana_role, keep_days)
+    found: Mapping[str, Any] = {document.path: session.get(document.path) for document in documents}
+    puts = plan(documents, found)
+    for put in puts:
+        session.put(put)
+    return puts
+
+
+def _password(domain: Domain, clients: Clients) -> str:
+    """The password kept in Secrets Manager; drawn and kept there when there is none."""
+    kept = ask(Call("secretsmanager", "get_secret_value", {"SecretId": domain.secret}), clients)
+    if kept is not None:
+        try:
+            return str(json.loads(kept["SecretString"])["password"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise Misconfigured(
+                f'secret {domain.secret}: must be {{"username": ..., "password": ...}}'
+            ) from error
+    password = draw_password()
+    value = json.dumps({"username": domain.master_user, "password": password})
+    perform(
+        Call("secretsmanager", "put_secret_value", {"SecretId": domain.secret, "SecretString": value}),
+        clients,
+    )
+    return password
+
+
+def draw_password() -> str:
+    """32 characters with one of each kind that OpenSearch asks for."""
+    kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "!@%^*-_=+")
+    drawn = [secrets.choice(kind) for kind in kinds] + [secrets.choice("".join(kinds)) for _ in range(28)]
+    secrets.SystemRandom().shuffle(drawn)
+    return "".join(drawn)
+
+
+def _wait(session: Session, sleep: Callable[[float], None]) -> None:
+    waited = 0.0
+    while not session.signed_in():
+        if waited >= PATIENCE:
+            raise Retryable(
+                f"{session.endpoint}: still refuses the new master password after {waited:.0f} s; run it again"
+            )
+        sleep(PAUSE)
+        waited += PAUSE
+
+
+def _refused(endpoint: str, method: str, path: str, code: int, body: bytes) -> Misconfigured | Retryable:
+    said = " ".join(body.decode(errors="replace").split())
+    if code == 403:
+        return Misconfigured(
+            f"{endpoint}: refuses this address or user; add your address to search_cidrs and apply: {said}"
+        )
+    text = f"{endpoint}: {method} {path}: {code} {said}"
+    return Retryable(text) if code >= 500 or code == 429 else Misconfigured(text)

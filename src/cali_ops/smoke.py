@@ -1,0 +1,152 @@
+"""Looks whether what was just deployed works: every function is ready, answers, and its streams are set as declared.
+
+    python -m cali_ops.smoke --stage dev        # a line for each; exit 1 when one is wrong
+
+The functions that streams invoke are given an empty batch: all their parts are imported and nothing is changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
+
+from cali.adapters.aws.event_sources import Mappings
+from cali.core.errors import CaliError, Misconfigured
+from cali.core.event_sources import SOURCES
+from cali_ops.deployed import RECORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+EMPTY: dict[str, dict[str, Any]] = {
+    **{function: {"Records": []} for function in SOURCES},
+    "enrich": {"invocationId": "smoke", "records": []},
+}
+WAIT = 60.0  # seconds in which a function must be ready
+PAUSE = 2.0
+TRIES = 5  # of the page
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was looked at, and what is wrong with it; nothing when it works."""
+
+    what: str
+    wrong: str = ""
+
+    def line(self) -> str:
+        return f"{'fail' if self.wrong else 'ok  '} {self.what}{': ' + self.wrong if self.wrong else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How to look: AWS's client of functions, a clock to wait by, and how a page is read."""
+
+    functions: Any
+    sleep: Callable[[float], None] = time.sleep
+    page: Callable[[str], str] = lambda url: _page(url)
+
+
+def looked(record: dict[str, Any], mappings: Mappings, look: Look) -> Iterator[Seen]:
+    """What was seen of each part of a deployment, as Chalice wrote it down."""
+    for resource in record.get("resources", []):
+        if resource.get("resource_type") == "lambda_function":
+            name = str(resource["name"])
+            yield Seen(
+                f"function {name}", _ready(str(resource["lambda_arn"]), look) or _answers(resource, look)
+            )
+        elif resource.get("resource_type") == "rest_api":
+            yield Seen("health", _healthy(str(resource["rest_api_url"]), look))
+    yield Seen("event sources", "; ".join(map(str, mappings.verify())))
+
+
+def _ready(arn: str, look: Look) -> str:
+    state = ("", "")
+    for _ in range(int(WAIT / PAUSE)):
+        held = look.functions.get_function_configuration(FunctionName=arn)
+        state = str(held.get("State", "Active")), str(held.get("LastUpdateStatus", "Successful"))
+        if state == ("Active", "Successful"):
+            return ""
+        if "Failed" in state:
+            break
+        look.sleep(PAUSE)
+    return f"not ready: {' and '.join(state)}"
+
+
+def _answers(resource: dict[str, Any], look: Look) -> str:
+    event = EMPTY.get(str(resource["name"]))
+    if event is None:  # one that a clock or a request invokes
+        return ""
+    answer = look.functions.invoke(
+        FunctionName=str(resource["lambda_arn"]), Payload=json.dumps(event).encode()
+    )
+    if "FunctionError" not in answer:
+        return ""
+    said = answer["Payload"].read().decode(errors="replace")
+    return f"fails on an empty batch: {said[:300]}"
+
+
+def _healthy(url: str, look: Look) -> str:
+    wrong = ""
+    for _ in range(TRIES):  # what fails here is taken back, so one request that is lost must not decide
+        wrong = _unwell(url, look)
+        if not wrong:
+            break
+        look.sleep(PAUSE)
+    return wrong
+
+
+def _unwell(url: str, look: Look) -> str:
+    try:
+        said = json.loads(look.page(f"{url.rstrip('/')}/health"))
+    except (HTTPException, ValueError, OSError) as error:
+        return f"{url}: {error}"
+    return "" if isinstance(said, dict) and said.get("status") == "ok" else f"{url}: says {str(said)[:300]}"
+
+
+def _page(url: str) -> str:
+    if not url.startswith(("https://", "http://")):
+        raise Misconfigured(f"{url}: not an address of a page")
+    with urlopen(url, timeout=20) as answer:  # noqa: S310 - the scheme was looked at
+        return str(answer.read().decode())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("python -m cali_ops.smoke", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--stage", default="dev")
+    parser.add_argument("--name", default="cali", help="the installation's name")
+    given = parser.parse_args(arguments)
+    try:
+        seen = _run(given.stage, given.name)
+    except CaliError as error:
+        print(f"cali: {error}", file=sys.stderr)
+        return 2
+    print("\n".join(one.line() for one in seen))
+    return 1 if any(one.wrong for one in seen) else 0
+
+
+def _run(stage: str, name: str, folder: Path = RECORDS) -> list[Seen]:
+    from cali.adapters.aws import clients as aws
+
+    path = folder / f"{stage}.json"
+    try:
+        record = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"{path}: cannot be read; was `make deploy` run? {error}") from error
+    with aws.said(f"stage {stage}"):
+        account = aws.client("sts").get_caller_identity()["Account"]
+        functions = aws.client("lambda")
+        mappings = Mappings(functions, stage, f"{name}-logs-{account}")
+        return list(looked(record, mappings, Look(functions)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
