@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help docs audit sbom setup demo test airflow lock-airflow check lint types lint-workflows lint-infra lock-checkov bench reference lock infra infra-plan tfvars cost destroy layer deploy deployed smoke deploy-back tell images addons addons-plan cloud-local prove fuzz clean
+.PHONY: help docs audit sbom setup demo test airflow lock-airflow check lint types lint-workflows lint-infra lock-checkov bench reference lock infra infra-plan tfvars cost destroy layer deploy deployed smoke deploy-back tell images addons addons-plan cloud-local prove fuzz mutation clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -182,6 +182,9 @@ prove: setup layer ## break the local cloud at random for ten minutes, show that
 
 fuzz: setup ## throw damaged input at everything that reads input; ARGS="--seconds 600 --target decode"
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+mutation: setup ## change the sources at random and list what no test notices; ARGS="--count 200 --seed 1 --under stages/detect"
+	$(BIN)/python -m tests.mutation $(ARGS)
 
 clean: ## remove what was built here
 	rm -rf $(VENV) .venv-* build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis
