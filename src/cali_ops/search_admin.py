@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import ssl
 import string
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cali.adapters.http.client import request
 from cali.core.errors import Misconfigured, Retryable
 from cali_ops.calls import Call, ask, perform
 from cali_ops.search_access import Put, plan, wanted
@@ -61,21 +59,16 @@ class Session:
 
     def _send(self, method: str, path: str, body: Any, absent: set[int]) -> Any | None:
         token = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-        request = urllib.request.Request(  # noqa: S310 - the endpoint comes from Terraform's output
-            self.endpoint + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Basic {token}", "Content-Type": "application/json"},
-        )
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
+        answer = request(self.endpoint, method, self.endpoint + path, content, headers, timeout=30.0)
+        if answer.status in absent:
+            return None
+        if not 200 <= answer.status < 300:
+            raise _refused(self.endpoint, method, path, answer.status, answer.body[:300])
         try:
-            with urllib.request.urlopen(request, timeout=30, context=ssl.create_default_context()) as answer:  # noqa: S310 - as above
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code in absent:
-                    return None
-                raise _refused(self.endpoint, method, path, error.code, error.read(300)) from error
-        except (OSError, ValueError) as error:
+            return json.loads(answer.body)
+        except ValueError as error:
             raise Retryable(f"{self.endpoint}{path}: {error}") from error
 
 

@@ -12,12 +12,11 @@ import json
 import sys
 import time
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.request import urlopen
 
 from cali.adapters.aws.event_sources import Mappings
+from cali.adapters.http.client import accepted, request
 from cali.core.errors import CaliError, Misconfigured
 from cali.core.event_sources import SOURCES
 from cali_ops.deployed import RECORDS
@@ -106,16 +105,13 @@ def _healthy(url: str, look: Look) -> str:
 def _unwell(url: str, look: Look) -> str:
     try:
         said = json.loads(look.page(f"{url.rstrip('/')}/health"))
-    except (HTTPException, ValueError, OSError) as error:
+    except (CaliError, ValueError) as error:
         return f"{url}: {error}"
     return "" if isinstance(said, dict) and said.get("status") == "ok" else f"{url}: says {str(said)[:300]}"
 
 
 def _page(url: str) -> str:
-    if not url.startswith(("https://", "http://")):
-        raise Misconfigured(f"{url}: not an address of a page")
-    with urlopen(url, timeout=20) as answer:  # noqa: S310 - the scheme was looked at
-        return str(answer.read().decode())
+    return accepted("health", request("health", "GET", url, None, {}, timeout=20.0)).body.decode()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

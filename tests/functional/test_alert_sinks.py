@@ -10,16 +10,18 @@ import sys
 import threading
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
 
+from cali.adapters.aws import clients
 from cali.adapters.sinks.console import Console
-from cali.adapters.sinks.email import Email, _through_ses
 from cali.adapters.sinks.email import sink as email_sink
 from cali.adapters.sinks.pagerduty import PagerDuty, event
-from cali.adapters.sinks.registry import Sinks, World, kinds
+from cali.adapters.sinks.registry import SinkEnvironment, Sinks, kinds
 from cali.adapters.sinks.webhook import Webhook
 from cali.core.errors import Misconfigured, Poison, Retryable
 from cali.stages.notify import Link, Standing, Style, parse
@@ -28,7 +30,7 @@ from tests.functional.test_slack_api import HUGE, told
 from tests.scenarios.alert_servers import Mailbox
 from tests.scenarios.alert_town import Town
 
-WORLD = World({"smtp_password": "pw"}.__getitem__, lambda: 1_795_176_000.0, lambda _: None)
+ENVIRONMENT = SinkEnvironment({"smtp_password": "pw"}.__getitem__, lambda: 1_795_176_000.0, lambda _: None)
 
 
 @pytest.fixture
@@ -139,7 +141,7 @@ def test_an_address_that_is_no_web_address(url: str):
 
 
 def test_a_letter_can_be_read_and_holds_no_header_of_others(mail: Post):
-    made = email_sink({"from": "cali@example.com", "server": mail.url}, WORLD)
+    made = email_sink({"from": "cali@example.com", "server": mail.url}, ENVIRONMENT)
     made.post(
         told(title="boom\r\nBcc: evil@example.com\r\n\r\nhidden", status="새 오류"),
         "ops@example.com, b@example.com",
@@ -154,7 +156,7 @@ def test_a_letter_can_be_read_and_holds_no_header_of_others(mail: Post):
 
 
 def test_the_same_letter_has_the_same_name(mail: Post):
-    made = email_sink({"from": "cali@example.com", "to": "ops@example.com", "server": mail.url}, WORLD)
+    made = email_sink({"from": "cali@example.com", "to": "ops@example.com", "server": mail.url}, ENVIRONMENT)
     for key in ("k1", "k1", "k2"):
         made.post(told(key=key), "")
 
@@ -169,11 +171,13 @@ def test_a_recipient_that_is_refused(mail: Post, said: bytes, error: type[Except
     mail.refuse = said
 
     with pytest.raises(error, match="recipients were refused"):
-        email_sink({"from": "cali@example.com", "server": mail.url}, WORLD).post(told(), "ops@example.com")
+        email_sink({"from": "cali@example.com", "server": mail.url}, ENVIRONMENT).post(
+            told(), "ops@example.com"
+        )
 
 
 def test_a_mail_server_that_is_not_there():
-    made = email_sink({"from": "cali@example.com", "server": "smtp://127.0.0.1:9"}, WORLD)
+    made = email_sink({"from": "cali@example.com", "server": "smtp://127.0.0.1:9"}, ENVIRONMENT)
 
     with pytest.raises(Retryable, match=r"127\.0\.0\.1"):
         made.post(told(), "ops@example.com")
@@ -189,7 +193,7 @@ def test_a_mail_server_that_is_not_there():
 )
 def test_options_of_e_mail_that_cannot_be_used(options: dict[str, str], said: str):
     with pytest.raises(Misconfigured, match=said):
-        email_sink(options, WORLD)
+        email_sink(options, ENVIRONMENT)
 
 
 def test_ses_gets_the_whole_letter():
@@ -200,10 +204,40 @@ def test_ses_gets_the_whole_letter():
             self.asked = asked
 
     ses = Ses()
-    Email("cali@example.com", "", _through_ses(ses), WORLD.now).post(told(), "ops@example.com")
+    environment = replace(ENVIRONMENT, aws={"sesv2": ses}.__getitem__)
+    email_sink({"from": "cali@example.com"}, environment).post(told(), "ops@example.com")
 
     assert ses.asked["Destination"] == {"ToAddresses": ["ops@example.com"]}
     assert b"ERROR boom" in ses.asked["Content"]["Raw"]["Data"]  # type: ignore[index]
+
+
+def test_ses_is_called_with_the_timeouts_of_all_aws_clients(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    clients.client.cache_clear()
+
+    config = ENVIRONMENT.aws("sesv2").meta.config
+
+    clients.client.cache_clear()
+    assert (config.connect_timeout, config.read_timeout) == (clients.CONNECT, clients.READ)
+
+
+@pytest.mark.parametrize(
+    ("error", "meaning"),
+    [
+        (ClientError({"Error": {"Code": "TooManyRequestsException"}}, "SendEmail"), Retryable),
+        (ClientError({"Error": {"Code": "ThrottlingException"}}, "SendEmail"), Retryable),
+        (ClientError({"Error": {"Code": "MessageRejected"}}, "SendEmail"), Misconfigured),
+        (ReadTimeoutError(endpoint_url="https://email.eu-west-1.amazonaws.com"), Retryable),
+    ],
+)
+def test_a_refusal_of_ses_is_mapped(error: Exception, meaning: type[Exception]):
+    class Ses:
+        def send_email(self, **_: object) -> None:
+            raise error
+
+    environment = replace(ENVIRONMENT, aws=lambda _: Ses())
+    with pytest.raises(meaning, match="e-mail: SES"):
+        email_sink({"from": "cali@example.com"}, environment).post(told(), "ops@example.com")
 
 
 def test_the_console_shows_no_control_characters(capsys: pytest.CaptureFixture[str]):
@@ -294,11 +328,11 @@ def test_a_sink_that_is_not_there_is_said_at_once(sinks: str, said: str):
     rules = parse(f"sinks: {{{sinks}}}\nroutes: [{{send: [x]}}]", "rules.yaml")
 
     with pytest.raises(Misconfigured, match=said):
-        Sinks(rules, WORLD)
+        Sinks(rules, ENVIRONMENT)
 
 
 def test_a_sink_is_made_once_and_asks_for_no_secret_before_it_is_used():
-    sinks = Sinks(parse("routes: [{send: [slack_bot, pagerduty]}]", "rules.yaml"), WORLD)
+    sinks = Sinks(parse("routes: [{send: [slack_bot, pagerduty]}]", "rules.yaml"), ENVIRONMENT)
 
     assert sinks("slack_bot") is sinks("slack_bot")
     assert sinks("pagerduty").style is Style.SIGNAL

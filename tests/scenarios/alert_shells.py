@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from cali.adapters.memory.alerts import MemoryAlerts, MemoryClaims, MemoryFeedback
 from cali.adapters.memory.incidents import MemoryIncidents
-from cali.adapters.sinks.registry import Sinks, World
+from cali.adapters.sinks.registry import SinkEnvironment, Sinks
 from cali.adapters.slack.answers import asking
 from cali.adapters.slack.api import SlackApi
 from cali.core.life import Change, Stored
@@ -138,7 +138,7 @@ class Core:
                 self.store,
                 self.alerts_store,
                 rules,
-                Sinks(rules, World(given.secrets.__getitem__, given.now, given.sleep)),
+                Sinks(rules, SinkEnvironment(given.secrets.__getitem__, given.now, given.sleep)),
                 words(given.language),
                 given.now,
                 given.sleep,

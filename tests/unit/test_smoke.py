@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from http.client import IncompleteRead
 from typing import Any
-from urllib.error import URLError
 
 import pytest
 
+from cali.core.errors import Retryable
 from cali_ops.smoke import Look, looked
 from cali_ops.tell import tell
 
@@ -84,10 +83,10 @@ def test_a_function_that_fails_is_quoted() -> None:
 
 def test_a_page_that_does_not_answer_and_settings_that_differ_fail() -> None:
     def away(url: str) -> str:
-        raise URLError("no route")
+        raise Retryable("health: cannot be reached")
 
     lines = seen(Functions([("Active", "Successful")]), away, "analyze: batch size 10, declared 1000")
-    assert lines[2].startswith("fail health: https://api/api/: <urlopen error no route>")
+    assert lines[2].startswith("fail health: https://api/api/: health: cannot be reached")
     assert lines[3] == "fail event sources: analyze: batch size 10, declared 1000"
 
 
@@ -96,9 +95,7 @@ def test_without_an_address_slack_is_not_told_and_nothing_fails() -> None:
     assert tell("functions success", "http://127.0.0.1:1/x").startswith("not told: Slack")
 
 
-@pytest.mark.parametrize(
-    "first", [URLError("reset"), IncompleteRead(b"{"), "<html>", "[]", '{"status": "no"}']
-)
+@pytest.mark.parametrize("first", [Retryable("reset"), "<html>", "[]", '{"status": "no"}'])
 def test_a_page_that_is_well_after_a_moment_is_well_and_one_that_is_not_is_named(first: Any) -> None:
     answers = [first]
 

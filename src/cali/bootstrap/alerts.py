@@ -101,9 +101,9 @@ class CloudAlerts:
         return self._ruled
 
     def _under(self, rules: Rules) -> _Ruled:
-        from cali.adapters.sinks.registry import Sinks, World
+        from cali.adapters.sinks.registry import SinkEnvironment, Sinks
 
-        sinks = Sinks(rules, World(self._parts.secret, self._parts.now, self._parts.sleep))
+        sinks = Sinks(rules, SinkEnvironment(self._parts.secret, self._parts.now, self._parts.sleep))
         return _Ruled(rules, sinks, self._alerts(rules, sinks), 0.0)
 
     def _alerts(self, rules: Rules, sinks: Sinks) -> Alerts:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from cali.adapters.memory.incidents import MemoryIncidents
-from cali.adapters.sinks.registry import Sinks, World, preview
+from cali.adapters.sinks.registry import SinkEnvironment, Sinks, preview
 from cali.bootstrap.local import Embedded
 from cali.cli.alerts_send import read_rules, send
 from cali.cli.clock import clock
@@ -103,7 +103,7 @@ class _Tester:
         entry = lambda name: parts.knowledge.entries.get(name)  # noqa: E731 - read only if somebody asks
         self._rules = rules
         self._now = now
-        self._sinks = Sinks(rules, World(_no_secret, lambda: now, lambda _: None))
+        self._sinks = Sinks(rules, SinkEnvironment(_no_secret, lambda: now, lambda _: None))
         self._sinks.check()
         self._setting = Setting(rules, self._sinks, store, say, entry)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from cali.adapters.sinks.registry import Sinks, World
+from cali.adapters.sinks.registry import SinkEnvironment, Sinks
 from cali.adapters.sqlite.alerts import SqliteAlerts
 from cali.bootstrap.incident_stores import Kept, in_file
 from cali.bootstrap.local import Embedded
@@ -121,7 +121,7 @@ def _sender(rules: Path, state: Path, secrets: Path | None, clock_: Clock) -> Se
     kept, read, held = in_file(state), read_rules(rules), _Secrets(secrets)
     parts = Embedded(chosen, ask=False)
     try:
-        sinks = Sinks(read, World(held.value, clock_.now, clock_.sleep))
+        sinks = Sinks(read, SinkEnvironment(held.value, clock_.now, clock_.sleep))
         sinks.check()
     except Misconfigured as error:
         raise Misconfigured(f"{rules}: {error}") from error

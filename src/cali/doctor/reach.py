@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
+from cali.adapters.http.client import HttpResponse, accepted, post, request
 from cali.core.errors import CaliError
 from cali.doctor.account import secret
 from cali.doctor.finding import Finding, fail, ok, warn
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from cali.doctor.world import World
 
 OPENAI = "https://api.openai.com/v1"
-LARGEST = 4_000_000  # bytes of a list of models
 
 
 def model(world: World) -> Iterator[Finding]:
@@ -39,16 +36,13 @@ def model(world: World) -> Iterator[Finding]:
         )
         return
     try:
-        names = _models(url, key, world.timeout)
-    except HTTPError as error:
-        yield _refused(url, error.code)
-        return
-    except (OSError, HTTPException, ValueError) as error:
-        yield fail(
-            "model",
-            f"{url}: {getattr(error, 'reason', None) or error}",
-            "see that the server is up and reachable from here",
-        )
+        answer = request("model", "GET", url, None, {"Authorization": f"Bearer {key}"}, world.timeout)
+        if answer.status >= 300:
+            yield _refused(url, answer.status)
+            return
+        names = _models(answer)
+    except (CaliError, ValueError) as error:
+        yield fail("model", f"{url}: {error}", "see that the server is up and reachable from here")
         return
     name = wanted.model
     if name and names and name not in names:
@@ -121,16 +115,11 @@ def slack(world: World) -> Iterator[Finding]:
 
 
 def _bot(world: World, token: str, held: dict[str, str]) -> Iterator[Finding]:
-    request = Request(f"{world.slack_url}/auth.test", b"", {"Authorization": f"Bearer {token}"})  # noqa: S310 - https, or a test's
+    url, headers = f"{world.slack_url}/auth.test", {"Authorization": f"Bearer {token}"}
     try:
-        with urlopen(request, timeout=world.timeout) as answer:  # noqa: S310 - as above
-            said = json.loads(answer.read(LARGEST))
-    except (OSError, HTTPException, ValueError) as error:
-        yield fail(
-            "slack",
-            f"{world.slack_url}: {getattr(error, 'reason', None) or error}",
-            "see that slack.com can be reached from here",
-        )
+        said = json.loads(accepted("Slack", post("Slack", url, b"", headers, world.timeout)).body)
+    except (CaliError, ValueError) as error:
+        yield fail("slack", f"{world.slack_url}: {error}", "see that slack.com can be reached from here")
         return
     if not isinstance(said, dict):
         yield fail(
@@ -169,10 +158,8 @@ def _key(world: World) -> tuple[str, Finding | None]:
     return held.get("api_key", ""), fault
 
 
-def _models(url: str, key: str, timeout: float) -> set[str]:
-    request = Request(url, headers={"Authorization": f"Bearer {key}"})  # noqa: S310 - the caller has looked at the scheme
-    with urlopen(request, timeout=timeout) as answer:  # noqa: S310 - as above
-        said: Any = json.loads(answer.read(LARGEST))
+def _models(answer: HttpResponse) -> set[str]:
+    said: Any = json.loads(answer.body)
     rows = said.get("data", []) if isinstance(said, dict) else []
     return {str(row.get("id")) for row in rows if isinstance(row, dict)}
 

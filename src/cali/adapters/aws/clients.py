@@ -18,6 +18,7 @@ CONNECT, READ, ATTEMPTS = 2.0, 10.0, 4  # a call that hangs must end well within
 _PASSING = {
     "InternalServerError", "InternalFailure", "InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout",
     "LimitExceededException", "KMSThrottlingException", "TransactionInProgressException", "OperationAborted",
+    "TooManyRequestsException",
 }  # fmt: skip
 _FASTER = {"ConditionalCheckFailedException", "PreconditionFailed", "ConditionalRequestConflict"}
 

@@ -12,7 +12,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from cali.adapters.http.client import Answered, send, taken
+from cali.adapters.http.client import HttpResponse, accepted, request
 from cali.core.errors import Misconfigured, Poison, Retryable
 
 if TYPE_CHECKING:
@@ -42,18 +42,18 @@ class GitHub:
         answer = self._call("POST", "pulls", asked)
         if answer.status == 422:  # there is one for this branch, or nothing differs from the base
             return self._open_already(branch, answer)
-        return str(_read(_taken(answer), "html_url"))
+        return str(_read(_accepted(answer), "html_url"))
 
     def _branched(self, branch: str) -> None:
         held = self._call("GET", f"git/ref/heads/{quote(branch)}")
         if held.status != 404:
-            _taken(held)
+            _accepted(held)
             return
-        base = _taken(self._call("GET", f"git/ref/heads/{quote(self._base)}"))
+        base = _accepted(self._call("GET", f"git/ref/heads/{quote(self._base)}"))
         asked = {"ref": f"refs/heads/{branch}", "sha": _read(base, "object", "sha")}
         answer = self._call("POST", "git/refs", asked)
         if answer.status != 422:  # somebody else made it meanwhile
-            _taken(answer)
+            _accepted(answer)
 
     def _written(self, path: str, text: str, branch: str, why: str) -> None:
         place = f"contents/{quote(path)}"
@@ -64,20 +64,20 @@ class GitHub:
             "branch": branch,
         }
         if held.status != 404:
-            there = _taken(held)
+            there = _accepted(held)
             asked["sha"] = _read(there, "sha")
             if "".join(str(_read(there, "content")).split()) == asked["content"]:
                 return
-        _taken(self._call("PUT", place, asked))
+        _accepted(self._call("PUT", place, asked))
 
-    def _open_already(self, branch: str, refused: Answered) -> str:
+    def _open_already(self, branch: str, refused: HttpResponse) -> str:
         owner = self._repository.split("/")[0]
-        found = _taken(self._call("GET", f"pulls?state=all&head={quote(f'{owner}:{branch}', safe=':')}"))
+        found = _accepted(self._call("GET", f"pulls?state=all&head={quote(f'{owner}:{branch}', safe=':')}"))
         if not _read(found):
-            _taken(refused)
+            _accepted(refused)
         return str(_read(found, 0, "html_url"))
 
-    def _call(self, method: str, path: str, asked: Mapping[str, Any] | None = None) -> Answered:
+    def _call(self, method: str, path: str, asked: Mapping[str, Any] | None = None) -> HttpResponse:
         headers = {
             "Accept": "application/vnd.github+json",
             "Authorization": f"Bearer {self._token()}",
@@ -86,19 +86,19 @@ class GitHub:
             "X-GitHub-Api-Version": VERSION,
         }
         body = json.dumps(asked).encode() if asked is not None else None
-        return send(WHO, method, f"{self._url}/repos/{self._repository}/{path}", body, headers)
+        return request(WHO, method, f"{self._url}/repos/{self._repository}/{path}", body, headers)
 
 
-def _taken(answer: Answered) -> Answered:
+def _accepted(answer: HttpResponse) -> HttpResponse:
     """As any server's answer, but GitHub also refuses for a while with 403, which its headers tell, and with 409 when
     another run wrote to the branch meanwhile."""
-    waits = answer.after is not None or answer.headers.get("x-ratelimit-remaining") == "0"
+    waits = answer.retry_after is not None or answer.headers.get("x-ratelimit-remaining") == "0"
     if answer.status == 409 or (answer.status == 403 and waits):
-        raise Retryable(f"{WHO}: {answer.status}, for a while", after=answer.after)
-    return taken(WHO, answer)
+        raise Retryable(f"{WHO}: {answer.status}, for a while", after=answer.retry_after)
+    return accepted(WHO, answer)
 
 
-def _read(answer: Answered, *path: str | int) -> Any:
+def _read(answer: HttpResponse, *path: str | int) -> Any:
     """What stands in a JSON answer at a path."""
     try:
         found = json.loads(answer.body)

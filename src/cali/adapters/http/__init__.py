@@ -1,1 +1,1 @@
-"""One HTTP client for all adapters."""
+"""HTTP: the one client of Slack, PagerDuty, webhooks, GitHub and the checks of `cali doctor`."""

@@ -1,13 +1,19 @@
-"""One call, no retry, no redirect: what alerts are sent with. Addresses may be secret, so no message repeats them."""
+"""HTTP client: one request, no retry, no redirect. An address may be secret, so no error repeats it.
+
+urllib3 does the work. botocore imports it anyway, so it adds nothing to the start of a function.
+"""
 
 from __future__ import annotations
 
-from http.client import HTTPException
+from functools import cache
 from math import isnan, nan
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.error import HTTPError, URLError
+from ssl import SSLContext, create_default_context
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import getproxies, proxy_bypass
+
+from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager
+from urllib3.exceptions import HTTPError
 
 from cali.core.errors import Misconfigured, Poison, Retryable
 
@@ -15,88 +21,101 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TIMEOUT = 5.0
-LONGEST = 3_600.0  # seconds; who wants more is asked in vain once an hour
-MOST = 1_000_000  # bytes of an answer that are read
+LONGEST_PAUSE = 3_600.0  # seconds; a longer Retry-After is cut to an hour
+LARGEST = 4_000_000  # bytes of a body that are read
 
 
-class Answered(NamedTuple):
-    """What a server said. Names of headers are lower case."""
+class HttpResponse(NamedTuple):
+    """A server's response. Names of headers are lower case."""
 
     status: int
     body: bytes
     headers: Mapping[str, str]
 
     @property
-    def after(self) -> float | None:
-        """How long it asks us to wait."""
-        return seconds(self.headers.get("retry-after"))
+    def retry_after(self) -> float | None:
+        """Seconds for which the server asks to be left alone: at most an hour, None if it names no number."""
+        text = self.headers.get("retry-after")
+        try:
+            pause = float(text) if text else nan
+        except ValueError:
+            return None
+        return None if isnan(pause) else min(max(pause, 0.0), LONGEST_PAUSE)
 
 
-def seconds(text: str | None) -> float | None:
-    """A Retry-After, an hour at most; None without one, or if it is no number of seconds."""
-    try:
-        asked = float(text) if text else nan
-    except ValueError:
-        return None
-    return None if isnan(asked) else min(max(asked, 0.0), LONGEST)
+def post(
+    server: str, url: str, body: bytes, headers: Mapping[str, str], timeout: float = TIMEOUT
+) -> HttpResponse:
+    """Post a body. See `request`."""
+    return request(server, "POST", url, body, headers, timeout)
 
 
-class _Stays(HTTPRedirectHandler):
-    """A body that is signed, or holds a token, is for this server alone."""
-
-    def redirect_request(self, *_given: Any) -> None:
-        return None
-
-
-_OPENER = build_opener(_Stays)
-
-
-def post(who: str, url: str, body: bytes, headers: Mapping[str, str], timeout: float = TIMEOUT) -> Answered:
-    """The server's answer, whatever its status. Retryable if there is none; `who` names the server in errors."""
-    return send(who, "POST", url, body, headers, timeout)
-
-
-def send(
-    who: str,
+def request(
+    server: str,
     method: str,
     url: str,
     body: bytes | None,
     headers: Mapping[str, str],
     timeout: float = TIMEOUT,
-) -> Answered:
-    """The same by any method."""
-    if urlsplit(url).scheme not in ("https", "http"):
-        raise Misconfigured(f"{who}: its address is not a URL that begins with https://")
-    request = Request(url, body, dict(headers), method=method)  # noqa: S310 - the scheme was looked at
+) -> HttpResponse:
+    """Return the response, whatever its status. Raise Retryable if there is none. Errors call the server `server`."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http"):
+        raise Misconfigured(f"{server}: its address is not a URL that begins with https://")
+    headers = {"User-Agent": "cali", "Connection": "close", **headers}
     try:
-        with _OPENER.open(request, timeout=timeout) as answer:
-            return _answered(answer.status, answer)
-    except HTTPError as error:
-        with error:
-            return _answered(error.code, error)
-    except ValueError:  # a header that cannot be sent, such as a token with a line break
-        raise Misconfigured(f"{who}: its address or token holds characters that cannot be sent") from None
-    except (URLError, HTTPException, OSError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise Retryable(f"{who}: cannot be reached: {type(reason).__name__}") from None
+        with _pool(parts.scheme, parts.hostname or "") as pool:
+            answer = pool.request(
+                method,
+                url,
+                body=body,
+                headers=headers,
+                timeout=timeout,
+                redirect=False,
+                retries=False,
+                preload_content=False,
+            )
+            content = _content(answer)
+    except ValueError:  # a token with a line break, or an address that cannot be parsed
+        raise Misconfigured(f"{server}: its address or token holds characters that cannot be sent") from None
+    except (HTTPError, OSError) as error:
+        reason = error.__cause__ or error
+        raise Retryable(f"{server}: cannot be reached: {type(reason).__name__}") from None
+    return HttpResponse(
+        answer.status, content, {name.lower(): value for name, value in answer.headers.items()}
+    )
 
 
-def taken(who: str, answer: Answered) -> Answered:
-    """The answer if the server took what was sent; otherwise the error of our tree that it means."""
-    if 200 <= answer.status < 300:
-        return answer
-    said = " ".join(answer.body[:200].decode(errors="replace").split())
-    line = f"{who}: {answer.status} {said}".rstrip()
-    if answer.status in (408, 425, 429) or answer.status >= 500:
-        raise Retryable(line, after=answer.after)
-    if answer.status in (400, 413, 422):
+def accepted(server: str, response: HttpResponse) -> HttpResponse:
+    """Return a response of success. Raise the CaliError that any other status means."""
+    if 200 <= response.status < 300:
+        return response
+    text = " ".join(response.body[:200].decode(errors="replace").split())
+    line = f"{server}: {response.status} {text}".rstrip()
+    if response.status in (408, 425, 429) or response.status >= 500:
+        raise Retryable(line, after=response.retry_after)
+    if response.status in (400, 413, 422):
         raise Poison(line)
     raise Misconfigured(line)
 
 
-def _answered(status: int, answer: Any) -> Answered:
+def _content(answer: BaseHTTPResponse) -> bytes:
+    """Return the body; an empty one if it breaks off, for the server has done what it was asked to."""
     try:
-        body = answer.read(MOST)
-    except (HTTPException, OSError):
-        body = b""
-    return Answered(status, body, {name.lower(): value for name, value in answer.headers.items()})
+        return answer.read(LARGEST)
+    except (HTTPError, OSError):
+        return b""
+    finally:
+        answer.close()
+
+
+def _pool(scheme: str, host: str) -> PoolManager:
+    """Return a pool for one request, through the proxy of the environment if there is one. A connection that is kept
+    open while a function is frozen fails only when it is used."""
+    proxy = "" if proxy_bypass(host) else getproxies().get(scheme, "")
+    return ProxyManager(proxy, ssl_context=_tls()) if proxy else PoolManager(ssl_context=_tls())
+
+
+@cache
+def _tls() -> SSLContext:
+    return create_default_context()

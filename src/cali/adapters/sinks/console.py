@@ -8,7 +8,7 @@ from cali.adapters.sinks.text import text
 from cali.stages.notify.sink import Style
 
 if TYPE_CHECKING:
-    from cali.adapters.sinks.registry import World
+    from cali.adapters.sinks.registry import SinkEnvironment
     from cali.stages.notify.content import Message
 
 OPTIONS: set[str] = set()
@@ -16,7 +16,7 @@ preview = text
 STYLE = Style.EVENTS
 
 
-def sink(options: dict[str, str], world: World) -> Console:  # noqa: ARG001 - as all sinks are made
+def sink(options: dict[str, str], environment: SinkEnvironment) -> Console:  # noqa: ARG001 - as all sinks are made
     """No options."""
     return Console()
 

@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from cali.adapters.aws.clients import said
 from cali.adapters.sinks.text import text
 from cali.core.errors import Misconfigured, Poison, Retryable
 from cali.stages.notify.plain_text import one_line
@@ -19,7 +20,7 @@ from cali.stages.notify.sink import Style
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cali.adapters.sinks.registry import World
+    from cali.adapters.sinks.registry import SinkEnvironment
     from cali.stages.notify.content import Message
 
     Sender = Callable[[EmailMessage], None]
@@ -28,29 +29,22 @@ OPTIONS = {"from", "to", "server", "user", "secret"}
 preview = text
 STYLE = Style.LETTERS
 TIMEOUT = 10.0
-_MAY_PASS = {
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "ServiceUnavailable",
-    "InternalFailure",
-}
 
 
-def sink(options: dict[str, str], world: World) -> Email:
+def sink(options: dict[str, str], environment: SinkEnvironment) -> Email:
     """Options: `from`, `to` when the rules name no channel, `server` (`smtp://host:587`, `smtps://host`, or `ses`), and
     for a login `user` and `secret` (the key of its password, `smtp_password`)."""
     if "from" not in options:
         raise Misconfigured("e-mail: from: missing")
     server = options.get("server", "ses")
     if server == "ses":
-        return Email(options["from"], options.get("to", ""), _through_ses(), world.now)
+        return Email(options["from"], options.get("to", ""), _through_ses(environment.aws), environment.now)
     name = options.get("secret", "smtp_password")
     return Email(
         options["from"],
         options.get("to", ""),
-        _through_smtp(server, options.get("user", ""), lambda: world.secret(name)),
-        world.now,
+        _through_smtp(server, options.get("user", ""), lambda: environment.secret(name)),
+        environment.now,
     )
 
 
@@ -132,25 +126,13 @@ def _through_smtp(server: str, user: str, password: Callable[[], str]) -> Sender
     return send
 
 
-def _through_ses(client: Any = None) -> Sender:
-    made = [client]
-
+def _through_ses(aws: Callable[[str], Any]) -> Sender:
     def send(mail: EmailMessage) -> None:
-        if made[0] is None:
-            import boto3
-
-            made[0] = boto3.client("sesv2")
-        try:
-            made[0].send_email(
+        with said("e-mail: SES"):
+            aws("sesv2").send_email(
                 FromEmailAddress=str(mail["From"]),
                 Destination={"ToAddresses": [one.addr_spec for one in mail["To"].addresses]},
                 Content={"Raw": {"Data": mail.as_bytes()}},
             )
-        except Exception as error:
-            code = str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
-            line = f"e-mail: SES: {code or type(error).__name__}"
-            if not code or code in _MAY_PASS:
-                raise Retryable(line) from None
-            raise Misconfigured(line) from None
 
     return send

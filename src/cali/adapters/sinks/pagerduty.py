@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from cali.adapters.http.client import post, taken
+from cali.adapters.http.client import accepted, post
 from cali.adapters.sinks.text import moment
 from cali.core.models import Severity
 from cali.stages.notify.content import Standing
@@ -15,7 +15,7 @@ from cali.stages.notify.sink import Style
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cali.adapters.sinks.registry import World
+    from cali.adapters.sinks.registry import SinkEnvironment
     from cali.stages.notify.content import Message
 
 URL = "https://events.pagerduty.com/v2/enqueue"
@@ -25,10 +25,10 @@ _ACTIONS = {Standing.OPEN: "trigger", Standing.MUTED: "acknowledge", Standing.OV
 SUMMARY, DETAIL, SOURCE = 1_024, 4_000, 255
 
 
-def sink(options: dict[str, str], world: World) -> PagerDuty:
+def sink(options: dict[str, str], environment: SinkEnvironment) -> PagerDuty:
     """Options: `secret` (the key of the integration's key, `pagerduty_key`)."""
     name = options.get("secret", "pagerduty_key")
-    return PagerDuty(lambda: world.secret(name), options.get("url", URL))
+    return PagerDuty(lambda: environment.secret(name), options.get("url", URL))
 
 
 class PagerDuty:
@@ -42,10 +42,8 @@ class PagerDuty:
 
     def post(self, message: Message, channel: str) -> str:  # noqa: ARG002 - the key says where it goes
         body = {"routing_key": self._key(), **event(message)}
-        taken(
-            "PagerDuty",
-            post("PagerDuty", self._url, json.dumps(body).encode(), {"Content-Type": "application/json"}),
-        )
+        headers = {"Content-Type": "application/json"}
+        accepted("PagerDuty", post("PagerDuty", self._url, json.dumps(body).encode(), headers))
         return message.thread
 
 

@@ -1,4 +1,4 @@
-"""Sinks by their kind. A sink is a module with STYLE, OPTIONS, `sink(options, world)` and `preview(message)`, which
+"""Sinks by their kind. A sink is a module with STYLE, OPTIONS, `sink(options, environment)` and `preview(message)`, which
 shows what would be sent.
 
 BUILT_IN lists CALI's own. An installed package adds one by an entry point of the group `cali.sinks`.
@@ -12,6 +12,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
+from cali.adapters.aws.clients import client
 from cali.core.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -33,20 +34,22 @@ BUILT_IN = {
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """What sinks are given. `secret` gives a secret by its key when it is needed, and raises Misconfigured without it."""
+class SinkEnvironment:
+    """Services for sinks. `secret` returns a secret by its key, or raises Misconfigured; `aws` returns the client of an
+    AWS service."""
 
     secret: Callable[[str], str]
     now: Callable[[], float]
     sleep: Callable[[float], None]
+    aws: Callable[[str], Any] = client
 
 
 class Sinks:
     """The sinks that rules name, each made when it is first needed: `sinks("team")`."""
 
-    def __init__(self, rules: Rules, world: World) -> None:
+    def __init__(self, rules: Rules, environment: SinkEnvironment) -> None:
         self._rules = rules
-        self._world = world
+        self._world = environment
         self._made: dict[str, Sink] = {}
         for name in names(rules):  # a name that leads nowhere shows at once, not with the first incident
             style(rules.use(name), name)

@@ -14,14 +14,14 @@ import hmac
 import json
 from typing import TYPE_CHECKING, Any
 
-from cali.adapters.http.client import post, taken
+from cali.adapters.http.client import accepted, post
 from cali.stages.notify.plain_text import middle
 from cali.stages.notify.sink import Style
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cali.adapters.sinks.registry import World
+    from cali.adapters.sinks.registry import SinkEnvironment
     from cali.stages.notify.content import Message
 
 OPTIONS = {"url", "url_secret", "secret"}
@@ -29,12 +29,14 @@ STYLE = Style.EVENTS
 ERROR = 20_000
 
 
-def sink(options: dict[str, str], world: World) -> Webhook:
+def sink(options: dict[str, str], environment: SinkEnvironment) -> Webhook:
     """Options: `url`, or `url_secret` (the key of a secret that holds it), and `secret` (the key of the signing secret,
     `webhook_key`)."""
     name, url = options.get("secret", "webhook_key"), options.get("url", "")
-    address = (lambda: url) if url else (lambda: world.secret(options.get("url_secret", "webhook_address")))
-    return Webhook(address, lambda: world.secret(name), world.now)
+    address = (
+        (lambda: url) if url else (lambda: environment.secret(options.get("url_secret", "webhook_address")))
+    )
+    return Webhook(address, lambda: environment.secret(name), environment.now)
 
 
 class Webhook:
@@ -54,7 +56,7 @@ class Webhook:
             "Idempotency-Key": message.key,
             **signed(body, self._secret(), self._now()),
         }
-        taken("webhook", post("webhook", self._url(), body, headers))
+        accepted("webhook", post("webhook", self._url(), body, headers))
         return ""
 
 

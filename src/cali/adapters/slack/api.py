@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from cali.adapters.http.client import Answered, post
+from cali.adapters.http.client import HttpResponse, post
 from cali.core.errors import Misconfigured, Poison, Retryable
 from cali.stages.notify.sink import Gone
 
@@ -120,11 +120,11 @@ class SlackApi:
             raise
 
 
-def _read(method: str, answer: Answered) -> dict[str, Any]:
+def _read(method: str, answer: HttpResponse) -> dict[str, Any]:
     if answer.status == 429:
-        raise Retryable(f"Slack: {method}: ratelimited", after=answer.after or 1.0)
+        raise Retryable(f"Slack: {method}: ratelimited", after=answer.retry_after or 1.0)
     if answer.status >= 500:
-        raise Retryable(f"Slack: {method}: {answer.status}", after=answer.after)
+        raise Retryable(f"Slack: {method}: {answer.status}", after=answer.retry_after)
     try:
         said = json.loads(answer.body)
     except ValueError:
@@ -140,6 +140,6 @@ def _read(method: str, answer: Answered) -> dict[str, Any]:
     if error in _POISON:
         raise Poison(line)
     if error in _RETRY:
-        raise Retryable(line, after=answer.after)
+        raise Retryable(line, after=answer.retry_after)
     needed = f" (needs {said['needed']})" if said.get("needed") else ""
     raise Misconfigured(line + needed)

@@ -15,7 +15,7 @@ from cali.stages.notify.plain_text import cut
 from cali.stages.notify.sink import Style
 
 if TYPE_CHECKING:
-    from cali.adapters.sinks.registry import World
+    from cali.adapters.sinks.registry import SinkEnvironment
     from cali.stages.notify.content import Message
 
 OPTIONS = {"secret", "url", "channel"}
@@ -23,10 +23,12 @@ STYLE = Style.LIVING
 preview = payload
 
 
-def sink(options: dict[str, str], world: World) -> SlackBot:
+def sink(options: dict[str, str], environment: SinkEnvironment) -> SlackBot:
     """Options: `channel` when the rules name none, `secret` (the key of the token, `bot_token`)."""
     token = options.get("secret", "bot_token")
-    api = SlackApi(lambda: world.secret(token), world.now, world.sleep, options.get("url", URL))
+    api = SlackApi(
+        lambda: environment.secret(token), environment.now, environment.sleep, options.get("url", URL)
+    )
     return SlackBot(api, options.get("channel", ""))
 
 

@@ -4,13 +4,9 @@ gets two messages at most. Delivery: at least once."""
 from __future__ import annotations
 
 import json
-from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
-from cali.adapters.http.client import seconds
+from cali.adapters.http.client import TIMEOUT, HttpResponse, post
 from cali.adapters.slack.blocks import payload
 from cali.core.errors import Misconfigured, Poison, Retryable
 from cali.stages.notify.sink import Style
@@ -18,13 +14,12 @@ from cali.stages.notify.sink import Style
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cali.adapters.sinks.registry import World
+    from cali.adapters.sinks.registry import SinkEnvironment
     from cali.stages.notify.content import Message
 
 OPTIONS = {"secret"}
 STYLE = Style.LETTERS
 preview = payload
-TIMEOUT = 5.0
 PATIENT = 3.0  # seconds: a longer pause is not waited for
 TRIES = 4  # of one message, with the pauses between them
 AWAY = 5.0  # seconds for which Slack is left alone that does not say for how long
@@ -38,10 +33,10 @@ _GONE = {
 }
 
 
-def sink(options: dict[str, str], world: World) -> SlackLetters:
+def sink(options: dict[str, str], environment: SinkEnvironment) -> SlackLetters:
     """Options: `secret` (the key of the webhook's address, `webhook_url`)."""
     name = options.get("secret", "webhook_url")
-    return SlackLetters(SlackWebhook(lambda: world.secret(name)), world.now, world.sleep)
+    return SlackLetters(SlackWebhook(lambda: environment.secret(name)), environment.now, environment.sleep)
 
 
 class SlackLetters:
@@ -93,30 +88,17 @@ class SlackWebhook:
         self._timeout = timeout
 
     def post(self, message: Mapping[str, Any]) -> None:
-        url = self._url()
-        if urlsplit(url).scheme not in ("https", "http"):
-            raise Misconfigured("Slack: the webhook's address is not a URL")
-        request = Request(  # noqa: S310 - the scheme was looked at
-            url, json.dumps(message).encode(), {"Content-Type": "application/json; charset=utf-8"}
-        )
-        try:
-            with urlopen(request, timeout=self._timeout) as answer:  # noqa: S310 - the same
-                answer.read()
-        except HTTPError as error:
-            raise _refused(error) from None  # the cause's text holds the address
-        except (URLError, HTTPException, OSError) as error:
-            reason = getattr(error, "reason", None) or error
-            raise Retryable(f"Slack: cannot be reached: {type(reason).__name__}") from None
+        headers = {"Content-Type": "application/json; charset=utf-8"}
+        answer = post("Slack", self._url(), json.dumps(message).encode(), headers, self._timeout)
+        if not 200 <= answer.status < 300:
+            raise _refusal(answer)
 
 
-def _refused(error: HTTPError) -> Exception:
-    try:
-        body = error.read(200).decode(errors="replace").strip()
-    except OSError:
-        body = ""
-    line = f"Slack: {error.code} {' '.join(body.split())}".rstrip()
-    if error.code == 429 or error.code >= 500:
-        return Retryable(line, after=seconds(error.headers.get("Retry-After")))
-    if error.code in (401, 403, 404, 410) or body in _GONE:
+def _refusal(answer: HttpResponse) -> Exception:
+    body = answer.body[:200].decode(errors="replace").strip()
+    line = f"Slack: {answer.status} {' '.join(body.split())}".rstrip()
+    if answer.status == 429 or answer.status >= 500:
+        return Retryable(line, after=answer.retry_after)
+    if 300 <= answer.status < 400 or answer.status in (401, 403, 404, 410) or body in _GONE:
         return Misconfigured(line)
     return Poison(line)

@@ -1,4 +1,4 @@
-"""What feedback teaches, so that a job, a detector and a test read it alike."""
+"""Rules that read people's feedback: how it counts for knowledge, and which incidents it suppresses."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ from cali.core.ports import FeedbackStore
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
-    """`raised` counts for each knowledge entry how much oftener people called it right than wrong; `causes` are what
-    people said of a template instead, (template, cause), each once."""
+class FeedbackSummary:
+    """Feedback, counted. `scores` holds for each knowledge entry its right verdicts less its wrong ones; `causes` holds
+    each pair of a template and a cause that a person wrote."""
 
-    raised: dict[str, int]
+    scores: dict[str, int]
     causes: tuple[tuple[str, str], ...]
 
 
-def lessons(records: Iterable[Feedback]) -> Lessons:
-    """What a set of records teaches, in whatever order. Of one person and incident the latest verdict counts."""
+def summarise(records: Iterable[Feedback]) -> FeedbackSummary:
+    """Count records, given in any order. Of one person and incident only the latest verdict counts."""
     latest: dict[tuple[str, str], Feedback] = {}
     for record in sorted(records, key=lambda one: (one.at, one.id)):
         latest[record.incident, record.by] = record
-    raised: Counter[str] = Counter()
+    scores: Counter[str] = Counter()
     causes: dict[tuple[str, str], None] = {}
     for record in latest.values():
         if record.entry and record.verdict is not Verdict.NOT_AN_ERROR:
-            raised[record.entry] += 1 if record.verdict is Verdict.RIGHT else -1
+            scores[record.entry] += 1 if record.verdict is Verdict.RIGHT else -1
         if record.verdict is Verdict.WRONG and record.cause:
             causes[record.template, record.cause] = None
-    return Lessons(dict(sorted(raised.items())), tuple(sorted(causes)))
+    return FeedbackSummary(dict(sorted(scores.items())), tuple(sorted(causes)))
 
 
 def unsuppressed(incidents: Iterable[Incident], suppressed: Container[str]) -> list[Incident]:
-    """The incidents of which nobody said that they are no error there. To be asked before one is raised."""
+    """Return the incidents that nobody has marked as no error."""
     return [incident for incident in incidents if incident.id not in suppressed]
 
 
 class Suppressions:
-    """The ids of the incidents that must not be raised, read again at most once in `every` seconds. When the store does not
-    answer, what was read last counts and `warn` is told: to raise too much is better than to raise nothing."""
+    """Ids of incidents that people marked as no error, read again after `every` seconds. If the store cannot be read,
+    `warn` is called and the last ids stay in use: an alert too many is better than none."""
 
     def __init__(
         self,
-        kept: FeedbackStore,
+        store: FeedbackStore,
         now: Callable[[], float],
         warn: Callable[[str], None] = lambda _: None,
         every: float = 60.0,
     ) -> None:
-        self._kept = kept
+        self._store = store
         self._now = now
         self._warn = warn
         self._every = every
@@ -64,7 +64,7 @@ class Suppressions:
         if now - self._read_at >= self._every:
             self._read_at = now
             try:
-                self._ids = self._kept.suppressed()
+                self._ids = self._store.suppressed()
             except CaliError as error:
                 self._warn(f"suppressions: {error}")
         return incident in self._ids

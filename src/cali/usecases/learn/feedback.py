@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cali.core.life import Feedback, Verdict
-from cali.stages.notify.feedback_rules import lessons
+from cali.stages.notify.feedback_rules import summarise
 from cali.usecases.learn.step_results import Made, Step, digest
 from cali.usecases.releases import Learnt, Standing
 
@@ -120,7 +120,7 @@ def _apply(work: Work) -> Made:
     withdrawn = sorted(had.entries.keys() - has.entries.keys())
     causes = said_on(work, found)
     result: dict[str, Any] = {
-        "raised": lessons(found).raised,
+        "raised": summarise(found).scores,
         "withdrawn": {name: has.withdrawn.get(name, "") for name in withdrawn},
         "causes": [one._asdict() for one in causes],
         "version": after.versions.knowledge,
