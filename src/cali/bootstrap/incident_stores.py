@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from cali.core.errors import Conflict, Misconfigured, Retryable
+from cali.core.errors import Misconfigured
+from cali.core.optimistic import update
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from cali.core.life import Stored
     from cali.core.ports import FeedbackStore, IncidentStore
     from cali.usecases.answer_alert import Step
-
-ATTEMPTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +66,10 @@ def applying(incidents: IncidentStore) -> Callable[[str, Step], Stored | None]:
     """Applies steps to a store and leaves what changed unsent."""
 
     def apply(incident: str, step: Step) -> Stored | None:
-        for _ in range(ATTEMPTS):
-            known = incidents.get(incident)
+        def change(known: Stored | None) -> Stored | None:
             outcome = step(known)
-            if outcome is None or outcome.stored == known:
-                return known
-            try:
-                return incidents.put(outcome.stored)
-            except Conflict:
-                continue
-        raise Retryable(f"incident {incident}: changed by others {ATTEMPTS} times in a row")
+            return None if outcome is None or outcome.stored == known else outcome.stored
+
+        return update(partial(incidents.get, incident), change, incidents.put, f"incident {incident}")
 
     return apply

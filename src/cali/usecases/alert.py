@@ -18,6 +18,7 @@ from typing import NamedTuple
 from cali.core.errors import CaliError, Conflict, Poison, Retryable
 from cali.core.life import Change, Kind, Stored
 from cali.core.models import KnowledgeEntry
+from cali.core.optimistic import update
 from cali.core.ports import AlertStore, IncidentStore, Note
 from cali.stages.notify import state_update as after
 from cali.stages.notify.content import named
@@ -142,23 +143,45 @@ class Alerts:
 
     def _look(self, incident: str, change: Change | None) -> Heard:
         for _ in range(ATTEMPTS):
-            try:
-                heard, again = self._looked(incident, change)
-            except Conflict:
-                continue
+            heard, again = self._looked(incident, change)
             if not again:
                 return heard
             change = None  # a message was found deleted: it has been taken note of, look anew
         raise Retryable(f"incident {incident}: told by others {ATTEMPTS} times in a row")
 
     def _looked(self, incident: str, change: Change | None) -> tuple[Heard, bool]:
+        parts, key = self._parts, f"incident/{incident}"
+        plan: _Plan | None = None
+
+        def claimed(note: Note) -> Note | None:
+            nonlocal plan
+            claim, plan = self._planned(incident, note, change)
+            return claim
+
+        note = update(lambda: parts.alerts.get(key) or Note(key, ""), claimed, parts.alerts.put, key)
+        if plan is None:
+            return Heard.NOTHING, False
+        run = _Run(self, plan.scene, plan.before, plan.state)
+        for action in plan.work:
+            run.do(action)
+        due = plan.now if run.gone else after.next_look(run.state, plan.scene, plan.actions, parts.now())
+        try:
+            self._keep_sent(note, run.state, due)
+        except Conflict as error:
+            raise Retryable(f"incident {incident}: took too long to tell") from error
+        for key in run.digests:
+            self._digests.send(key)
+        for root in run.roots:
+            self._told_root(root)
+        heard = Heard.LATER if run.failed else Heard.SENT if run.sent else Heard.NOTHING
+        return heard, run.gone
+
+    def _planned(self, incident: str, note: Note, change: Change | None) -> tuple[Note | None, _Plan | None]:
+        """Return the note to write before anything is sent, and what to send; None for each that is not needed."""
         parts, now = self._parts, self._parts.now()
-        note = parts.alerts.get(f"incident/{incident}") or Note(f"incident/{incident}", "")
         stored = parts.incidents.get(incident)
         if stored is None:
-            if note.due is not None:
-                parts.alerts.put(replace(note, due=None))
-            return Heard.NOTHING, False
+            return (None if note.due is None else replace(note, due=None)), None
         state = self._read(note)
         if 0 < state.busy - now <= LEASE:
             raise Retryable(f"incident {incident}: is being told by another process", after=state.busy - now)
@@ -171,26 +194,12 @@ class Alerts:
         state = after.held_back(state, scene)
         work = tuple(action for action in actions if not isinstance(action, Skip))
         if not work:
-            self._keep(note, state, after.next_look(state, scene, actions, now))
-            return Heard.NOTHING, False
+            return _changed(note, state, after.next_look(state, scene, actions, now)), None
         before = state
         for action in work:
             state = after.trying(state, action, key_of(action, scene, state), now)
-        note = parts.alerts.put(replace(note, body=dumps(replace(state, busy=now + LEASE)), due=now + LEASE))
-        run = _Run(self, scene, before, state)
-        for action in work:
-            run.do(action)
-        due = now if run.gone else after.next_look(run.state, scene, actions, parts.now())
-        try:
-            self._keep_sent(note, run.state, due)
-        except Conflict as error:
-            raise Retryable(f"incident {incident}: took too long to tell") from error
-        for key in run.digests:
-            self._digests.send(key)
-        for root in run.roots:
-            self._told_root(root)
-        heard = Heard.LATER if run.failed else Heard.SENT if run.sent else Heard.NOTHING
-        return heard, run.gone
+        claim = replace(note, body=dumps(replace(state, busy=now + LEASE)), due=now + LEASE)
+        return claim, _Plan(scene, tuple(actions), work, before, state, now)
 
     def _read(self, note: Note) -> AlertState:
         """What was told. What cannot be read is begun anew: a message that comes twice is better than none."""
@@ -200,16 +209,14 @@ class Alerts:
             self._parts.warn(f"{note.key}: begun anew: {error}")
             return AlertState()
 
-    def _keep(self, note: Note, state: AlertState, due: float | None) -> None:
-        body = dumps(replace(state, busy=0.0))
-        if body != note.body or due != note.due:
-            self._parts.alerts.put(replace(note, body=body, due=due))
-
     def _keep_sent(self, note: Note, state: AlertState, due: float | None) -> None:
         """Keeps what was sent, patiently: what is not kept is sent again where a place cannot be asked for it."""
+        new = _changed(note, state, due)
+        if new is None:
+            return
         for attempt in range(ATTEMPTS):
             try:
-                self._keep(note, state, due)
+                self._parts.alerts.put(new)
             except Conflict:
                 raise
             except Retryable:
@@ -228,18 +235,15 @@ class Alerts:
     def follow(self, root: str, target: str, stored: Stored) -> None:
         """Adds what followed to the incident that broke first; its thread is told of it with the next look."""
         parts = self._parts
-        for _ in range(ATTEMPTS):
-            now = parts.now()
-            note = parts.alerts.get(f"incident/{root}") or Note(f"incident/{root}", "")
-            state = self._read(note)
+        key = f"incident/{root}"
+
+        def added(note: Note) -> Note:
+            now, state = parts.now(), self._read(note)
             if 0 < state.busy - now <= LEASE:
                 raise Retryable(f"incident {root}: is being told by another process", after=1.0)
-            try:
-                parts.alerts.put(replace(note, body=dumps(followed(state, target, named(stored))), due=now))
-            except Conflict:
-                continue
-            return
-        raise Retryable(f"incident {root}: told by others {ATTEMPTS} times in a row")
+            return replace(note, body=dumps(followed(state, target, named(stored))), due=now)
+
+        update(lambda: parts.alerts.get(key) or Note(key, ""), added, parts.alerts.put, key)
 
     @property
     def parts(self) -> Parts:
@@ -248,6 +252,17 @@ class Alerts:
     @property
     def digests(self) -> Digests:
         return self._digests
+
+
+class _Plan(NamedTuple):
+    """The actions of one look. `before` is the state without the attempts that `state` records."""
+
+    scene: Scene
+    actions: tuple[Action | Skip, ...]
+    work: tuple[Action, ...]
+    before: AlertState
+    state: AlertState
+    now: float
 
 
 class _Run:
@@ -339,6 +354,12 @@ class _Run:
             return ""
         thread = told.ref if isinstance(action, Reply) else ""
         return _living(sink).find(key, target.send.channel, told.tried_at, thread)
+
+
+def _changed(note: Note, state: AlertState, due: float | None) -> Note | None:
+    """Return the note of a state whose messages are sent; None if the note says that already."""
+    body = dumps(replace(state, busy=0.0))
+    return None if (body, due) == (note.body, note.due) else replace(note, body=body, due=due)
 
 
 def _line(error: Exception) -> str:

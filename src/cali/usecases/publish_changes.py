@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cali.adapters.aws.kinesis import Entry
-from cali.core.errors import Conflict, Poison, Retryable
+from cali.core.errors import Conflict, Poison
 from cali.core.life import Change, Kind
 from cali.core.models import Severity
+from cali.core.optimistic import update
 from cali.stages.detect import sent
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     Step = Callable[[Stored | None], Outcome | None]
 
 ATTEMPTS = 12
-PAUSE = 0.02  # seconds after a conflict, times the attempts so far
 THREADS = 8
 HOPELESS = (
     16  # failures after which the rest waits for the next try: a table that is away takes seconds for each
@@ -57,23 +58,18 @@ class Lives:
         self._sleep = sleep
 
     def apply(self, incident: str, step: Step) -> Stored | None:
-        """The incident after a step, kept and published. A step is applied anew to whatever is kept when somebody else
-        was faster; one that gives None wants nothing done."""
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                self._sleep(PAUSE * attempt)
-            known = self._store.get(incident)
+        """Return the incident after a step, stored and published. A step that returns None changes nothing."""
+        skipped = False
+
+        def change(known: Stored | None) -> Stored | None:
+            nonlocal skipped
             outcome = step(known)
-            if outcome is None:
-                return known
-            stored = outcome.stored
-            if known is None or stored != known:
-                try:
-                    stored = self._store.put(stored)
-                except Conflict:
-                    continue
-            return self._published(stored)
-        raise Retryable(f"incident {incident}: changed by others {ATTEMPTS} times in a row")
+            skipped = outcome is None
+            return outcome.stored if outcome is not None and outcome.stored != known else None
+
+        read = partial(self._store.get, incident)
+        stored = update(read, change, self._store.put, f"incident {incident}", ATTEMPTS, self._sleep)
+        return stored if stored is None or skipped else self._published(stored)
 
     def apply_all(self, steps: Mapping[str, Step]) -> None:
         """All steps, some at a time. One that fails does not keep the others from being tried, unless too many do."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from cali.core.errors import CaliError, Conflict, Poison, Retryable
+from cali.core.optimistic import update
 from cali.core.ports import AlertStore, Note
 from cali.stages.notify.content import Named
 from cali.stages.notify.digest import Book, admit, begun, due, dumps, fold, loads, message
@@ -65,12 +66,12 @@ class Digests:
         time = due(book, sink.style, self._say, self._storm)
         if time is None or time > now:
             if note.due != time:
-                self._put(note, book, time)
+                self._store.put(self._note(note, book, time))
             return "nothing"
         shown = message(book, self._say, self._storm)
         claimed = replace(book, again_at=now + LEASE, trying=shown.key, tried_at=book.tried_at or now)
         try:
-            note = self._put(note, claimed, now + LEASE)
+            note = self._store.put(self._note(note, claimed, now + LEASE))
         except Conflict:
             return "nothing"  # whoever was faster sends it
         result = "sent"
@@ -104,33 +105,29 @@ class Digests:
 
     def _settle(self, note: Note, book: Book, style: Style) -> None:
         """Keeps what came of it. Members that came in the meantime stay."""
-        for _ in range(ATTEMPTS):
-            try:
-                self._put(note, book, due(book, style, self._say, self._storm))
-            except Conflict:
-                note = self._store.get(note.key) or note
-                newer = self._read(note) or book
-                book = replace(
-                    book, members=newer.members, others=newer.others, recent=newer.recent, last=newer.last
-                )
-                continue
-            return
-        raise Retryable(f"{note.key}: changed by others {ATTEMPTS} times in a row")
+
+        def settled(newest: Note) -> Note:
+            newer = book if newest.version == note.version else self._read(newest) or book
+            merged = replace(
+                book, members=newer.members, others=newer.others, recent=newer.recent, last=newer.last
+            )
+            return self._note(newest, merged, due(merged, style, self._say, self._storm))
+
+        update(lambda: self._store.get(note.key) or note, settled, self._store.put, note.key, ATTEMPTS)
 
     def _changed(self, empty: Book, step: Callable[[Book], Book]) -> str:
         style = self._sink(empty.sink).style
-        for _ in range(ATTEMPTS):
-            note = self._store.get(empty.key) or Note(empty.key, "")
+
+        def stepped(note: Note) -> Note | None:
             book = replace(self._read(note) or empty, mention=empty.mention)
             changed = step(book)
             if changed == book and note.body:
-                return empty.key
-            try:
-                self._put(note, changed, due(changed, style, self._say, self._storm))
-            except Conflict:
-                continue
-            return empty.key
-        raise Retryable(f"{empty.key}: changed by others {ATTEMPTS} times in a row")
+                return None
+            return self._note(note, changed, due(changed, style, self._say, self._storm))
+
+        key = empty.key
+        update(lambda: self._store.get(key) or Note(key, ""), stepped, self._store.put, key, ATTEMPTS)
+        return key
 
     def _read(self, note: Note) -> Book | None:
         """The book of a note; none if it has none that can be read, so that it is begun anew."""
@@ -140,5 +137,5 @@ class Digests:
             self._warn(f"{note.key}: begun anew: {error}")
             return None
 
-    def _put(self, note: Note, book: Book, time: float | None) -> Note:
-        return self._store.put(replace(note, body=dumps(book), due=time))
+    def _note(self, note: Note, book: Book, time: float | None) -> Note:
+        return replace(note, body=dumps(book), due=time)

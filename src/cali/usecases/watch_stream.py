@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple
 
-from cali.core.errors import Conflict
 from cali.core.life import Kind, Stored
 from cali.core.models import Block, Diagnosis, Event, Incident, Origin, Quarantined, Record, Severity, Status
+from cali.core.optimistic import update
 from cali.core.ports import IncidentStore
 from cali.stages.decode import Decoder
 from cali.stages.detect import Detector, LifePolicy, Sighting, advance, diagnose, sweep
@@ -251,17 +252,8 @@ class Live:
             self._heard.popitem(last=False)
 
     def _kept(self, name: str, change: Callable[[Stored | None], Stored | None]) -> Stored | None:
-        """Reads, changes and puts back; again if another process was faster."""
-        for attempt in range(_TRIES):
-            changed = change(self._store.get(name))
-            if changed is None:
-                return None
-            try:
-                return self._store.put(changed)
-            except Conflict:
-                if attempt == _TRIES - 1:
-                    raise
-        return None
+        """Change one incident under its lock."""
+        return update(partial(self._store.get, name), change, self._store.put, f"incident {name}", _TRIES)
 
     def _sweep(self, now: float) -> None:
         self._swept = now

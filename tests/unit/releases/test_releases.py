@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from cali.adapters.memory.learning import MemoryObjects
-from cali.core.errors import Conflict, Misconfigured, Retryable
+from cali.core.errors import Misconfigured, Retryable
 from cali.core.models import KnowledgeEntry
 from cali.stages.refine.book import learn
 from cali.stages.retrieve import knowledge
@@ -107,7 +107,7 @@ def test_a_pointer_that_always_moves_is_a_conflict():
         made.publish_book(learn(MASKS, [f"word{next(turns)} stands here"]), DAY, AT, "book")
         return replace(learnt, entries={DISK.id: DISK})
 
-    with pytest.raises(Conflict, match="8 times in a row"):
+    with pytest.raises(Retryable, match="8 times in a row"):
         made.change(step, DAY, AT, "mine", SHIPPED)
 
 

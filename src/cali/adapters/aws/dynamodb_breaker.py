@@ -7,10 +7,12 @@ command line leave a failing model alone by the same rules, and one test suite h
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from cali.core.errors import Conflict, Retryable
+from cali.core.errors import Retryable
+from cali.core.optimistic import update
 from cali.stages.reason.limits import (
     Breaker,
     BreakerSettings,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from cali.adapters.aws.dynamodb_shared import DynamoNotes
 
+NAME = "circuit"
 DEAD = 180.0  # seconds after which the one call that tries an open circuit is taken for lost
 
 
@@ -60,15 +63,17 @@ class SharedBreaker(Breaker):
         self._change(lambda circuit: failed(circuit, now, self._settings, at_least))
 
     def _change(self, change: Callable[[Circuit], Circuit]) -> None:
-        for _ in range(5):
-            try:
-                body, version = self._notes.read("circuit")
-                circuit = Circuit(**json.loads(body)) if body else Circuit()
-                new = change(circuit)
-                if new != circuit:
-                    self._notes.write("circuit", json.dumps(asdict(new)).encode(), version)
-            except Conflict:
-                continue
-            except Retryable:
-                return
-            return
+        def read() -> tuple[Circuit, int]:
+            body, version = self._notes.read(NAME)
+            return (Circuit(**json.loads(body)) if body else Circuit()), version
+
+        def changed(old: tuple[Circuit, int]) -> tuple[Circuit, int] | None:
+            new = change(old[0])
+            return None if new == old[0] else (new, old[1])
+
+        def write(new: tuple[Circuit, int]) -> tuple[Circuit, int]:
+            self._notes.write(NAME, json.dumps(asdict(new[0])).encode(), new[1])
+            return new
+
+        with suppress(Retryable):
+            update(read, changed, write, f"note {NAME}", 5)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from cali.core.errors import Conflict, Misconfigured
+from cali.core.errors import Misconfigured
+from cali.core.optimistic import update
+from cali.core.ports import Tagged
 from cali.stages.retrieve.index_rows import rows
 from cali.usecases.learn.drafts import AREA
 from cali.usecases.learn.step_results import HOME, Made, Step, digest
@@ -86,19 +88,20 @@ def _checked(
 
 
 def _switched(work: Work, collections: Collections, name: str) -> str:
-    before = collections.switch(name)
-    for _ in range(8):
-        read = work.parts.pointers.read(HISTORY)
-        names = _names(read.body if read else None)
+    before, pointers = collections.switch(name), work.parts.pointers
+
+    def changed(read: Tagged) -> Tagged | None:
+        names = _names(read.body)
         wanted = [name, *(one for one in names if one != name)]
-        if names == wanted:
-            return before
-        try:
-            work.parts.pointers.swap(HISTORY, orjson.dumps(wanted), read.tag if read else "")
-        except Conflict:
-            continue
-        return before
-    raise Conflict(f"{HISTORY}: changed by others 8 times in a row")
+        return None if names == wanted else read._replace(body=orjson.dumps(wanted))
+
+    update(
+        lambda: pointers.read(HISTORY) or Tagged(b"", ""),
+        changed,
+        lambda new: new._replace(tag=pointers.swap(HISTORY, new.body, new.tag)),
+        HISTORY,
+    )
+    return before
 
 
 def _collections(work: Work) -> Collections:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from cali.core.errors import Conflict, Misconfigured
+from cali.core.errors import Misconfigured
+from cali.core.optimistic import update
 from cali.stages.refine import book as books
 from cali.usecases.releases import documents as forms
 from cali.usecases.releases.documents import NOTHING, Learnt, knowledge_over
@@ -24,7 +25,6 @@ HOME = "releases/"
 POINTER = f"{HOME}current.json"
 KNOWLEDGE, BOOKS = "knowledge", "books"
 _FIELD = {KNOWLEDGE: "knowledge", BOOKS: "book"}  # of Versions
-ATTEMPTS = 8
 
 
 class Versions(NamedTuple):
@@ -103,23 +103,20 @@ class Releases:
     def change(
         self, step: Callable[[Learnt], Learnt], day: str, at: str, why: str, shipped: Knowledge
     ) -> Current:
-        """Puts in force what a step makes of the learnt entries in force. It is asked again when somebody else was faster,
-        and when it changes nothing, nothing is written."""
-        for _ in range(ATTEMPTS):
-            now = self.current()
+        """Put in force what a step makes of the learnt entries in force. If it changes nothing, write nothing."""
+
+        def changed(now: Current) -> Current | None:
             before = self.learnt(now.versions.knowledge)
             after = step(before)
             if after.digest == before.digest:
-                return now
+                return None
             version = f"{day}-{after.digest}"
             key = f"{HOME}{KNOWLEDGE}/{version}.json"
             if self._objects.get(key) is None:
                 self._objects.put(key, forms.dumps(after, version, why, at, shipped))
-            try:
-                return self._point(now, now.versions._replace(knowledge=version), at, why)
-            except Conflict:
-                continue
-        raise Conflict(f"{POINTER}: changed by others {ATTEMPTS} times in a row")
+            return _next(now, now.versions._replace(knowledge=version), at, why)
+
+        return update(self.current, changed, self._point, POINTER)
 
     def publish_book(self, book: Book, day: str, at: str, why: str) -> Current:
         """Puts a template book in force."""
@@ -135,16 +132,12 @@ class Releases:
         """Puts a kept version in force. One that cannot be read is refused."""
         kind = self.kind(version)
         self._readable(Versions(**{_FIELD[kind]: version}))
-        for _ in range(ATTEMPTS):
-            now = self.current()
+
+        def changed(now: Current) -> Current | None:
             wanted = now.versions._replace(**{_FIELD[kind]: version})
-            if wanted == now.versions:
-                return now
-            try:
-                return self._point(now, wanted, at, why)
-            except Conflict:
-                continue
-        raise Conflict(f"{POINTER}: changed by others {ATTEMPTS} times in a row")
+            return None if wanted == now.versions else _next(now, wanted, at, why)
+
+        return update(self.current, changed, self._point, POINTER)
 
     def back(self, at: str, why: str) -> Current:
         """Puts the versions before the current ones in force; done twice, the current ones are again."""
@@ -152,7 +145,7 @@ class Releases:
         if not now.tag or now.versions == now.previous:
             raise Misconfigured(f"{POINTER}: there is no release to go back to")
         self._readable(now.previous)
-        return self._point(now, now.previous, at, why)
+        return self._point(_next(now, now.previous, at, why))
 
     def _readable(self, versions: Versions) -> None:
         """Misconfigured when one of them is not there, or damaged: no process would take it."""
@@ -160,16 +153,17 @@ class Releases:
         if versions.book:
             self._book(versions.book)
 
-    def _point(self, now: Current, versions: Versions, at: str, why: str) -> Current:
+    def _point(self, new: Current) -> Current:
+        """Write the pointer over the one that `new.tag` names."""
         body = {
-            "knowledge": versions.knowledge,
-            "book": versions.book,
-            "previous": now.versions._asdict(),
-            "at": at,
-            "why": why,
+            "knowledge": new.versions.knowledge,
+            "book": new.versions.book,
+            "previous": new.previous._asdict(),
+            "at": new.at,
+            "why": new.why,
         }
-        tag = self._pointers.swap(POINTER, orjson.dumps(body, option=orjson.OPT_INDENT_2), now.tag)
-        return Current(versions, now.versions, at, why, tag)
+        tag = self._pointers.swap(POINTER, orjson.dumps(body, option=orjson.OPT_INDENT_2), new.tag)
+        return replace(new, tag=tag)
 
     def _book(self, version: str) -> tuple[str, bytes]:
         key = f"{HOME}{BOOKS}/{version}.json"
@@ -187,6 +181,10 @@ class Releases:
         if body is None:
             raise Misconfigured(f"{key}: not there")
         return body
+
+
+def _next(now: Current, versions: Versions, at: str, why: str) -> Current:
+    return Current(versions, now.versions, at, why, now.tag)
 
 
 def _pointer(body: bytes, tag: str) -> Current:
