@@ -61,9 +61,10 @@ bench: setup ## measure cali beside a peer in the same run
 	$(BIN)/cali bench pipeline
 	$(BIN)/cali bench retrieval
 
-reference: setup ## write docs/cli.md and docs/settings.md from the sources
+reference: setup ## write docs/cli.md, docs/settings.md and docs/architecture.svg from their sources
 	@$(BIN)/python -m cali_ops.reference > docs/cli.md
 	@$(BIN)/python -m cali_ops.settings_reference > docs/settings.md
+	@$(BIN)/python -m cali_ops.picture
 
 lock: setup ## pin the newest versions of everything, by hash
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

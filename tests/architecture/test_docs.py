@@ -9,6 +9,7 @@ import click
 import pytest
 
 from cali.cli import COMMANDS
+from cali_ops import picture
 from cali_ops.reference import commands, page
 
 ROOT = Path(__file__).parents[2]
@@ -64,3 +65,19 @@ def test_both_readmes_name_the_same_commands():
         for name in ("README.md", "README.ko.md")
     ]
     assert named[0] == named[1]
+
+
+def test_the_picture_is_drawn_from_the_table_of_stages():
+    rows = picture.stages((ROOT / "README.md").read_text("utf-8"))
+    assert [row.verb for row in rows] == [
+        "decode",
+        "join",
+        "refine",
+        "detect",
+        "retrieve",
+        "reason",
+        "notify",
+    ]
+    assert all((ROOT / "src" / "cali" / row.folder).is_dir() for row in rows)
+    drawn = (ROOT / "docs" / "architecture.svg").read_text("utf-8")
+    assert drawn == picture.picture(rows), "run `make reference`"
