@@ -16,7 +16,7 @@ from cali.core.models import Incident, Origin
 from cali.core.settings import Settings
 from cali.simulator import enveloper, load_scenario, simulate
 from cali.stages.retrieve.knowledge import load
-from cali.usecases.replay import Outcome, Terms, Versions, replay
+from cali.usecases.replay import ReplayResult, ReplayVersions, Terms, replay
 from cali.usecases.replay.versions import AS_ANALYZED
 from tests.cloud.aws import BUCKET
 from tests.cloud.cloud import Cloud, Options
@@ -39,14 +39,14 @@ class Run:
 
     put: int
     stored: tuple[Incident, ...]
-    replayed: Outcome
-    again: Outcome
-    as_analyzed: Outcome
+    replayed: ReplayResult
+    again: ReplayResult
+    as_analyzed: ReplayResult
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    versions = Versions(load(cache=tmp_path_factory.mktemp("cache")))
+    versions = ReplayVersions(load(cache=tmp_path_factory.mktemp("cache")))
     with Cloud(OPTIONS) as cloud:
         put = cloud.run().put
         logs = raw_logs(f"s3://{BUCKET}/raw/", client=cloud.account.client("s3"))

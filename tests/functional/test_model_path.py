@@ -17,7 +17,7 @@ from cali.adapters.sqlite.answers import AnswersFile
 from cali.core.errors import Misconfigured
 from cali.core.models import Incident, Origin
 from cali.core.ports import Request
-from cali.stages.reason import Asking, Breaker, Reasoner, ReasonSettings, Retries, World, prices
+from cali.stages.reason import Breaker, ModelGateway, Reasoner, ReasonSettings, Retries, Runtime, prices
 from cali.testing.models import (
     BROKEN,
     CUT,
@@ -82,8 +82,8 @@ class Run:
     ) -> None:
         self.model = OpenAIModel(KEY, "local-model", base_url=url, timeout=timeout)
         self.store = AnswersFile(folder / "answers.db", calls=calls)
-        world = World(lambda: now, lambda _: None, lambda: 0.5)
-        asking = Asking(
+        world = Runtime(lambda: now, lambda _: None, lambda: 0.5)
+        asking = ModelGateway(
             self.model, self.store, self.store, Breaker(), world, prices(), REDACTOR.text, Retries(attempts=2)
         )
         self.reasoner = Reasoner(KNOWLEDGE, known, REDACTOR.text, asking, self.model.name, ReasonSettings())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cali.stages.retrieve.knowledge import load
-from cali.usecases.replay import Terms, Versions, replay
+from cali.usecases.replay import ReplayVersions, Terms, replay
 from tests.cloud.aws import BUCKET
 from tests.cloud.observe import Seen
 
@@ -57,7 +57,7 @@ class Spool:
         """The incidents that a replay of all lines finds, with nothing broken and nothing from outside."""
         self._sink.close()
         terms = Terms(cluster=cluster, year=time.gmtime().tm_year)
-        outcome = replay(self._numbered(), Versions(load(cache=cache)), terms)
+        outcome = replay(self._numbered(), ReplayVersions(load(cache=cache)), terms)
         return {
             one.id: Seen(one.template.text, str(one.scope), one.severity.label, one.count)
             for one in outcome.incidents

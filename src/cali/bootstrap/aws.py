@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cali.core.settings import Settings
     from cali.stages.decode import Decoder
     from cali.stages.detect import LifePolicy
-    from cali.stages.reason import Asking, Reasoner
+    from cali.stages.reason import ModelGateway, Reasoner
     from cali.stages.refine.refiner import Refiner
     from cali.stages.retrieve import Retrieved
     from cali.stages.retrieve.knowledge import Knowledge
@@ -347,26 +347,26 @@ class Cloud:
         raise Misconfigured(f"CALI_EMBEDDER: {wanted.embedder!r} is none of hashed, openai, wordllama")
 
     @cached_property
-    def _asking(self) -> Asking | None:
+    def _asking(self) -> ModelGateway | None:
         wanted = self.settings
         if not wanted.model:
             return None
         from cali.adapters.aws.dynamodb_breaker import SharedBreaker
         from cali.adapters.aws.dynamodb_shared import DynamoAnswers, DynamoBudget
         from cali.adapters.openai.model import OpenAIModel
-        from cali.stages.reason import Asking, Retries, World, prices
+        from cali.stages.reason import ModelGateway, Retries, Runtime, prices
         from cali.stages.reason.limits import BreakerSettings
 
         self._api_key()  # what is not configured is said now, not with each question
         client, table = aws.client("dynamodb"), wanted.incidents_table
         url = wanted.openai_base_url or None
-        return Asking(
+        return ModelGateway(
             OpenAIModel(self._api_key, wanted.model, url, timeout=wanted.model_timeout),
             DynamoAnswers(client, table, self._now),
             DynamoBudget(client, table, self._now, wanted.calls_per_day, wanted.dollars_per_day),
             # Sweep asks each minute for what has no diagnosis, so a model that is back is to be found soon.
             SharedBreaker(self._notes, BreakerSettings(longest=120.0)),
-            World(self._now, self._sleep, random.random),
+            Runtime(self._now, self._sleep, random.random),
             prices(),
             self._refiner.redactor.text,
             Retries(attempts=2, longest=5.0),

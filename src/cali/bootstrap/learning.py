@@ -113,15 +113,15 @@ class _Builder:
 
         def over(knowledge: Knowledge) -> Callable[[Incident], Diagnosis]:
             from cali.adapters.openai.model import OpenAIModel
-            from cali.stages.reason import Asking, Breaker, Reasoner, ReasonSettings, World, prices
+            from cali.stages.reason import Breaker, ModelGateway, Reasoner, ReasonSettings, Runtime, prices
             from cali.stages.refine.refiner import Refiner
             from cali.stages.retrieve import retrieve
 
             wanted, refiner, signatures = self.settings, Refiner(), knowledge.signatures()
             client = OpenAIModel(key(), model, wanted.openai_base_url or None, wanted.model_timeout)
-            world = World(self.now, time.sleep, random.random)
+            runtime = Runtime(self.now, time.sleep, random.random)
             redact = refiner.redactor.text
-            asking = Asking(client, answers(), budget(), Breaker(), world, prices(), redact)
+            asking = ModelGateway(client, answers(), budget(), Breaker(), runtime, prices(), redact)
             settings = ReasonSettings(language=wanted.language, versions={"masks": refiner.masks.version})
             return Reasoner(
                 knowledge, lambda text: retrieve(text, signatures), redact, asking, model, settings

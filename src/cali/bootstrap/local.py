@@ -15,7 +15,7 @@ from cali.stages.retrieve import Retrieved, retrieve
 
 if TYPE_CHECKING:
     from cali.core.ports import KnowledgeIndex
-    from cali.stages.reason import Asking, Reasoner
+    from cali.stages.reason import ModelGateway, Reasoner
     from cali.stages.refine.redact import Redactor
     from cali.stages.retrieve.knowledge import Knowledge
     from cali.stages.retrieve.signatures import Signatures
@@ -81,12 +81,12 @@ class Embedded:
         reachable = self.settings.openai_api_key or self.settings.openai_base_url
         return (self.settings.model or DEFAULT_MODEL) if reachable and self.ask else ""
 
-    def _asking(self, redact: Callable[[str], str]) -> Asking | None:
+    def _asking(self, redact: Callable[[str], str]) -> ModelGateway | None:
         if not self.model:
             return None
         from cali.adapters.openai.model import OpenAIModel
         from cali.adapters.sqlite.answers import AnswersFile
-        from cali.stages.reason import Asking, Breaker, World, prices
+        from cali.stages.reason import Breaker, ModelGateway, Runtime, prices
 
         settings = self.settings
         answers = AnswersFile(self.cache / "answers.db", settings.calls_per_day, settings.dollars_per_day)
@@ -94,5 +94,5 @@ class Embedded:
             settings.openai_api_key or "none"
         )  # a server of one's own may want no key; the client wants a text
         client = OpenAIModel(key, self.model, settings.openai_base_url or None, settings.model_timeout)
-        world = World(now=time.time, sleep=time.sleep, chance=random.random)
-        return Asking(client, answers, answers, Breaker(), world, prices(), redact)
+        runtime = Runtime(now=time.time, sleep=time.sleep, chance=random.random)
+        return ModelGateway(client, answers, answers, Breaker(), runtime, prices(), redact)

@@ -118,7 +118,7 @@ def rendered(analysis: Analysis, form: str, *, color: bool) -> str | bytes:
         from cali.report.html import as_html
 
         return as_html(analysis)
-    from cali.report.text import as_text
+    from cali.report.terminal import as_text
 
     return as_text(analysis, color=color)
 

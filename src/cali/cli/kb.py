@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cali.core.models import KnowledgeEntry
-    from cali.stages.retrieve.schema import Fault
+    from cali.stages.retrieve.schema import SchemaFault
 
 FORMAT = click.option(
     "--format",
@@ -188,7 +188,7 @@ def add(places: Places, file: Path, replace: bool) -> None:
         click.echo(f"{name} now replaces the shipped entry")
 
 
-def _check(layers: list[Path], alone: bool) -> tuple[int, list[Fault]]:
+def _check(layers: list[Path], alone: bool) -> tuple[int, list[SchemaFault]]:
     """Checks each layer over the ones before it; unless `alone`, over the shipped knowledge."""
     from cali.stages.retrieve.audit import audit, gather
 

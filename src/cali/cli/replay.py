@@ -23,8 +23,8 @@ from cali.core.errors import Misconfigured
 from cali.report.replay import Replayed, as_json, as_text, changes_as_json, changes_as_text
 from cali.stages.detect import LifePolicy
 from cali.stages.notify.rules import Route, Rules, Send, When
-from cali.usecases.replay import Changes, Outcome, Terms, Versions, compare, replay
-from cali.usecases.replay.alerts import Stores, Told, told
+from cali.usecases.replay import Changes, ReplayResult, ReplayVersions, Terms, compare, replay
+from cali.usecases.replay.alert_counts import AlertCount, ReplayStores, count_alerts
 from cali.usecases.replay.versions import AS_ANALYZED, AS_DEPLOYED
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def command(
         from cali.cli.replay_kept import keep
 
         click.echo(f"cali: {state}: {keep(outcome, state):,} incidents kept", err=True)
-    result = Replayed(asked.logs, outcome, asked.told(outcome, one))
+    result = Replayed(asked.logs, outcome, asked.count_alerts(outcome, one))
     write(as_json(result) if form == "json" else as_text(result, color=out is None and colored()), out)
     return 0
 
@@ -182,28 +182,28 @@ class _Asked:
     terms: Terms
     rules: Rules
 
-    def outcome(self, chosen: Versions) -> Outcome:
+    def outcome(self, chosen: ReplayVersions) -> ReplayResult:
         terms = replace(self.terms, year=self.logs.year)
         found = replay(counted(self.logs.lines(), sys.stderr), chosen, terms)
         for damaged in self.logs.damaged:
             click.echo(f"cali: {damaged}; what could be read of it counts", err=True)
         return found
 
-    def told(self, outcome: Outcome, chosen: Versions) -> tuple[Told, ...]:
+    def count_alerts(self, outcome: ReplayResult, chosen: ReplayVersions) -> tuple[AlertCount, ...]:
         from cali.adapters.sinks.registry import style
 
-        return told(
+        return count_alerts(
             outcome,
             self.rules,
             lambda name: style(self.rules.use(name), name),
-            Stores(MemoryIncidents(), MemoryAlerts()),
+            ReplayStores(MemoryIncidents(), MemoryAlerts()),
             chosen.knowledge.entries.get,
             self.settings.language,
         )
 
     def compared(
         self,
-        both: Sequence[Versions],
+        both: Sequence[ReplayVersions],
         names: tuple[str, str],
         fail_on: str | None,
         form: str,
@@ -211,7 +211,7 @@ class _Asked:
     ) -> int:
         before, after = (self.outcome(chosen) for chosen in both)
         sides = tuple(
-            Replayed(self.logs, outcome, self.told(outcome, chosen), name)
+            Replayed(self.logs, outcome, self.count_alerts(outcome, chosen), name)
             for outcome, chosen, name in zip((before, after), both, names, strict=True)
         )
         changes = compare(before, after)

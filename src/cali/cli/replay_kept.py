@@ -9,10 +9,10 @@ from cali.adapters.sqlite.incidents import SqliteIncidents
 from cali.core.errors import Conflict
 from cali.core.life import Kind, Stored
 from cali.core.models import Status
-from cali.usecases.replay import Outcome
+from cali.usecases.replay import ReplayResult
 
 
-def keep(outcome: Outcome, path: Path) -> int:
+def keep(outcome: ReplayResult, path: Path) -> int:
     """Keeps the incidents that the file does not hold, and says how many. What it holds stays as it is: somebody may have
     answered it, and its count is of lines that were seen live. No change is left to be told."""
     store = SqliteIncidents(path)

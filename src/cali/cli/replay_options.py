@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cali.core.errors import Misconfigured
 from cali.stages.refine import book, masks
 from cali.stages.retrieve import knowledge
-from cali.usecases.replay import Versions
+from cali.usecases.replay import ReplayVersions
 
 if TYPE_CHECKING:
     from cali.core.settings import Settings
@@ -32,7 +32,7 @@ class Given:
     releases: str = ""  # the folder or the bucket that has them
 
 
-def versions(settings: Settings, given: Given, spec: str = NOW) -> Versions:
+def versions(settings: Settings, given: Given, spec: str = NOW) -> ReplayVersions:
     """The versions that the options name, with what a spec such as `knowledge=./new,book=new.book` puts in their place.
     A part without a name is the knowledge. Misconfigured names what there is not."""
     chosen = given
@@ -45,7 +45,7 @@ def versions(settings: Settings, given: Given, spec: str = NOW) -> Versions:
         chosen = _with(chosen, name, value)
     cache = Path(settings.cache_dir or "~/.cache/cali").expanduser()
     table = masks.load(chosen.masks or masks.LATEST).version
-    return Versions(
+    return ReplayVersions(
         knowledge=_knowledge(chosen, settings.knowledge_dir, cache),
         masks=table,
         book=_book(chosen, table),

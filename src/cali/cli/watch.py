@@ -29,7 +29,7 @@ from cali.core.ports import IncidentStore
 from cali.report import wording
 from cali.report.analysis import explained
 from cali.report.json import one_json_line
-from cali.report.text import one_line
+from cali.report.terminal import one_line
 from cali.stages.decode import Decoder
 from cali.stages.detect import LifePolicy
 from cali.stages.notify.feedback_rules import Suppressions

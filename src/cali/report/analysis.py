@@ -54,14 +54,14 @@ class Analysis:
     context: Mapping[str, tuple[Evidence, ...]] = field(default_factory=dict)
 
 
-class Group(NamedTuple):
+class IncidentGroup(NamedTuple):
     """An incident to look at, and those that followed from it."""
 
     root: Incident
     followers: tuple[Incident, ...]
 
 
-def groups(analysis: Analysis) -> list[Group]:
+def groups(analysis: Analysis) -> list[IncidentGroup]:
     """Every incident once, in display order: the roots, each with its followers. Who follows somebody that is not
     there, or only others that follow, stands as a root."""
     by_id = {incident.id: incident for incident in analysis.incidents}
@@ -73,7 +73,7 @@ def groups(analysis: Analysis) -> list[Group]:
             roots.append(incident)
         else:
             followers.setdefault(cause.id, []).append(incident)
-    return [Group(root, tuple(followers.get(root.id, ()))) for root in roots]
+    return [IncidentGroup(root, tuple(followers.get(root.id, ()))) for root in roots]
 
 
 def explained(incident: Incident) -> bool:

@@ -58,7 +58,7 @@ def card(
 
 
 def _head(incident: Incident, level: str, *, alone: bool) -> Markup:
-    seen = wording.seen(incident)
+    seen = wording.occurrence(incident)
     facts = [
         tag("span", wording.cut(wording.place(incident.scope), 200), class_="where"),
         tag("span", seen.often + (f" in {seen.lasting}" if seen.lasting else "")),
@@ -138,10 +138,10 @@ def _fix(steps: Sequence[str]) -> Markup:
 def _step(text: str) -> Iterator[Markup]:
     """What to run stands on a line of its own, where the script puts a button; a name stays within the sentence."""
     for kind, part in wording.step(text):
-        if kind is wording.Kind.COMMAND:
+        if kind is wording.StepPartKind.COMMAND:
             yield tag("span", tag("code", part), class_="command")
         else:
-            yield tag("code" if kind is wording.Kind.NAME else "span", part)
+            yield tag("code" if kind is wording.StepPartKind.NAME else "span", part)
 
 
 def _log(proving: Iterable[Evidence], around: Sequence[Evidence]) -> Markup:

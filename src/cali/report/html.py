@@ -13,7 +13,7 @@ from importlib.resources import files
 
 from cali.core.models import Severity
 from cali.report import wording
-from cali.report.analysis import Analysis, Group, Summary, groups
+from cali.report.analysis import Analysis, IncidentGroup, Summary, groups
 from cali.report.card import Follower, card
 from cali.report.markup import Markup, joined, tag
 from cali.report.timeline import Bar, timeline
@@ -140,7 +140,7 @@ def _cards(analysis: Analysis) -> tuple[list[Markup], list[Bar]]:
     return cards, bars
 
 
-def _bars(number: int, anchor: str, group: Group, followers: list[Follower]) -> list[Bar]:
+def _bars(number: int, anchor: str, group: IncidentGroup, followers: list[Follower]) -> list[Bar]:
     root = Bar(group.root, anchor, str(number), anchor, follows=False)
     return [root, *(Bar(item.incident, item.anchor, "", anchor, follows=True) for item in followers)]
 

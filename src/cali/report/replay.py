@@ -10,10 +10,10 @@ from cali.adapters.sources.raw_logs import RawLogs
 from cali.core.models import Incident
 from cali.report.json import plain, printed
 from cali.report.json import time as iso
-from cali.report.text import one_line
+from cali.report.terminal import one_line
 from cali.report.visible import visible
-from cali.usecases.replay import Changes, Outcome, Row, What
-from cali.usecases.replay.alerts import Told
+from cali.usecases.replay import Changes, Difference, DifferenceKind, ReplayResult
+from cali.usecases.replay.alert_counts import AlertCount
 
 LISTED = 100  # rows of one kind of change that are shown to a person
 
@@ -23,8 +23,8 @@ class Replayed:
     """One replay with where its lines came from. `name` is what the person called its versions."""
 
     logs: RawLogs
-    outcome: Outcome
-    told: tuple[Told, ...]
+    outcome: ReplayResult
+    told: tuple[AlertCount, ...]
     name: str = ""
 
 
@@ -104,7 +104,7 @@ def changes_as_text(changes: Changes, before: Replayed, after: Replayed) -> str:
             f"        {_many(len(one.outcome.incidents), 'incident')}; model: {_cost(one.outcome)}; alerts: {_alerts(one.told)}",
         ]
     rows.append("")
-    for what in What:
+    for what in DifferenceKind:
         found = [row for row in changes.rows if row.what is what]
         rows += [_changed(row) for row in found[:LISTED]]
         if len(found) > LISTED:
@@ -148,11 +148,11 @@ def _side(replayed: Replayed) -> dict[str, Any]:
 
 
 def _kinds(changes: Changes) -> dict[str, int]:
-    counts = {what.value: changes.count(what) for what in What}
+    counts = {what.value: changes.count(what) for what in DifferenceKind}
     return {"same": changes.same, "renamed": changes.renamed, **counts}
 
 
-def _changed(row: Row) -> str:
+def _changed(row: Difference) -> str:
     shown = row.after or row.before
     several = f" ({len(row.before)} -> {len(row.after)})" if len(row.before) > 1 or len(row.after) > 1 else ""
     return f"{row.what.value:12}{_named_incident(shown)}{several}  {visible(row.detail)}".rstrip()
@@ -163,17 +163,17 @@ def _named_incident(incidents: Sequence[Incident]) -> str:
     return f"{incident.id}  {visible(str(incident.scope))}  {visible(incident.title)[:100]}"
 
 
-def _period(outcome: Outcome) -> str:
+def _period(outcome: ReplayResult) -> str:
     if outcome.began is None:
         return "from      no line says when it was written"
     return f"from      {iso(outcome.began)} to {iso(outcome.ended)}"
 
 
-def _named(outcome: Outcome) -> str:
+def _named(outcome: ReplayResult) -> str:
     return ", ".join(f"{name} {version}" for name, version in outcome.versions.items())
 
 
-def _left_out(outcome: Outcome) -> Iterable[str]:
+def _left_out(outcome: ReplayResult) -> Iterable[str]:
     counts = outcome.counts
     for number, what in (
         (counts.quarantined, "lines could not be read"),
@@ -185,7 +185,7 @@ def _left_out(outcome: Outcome) -> Iterable[str]:
             yield f"left out  {number:,} {what}"
 
 
-def _cost(outcome: Outcome) -> str:
+def _cost(outcome: ReplayResult) -> str:
     cost = outcome.cost
     if not cost.model:
         return "none is configured, so none would have been asked"
@@ -195,7 +195,7 @@ def _cost(outcome: Outcome) -> str:
     return f"{tokens}, ${cost.dollars:.4f} at most (prices {cost.prices})"
 
 
-def _alerts(told: Sequence[Told]) -> str:
+def _alerts(told: Sequence[AlertCount]) -> str:
     if not told:
         return "nobody would have been told"
     places = []

@@ -114,7 +114,7 @@ def _row(bar: Bar, axis: Axis, ticks: Iterable[tuple[float, str]]) -> Markup:
     last = first if incident.last_seen is None else max(first, incident.last_seen)
     width = max(axis.at(last) - axis.at(first), THINNEST)
     x = min(axis.at(first), 100 - width)
-    seen = wording.seen(incident)
+    seen = wording.occurrence(incident)
     drawn = [tag("line", x1=f"{at:.2f}%", x2=f"{at:.2f}%", y1="0", y2="100%") for at, _ in ticks]
     drawn.append(tag("rect", x=f"{x:.2f}%", y="7", width=f"{width:.2f}%", height="10", rx="3"))
     label = tag("b", bar.label) if not bar.follows else tag("span", "↳", aria_hidden="true", class_="then")

@@ -21,7 +21,7 @@ TEACH = "Once you know the cause, teach it"
 TEACHING = "cali kb add FILE.yaml"
 
 
-class Kind(Enum):
+class StepPartKind(Enum):
     """What a piece of a fix step is."""
 
     SAID = "said"
@@ -29,7 +29,7 @@ class Kind(Enum):
     COMMAND = "command"
 
 
-class Seen(NamedTuple):
+class Occurrence(NamedTuple):
     """When an incident was seen: `span` is empty when the log has no times."""
 
     often: str
@@ -76,14 +76,14 @@ def place(scope: Scope) -> str:
     return "/".join(part for part in parts if part)
 
 
-def seen(incident: Incident) -> Seen:
+def occurrence(incident: Incident) -> Occurrence:
     """How often, when, and for how long."""
     often = "once" if incident.count == 1 else f"{incident.count:,} times"
     first, last = moment(incident.first_seen), moment(incident.last_seen)
     if first is None or last is None or incident.first_seen is None or incident.last_seen is None:
-        return Seen(often, "", "")
+        return Occurrence(often, "", "")
     lasting = duration(incident.last_seen - incident.first_seen) if incident.count > 1 else ""
-    return Seen(often, span(incident.first_seen, incident.last_seen), lasting)
+    return Occurrence(often, span(incident.first_seen, incident.last_seen), lasting)
 
 
 def span(first: float | None, last: float | None) -> str:
@@ -162,25 +162,27 @@ def closest(diagnosis: Diagnosis | None, limit: int = 3) -> str:
     return ", ".join(f"{hit.id} ({hit.score:.2f})" for hit in hits)
 
 
-class Part(NamedTuple):
+class StepPart(NamedTuple):
     """A piece of a fix step. A command is something to run, and stands apart; a name is code within a sentence."""
 
-    kind: Kind
+    kind: StepPartKind
     text: str
 
 
-def step(text: str) -> list[Part]:
+def step(text: str) -> list[StepPart]:
     """A fix step in pieces. What stands between backticks is a command when a colon, or nothing, comes before it and its
     sentence ends with it; otherwise it is a name."""
     pieces = _CODE.split(text)
-    parts: list[Part] = []
+    parts: list[StepPart] = []
     for place, piece in enumerate(pieces):
         if place % 2:
             apart = _LEADS.search(pieces[place - 1]) and _ENDS.match(pieces[place + 1])
-            parts.append(Part(Kind.COMMAND if apart and " " in piece.strip() else Kind.NAME, piece))
+            parts.append(
+                StepPart(StepPartKind.COMMAND if apart and " " in piece.strip() else StepPartKind.NAME, piece)
+            )
         else:
-            after = bool(parts) and parts[-1].kind is Kind.COMMAND
-            parts.append(Part(Kind.SAID, piece.lstrip(" .,;") if after else piece))
+            after = bool(parts) and parts[-1].kind is StepPartKind.COMMAND
+            parts.append(StepPart(StepPartKind.SAID, piece.lstrip(" .,;") if after else piece))
     return [part for part in parts if part.text]
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cali.core.errors import CaliError, Conflict, Poison, Retryable
 from cali.core.life import Span, Stored
-from cali.stages.detect import Detector, LifePolicy, Outcome, Policy, Sighting, advance, ordered
+from cali.stages.detect import Detector, DetectPolicy, LifePolicy, Outcome, Sighting, advance, ordered
 from cali.usecases import checkpoint as ledgers
 from cali.usecases.quarantine import Quarantine, Unread
 from cali.usecases.shard_batch import Delivery
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # A batch has at most 10,000 records. `undone=0`: a warning counts even if a later line says that it worked after all, for
 # whether that line is in the same batch is chance. Where a batch ends must not decide what is counted.
-KIND = Policy(positions=100_000, undone=0)
+KIND = DetectPolicy(positions=100_000, undone=0)
 
 
 class Notes(Protocol):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.detect.events import CRITICAL, ERROR, INFO, WARNING, at, event
 
 from cali.core.models import NOWHERE, Event, Incident, Severity
-from cali.stages.detect import Detector, Policy, incident_id
+from cali.stages.detect import Detector, DetectPolicy, incident_id
 from cali.stages.detect.tracker import shortened
 
 
@@ -26,7 +26,7 @@ def always(event: Event) -> Severity | None:
 def found(
     *events: Event,
     raises: Callable[[Event], Severity | None] = nothing,
-    policy: Policy | None = None,
+    policy: DetectPolicy | None = None,
 ) -> list[Incident]:
     detector = Detector(raises, policy)
     for one in events:
@@ -218,7 +218,7 @@ def test_any_message_is_cut_to_the_bound_with_a_line_for_each_number(texts, char
 
 
 def test_beyond_the_bound_the_worst_and_most_frequent_stay_and_the_rest_is_counted():
-    detector = Detector(nothing, Policy(incidents=10))
+    detector = Detector(nothing, DetectPolicy(incidents=10))
     detector.observe(event("the worst", CRITICAL))
     for n in range(5):
         detector.observe(event("frequent", line=n + 2))
@@ -235,7 +235,7 @@ def test_beyond_the_bound_the_worst_and_most_frequent_stay_and_the_rest_is_count
 
 
 def test_memory_does_not_grow_with_the_input():
-    detector = Detector(always, Policy(incidents=50, templates=200))
+    detector = Detector(always, DetectPolicy(incidents=50, templates=200))
 
     def feed(start: int, end: int) -> None:
         for n in range(start, end):
@@ -254,7 +254,7 @@ def test_memory_does_not_grow_with_the_input():
 
 
 def test_positions_are_remembered_for_those_who_ask():
-    detector = Detector(nothing, Policy(positions=3))
+    detector = Detector(nothing, DetectPolicy(positions=3))
     for line in (4, 4, 9, 11, 15, 16):
         detector.observe(event("x", line=line))
     assert detector.positions(NOWHERE, event("x").template.id) == ((4, 2), (9, 1), (11, 3))

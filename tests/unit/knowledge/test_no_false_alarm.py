@@ -273,7 +273,7 @@ error: tariff table has version 3, wanted 4
 job export-orders failed: 3 rows skipped
 failed to parse tariff "GOLD"
 permission to refund denied by policy of the shop
-Policy denied: refunds over 500 need approval
+DetectPolicy denied: refunds over 500 need approval
 error: wrong version number in price list header
 Error: unsupported protocol: ftp
 address 10.0.0.4 is not whitelisted for the beta

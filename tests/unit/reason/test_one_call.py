@@ -14,7 +14,7 @@ from cali.core.errors import Misconfigured
 from cali.core.models import Evidence, Incident, Origin, Scope
 from cali.core.ports import Request
 from cali.stages.reason import ReasonSettings
-from cali.stages.reason.cached_answer import Explained, dumped, loaded
+from cali.stages.reason.cached_answer import ParsedAnswer, dumped, loaded
 from cali.testing.models import ScriptedModel, explanation, lines_of
 from tests.unit.reason.world import Clock, event, incident, reasoner
 
@@ -105,7 +105,7 @@ def test_what_another_process_asks_is_waited_for(tmp_path: Path) -> None:
     waiting = reasoner(model, cache=ours, clock=clock)
     assert "another process" in waiting.diagnose(flux("fc-1.prod", 7)).versions["gate"]
     theirs.put(
-        key, dumped(Explained(True, "The flux capacitor lost phase.", (), (FLUX.format("fc-1.prod", 7),)))
+        key, dumped(ParsedAnswer(True, "The flux capacitor lost phase.", (), (FLUX.format("fc-1.prod", 7),)))
     )
     assert waiting.diagnose(flux("fc-1.prod", 7)).origin is Origin.MODEL
     assert model.history == []
@@ -151,7 +151,7 @@ def test_a_kept_answer_that_is_damaged_is_asked_again(kept: str) -> None:
 
 
 def test_a_kept_answer_is_read_as_written() -> None:
-    said = Explained(True, "cause", ("step",), ("line",), ("L9",), "network", True, "", "2026-11-20")
+    said = ParsedAnswer(True, "cause", ("step",), ("line",), ("L9",), "network", True, "", "2026-11-20")
     assert loaded(dumped(said)) == said
 
 

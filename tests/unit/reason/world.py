@@ -8,7 +8,7 @@ from hashlib import blake2b
 from cali.adapters.sqlite.answers import AnswersFile
 from cali.core.models import Event, Incident, KnowledgeEntry, Scope, Severity, Template
 from cali.core.ports import Model
-from cali.stages.reason import Asking, Breaker, Reasoner, ReasonSettings, Retries, World, prices
+from cali.stages.reason import Breaker, ModelGateway, Reasoner, ReasonSettings, Retries, Runtime, prices
 from cali.stages.refine.redact import Redactor
 from cali.stages.retrieve import Retrieved, retrieve
 from cali.stages.retrieve.knowledge import of
@@ -53,8 +53,8 @@ class Clock:
         self.slept.append(seconds)
         self.time += seconds
 
-    def world(self, chance: float = 0.5) -> World:
-        return World(self.now, self.sleep, lambda: chance)
+    def world(self, chance: float = 0.5) -> Runtime:
+        return Runtime(self.now, self.sleep, lambda: chance)
 
 
 def event(message: str, line: int = 1, severity: Severity = Severity.ERROR, template: str = "") -> Event:
@@ -107,7 +107,7 @@ def reasoner(
     if model is None:
         return Reasoner(KNOWLEDGE, known, REDACTOR.text, settings=settings)
     store = cache or AnswersFile(None)
-    asking = Asking(
+    asking = ModelGateway(
         model,
         store,
         store,

@@ -14,27 +14,29 @@ from cali.stages.detect import LifePolicy
 from cali.stages.notify.rules import Route, Rules, Send, When
 from cali.stages.notify.rules_file import parse
 from cali.stages.notify.sink import Style
-from cali.usecases.replay import Outcome, Terms, Versions, replay
-from cali.usecases.replay.alerts import Stores, Told, told
+from cali.usecases.replay import ReplayResult, ReplayVersions, Terms, replay
+from cali.usecases.replay.alert_counts import AlertCount, ReplayStores, count_alerts
 
 BENT = entry("bent", "frobnicator", "Somebody bent it.")
 TO_TEAM = Rules((Route("all", When(), (Send("team", "C1"),)),))
 
 
-def outcome(*minutes: float, until: float = 500) -> Outcome:
+def outcome(*minutes: float, until: float = 500) -> ReplayResult:
     lines = numbered([line(n, "ERROR the frobnicator is bent") for n in minutes])
-    return replay(lines, Versions(knowing(BENT)), Terms(until=at(until), life=LifePolicy(quiet_after=1800.0)))
+    return replay(
+        lines, ReplayVersions(knowing(BENT)), Terms(until=at(until), life=LifePolicy(quiet_after=1800.0))
+    )
 
 
-def places(of: Outcome, rules: Rules = TO_TEAM, style: Style = Style.LIVING) -> tuple[Told, ...]:
-    return told(
-        of, rules, lambda _: style, Stores(MemoryIncidents(), MemoryAlerts()), knowing(BENT).entries.get
+def places(of: ReplayResult, rules: Rules = TO_TEAM, style: Style = Style.LIVING) -> tuple[AlertCount, ...]:
+    return count_alerts(
+        of, rules, lambda _: style, ReplayStores(MemoryIncidents(), MemoryAlerts()), knowing(BENT).entries.get
     )
 
 
 def test_one_incident_is_one_message_that_is_changed_when_it_falls_quiet() -> None:
-    assert places(outcome(0, 1, 2)) == (Told("team", "C1", posts=1, edits=1, replies=0),)
-    assert places(outcome(0, 1, 2, until=3)) == (Told("team", "C1", posts=1, edits=0, replies=0),)
+    assert places(outcome(0, 1, 2)) == (AlertCount("team", "C1", posts=1, edits=1, replies=0),)
+    assert places(outcome(0, 1, 2, until=3)) == (AlertCount("team", "C1", posts=1, edits=0, replies=0),)
 
 
 @pytest.mark.parametrize(("style", "posts"), [(Style.LIVING, 1), (Style.LETTERS, 1), (Style.EVENTS, 4)])
@@ -53,7 +55,7 @@ def test_a_route_that_does_not_want_it_tells_nobody() -> None:
     picky = Rules((replace(TO_TEAM.routes[0], when=replace(When(), severity=Severity.CRITICAL)),))
 
     assert places(outcome(0), picky) == ()
-    assert places(replay([], Versions(knowing())), picky) == ()
+    assert places(replay([], ReplayVersions(knowing())), picky) == ()
 
 
 def test_quiet_hours_are_those_of_the_lines() -> None:
@@ -65,4 +67,4 @@ def test_quiet_hours_are_those_of_the_lines() -> None:
     )
 
     assert places(outcome(0, until=30), rules) == ()
-    assert places(outcome(90, until=95), rules) == (Told("team", "C1", posts=1),)
+    assert places(outcome(90, until=95), rules) == (AlertCount("team", "C1", posts=1),)

@@ -7,7 +7,7 @@ from tests.unit.replay.logs import at, entry, knowing, line, numbered
 from cali.core.life import Kind
 from cali.core.models import Origin, Severity
 from cali.stages.detect import LifePolicy
-from cali.usecases.replay import Terms, Versions, replay
+from cali.usecases.replay import ReplayVersions, Terms, replay
 
 FULL = entry("disk-full", "no space left on device")
 LOG = numbered(
@@ -23,14 +23,14 @@ LOG = numbered(
 
 
 def test_the_same_lines_and_versions_give_the_same_outcome() -> None:
-    versions = Versions(knowing(FULL), model="gpt-4o-mini")
+    versions = ReplayVersions(knowing(FULL), model="gpt-4o-mini")
 
     assert replay(LOG, versions) == replay(iter(LOG), versions)
     assert repr(replay(LOG, versions)) == repr(replay(LOG, versions))
 
 
 def test_what_is_known_has_its_cause_and_the_rest_says_that_nobody_was_asked() -> None:
-    full, bent = replay(LOG, Versions(knowing(FULL), model="gpt-4o-mini")).incidents
+    full, bent = replay(LOG, ReplayVersions(knowing(FULL), model="gpt-4o-mini")).incidents
 
     assert full.diagnosis is not None
     assert bent.diagnosis is not None
@@ -49,24 +49,24 @@ def test_the_cost_is_one_call_for_each_kind_of_unknown_error() -> None:
         + [line(9, "ERROR the gromet is loose"), line(9, "ERROR no space left on device")]
     )
 
-    cost = replay(lines, Versions(knowing(FULL), model="gpt-4o-mini")).cost
+    cost = replay(lines, ReplayVersions(knowing(FULL), model="gpt-4o-mini")).cost
 
-    templates = {one.template.id for one in replay(lines, Versions(knowing(FULL))).incidents}
+    templates = {one.template.id for one in replay(lines, ReplayVersions(knowing(FULL))).incidents}
     assert cost.calls == len(templates) - 1
     assert cost.tokens_out == 900 * cost.calls
     assert cost.dollars == round((0.15 * cost.tokens_in + 0.6 * cost.tokens_out) / 1e6, 6)
 
 
 def test_without_a_model_nothing_is_counted_and_one_without_a_price_says_so() -> None:
-    assert replay(LOG, Versions(knowing(FULL))).cost.calls == 0
+    assert replay(LOG, ReplayVersions(knowing(FULL))).cost.calls == 0
 
-    unpriced = replay(LOG, Versions(knowing(FULL), model="my-own")).cost
+    unpriced = replay(LOG, ReplayVersions(knowing(FULL), model="my-own")).cost
 
     assert (unpriced.calls, unpriced.dollars, unpriced.priced) == (1, 0.0, False)
 
 
 def test_only_events_of_the_time_asked_for_count() -> None:
-    outcome = replay(LOG, Versions(knowing(FULL)), Terms(since=at(1.5), until=at(3.5)))
+    outcome = replay(LOG, ReplayVersions(knowing(FULL)), Terms(since=at(1.5), until=at(3.5)))
 
     assert [one.count for one in outcome.incidents] == [1, 1]
     assert outcome.counts.outside == 4
@@ -74,9 +74,9 @@ def test_only_events_of_the_time_asked_for_count() -> None:
 
 
 def test_what_people_called_no_error_is_not_raised_and_is_counted() -> None:
-    bent = replay(LOG, Versions(knowing(FULL))).incidents[1]
+    bent = replay(LOG, ReplayVersions(knowing(FULL))).incidents[1]
 
-    outcome = replay(LOG, Versions(knowing(FULL)), Terms(suppressed=frozenset({bent.id})))
+    outcome = replay(LOG, ReplayVersions(knowing(FULL)), Terms(suppressed=frozenset({bent.id})))
 
     assert [one.title for one in outcome.incidents] == ["write /data/7: no space left on device"]
     assert outcome.counts.suppressed == 1
@@ -88,7 +88,7 @@ def test_an_incident_that_comes_back_after_silence_has_a_life_of_several_changes
         + [line(300, "INFO ok")]
     )
 
-    changes = replay(lines, Versions(knowing()), Terms(life=LifePolicy(quiet_after=1800.0))).changes
+    changes = replay(lines, ReplayVersions(knowing()), Terms(life=LifePolicy(quiet_after=1800.0))).changes
 
     assert [(one.kind, one.at, one.count) for one in changes] == [
         (Kind.OPENED, at(0), 1),
@@ -101,8 +101,8 @@ def test_an_incident_that_comes_back_after_silence_has_a_life_of_several_changes
 
 def test_the_time_until_which_a_replay_goes_may_end_a_life() -> None:
     lines = numbered([line(0, "ERROR the frobnicator is bent")])
-    short = replay(lines, Versions(knowing()), Terms(until=at(29)))
-    long = replay(lines, Versions(knowing()), Terms(until=at(31)))
+    short = replay(lines, ReplayVersions(knowing()), Terms(until=at(29)))
+    long = replay(lines, ReplayVersions(knowing()), Terms(until=at(31)))
 
     assert [one.kind for one in short.changes] == [Kind.OPENED]
     assert [one.kind for one in long.changes] == [Kind.OPENED, Kind.QUIET]
@@ -111,7 +111,7 @@ def test_the_time_until_which_a_replay_goes_may_end_a_life() -> None:
 def test_a_warning_that_is_a_known_error_lives_as_one() -> None:
     lines = numbered([line(n, "WARN volume 3: no space left on device") for n in range(3)])
 
-    outcome = replay(lines, Versions(knowing(FULL)))
+    outcome = replay(lines, ReplayVersions(knowing(FULL)))
 
     assert [(one.severity, one.count) for one in outcome.incidents] == [(Severity.ERROR, 3)]
     assert [one.kind for one in outcome.changes] == [Kind.OPENED]
@@ -120,5 +120,5 @@ def test_a_warning_that_is_a_known_error_lives_as_one() -> None:
 def test_lines_without_a_year_take_the_one_given() -> None:
     klog = numbered([b"E1120 02:00:00.000000 1 reflector.go:147] the frobnicator is bent"])
 
-    assert replay(klog, Versions(knowing())).began is None
-    assert replay(klog, Versions(knowing()), Terms(year=2026)).began == at(0)
+    assert replay(klog, ReplayVersions(knowing())).began is None
+    assert replay(klog, ReplayVersions(knowing()), Terms(year=2026)).began == at(0)

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from cali.core.models import Diagnosis, Evidence, Hit, Incident, Origin, Severity
 from cali.report import Analysis, Summary
-from cali.report.text import as_text, one_line
+from cali.report.terminal import as_text, one_line
 from tests.unit.report.shop import (
     ATTACKED,
     CONNECTIONS,

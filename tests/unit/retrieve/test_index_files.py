@@ -138,7 +138,7 @@ def test_a_lock_of_another_process_is_in_nobodys_way(tmp_path: Path) -> None:
 
 SCRIPT = """
 import sys
-from cali.adapters.milvus import MilvusIndex
+from cali.adapters.milvus.index import MilvusIndex
 from cali.adapters.memory.knowledge_index import HashedEmbedder
 from tests.contracts.entries import ENTRIES
 index = MilvusIndex(sys.argv[1], HashedEmbedder())

@@ -12,7 +12,7 @@ from operator import mul
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from cali.stages.retrieve.index_rows import Row, fuse, gist, rows
+from cali.stages.retrieve.index_rows import IndexRow, fuse, gist, rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ class ReferenceIndex:
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
         self._version = ""
-        self._rows: list[Row] = []
+        self._rows: list[IndexRow] = []
         self._vectors: list[list[float]] = []
         self._words: list[Counter[str]] = []
         self._spread: Counter[str] = Counter()

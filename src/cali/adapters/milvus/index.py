@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from cali.adapters.milvus import index_folders as index_files
 from cali.core.errors import CaliError, Misconfigured, Retryable
-from cali.stages.retrieve.index_rows import Row, fuse, gist, rows
+from cali.stages.retrieve.index_rows import IndexRow, fuse, gist, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -103,7 +103,7 @@ class MilvusIndex:
         )
         return [[(row["entity"]["entry"], float(row["distance"])) for row in near] for near in found]
 
-    def make(self, client: Any, collection: str, found: Sequence[Row]) -> None:
+    def make(self, client: Any, collection: str, found: Sequence[IndexRow]) -> None:
         """Makes a collection beside others on a connection of somebody else, unless it is there, whole, and loads it."""
         self._client = client
         try:
@@ -116,12 +116,12 @@ class MilvusIndex:
         """Searches a collection that is there, on a connection of somebody else; `close` is theirs too."""
         self._client, self._collection = client, collection
 
-    def _open_server(self, collection: str, found: Sequence[Row]) -> None:
+    def _open_server(self, collection: str, found: Sequence[IndexRow]) -> None:
         with failures(self._uri):
             self._client = connect(self._uri, self._token, self._timeout)
             self._made_whole(collection, found)
 
-    def _made_whole(self, collection: str, found: Sequence[Row]) -> None:
+    def _made_whole(self, collection: str, found: Sequence[IndexRow]) -> None:
         client = self._client
         if client.has_collection(collection) and _holds(client, collection, len(found)):
             client.load_collection(collection)
@@ -140,7 +140,7 @@ class MilvusIndex:
                 client.drop_collection(building)
         client.load_collection(collection)
 
-    def _open_folder(self, home: Path, collection: str, found: Sequence[Row]) -> None:
+    def _open_folder(self, home: Path, collection: str, found: Sequence[IndexRow]) -> None:
         if self._opened_copy(home, collection, len(found)):
             return
         self.close()
@@ -171,7 +171,7 @@ class MilvusIndex:
         self._private = Path(folder, "index.db")
         return self._private
 
-    def _fill(self, collection: str, found: Sequence[Row]) -> None:
+    def _fill(self, collection: str, found: Sequence[IndexRow]) -> None:
         _create(self._client, collection, self._embedder.size)
         for start in range(0, len(found), BATCH):
             batch = found[start : start + BATCH]

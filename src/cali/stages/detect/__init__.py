@@ -1,7 +1,7 @@
 """detect: events to incidents, in causal order, and their lives. See README.md beside this file."""
 
-from cali.stages.detect.aggregate import Detector, Folded
 from cali.stages.detect.causality import Nearness
+from cali.stages.detect.detector import Detector, Folded
 from cali.stages.detect.lifecycle import (
     LifePolicy,
     Outcome,
@@ -14,15 +14,15 @@ from cali.stages.detect.lifecycle import (
     sweep,
 )
 from cali.stages.detect.order import ordered
-from cali.stages.detect.tracker import Policy, incident_id
+from cali.stages.detect.tracker import DetectPolicy, incident_id
 
 __all__ = [
+    "DetectPolicy",
     "Detector",
     "Folded",
     "LifePolicy",
     "Nearness",
     "Outcome",
-    "Policy",
     "Sighting",
     "advance",
     "diagnose",

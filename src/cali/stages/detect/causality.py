@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from cali.core.models import NOWHERE, Incident, Scope, Severity
-from cali.stages.detect.features import Traits, runs, starts
+from cali.stages.detect.features import Features, runs, starts
 
 _NAMED, _QUOTED, _OF_KIND, _SPECIFIC = 4.0, 3.0, 2.0, 1.0
 
@@ -41,7 +41,7 @@ class Case(NamedTuple):
 
     place: int
     incident: Incident
-    traits: Traits
+    features: Features
     weight: float
     known: str | None = None  # the known error that it is
 
@@ -70,7 +70,7 @@ def ties(cases: Sequence[Case], near: Nearness) -> Iterator[Tie]:
 
 
 def _standing(cause: Case) -> float:
-    return 0.5 * cause.traits.outage + 0.25 * (cause.weight > 0)
+    return 0.5 * cause.features.outage + 0.25 * (cause.weight > 0)
 
 
 class _Index:
@@ -87,7 +87,7 @@ class _Index:
             self._add(case)
 
     def _add(self, case: Case) -> None:
-        scope, read = case.incident.scope, case.traits
+        scope, read = case.incident.scope, case.features
         for name in read.subjects:
             _put(self._by_name[name], case, self._near.candidates)
         if read.outage:
@@ -103,26 +103,28 @@ class _Index:
             _put(self._by_scope[scope], case, self._near.candidates)
 
     def named(self, effect: Case) -> Iterator[Case]:
-        if not effect.traits.symptom:
+        if not effect.features.symptom:
             return
-        for name in sorted(effect.traits.peers):
+        for name in sorted(effect.features.peers):
             for cause in self._by_name.get(name, ()):
                 elsewhere = cause.incident.scope != effect.incident.scope or cause.incident.scope == NOWHERE
-                grave = cause.traits.outage or cause.incident.severity >= Severity.ERROR
+                grave = cause.features.outage or cause.incident.severity >= Severity.ERROR
                 if elsewhere and grave and self._in_time(cause, effect):
                     yield cause
 
     def quoted(self, effect: Case) -> Iterator[Case]:
-        scope, words = effect.incident.scope, effect.traits.words
+        scope, words = effect.incident.scope, effect.features.words
         for place, run in runs(words):
             for cause in self._by_quote.get((scope, run), ()):
-                quote = cause.traits.quote
-                repeats = words[place : place + len(quote)] == quote and len(words) > len(cause.traits.words)
+                quote = cause.features.quote
+                repeats = words[place : place + len(quote)] == quote and len(words) > len(
+                    cause.features.words
+                )
                 if repeats and self._in_time(cause, effect):
                     yield cause
 
     def of_kind(self, effect: Case) -> Iterator[Case]:
-        for kind in sorted(effect.traits.needs):
+        for kind in sorted(effect.features.needs):
             near = [cause for cause in self._by_kind.get(kind, ()) if self._in_time(cause, effect)]
             yield from (cause for cause in near if _beside(cause, effect))
             yield from _only_server(kind, near, effect)
@@ -134,12 +136,12 @@ class _Index:
 
     def specific(self, effect: Case) -> Iterator[Case]:
         scope = effect.incident.scope
-        bare = effect.traits.symptom and not effect.traits.outage and effect.weight <= 0
+        bare = effect.features.symptom and not effect.features.outage and effect.weight <= 0
         if not bare or scope == NOWHERE:
             return
         for cause in self._by_scope.get(scope, ()):
-            said = cause.traits.peers | cause.traits.about | set(cause.traits.words)
-            same = effect.traits.peers & said if effect.traits.peers else not cause.traits.peers
+            said = cause.features.peers | cause.features.about | set(cause.features.words)
+            same = effect.features.peers & said if effect.features.peers else not cause.features.peers
             if same and self._in_time(cause, effect):
                 yield cause
 
@@ -147,7 +149,7 @@ class _Index:
         if cause.place == effect.place:
             return False
         near, one, other = self._near, cause.incident, effect.incident
-        outage = cause.traits.outage
+        outage = cause.features.outage
         if one.first_seen is None or other.first_seen is None or one.last_seen is None:
             began: float = other.first_line - one.first_line
             over: float = other.first_line - one.last_line
@@ -167,7 +169,7 @@ def _put(cases: list[Case], case: Case, most: int) -> None:
 
 def _beside(cause: Case, effect: Case) -> bool:
     """Whether both happened in one place, the cause says why and the effect does not, and they do not name different peers."""
-    one, other = cause.traits, effect.traits
+    one, other = cause.features, effect.features
     apart = one.peers and other.peers and not one.peers & other.peers
     return (
         cause.incident.scope == effect.incident.scope
@@ -179,13 +181,13 @@ def _beside(cause: Case, effect: Case) -> bool:
 
 def _only_server(kind: str, near: Sequence[Case], effect: Case) -> list[Case]:
     """The outages of the one server of a kind that the effect can mean; none if it could be one of several."""
-    scope, peers = effect.incident.scope, effect.traits.peers
-    servers = [cause for cause in near if kind in cause.traits.serves and cause.incident.scope != scope]
+    scope, peers = effect.incident.scope, effect.features.peers
+    servers = [cause for cause in near if kind in cause.features.serves and cause.incident.scope != scope]
     close = [cause for cause in servers if cause.incident.scope[:2] == scope[:2]]
     servers = close or servers
     if len({cause.incident.scope for cause in servers}) != 1:
         return []
-    return [cause for cause in servers if not peers or _alike(peers, cause.traits.own)]
+    return [cause for cause in servers if not peers or _alike(peers, cause.features.own)]
 
 
 def _alike(peers: frozenset[str], own: frozenset[str]) -> bool:

@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 
-class Kind(NamedTuple):
+class SystemKind(NamedTuple):
     """One kind of dependency. `tags` are those of knowledge entries that speak of it."""
 
     name: str
@@ -17,8 +17,8 @@ class Kind(NamedTuple):
     fails: re.Pattern[str] | None = None  # what its server says in particular when it stops serving
 
 
-def _kind(name: str, tags: str, server: str, client: str, fails: str | None = None) -> Kind:
-    return Kind(
+def _kind(name: str, tags: str, server: str, client: str, fails: str | None = None) -> SystemKind:
+    return SystemKind(
         name,
         frozenset(tags.split()),
         re.compile(rf"(?:^|[-_./])(?:{server})(?:$|[-_./\d])", re.IGNORECASE),
@@ -27,7 +27,7 @@ def _kind(name: str, tags: str, server: str, client: str, fails: str | None = No
     )
 
 
-KINDS = (
+SYSTEM_KINDS = (
     _kind(
         "database", "database postgresql postgres mysql mariadb mongodb",
         r"postgres(?:ql)?|pg|pgbouncer|patroni|mysqld?|mariadb|mongod?b?|cockroachdb|database|db",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cali.core.models import NOWHERE, Incident
 from cali.stages.decode import workload_of
-from cali.stages.detect.dependencies import KINDS, OUTAGE, SYMPTOM
+from cali.stages.detect.dependencies import OUTAGE, SYMPTOM, SYSTEM_KINDS
 
 READ = 4_000  # characters of a sample that are looked at
 QUOTE_WORDS = 5  # words in a row that two messages must share for one to quote the other
@@ -63,7 +63,7 @@ _REPORTER = re.compile(
 Tags = Callable[[Incident], Collection[str]]
 
 
-class Traits(NamedTuple):
+class Features(NamedTuple):
     """What matters of an incident for cause and consequence."""
 
     own: frozenset[str]  # names of what it happened in
@@ -79,26 +79,28 @@ class Traits(NamedTuple):
     quote: tuple[str, ...]  # the words of its title; empty if they are too few to be known again
 
 
-def traits(incident: Incident, tags: Tags | None = None) -> Traits:
+def features_of(incident: Incident, tags: Tags | None = None) -> Features:
     """Reads an incident. `tags` gives those of the known error that it is, if it is one."""
     message = incident.samples[0].message[:READ] if incident.samples else incident.title
     own = _own(incident)
     known = frozenset(tags(incident) if tags else ())
     serves = frozenset(
-        kind.name for kind in KINDS if any(kind.server.search(name) for name in incident.scope[2:] if name)
+        kind.name
+        for kind in SYSTEM_KINDS
+        if any(kind.server.search(name) for name in incident.scope[2:] if name)
     )
-    about = serves | {kind.name for kind in KINDS if kind.tags & known or kind.client.search(message)}
+    about = serves | {kind.name for kind in SYSTEM_KINDS if kind.tags & known or kind.client.search(message)}
     symptom = SYMPTOM.search(message) is not None
     fails = any(
-        kind.fails is not None and kind.name in about and kind.fails.search(message) for kind in KINDS
+        kind.fails is not None and kind.name in about and kind.fails.search(message) for kind in SYSTEM_KINDS
     )
     outage = fails or OUTAGE.search(message) is not None
     peers = frozenset(_peers(message) - own)
-    needs = frozenset(kind.name for kind in KINDS if symptom and kind.client.search(message)) - serves
+    needs = frozenset(kind.name for kind in SYSTEM_KINDS if symptom and kind.client.search(message)) - serves
     reports = incident.scope == NOWHERE or any(map(_REPORTER.search, incident.scope))
     subjects = own | _subjects(message) if outage and reports else own
     words = tuple(word.lower() for word in _WORDS.findall(message))
-    return Traits(
+    return Features(
         own=own,
         subjects=subjects,
         peers=peers,

@@ -1,6 +1,6 @@
 """What broke first and what followed from it, so that the first incident shown is the one to fix.
 
-incidents -> traits -> ties to likely causes -> causes of causes -> groups in order
+incidents -> features -> ties to likely causes -> causes of causes -> groups in order
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from cali.core.models import Incident
 from cali.stages.detect.causality import Case, Nearness, ties
-from cali.stages.detect.features import Tags, traits
+from cali.stages.detect.features import Tags, features_of
 
 Weight = Callable[[Incident], float]
 Known = Callable[[Incident], str | None]
@@ -35,7 +35,7 @@ def ordered(
         Case(
             place,
             incident,
-            traits(incident, tags),
+            features_of(incident, tags),
             weight(incident) if weight else 0.0,
             known(incident) if known else None,
         )
@@ -69,7 +69,7 @@ def _began(case: Case) -> float:
 
 def _rank(group: Sequence[Case]) -> tuple[int, bool, int]:
     root = group[0]
-    bare = len(group) == 1 and root.traits.symptom and not root.traits.outage and root.weight <= 0
+    bare = len(group) == 1 and root.features.symptom and not root.features.outage and root.weight <= 0
     return (-max(case.incident.severity for case in group), bare, root.place)
 
 

@@ -12,7 +12,7 @@ from cali.stages.refine.template import blind
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class DetectPolicy:
     """What detect keeps at most, and when one success undoes a warning."""
 
     incidents: int = 1_000  # distinct ones; the rest are folded
@@ -32,7 +32,7 @@ def incident_id(scope: Scope, fingerprint: str) -> str:
     ).hexdigest()
 
 
-class Kept:
+class IncidentTracker:
     """One incident in the making."""
 
     __slots__ = (
@@ -50,7 +50,7 @@ class Kept:
         "severity",
     )
 
-    def __init__(self, event: Event, severity: Severity, policy: Policy) -> None:
+    def __init__(self, event: Event, severity: Severity, policy: DetectPolicy) -> None:
         self._policy = policy
         self._first = shortened(event, policy.first_chars)
         self._last: Event | None = None

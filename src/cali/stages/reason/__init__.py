@@ -10,19 +10,19 @@ What a line says is data at every step: text that speaks to its reader is withhe
 The reasons are in docs/adr/0006-evidence-or-silence.md.
 """
 
-from cali.stages.reason.ask_model import Asking, World
+from cali.stages.reason.ask_model import ModelGateway, Runtime
 from cali.stages.reason.limits import Breaker, BreakerSettings, Retries
 from cali.stages.reason.reasoner import Reasoner, ReasonSettings
 from cali.stages.reason.spend import Spend, prices
 
 __all__ = [
-    "Asking",
     "Breaker",
     "BreakerSettings",
+    "ModelGateway",
     "ReasonSettings",
     "Reasoner",
     "Retries",
+    "Runtime",
     "Spend",
-    "World",
     "prices",
 ]

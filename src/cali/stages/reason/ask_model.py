@@ -14,10 +14,10 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from cali.core.errors import CaliError, Misconfigured, Poison, Retryable
-from cali.stages.reason.cached_answer import Explained, dumped, loaded
+from cali.stages.reason.cached_answer import ParsedAnswer, dumped, loaded
 from cali.stages.reason.limits import Breaker, Retries, pause
 from cali.stages.reason.question import tokens_of
-from cali.stages.reason.spend import Prices, Spend
+from cali.stages.reason.spend import ModelPrices, Spend
 
 if TYPE_CHECKING:
     from cali.core.ports import Answer, AnswerCache, Budget, Model, Request
@@ -31,7 +31,7 @@ MOST_ASKED = 300.0  # seconds that a server may silence us for
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Runtime:
     """Time and chance, from outside. `now` is in seconds since the epoch; `chance` gives numbers between 0 and 1."""
 
     now: Callable[[], float]
@@ -46,7 +46,7 @@ class NoAnswerError(CaliError):
     """The model was not asked, or did not answer. The message is what a person reads."""
 
 
-class Asking:
+class ModelGateway:
     """One model with what guards it. Safe for threads."""
 
     def __init__(
@@ -55,8 +55,8 @@ class Asking:
         cache: AnswerCache,
         budget: Budget,
         breaker: Breaker,
-        world: World,
-        prices: Prices,
+        runtime: Runtime,
+        prices: ModelPrices,
         redact: Callable[[str], str],
         retries: Retries | None = None,
     ) -> None:
@@ -64,7 +64,7 @@ class Asking:
         self._cache = cache
         self._budget = budget
         self._breaker = breaker
-        self._world = world
+        self._runtime = runtime
         self._prices = prices
         self._redact = redact
         self._retries = retries or Retries()
@@ -77,7 +77,7 @@ class Asking:
         with self._lock:
             return self._spend
 
-    def explained(self, key: str, request: Request, read: Callable[[Answer], Explained]) -> Explained:
+    def explained(self, key: str, request: Request, read: Callable[[Answer], ParsedAnswer]) -> ParsedAnswer:
         """The answer to a request, kept or new. An answer that cannot be read is kept as refused until tomorrow. Raises
         NoAnswerError when there is none."""
         with self._flights[hash(key) % LOCKS]:
@@ -91,36 +91,36 @@ class Asking:
                 self._cache.release(key)
             return said
 
-    def _kept(self, key: str) -> Explained | None:
+    def _kept(self, key: str) -> ParsedAnswer | None:
         text = self._cache.get(key)
         said = loaded(text) if text else None
-        if said is None or (said.refused and said.day != self._world.today()):
+        if said is None or (said.refused and said.day != self._runtime.today()):
             return None
         self._count(cached=1)
         return said
 
-    def _claimed(self, key: str) -> Explained | None:
+    def _claimed(self, key: str) -> ParsedAnswer | None:
         """None when it is ours to ask; what another process was told meanwhile otherwise."""
         waited = 0.0
-        while not self._cache.claim(key, self._world.now(), CLAIMED):
+        while not self._cache.claim(key, self._runtime.now(), CLAIMED):
             if waited >= PATIENCE:
                 raise NoAnswerError("another process is asking the model for this error")
-            self._world.sleep(STEP)
+            self._runtime.sleep(STEP)
             waited += STEP
             kept = self._kept(key)
             if kept:
                 return kept
         return None
 
-    def _asked(self, request: Request, read: Callable[[Answer], Explained]) -> Explained:
+    def _asked(self, request: Request, read: Callable[[Answer], ParsedAnswer]) -> ParsedAnswer:
         if self._redact(request.user) != request.user or self._redact(request.system) != request.system:
             raise NoAnswerError("not sent to the model: redaction finds something to hide in the request")
-        day = self._world.today()
+        day = self._runtime.today()
         answer = self._called(request, day)
         try:
             said = self._redacted(read(answer))
         except Poison as unreadable:
-            return Explained(refused=str(unreadable), day=day)
+            return ParsedAnswer(refused=str(unreadable), day=day)
         return replace(said, day=day)
 
     def _called(self, request: Request, day: str) -> Answer:
@@ -130,14 +130,14 @@ class Asking:
             try:
                 return self._once(request, day)
             except Retryable as failure:
-                wait = pause(self._retries, attempt, self._world.chance(), failure.after)
+                wait = pause(self._retries, attempt, self._runtime.chance(), failure.after)
                 if wait is None:
                     raise NoAnswerError(f"the model is unavailable: {failure}") from failure
-            self._world.sleep(wait)
+            self._runtime.sleep(wait)
 
     def _once(self, request: Request, day: str) -> Answer:
         booked = self._prices.dollars(self._model.name, _tokens(request), request.max_tokens)
-        if not self._breaker.allows(self._world.now()):
+        if not self._breaker.allows(self._runtime.now()):
             raise NoAnswerError(
                 "the model is unavailable: it failed several times, and is left alone for a while"
             )
@@ -150,17 +150,17 @@ class Asking:
         except Retryable as failure:
             asked = failure.after or 0.0
             self._breaker.failed(
-                self._world.now(), min(asked, MOST_ASKED) if asked > self._retries.longest else 0.0
+                self._runtime.now(), min(asked, MOST_ASKED) if asked > self._retries.longest else 0.0
             )
             raise
         except Poison as unreadable:
-            self._breaker.failed(self._world.now())
+            self._breaker.failed(self._runtime.now())
             raise NoAnswerError(f"the model's server cannot be understood: {unreadable}") from unreadable
         except Misconfigured as refusal:
-            self._breaker.failed(self._world.now(), HOPELESS)
+            self._breaker.failed(self._runtime.now(), HOPELESS)
             raise NoAnswerError(f"the model refuses: {refusal}") from refusal
         except BaseException:
-            self._breaker.failed(self._world.now())
+            self._breaker.failed(self._runtime.now())
             raise
         self._breaker.succeeded()
         spent = self._prices.dollars(self._model.name, answer.tokens_in, answer.tokens_out)
@@ -168,7 +168,7 @@ class Asking:
         self._count(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out, dollars=spent)
         return answer
 
-    def _redacted(self, said: Explained) -> Explained:
+    def _redacted(self, said: ParsedAnswer) -> ParsedAnswer:
         redact = self._redact
         return replace(
             said,

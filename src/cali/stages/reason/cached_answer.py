@@ -1,6 +1,6 @@
 """What is remembered of a model's answer, and how it is turned to another incident of the same template.
 
-Line ids mean something only in the request they were made for, so the texts of the cited lines are kept. An incident of the
+NumberedLine ids mean something only in the request they were made for, so the texts of the cited lines are kept. An incident of the
 same template in another place has the same lines with other values: each cited line is found again by its shape, and where
 the cause speaks of a value, the value of this incident is put in its place.
 """
@@ -23,7 +23,7 @@ SHAPE = re.compile(r"[\w.-]*\d[\w.:-]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ParsedAnswer:
     """What a model said about a template. `refused` says why it is no answer, and `day` when that was: another day it is
     asked again."""
 
@@ -38,15 +38,15 @@ class Explained:
     day: str = ""
 
 
-def dumped(said: Explained) -> str:
+def dumped(said: ParsedAnswer) -> str:
     return orjson.dumps(asdict(said)).decode()
 
 
-def loaded(text: str) -> Explained | None:
+def loaded(text: str) -> ParsedAnswer | None:
     """What was kept; None when it is damaged or of another form."""
     try:
         kept: Any = orjson.loads(text)
-        said = Explained(
+        said = ParsedAnswer(
             understood=bool(kept["understood"]),
             cause=str(kept["cause"]),
             fix=tuple(map(str, kept["fix"])),
@@ -62,7 +62,7 @@ def loaded(text: str) -> Explained | None:
     return said
 
 
-def found_again(said: Explained, excerpt: Excerpt) -> tuple[Explained, tuple[Sent, ...]]:
+def found_again(said: ParsedAnswer, excerpt: Excerpt) -> tuple[ParsedAnswer, tuple[Sent, ...]]:
     """The answer in the words of this excerpt, and the lines of it that the answer cites. Lines that are not there are
     left out: what they leave unproven, the gate refuses."""
     lines: list[Sent] = []

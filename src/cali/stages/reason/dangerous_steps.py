@@ -10,65 +10,65 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Rule(NamedTuple):
+class DangerousStep(NamedTuple):
     """A kind of step and why it is left out."""
 
     why: str
     pattern: re.Pattern[str]
 
 
-def _rule(why: str, pattern: str) -> Rule:
-    return Rule(why, re.compile(pattern, re.IGNORECASE))
+def _step(why: str, pattern: str) -> DangerousStep:
+    return DangerousStep(why, re.compile(pattern, re.IGNORECASE))
 
 
-RULES = (
-    _rule(
+DANGEROUS_STEPS = (
+    _step(
         "runs what it downloads",
         r"\b(?:curl|wget|fetch|iwr|invoke-webrequest)\b[^\n]*\|[^\n]*\b(?:(?:ba|z|da|k)?sh|python\d?|perl|ruby|node|iex)\b",
     ),
-    _rule(
+    _step(
         "runs what it downloads",
         r"(?:\$\(|<\(|`)\s*(?:curl|wget)\b|\b(?:curl|wget)\b[^\n]*(?:&&|;)[^\n]*(?:chmod|\bsh\b|bash|\./)",
     ),
-    _rule(
+    _step(
         "runs hidden code",
         r"base64\s+(?:-d|-D|--decode)[^\n]*\||\beval\b\s*[\"'$(`]|/dev/tcp/|\bn(?:c|cat)\b[^\n]*\s-e\b",
     ),
-    _rule(
+    _step(
         "deletes files",
         r"\brm\s+(?:-\S+\s+)*-\S*[rf]|\bfind\b[^\n]*-delete\b|\bshred\b|\bwipefs\b|\bmkfs|\bdd\b[^\n]*\bof=/dev/|>\s*/dev/sd",
     ),
-    _rule(
+    _step(
         "deletes cluster objects",
         r"\bkubectl\b[^\n]*\bdelete\b[^\n]*(?:\b(?:ns|namespaces?|pvc?|persistentvolume(?:claim)?s?|crds?|nodes?|sts|statefulsets?)\b|--all\b)|\bhelm\s+(?:uninstall|delete)\b",
     ),
-    _rule(
+    _step(
         "deletes data",
         r"\b(?:drop|truncate)\s+(?:table|database|schema|index|collection|user)\b|\bdelete\s+from\b(?![^\n]*\bwhere\b)|\bflush(?:all|db)\b|dropDatabase\(",
     ),
-    _rule(
+    _step(
         "deletes infrastructure",
         r"\bterraform\b[^\n]*\bdestroy\b|\baws\b[^\n]*\b(?:delete|terminate|deregister)-|\baws\s+s3\s+(?:rb|rm)\b|\bdocker\b[^\n]*\bprune\b|\beksctl\s+delete\b",
     ),
-    _rule(
+    _step(
         "opens what is locked",
         r"\bchmod\b[^\n]*\b0?777\b|\bsetenforce\s+0|\biptables\s+-F|\bufw\s+disable|cluster-admin\b|\bauthorized_keys\b|\b(?:useradd|adduser|passwd)\s+\w",
     ),
-    _rule(
+    _step(
         "turns off a check of certificates",
         r"verify\s*=\s*false|--insecure\b|\bcurl\s+(?:-\S+\s+)*-\w*k\b|tls_reject_unauthorized\W+0|insecureskipverify|sslmode\s*=\s*disable|--no-check-certificate|strict-ssl\s+false",
     ),
-    _rule(
+    _step(
         "shows secrets",
         r"\bkubectl\b[^\n]*\bget\s+secrets?\b[^\n]*-o\b|\bprintenv\b|\bcat\b[^\n]*(?:id_rsa|\.aws/credentials|/etc/shadow|\.env\b|\.kube/config)|get-secret-value",
     ),
-    _rule(
+    _step(
         "gives data away",
         r"\b(?:curl|wget|scp|rsync|nc)\b[^\n]*(?:--data|-d\s*@|-F\b|--post|--upload|-T\s|\w+@)",
     ),
-    _rule("rewrites history", r"\bgit\s+push\b[^\n]*(?:--force\b|-f\b)|\bgit\s+reset\s+--hard"),
-    _rule("is a fork bomb", r":\s*\(\s*\)\s*\{"),
-    _rule(
+    _step("rewrites history", r"\bgit\s+push\b[^\n]*(?:--force\b|-f\b)|\bgit\s+reset\s+--hard"),
+    _step("is a fork bomb", r":\s*\(\s*\)\s*\{"),
+    _step(
         "hides the error",
         r"\b(?:disable|turn off|stop|mute|silence|delete|ignore)\b[^\n]{0,30}\b(?:alert|alerting|monitoring|logging|log collection|audit|cali)\b",
     ),
@@ -85,4 +85,4 @@ def objection(step: str, trusted: Sequence[str] = ()) -> str:
     for url in URL.findall(step):
         if not any(url.rstrip(".,;") in text for text in trusted):
             return "names an address that the knowledge does not"
-    return next((rule.why for rule in RULES if rule.pattern.search(step)), "")
+    return next((kind.why for kind in DANGEROUS_STEPS if kind.pattern.search(step)), "")

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cali.core.models import Evidence
-from cali.stages.reason.numbered_lines import QUOTED, Line, quoted, window
+from cali.stages.reason.numbered_lines import QUOTED, NumberedLine, quoted, window
 from cali.stages.retrieve.ranking import words
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ALIKE = 2  # words that a line shares with an example before it may speak for an entry that was only near
 
 
-def proof(entry: KnowledgeEntry, lines: Sequence[Line]) -> tuple[Evidence, ...]:
+def proof(entry: KnowledgeEntry, lines: Sequence[NumberedLine]) -> tuple[Evidence, ...]:
     """The lines in which the entry's signature holds, the most specific alternative that does; empty when none does."""
     text = "\n".join(line.text for line in lines)
     best: list[tuple[int, int]] = []
@@ -31,7 +31,7 @@ def proof(entry: KnowledgeEntry, lines: Sequence[Line]) -> tuple[Evidence, ...]:
     return _cited(best, lines) if best else ()
 
 
-def likeness(entry: KnowledgeEntry, lines: Sequence[Line]) -> tuple[Evidence, ...]:
+def likeness(entry: KnowledgeEntry, lines: Sequence[NumberedLine]) -> tuple[Evidence, ...]:
     """The lines that share words with the entry's examples, for an entry that no signature proves but that is near."""
     examples = [words(symptom) for symptom in entry.symptoms]
     scored = [
@@ -49,7 +49,7 @@ def _spans(patterns: Sequence[str], text: str) -> Iterator[tuple[int, int]]:
         yield match.span()
 
 
-def _cited(spans: Sequence[tuple[int, int]], lines: Sequence[Line]) -> tuple[Evidence, ...]:
+def _cited(spans: Sequence[tuple[int, int]], lines: Sequence[NumberedLine]) -> tuple[Evidence, ...]:
     """The lines at both ends of each span: what lies between them only joins them."""
     starts: list[int] = []
     at = 0

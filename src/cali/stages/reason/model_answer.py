@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from cali.core.errors import Poison
-from cali.stages.reason.cached_answer import Explained
+from cali.stages.reason.cached_answer import ParsedAnswer
 from cali.stages.reason.numbered_lines import printable
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def schema() -> dict[str, object]:
     return {"type": "object", "properties": kinds, "required": list(kinds), "additionalProperties": False}
 
 
-def read(answer: Answer, excerpt: Excerpt) -> Explained:
+def read(answer: Answer, excerpt: Excerpt) -> ParsedAnswer:
     """What an answer says, its line ids turned into the lines. Raises Poison, with the reason, when it cannot be read."""
     if not answer.finished:
         raise Poison("the model's answer was cut off")
@@ -71,7 +71,7 @@ def read(answer: Answer, excerpt: Excerpt) -> Explained:
     lines = excerpt.by_id()
     ids = [name.strip().strip("[]*") for name in said.evidence]
     forged = [name for name in ids if name not in lines]
-    return Explained(
+    return ParsedAnswer(
         understood=said.understood,
         cause=_one_line(said.cause)[:LONGEST_CAUSE],
         fix=tuple(step for text in said.fix[:MOST_STEPS] if (step := _one_line(text)[:LONGEST_STEP])),

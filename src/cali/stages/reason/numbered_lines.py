@@ -1,6 +1,6 @@
 """The lines of an incident: numbered, redacted once more, cut to what a reader can take in, and ranked by how much they tell.
 
-Incident, context --own, around--> Line ... --telling--> those worth quoting
+Incident, context --own, around--> NumberedLine ... --telling--> those worth quoting
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ HIDDEN = re.compile(
 BREAKS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 
 
-class Line(NamedTuple):
+class NumberedLine(NamedTuple):
     """One line of an event. `own`: it belongs to the incident itself, not to what happened around it."""
 
     number: int
@@ -50,9 +50,9 @@ class Line(NamedTuple):
     worth: float
 
 
-def own(incident: Incident, redact: Redact) -> list[Line]:
+def own(incident: Incident, redact: Redact) -> list[NumberedLine]:
     """The lines of the incident's samples, the first sample's first; the same text is not taken twice."""
-    found: list[Line] = []
+    found: list[NumberedLine] = []
     seen: set[str] = set()
     for sample in incident.samples[:SAMPLES]:
         for line in of(sample, redact, own=True):
@@ -62,7 +62,7 @@ def own(incident: Incident, redact: Redact) -> list[Line]:
     return found
 
 
-def around(context: Iterable[Event], incident: Incident, redact: Redact) -> list[Line]:
+def around(context: Iterable[Event], incident: Incident, redact: Redact) -> list[NumberedLine]:
     """The lines of neighbouring events that are none of the incident's."""
     mine = {number for sample in incident.samples for number in sample.lines}
     return [
@@ -74,12 +74,14 @@ def around(context: Iterable[Event], incident: Incident, redact: Redact) -> list
     ]
 
 
-def of(event: Event, redact: Redact, *, own: bool) -> list[Line]:
+def of(event: Event, redact: Redact, *, own: bool) -> list[NumberedLine]:
     """The lines of one event that are not blank, with their numbers in the input."""
     texts = [printable(text) for text in redact(event.message).split("\n")]
     last = len(texts) - 1
     return [
-        Line(_number(event.lines, place, last), redact(text), own, _worth(text, place, last, event, own))
+        NumberedLine(
+            _number(event.lines, place, last), redact(text), own, _worth(text, place, last, event, own)
+        )
         for place, text in enumerate(texts)
         if text.strip()
     ]
@@ -98,14 +100,14 @@ def window(text: str, at: int = 0, size: int = LONGEST) -> str:
     return text[start : start + size]
 
 
-def telling(lines: Sequence[Line], limit: int = QUOTED) -> tuple[Evidence, ...]:
+def telling(lines: Sequence[NumberedLine], limit: int = QUOTED) -> tuple[Evidence, ...]:
     """The lines that say most, in the order of the log."""
     best = sorted(range(len(lines)), key=lambda i: (-lines[i].worth, i))[:limit]
     worthy = [i for i in best if lines[i].worth >= 2] or best[:1]
     return quoted(lines[i] for i in sorted(worthy))
 
 
-def quoted(lines: Iterable[Line]) -> tuple[Evidence, ...]:
+def quoted(lines: Iterable[NumberedLine]) -> tuple[Evidence, ...]:
     """Lines as evidence: each once, cut around what they tell."""
     found = dict.fromkeys(Evidence(line.number, window(line.text, _tells_at(line.text))) for line in lines)
     return tuple(found)

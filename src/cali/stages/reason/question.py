@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cali.core.models import Incident, KnowledgeEntry
-    from cali.stages.reason.numbered_lines import Line
+    from cali.stages.reason.numbered_lines import NumberedLine
 
 LATEST = "explain-2026-11-20"
 LANGUAGES = {"en": "English", "ko": "Korean"}
@@ -36,7 +36,7 @@ class Sent(NamedTuple):
 
     id: str
     text: str
-    whole: Line
+    whole: NumberedLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def prompt(name: str = LATEST, language: str = "en") -> Prompt:
     return Prompt(version, sections["System"].strip(), sections["User"].strip(), LANGUAGES[language])
 
 
-def choose(own: Sequence[Line], around: Sequence[Line], tokens: int) -> Excerpt:
+def choose(own: Sequence[NumberedLine], around: Sequence[NumberedLine], tokens: int) -> Excerpt:
     """The most telling lines that fit a number of tokens, in the order of the log. The incident's first line is always
     among them. Text that speaks to its reader is withheld, and a line that holds nothing else is not sent."""
     lines = [(line, _shown(line)) for line in (*own, *around)]
@@ -138,11 +138,11 @@ def _filled(template: str, slots: Mapping[str, str]) -> str:
     return _SLOT.sub(lambda match: slots[match[1]], template)
 
 
-def _shown(line: Line) -> str:
+def _shown(line: NumberedLine) -> str:
     return window(honest(line.text), size=CHARACTERS)
 
 
-def _lifted(lines: Sequence[Line]) -> list[float]:
+def _lifted(lines: Sequence[NumberedLine]) -> list[float]:
     """What each line is worth, a little more beside a line that tells much."""
     worth = [line.worth for line in lines]
     lifted = list(worth)

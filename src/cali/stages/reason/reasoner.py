@@ -11,9 +11,9 @@ from cali.core.models import Diagnosis, Event, Evidence, Incident, KnowledgeEntr
 from cali.stages.reason import confidence, question
 from cali.stages.reason import known_error as known
 from cali.stages.reason import numbered_lines as lines
-from cali.stages.reason.ask_model import Asking, NoAnswerError
+from cali.stages.reason.answer_gate import RejectedAnswer, passed, support
+from cali.stages.reason.ask_model import ModelGateway, NoAnswerError
 from cali.stages.reason.cached_answer import found_again
-from cali.stages.reason.gate import Refused, passed, support
 from cali.stages.reason.prompt_injection import MARK, honest
 from cali.stages.reason.spend import Spend
 from cali.stages.retrieve import UNKNOWN, Retrieved
@@ -21,7 +21,7 @@ from cali.stages.retrieve import UNKNOWN, Retrieved
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from cali.stages.reason.numbered_lines import Line
+    from cali.stages.reason.numbered_lines import NumberedLine
     from cali.stages.retrieve.knowledge import Knowledge
 
 AGREES = 4  # words of the cause that a near entry must share to speak of the same
@@ -39,7 +39,7 @@ class ReasonSettings:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
-class _Seen(NamedTuple):
+class _Lookup(NamedTuple):
     """What retrieval found for an incident, and in which of its events."""
 
     found: Retrieved
@@ -55,7 +55,7 @@ class Reasoner:
         knowledge: Knowledge,
         retrieve: Callable[[str], Retrieved],
         redact: Callable[[str], str],
-        asking: Asking | None = None,
+        asking: ModelGateway | None = None,
         model: str = "",
         settings: ReasonSettings | None = None,
     ) -> None:
@@ -96,7 +96,7 @@ class Reasoner:
         others are answered. `context` is by incident id."""
         around = context or {}
         done: dict[int, Diagnosis] = {}
-        open_: list[tuple[int, _Seen]] = []
+        open_: list[tuple[int, _Lookup]] = []
         for place, incident in enumerate(incidents):
             answer = self._first_look(incident)
             if isinstance(answer, Diagnosis):
@@ -105,7 +105,7 @@ class Reasoner:
                 open_.append((place, answer))
         open_.sort(key=lambda item: (-incidents[item[0]].severity, -incidents[item[0]].count, item[0]))
 
-        def ask(item: tuple[int, _Seen]) -> Diagnosis:
+        def ask(item: tuple[int, _Lookup]) -> Diagnosis:
             incident = incidents[item[0]]
             try:
                 return self._from_model(incident, item[1], around.get(incident.id, ()))
@@ -120,30 +120,30 @@ class Reasoner:
         done |= {place: answer for (place, _), answer in zip(open_, answers, strict=True)}
         return tuple(_with(incident, done[place]) for place, incident in enumerate(incidents))
 
-    def _first_look(self, incident: Incident) -> Diagnosis | _Seen:
+    def _first_look(self, incident: Incident) -> Diagnosis | _Lookup:
         try:
             seen = self._seen(incident)
             return self._from_knowledge(incident, seen) or seen
         except Exception as error:  # a broken index or entry must not cost the others their answer
             return self._silent(incident, UNKNOWN, _named(error))
 
-    def _seen(self, incident: Incident) -> _Seen:
+    def _seen(self, incident: Incident) -> _Lookup:
         """The first sample that is known, or the first of all. The part of a line that speaks to its reader is not
         searched: it could name any error."""
-        first: _Seen | None = None
+        first: _Lookup | None = None
         texts: set[str] = set()
         for sample in incident.samples[: lines.SAMPLES]:
             text = honest(self._redact(sample.message))
             if text in texts:
                 continue
             texts.add(text)
-            seen = _Seen(self._retrieve(text), sample)
+            seen = _Lookup(self._retrieve(text), sample)
             if seen.found.known:
                 return seen
             first = first or seen
-        return first or _Seen(UNKNOWN, incident.samples[0])
+        return first or _Lookup(UNKNOWN, incident.samples[0])
 
-    def _from_knowledge(self, incident: Incident, seen: _Seen) -> Diagnosis | None:
+    def _from_knowledge(self, incident: Incident, seen: _Lookup) -> Diagnosis | None:
         found = seen.found
         entry = self._knowledge.entries.get(found.hits[0].id) if found.known and found.hits else None
         if entry is None:
@@ -165,7 +165,7 @@ class Reasoner:
             versions=dict(self._versions),
         )
 
-    def _from_model(self, incident: Incident, seen: _Seen, context: Sequence[Event]) -> Diagnosis:
+    def _from_model(self, incident: Incident, seen: _Lookup, context: Sequence[Event]) -> Diagnosis:
         if self._asking is None:
             return self._silent(incident, seen.found, "not in the knowledge base, and no model is configured")
         asked = {"prompt": self._prompt.version, "model": self._model}
@@ -201,7 +201,7 @@ class Reasoner:
         said = self._asking.explained(key, request, lambda answer: read(answer, excerpt))
         said, cited = found_again(said, excerpt)
         verdict = passed(said, cited, excerpt, near)
-        if isinstance(verdict, Refused):
+        if isinstance(verdict, RejectedAnswer):
             return self._silent(incident, found, verdict.why, asked)
         agrees = any(support(verdict.cause, f"{entry.title} {entry.cause}")[0] >= AGREES for entry in near)
         versions = {**self._versions, **asked}
@@ -229,7 +229,7 @@ class Reasoner:
         )
 
 
-def _honest(line: Line) -> Line:
+def _honest(line: NumberedLine) -> NumberedLine:
     return line._replace(text=honest(line.text).removesuffix(MARK).rstrip())
 
 

@@ -28,7 +28,7 @@ class Price(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
+class ModelPrices:
     """A dated table. A model it does not know costs no dollars, and `knows` says so."""
 
     version: str
@@ -46,7 +46,7 @@ class Prices:
 
 
 @cache
-def prices(name: str = LATEST) -> Prices:
+def prices(name: str = LATEST) -> ModelPrices:
     """The table of that name, as shipped."""
     source = files("cali") / "data" / "prompts" / f"{name}.yaml"
     if not source.is_file():
@@ -56,7 +56,7 @@ def prices(name: str = LATEST) -> Prices:
         models = {
             str(model): Price(float(cost[0]), float(cost[1])) for model, cost in table["models"].items()
         }
-        return Prices(str(table["version"]), models)
+        return ModelPrices(str(table["version"]), models)
     except (yaml.YAMLError, KeyError, TypeError, ValueError, IndexError) as error:
         raise Misconfigured(f"prices {name!r}: cannot be read: {' '.join(str(error).split())}") from error
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cali.stages.retrieve.knowledge import of
-from cali.stages.retrieve.schema import Fault, read
+from cali.stages.retrieve.schema import SchemaFault, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,31 +23,31 @@ WIDE_AT_MOST = 3  # open-ended wildcards in one pattern; each more is another po
 MANY = 64  # a repeat that may go further counts as open-ended
 
 
-class Source(NamedTuple):
+class KnowledgeFile(NamedTuple):
     """An entry and the file it was read from."""
 
     file: str
     entry: KnowledgeEntry
 
 
-def gather(files: Sequence[Path]) -> tuple[list[Source], list[Fault]]:
+def gather(files: Sequence[Path]) -> tuple[list[KnowledgeFile], list[SchemaFault]]:
     """The well-formed entries of some files, and what is wrong with the others. An id may be there once."""
-    sources: list[Source] = []
-    faults: list[Fault] = []
+    sources: list[KnowledgeFile] = []
+    faults: list[SchemaFault] = []
     seen: dict[str, str] = {}
     for file in files:
         found = read(file)
         faults += found.faults
         for entry in found.entries:
             if entry.id in seen:
-                faults.append(Fault(str(file), entry.id, f"its id is also in {seen[entry.id]}"))
+                faults.append(SchemaFault(str(file), entry.id, f"its id is also in {seen[entry.id]}"))
                 continue
             seen[entry.id] = str(file)
-            sources.append(Source(str(file), entry))
+            sources.append(KnowledgeFile(str(file), entry))
     return sources, faults
 
 
-def audit(sources: Sequence[Source], others: Mapping[str, KnowledgeEntry]) -> Iterator[Fault]:
+def audit(sources: Sequence[KnowledgeFile], others: Mapping[str, KnowledgeEntry]) -> Iterator[SchemaFault]:
     """The faults of the entries of `sources`, next to `others`, which they replace by id."""
     late = {source.entry.id: list(_slow_patterns(source.entry)) for source in sources}
     # A slow pattern is never tried: the example of its own entry may be what it takes for ever on.
@@ -57,12 +57,12 @@ def audit(sources: Sequence[Source], others: Mapping[str, KnowledgeEntry]) -> It
         for symptom in entry.symptoms if entry.id in mine else ():
             what = _claim(entry.id, symptom, signatures)
             if what:
-                yield Fault(file, entry.id, what)
+                yield SchemaFault(file, entry.id, what)
         for what in late[entry.id]:
-            yield Fault(file, entry.id, what)
+            yield SchemaFault(file, entry.id, what)
         for reference in entry.references:
             if not re.fullmatch(r"https://[^\s/]+\.[^\s/]+(/\S*)?", reference):
-                yield Fault(file, entry.id, f"reference {reference!r} is not an https URL")
+                yield SchemaFault(file, entry.id, f"reference {reference!r} is not an https URL")
 
 
 def _slow_patterns(entry: KnowledgeEntry) -> Iterator[str]:

@@ -26,19 +26,19 @@ LEXICAL_HALF = 12.0  # the BM25 score that counts as half sure
 DENSE_SHARE = 0.4  # shares from 0.3 to 0.7 find the same within the noise; docs/adr/0005-retrieval.md
 
 
-class Row(NamedTuple):
+class IndexRow(NamedTuple):
     """One searchable text of an entry."""
 
     entry: str
     text: str
 
 
-def rows(entries: Sequence[KnowledgeEntry]) -> list[Row]:
+def rows(entries: Sequence[KnowledgeEntry]) -> list[IndexRow]:
     """A row per symptom and one for what the entry is about, in a fixed order."""
     found = []
     for entry in sorted(entries, key=lambda entry: entry.id):
-        found.append(Row(entry.id, gist(f"{entry.title}. {entry.cause}")))
-        found += [Row(entry.id, gist(symptom)) for symptom in entry.symptoms]
+        found.append(IndexRow(entry.id, gist(f"{entry.title}. {entry.cause}")))
+        found += [IndexRow(entry.id, gist(symptom)) for symptom in entry.symptoms]
     return [row for row in found if row.text]
 
 

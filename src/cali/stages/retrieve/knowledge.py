@@ -121,7 +121,7 @@ def _key(layers: list[list[tuple[Path, bytes]]]) -> str:
 
 
 def _parse(layers: list[list[tuple[Path, bytes]]]) -> Knowledge:
-    from cali.stages.retrieve.schema import Fault, read  # 0.1 s that a warm start need not pay
+    from cali.stages.retrieve.schema import SchemaFault, read  # 0.1 s that a warm start need not pay
 
     entries: dict[str, KnowledgeEntry] = {}
     dates = []
@@ -131,9 +131,13 @@ def _parse(layers: list[list[tuple[Path, bytes]]]) -> Knowledge:
             found = read(path)
             dates.append(found.version)
             twice = [
-                Fault(str(path), e.id, f"is also in {mine[e.id]}") for e in found.entries if e.id in mine
+                SchemaFault(str(path), e.id, f"is also in {mine[e.id]}")
+                for e in found.entries
+                if e.id in mine
             ]
-            twice += [Fault(str(path), i, "is here twice") for i in _repeated(e.id for e in found.entries)]
+            twice += [
+                SchemaFault(str(path), i, "is here twice") for i in _repeated(e.id for e in found.entries)
+            ]
             for fault in (*found.faults, *twice):
                 raise Misconfigured(str(fault))
             mine |= dict.fromkeys((entry.id for entry in found.entries), path)

@@ -70,7 +70,7 @@ class FileShape(BaseModel):
     entries: list[Any]
 
 
-class Fault(NamedTuple):
+class SchemaFault(NamedTuple):
     """What is wrong, and where: `file: entry id: what`."""
 
     file: str
@@ -87,7 +87,7 @@ class ReadFile(NamedTuple):
 
     version: str
     entries: tuple[KnowledgeEntry, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[SchemaFault, ...]
 
 
 def read(path: Path) -> ReadFile:
@@ -95,7 +95,7 @@ def read(path: Path) -> ReadFile:
     try:
         return read_text(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        return ReadFile("", (), (Fault(str(path), "", f"cannot be read: {_line(error)}"),))
+        return ReadFile("", (), (SchemaFault(str(path), "", f"cannot be read: {_line(error)}"),))
 
 
 def read_text(text: str, file: str) -> ReadFile:
@@ -104,25 +104,25 @@ def read_text(text: str, file: str) -> ReadFile:
         raw = yaml.load(text, Loader=Loader)  # noqa: S506 - a safe loader, the fast one if it is there
         head = FileShape.model_validate(raw)
     except yaml.YAMLError as error:
-        return ReadFile("", (), (Fault(file, "", f"is not valid YAML: {_line(error)}"),))
+        return ReadFile("", (), (SchemaFault(file, "", f"is not valid YAML: {_line(error)}"),))
     except ValidationError as error:
-        return ReadFile("", (), tuple(Fault(file, "", what) for what in _reasons(error)))
+        return ReadFile("", (), tuple(SchemaFault(file, "", what) for what in _reasons(error)))
     except (
         ValueError,
         OverflowError,
         RecursionError,
     ) as error:  # a date such as 2026-99-99, a number of 5,000 digits
-        return ReadFile("", (), (Fault(file, "", f"is not valid YAML: {_line(error)}"),))
+        return ReadFile("", (), (SchemaFault(file, "", f"is not valid YAML: {_line(error)}"),))
     entries: list[KnowledgeEntry] = []
-    faults: list[Fault] = []
+    faults: list[SchemaFault] = []
     for number, item in enumerate(head.entries, start=1):
         name = str(item.get("id") or f"#{number}") if isinstance(item, dict) else f"#{number}"
         try:
             entry = EntryShape.model_validate(item).entry(head.area)
         except ValidationError as error:
-            faults += [Fault(file, name, what) for what in _reasons(error)]
+            faults += [SchemaFault(file, name, what) for what in _reasons(error)]
             continue
-        wrong = [Fault(file, name, what) for what in faulty_patterns(entry)]
+        wrong = [SchemaFault(file, name, what) for what in faulty_patterns(entry)]
         faults += wrong
         if not wrong:
             entries.append(entry)

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from cali.core.errors import Misconfigured
-from cali.stages.retrieve.audit import Source, audit
+from cali.stages.retrieve.audit import KnowledgeFile, audit
 from cali.stages.retrieve.knowledge import Knowledge, of
 from cali.stages.retrieve.signatures import Signatures
 from cali.usecases.learn.drafts import PEOPLE, Draft
 from cali.usecases.releases.documents import entry_of, plain
-from cali.usecases.replay import Versions, What, compare, replay
+from cali.usecases.replay import DifferenceKind, ReplayVersions, compare, replay
 from cali.usecases.replay.compare import cause
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from cali.core.models import Incident, KnowledgeEntry
     from cali.stages.refine.book import Book
 
-_TAKES = {What.CHANGED, What.REWORDED}
-_RAISES = {What.APPEARED}
+_TAKES = {DifferenceKind.CHANGED, DifferenceKind.REWORDED}
+_RAISES = {DifferenceKind.APPEARED}
 SHOWN = 100  # characters of a line in a reason
 
 
@@ -90,7 +90,7 @@ def _alone(draft: Draft, ground: Ground, examples: Sequence[tuple[str, str]]) ->
         return f"its form is wrong: {error}"
     if entry.id in ground.knowledge.entries and "learnt" not in ground.knowledge.entries[entry.id].tags:
         return "a shipped entry has its id"
-    fault = next(audit([Source("draft", entry)], _near(entry, ground.knowledge)), None)
+    fault = next(audit([KnowledgeFile("draft", entry)], _near(entry, ground.knowledge)), None)
     if fault is not None:
         return f"its form is wrong: {fault.what}"
     own = Signatures([entry])
@@ -135,8 +135,8 @@ def _over_time(drafts: Sequence[Draft], ground: Ground) -> dict[str, str]:
     by_id = {draft.entry.id: draft for draft in drafts}
     entries = {**ground.knowledge.entries, **{name: draft.entry for name, draft in by_id.items()}}
     after = of(entries.values(), ground.knowledge.version[: len("2026-01-01")])
-    was = replay(ground.lines, Versions(ground.knowledge, book=ground.book))
-    now = replay(ground.lines, Versions(after, book=ground.book))
+    was = replay(ground.lines, ReplayVersions(ground.knowledge, book=ground.book))
+    now = replay(ground.lines, ReplayVersions(after, book=ground.book))
     stopped: dict[str, str] = {}
     for row in compare(was, now).rows:
         names = {told.entry for one in row.after if (told := cause(one)) is not None} & by_id.keys()
@@ -148,7 +148,7 @@ def _over_time(drafts: Sequence[Draft], ground: Ground) -> dict[str, str]:
     return stopped
 
 
-def _changed(what: What, before: set[str], draft: Draft, ground: Ground) -> str:
+def _changed(what: DifferenceKind, before: set[str], draft: Draft, ground: Ground) -> str:
     if what in _RAISES:
         return "over the lines of the last days it would raise an incident of what was none"
     if what in _TAKES and before and not (draft.by == PEOPLE and before <= ground.wrong):

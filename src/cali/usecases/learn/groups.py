@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from cali.core.errors import Poison
 from cali.core.models import Incident, Origin
-from cali.stages.reason.gate import support
+from cali.stages.reason.answer_gate import support
 from cali.stages.retrieve.ranking import words
 
 if TYPE_CHECKING:

@@ -90,14 +90,14 @@ def accepted(work: Work) -> Current:
 
 
 def _checked(body: bytes, key: str, knowledge: Knowledge) -> list[KnowledgeEntry]:
-    from cali.stages.retrieve.audit import Source, audit
+    from cali.stages.retrieve.audit import KnowledgeFile, audit
     from cali.stages.retrieve.schema import read_text
 
     try:
         found = read_text(body.decode(), key)
     except UnicodeDecodeError as error:
         raise Misconfigured(f"{key}: not UTF-8: byte {error.start}") from error
-    sources = [Source(key, entry) for entry in found.entries]
+    sources = [KnowledgeFile(key, entry) for entry in found.entries]
     for fault in (*found.faults, *audit(sources, knowledge.entries)):
         raise Misconfigured(str(fault))
     return list(found.entries)

@@ -1,13 +1,22 @@
 """Re-derives incidents from logs that were kept, at any version of the knowledge, the masks and the book.
 
-    lines + Versions --replay--> Outcome        two Outcomes of the same lines --compare--> Changes
+    lines + ReplayVersions --replay--> ReplayResult        two Outcomes of the same lines --compare--> Changes
 
 The same lines, versions and terms give the same outcome, to the byte: no clock, no chance, no model, no index. The
 times are those of the lines. Nothing is written and nobody is told.
 """
 
-from cali.usecases.replay.compare import Changes, Row, What, compare
-from cali.usecases.replay.run import Outcome, replay
-from cali.usecases.replay.versions import Terms, Versions
+from cali.usecases.replay.compare import Changes, Difference, DifferenceKind, compare
+from cali.usecases.replay.rerun import ReplayResult, replay
+from cali.usecases.replay.versions import ReplayVersions, Terms
 
-__all__ = ["Changes", "Outcome", "Row", "Terms", "Versions", "What", "compare", "replay"]
+__all__ = [
+    "Changes",
+    "Difference",
+    "DifferenceKind",
+    "ReplayResult",
+    "ReplayVersions",
+    "Terms",
+    "compare",
+    "replay",
+]

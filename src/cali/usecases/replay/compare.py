@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from cali.core.models import Incident, Origin
 
 if TYPE_CHECKING:
-    from cali.usecases.replay.run import Outcome
+    from cali.usecases.replay.rerun import ReplayResult
 
 
-class What(StrEnum):
+class DifferenceKind(StrEnum):
     """What became of an incident. The first two are losses."""
 
     DISAPPEARED = "disappeared"
@@ -38,10 +38,10 @@ class What(StrEnum):
     RECOUNTED = "recounted"  # another number of events
 
 
-LOSSES = frozenset((What.DISAPPEARED, What.LOST))
+LOSSES = frozenset((DifferenceKind.DISAPPEARED, DifferenceKind.LOST))
 
 
-class Cause(NamedTuple):
+class StatedCause(NamedTuple):
     """Who says what broke: the id of an entry, and its words."""
 
     entry: str
@@ -49,10 +49,10 @@ class Cause(NamedTuple):
     fix: tuple[str, ...] = ()
 
 
-class Row(NamedTuple):
+class Difference(NamedTuple):
     """One change: the incidents before and after, and in `detail` the two values that differ, for people."""
 
-    what: What
+    what: DifferenceKind
     before: tuple[Incident, ...]
     after: tuple[Incident, ...]
     detail: str = ""
@@ -62,22 +62,22 @@ class Row(NamedTuple):
 class Changes:
     """All that differs, losses first. `same` incidents are as they were; `renamed` of those have another id."""
 
-    rows: tuple[Row, ...] = ()
+    rows: tuple[Difference, ...] = ()
     same: int = 0
     renamed: int = 0
 
     @property
-    def losses(self) -> tuple[Row, ...]:
-        """What knew or saw less than before."""
+    def losses(self) -> tuple[Difference, ...]:
+        """The incidents that are explained worse, or missing, after the change."""
         return tuple(row for row in self.rows if row.what in LOSSES)
 
-    def count(self, what: What) -> int:
+    def count(self, what: DifferenceKind) -> int:
         return sum(row.what is what for row in self.rows)
 
 
-def compare(before: Outcome, after: Outcome) -> Changes:
+def compare(before: ReplayResult, after: ReplayResult) -> Changes:
     """What became of the incidents of `before`. Both must be replays of the same lines under the same terms."""
-    rows: list[Row] = []
+    rows: list[Difference] = []
     same = renamed = 0
     for old, new in _families(before, after):
         found = list(_rows(old, new))
@@ -85,57 +85,67 @@ def compare(before: Outcome, after: Outcome) -> Changes:
         if not found:
             same += 1
             renamed += old[0].id != new[0].id
-    order = list(What)
+    order = list(DifferenceKind)
     rows.sort(key=lambda row: (order.index(row.what), *_place(row.before or row.after)))
     return Changes(tuple(rows), same, renamed)
 
 
-def cause(incident: Incident) -> Cause | None:
+def cause(incident: Incident) -> StatedCause | None:
     """What is said of an incident, if anybody says something."""
     said = incident.diagnosis
     if said is None or said.origin is Origin.NONE:
         return None
     entry = said.knowledge[0].id if said.origin is Origin.KNOWLEDGE and said.knowledge else said.origin.value
-    return Cause(entry, said.cause, said.fix)
+    return StatedCause(entry, said.cause, said.fix)
 
 
-def _rows(old: Sequence[Incident], new: Sequence[Incident]) -> Iterable[Row]:
+def _rows(old: Sequence[Incident], new: Sequence[Incident]) -> Iterable[Difference]:
     was, now = tuple(old), tuple(new)
     if not was or not now:
-        yield Row(What.APPEARED if now else What.DISAPPEARED, was, now, _entries(was or now))
+        yield Difference(
+            DifferenceKind.APPEARED if now else DifferenceKind.DISAPPEARED, was, now, _entries(was or now)
+        )
         return
     if len(was) > 1 or len(now) > 1:
-        kind = What.MERGED if len(now) == 1 else What.SPLIT if len(was) == 1 else What.REGROUPED
-        yield Row(kind, was, now)
+        kind = (
+            DifferenceKind.MERGED
+            if len(now) == 1
+            else DifferenceKind.SPLIT
+            if len(was) == 1
+            else DifferenceKind.REGROUPED
+        )
+        yield Difference(kind, was, now)
     yield from _causes(was, now)
     severities = max(one.severity for one in was), max(one.severity for one in now)
     if severities[0] != severities[1]:
-        yield Row(What.REGRADED, was, now, " -> ".join(severity.label for severity in severities))
+        yield Difference(
+            DifferenceKind.REGRADED, was, now, " -> ".join(severity.label for severity in severities)
+        )
     counts = sum(one.count for one in was), sum(one.count for one in now)
     if counts[0] != counts[1]:
-        yield Row(What.RECOUNTED, was, now, f"{counts[0]} -> {counts[1]}")
+        yield Difference(DifferenceKind.RECOUNTED, was, now, f"{counts[0]} -> {counts[1]}")
 
 
-def _causes(was: tuple[Incident, ...], now: tuple[Incident, ...]) -> Iterable[Row]:
+def _causes(was: tuple[Incident, ...], now: tuple[Incident, ...]) -> Iterable[Difference]:
     """Of a family, which causes are told no more, newly, or instead of others."""
     before, after = _told(was), _told(now)
     silent = [all(cause(one) is not None for one in side) for side in (was, now)]
     if before.keys() == after.keys():
         if silent[0] and not silent[1]:
-            yield Row(What.LOST, was, now, f"{_names(before)} -> not for all")
+            yield Difference(DifferenceKind.LOST, was, now, f"{_names(before)} -> not for all")
         elif silent[1] and not silent[0]:
-            yield Row(What.GAINED, was, now, f"not for all -> {_names(after)}")
+            yield Difference(DifferenceKind.GAINED, was, now, f"not for all -> {_names(after)}")
         if before != after:
-            yield Row(What.REWORDED, was, now, _names(before))
+            yield Difference(DifferenceKind.REWORDED, was, now, _names(before))
     elif before.keys() < after.keys():
-        yield Row(What.GAINED, was, now, f"{_names(before)} -> {_names(after)}")
+        yield Difference(DifferenceKind.GAINED, was, now, f"{_names(before)} -> {_names(after)}")
     elif after.keys() < before.keys():
-        yield Row(What.LOST, was, now, f"{_names(before)} -> {_names(after)}")
+        yield Difference(DifferenceKind.LOST, was, now, f"{_names(before)} -> {_names(after)}")
     else:
-        yield Row(What.CHANGED, was, now, f"{_names(before)} -> {_names(after)}")
+        yield Difference(DifferenceKind.CHANGED, was, now, f"{_names(before)} -> {_names(after)}")
 
 
-def _told(incidents: Iterable[Incident]) -> dict[str, Cause]:
+def _told(incidents: Iterable[Incident]) -> dict[str, StatedCause]:
     told = (cause(incident) for incident in incidents)
     return {one.entry: one for one in told if one is not None}
 
@@ -148,7 +158,7 @@ def _names(causes: Iterable[str]) -> str:
     return ", ".join(sorted(causes)) or "no cause"
 
 
-def _families(before: Outcome, after: Outcome) -> list[tuple[list[Incident], list[Incident]]]:
+def _families(before: ReplayResult, after: ReplayResult) -> list[tuple[list[Incident], list[Incident]]]:
     """The incidents that belong together. Who has the same id, or shares a line, is of one family."""
     members = [*before.incidents, *after.incidents]
     parent = list(range(len(members)))

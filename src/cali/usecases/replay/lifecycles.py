@@ -1,4 +1,4 @@
-"""The lives of incidents in the time of the lines: when each opened, escalated, fell quiet and came back.
+"""The lifecycles of incidents in the time of the lines: when each opened, escalated, fell quiet and came back.
 
 The rules are those of `cali.stages.detect.lifecycle`, applied to the events of one incident in the order of the lines.
 """
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from cali.stages.detect import LifePolicy
 
-MOST = 5_000  # lives that are followed: five times what a detector lists
+MOST = 5_000  # lifecycles that are followed: five times what a detector lists
 TURNS = 64  # changes of one life that are kept
 
 
-class Turn(NamedTuple):
+class LifecycleTurn(NamedTuple):
     """One change in a life, before it has a number."""
 
     kind: Kind
@@ -35,10 +35,10 @@ class _Life:
     severity: Severity
     count: int = 1
     flaps: int = 0
-    turns: list[Turn] = field(default_factory=list)
+    turns: list[LifecycleTurn] = field(default_factory=list)
 
 
-class Lives:
+class LifecycleReplay:
     """Follows the events that count for incidents. `raises` is asked as a detector asks it, through `judge`."""
 
     def __init__(self, raises: Callable[[Event], Severity | None], policy: LifePolicy) -> None:
@@ -75,7 +75,7 @@ class Lives:
             turns = list(life.turns)
             silence = self._silence(life)
             if end is not None and end - life.last >= silence:
-                turns.append(Turn(Kind.QUIET, life.last + silence, life.severity, life.count))
+                turns.append(LifecycleTurn(Kind.QUIET, life.last + silence, life.severity, life.count))
             found += [Change(incident.id, number, *turn) for number, turn in enumerate(turns, 1)]
         return tuple(sorted(found, key=lambda change: (change.at, change.incident, change.number)))
 
@@ -85,7 +85,9 @@ class Lives:
         life = self._lives.get(key)
         if life is None:
             if len(self._lives) < MOST:
-                self._lives[key] = _Life(time, severity, turns=[Turn(Kind.OPENED, time, severity, 1)])
+                self._lives[key] = _Life(
+                    time, severity, turns=[LifecycleTurn(Kind.OPENED, time, severity, 1)]
+                )
             return
         life.count += 1
         silence = self._silence(life)
@@ -93,20 +95,20 @@ class Lives:
             self._came_back(life, time, life.last + silence)
         if severity > life.severity:
             life.severity = severity
-            self._turn(life, Turn(Kind.ESCALATED, time, severity, life.count))
+            self._turn(life, LifecycleTurn(Kind.ESCALATED, time, severity, life.count))
         life.last = max(life.last, time)
 
     def _came_back(self, life: _Life, time: float, quiet_at: float) -> None:
         policy = self._policy
         soon = time - quiet_at < policy.flap_window
         life.flaps = min(life.flaps + 1, policy.flap_limit) if soon else 0
-        self._turn(life, Turn(Kind.QUIET, quiet_at, life.severity, life.count - 1))
-        self._turn(life, Turn(Kind.RECURRED, time, life.severity, life.count))
+        self._turn(life, LifecycleTurn(Kind.QUIET, quiet_at, life.severity, life.count - 1))
+        self._turn(life, LifecycleTurn(Kind.RECURRED, time, life.severity, life.count))
 
     def _silence(self, life: _Life) -> float:
         return self._policy.quiet_after * 2.0 ** min(life.flaps, self._policy.flap_limit)
 
     @staticmethod
-    def _turn(life: _Life, turn: Turn) -> None:
+    def _turn(life: _Life, turn: LifecycleTurn) -> None:
         if len(life.turns) < TURNS:
             life.turns.append(turn)

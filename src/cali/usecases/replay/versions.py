@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from cali.stages.detect import LifePolicy, Policy
+from cali.stages.detect import DetectPolicy, LifePolicy
 from cali.stages.reason import question, spend
 from cali.stages.refine import masks
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 # As the functions detect: a warning counts even if a later line says that it worked after all, because whether that
 # line is in the same batch is chance there. Of each incident so many lines are remembered, to compare by.
-AS_DEPLOYED = Policy(positions=4_096, undone=0)
-AS_ANALYZED = Policy(positions=4_096)
+AS_DEPLOYED = DetectPolicy(positions=4_096, undone=0)
+AS_ANALYZED = DetectPolicy(positions=4_096)
 
 
 @dataclass(frozen=True, slots=True)
-class Versions:
+class ReplayVersions:
     """What judges the lines. `model` is the one that would be asked, for the cost; it is never asked."""
 
     knowledge: Knowledge
@@ -55,5 +55,5 @@ class Terms:
     until: float | None = None
     language: str = "en"
     suppressed: Container[str] = frozenset()
-    policy: Policy = AS_DEPLOYED
+    policy: DetectPolicy = AS_DEPLOYED
     life: LifePolicy = field(default_factory=LifePolicy)

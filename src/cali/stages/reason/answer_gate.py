@@ -1,6 +1,6 @@
 """Evidence or silence: what a model says passes only when the lines it cites bear it out. Pure.
 
-    Explained, cited lines, Excerpt --passed--> Passed | Refused(why)
+    ParsedAnswer, cited lines, Excerpt --passed--> Passed | RejectedAnswer(why)
 
 1. It says it understood, and gives a cause.
 2. Every id it cites is there, and at least one is a line of the incident itself.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cali.core.models import KnowledgeEntry
-    from cali.stages.reason.cached_answer import Explained
+    from cali.stages.reason.cached_answer import ParsedAnswer
     from cali.stages.reason.question import Excerpt, Sent
 
 SHARED = 2  # words
@@ -56,31 +56,31 @@ class Passed(NamedTuple):
     left_out: str
 
 
-class Refused(NamedTuple):
+class RejectedAnswer(NamedTuple):
     """Why nothing is asserted."""
 
     why: str
 
 
 def passed(
-    said: Explained, cited: Sequence[Sent], excerpt: Excerpt, near: Sequence[KnowledgeEntry]
-) -> Passed | Refused:
+    said: ParsedAnswer, cited: Sequence[Sent], excerpt: Excerpt, near: Sequence[KnowledgeEntry]
+) -> Passed | RejectedAnswer:
     """Whether, and with which evidence, an answer may be shown."""
     why = _not_an_answer(said, cited)
     if why:
-        return Refused(why)
+        return RejectedAnswer(why)
     known = [_told(entry) for entry in near]
     lines = _with_names(said.cause, cited, excerpt)
     evidence = "\n".join(line.text for line in lines)
     made_up = missing(said.cause, "\n".join([evidence, *known]))
     if made_up:
-        return Refused(f"the cause names {made_up[0]!r}, which no line of its evidence holds")
+        return RejectedAnswer(f"the cause names {made_up[0]!r}, which no line of its evidence holds")
     blamed = unsupported(said.cause, evidence)
     if blamed:
-        return Refused(f"the cause blames {blamed}, which no line of its evidence speaks of")
+        return RejectedAnswer(f"the cause blames {blamed}, which no line of its evidence speaks of")
     shared, share = support(said.cause, evidence)
     if shared < _needed(said.cause):
-        return Refused("the cause shares too little with the lines it cites")
+        return RejectedAnswer("the cause shares too little with the lines it cites")
     fix, left_out = _safe(said.fix, known)
     quotes = tuple(Evidence(line.whole.number, line.text.removesuffix(MARK).rstrip()) for line in lines)
     return Passed(said.cause, fix, quotes, share, left_out)
@@ -92,7 +92,7 @@ def support(cause: str, evidence: str) -> tuple[int, float]:
     return len(own & told), len(own & told) / len(own) if own else 0.0
 
 
-def _not_an_answer(said: Explained, cited: Sequence[Sent]) -> str:
+def _not_an_answer(said: ParsedAnswer, cited: Sequence[Sent]) -> str:
     if said.refused:
         return said.refused
     if not said.understood or not said.cause:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cali.core.models import Incident, Severity
 from cali.report import wording
-from cali.report.analysis import Analysis, Group, Summary, evidence, explained, groups
+from cali.report.analysis import Analysis, IncidentGroup, Summary, evidence, explained, groups
 from cali.report.visible import visible
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _source(analysis: Analysis, width: int) -> Iterator[Text]:
     yield from _wrapped(" · ".join(fact for fact in facts if fact), width, "dim")
 
 
-def _incident(place: int, group: Group, width: int) -> Iterator[Text]:
+def _incident(place: int, group: IncidentGroup, width: int) -> Iterator[Text]:
     from rich.text import Text
 
     incident, diagnosis = group.root, group.root.diagnosis
@@ -119,7 +119,7 @@ def _incident(place: int, group: Group, width: int) -> Iterator[Text]:
 
 
 def _seen(incident: Incident) -> str:
-    seen = wording.seen(incident)
+    seen = wording.occurrence(incident)
     lasting = f" in {seen.lasting}" if seen.lasting else ""
     burst = ", in a burst" if incident.burst else ""
     return f"{seen.often}{lasting}{burst}" + (f", {seen.span}" if seen.span else "")
@@ -144,11 +144,11 @@ def _step(number: int, step: str, width: int) -> list[Text]:
     body = Text()
     for kind, part in wording.step(step):
         shown = visible(part)
-        if kind is wording.Kind.SAID:
+        if kind is wording.StepPartKind.SAID:
             body.append(shown if body or not rows else shown.lstrip(" .,;"))
         elif _cells(shown) + 2 <= room:
             body.append(f"`{shown.replace(' ', _GLUE)}`", "cyan")
-            body.append(" " if kind is wording.Kind.COMMAND else "")
+            body.append(" " if kind is wording.StepPartKind.COMMAND else "")
         else:
             rows += [*_broken(body, room), Text(shown, "cyan")]
             body = Text()

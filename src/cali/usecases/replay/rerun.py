@@ -1,4 +1,4 @@
-"""The stages over lines that were kept, with nothing from outside: lines -> events -> incidents, explained -> Outcome."""
+"""The stages over lines that were kept, with nothing from outside: lines -> events -> incidents, explained -> ReplayResult."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from cali.stages.refine import masks
 from cali.stages.refine.refiner import Refiner
 from cali.stages.retrieve import Retrieved, retrieve
 from cali.usecases import pipeline
-from cali.usecases.replay.cost import Cost, Meter
-from cali.usecases.replay.lifecycles import Lives
-from cali.usecases.replay.versions import Terms, Versions
+from cali.usecases.replay.lifecycles import LifecycleReplay
+from cali.usecases.replay.model_cost import Cost, Meter
+from cali.usecases.replay.versions import ReplayVersions, Terms
 
 if TYPE_CHECKING:
     from cali.core.life import Change
@@ -40,9 +40,9 @@ class Counts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReplayResult:
     """What came of the lines. Incidents are in causal order, the one to fix first; `places` holds by their ids the lines
-    at which their events began (the first 4,096), which is what `compare` goes by. `changes` are their lives in the time
+    at which their events began (the first 4,096), which is what `compare` goes by. `changes` are their lifecycles in the time
     of the lines, from `began` to `ended`."""
 
     versions: Mapping[str, str]
@@ -55,7 +55,9 @@ class Outcome:
     ended: float | None = None
 
 
-def replay(lines: Iterable[tuple[int, bytes]], versions: Versions, terms: Terms | None = None) -> Outcome:
+def replay(
+    lines: Iterable[tuple[int, bytes]], versions: ReplayVersions, terms: Terms | None = None
+) -> ReplayResult:
     """The incidents in numbered lines. The same arguments give the same outcome; memory does not grow with the lines.
 
     No model is asked, so an error that the knowledge does not know keeps the origin `none`; `cost` says what asking would
@@ -65,14 +67,14 @@ def replay(lines: Iterable[tuple[int, bytes]], versions: Versions, terms: Terms 
     knowledge = versions.knowledge
     signatures = knowledge.signatures()
     refiner = Refiner(masks=masks.load(versions.masks), book=versions.book)
-    lives = Lives(lambda event: pipeline.raises(event, knowledge, signatures), given.life)
-    detector = Detector(lives.judge, given.policy)
+    lifecycles = LifecycleReplay(lambda event: pipeline.raises(event, knowledge, signatures), given.life)
+    detector = Detector(lifecycles.judge, given.policy)
     tally = pipeline.Tally()
-    seen = _Seen()
+    read = _InputCounts()
     events = pipeline.events(lines, Decoder(given.cluster, year=given.year), refiner, tally)
-    for event in seen.within(events, given):
+    for event in read.within(events, given):
         detector.observe(event)
-        lives.observe(event)
+        lifecycles.observe(event)
 
     def known(text: str) -> Retrieved:
         return retrieve(text, signatures)
@@ -90,28 +92,28 @@ def replay(lines: Iterable[tuple[int, bytes]], versions: Versions, terms: Terms 
     listed = detector.incidents()
     raised = [incident for incident in listed if incident.id not in given.suppressed]
     incidents = tuple(map(_unasked, pipeline.explained(raised, knowledge, reasoner)))
-    ended = given.until if given.until is not None else lives.time
-    return Outcome(
+    ended = given.until if given.until is not None else lifecycles.time
+    return ReplayResult(
         versions=_named(versions, refiner),
         counts=Counts(
             tally.lines,
-            tally.events - seen.outside,
-            len(seen.templates),
+            tally.events - read.outside,
+            len(read.templates),
             tally.quarantined,
-            seen.outside,
+            read.outside,
             len(listed) - len(raised),
             detector.folded.incidents,
         ),
         incidents=incidents,
         places={one.id: _places(detector, one) for one in incidents},
-        changes=lives.changes(incidents, ended),
+        changes=lifecycles.changes(incidents, ended),
         cost=meter.cost() if meter else Cost(),
-        began=seen.began,
+        began=read.began,
         ended=ended,
     )
 
 
-class _Seen:
+class _InputCounts:
     """What went by, in numbers."""
 
     def __init__(self) -> None:
@@ -147,7 +149,7 @@ def _places(detector: Detector, incident: Incident) -> tuple[int, ...]:
     return tuple(line for line, _ in detector.positions(incident.scope, incident.template.id))
 
 
-def _named(versions: Versions, refiner: Refiner) -> dict[str, str]:
+def _named(versions: ReplayVersions, refiner: Refiner) -> dict[str, str]:
     named = {
         "book": versions.book_version(),
         "knowledge": versions.knowledge.version,
@@ -159,4 +161,4 @@ def _named(versions: Versions, refiner: Refiner) -> dict[str, str]:
     return {name: version for name, version in named.items() if version}
 
 
-__all__ = ["UNASKED", "Cost", "Counts", "Diagnosis", "Outcome", "Severity", "replay"]
+__all__ = ["UNASKED", "Cost", "Counts", "Diagnosis", "ReplayResult", "Severity", "replay"]

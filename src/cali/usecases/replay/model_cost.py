@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from cali.core.ports import Answer, Request
-from cali.stages.reason import Asking, Breaker, World, prices
+from cali.stages.reason import Breaker, ModelGateway, Runtime, prices
 from cali.stages.reason.question import tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cali.usecases.replay.versions import Versions
+    from cali.usecases.replay.versions import ReplayVersions
 
 
 class Cost(NamedTuple):
@@ -30,13 +30,13 @@ class Cost(NamedTuple):
 class Meter:
     """Takes the place of a model, its cache and its budget."""
 
-    def __init__(self, versions: Versions, redact: Callable[[str], str]) -> None:
+    def __init__(self, versions: ReplayVersions, redact: Callable[[str], str]) -> None:
         self.name = versions.model
         self._table = prices(versions.prices)
         self._answers: dict[str, str] = {}
         self._tokens_in = self._tokens_out = self._calls = 0
-        world = World(now=lambda: 0.0, sleep=lambda _: None, chance=lambda: 0.0)
-        self.asking = Asking(self, self, self, Breaker(), world, self._table, redact)
+        runtime = Runtime(now=lambda: 0.0, sleep=lambda _: None, chance=lambda: 0.0)
+        self.asking = ModelGateway(self, self, self, Breaker(), runtime, self._table, redact)
 
     def cost(self) -> Cost:
         dollars = self._table.dollars(self.name, self._tokens_in, self._tokens_out)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cali.core.models import Event, Incident, Scope, Severity
 from cali.stages.detect.recovery import speaks_of_success, undoes
-from cali.stages.detect.tracker import Kept, Policy
+from cali.stages.detect.tracker import DetectPolicy, IncidentTracker
 
 _PASS, _HEALS, _RAISES = 1, 2, 3  # 0 is not yet judged; a severity is added to the last
 _SEVERITIES = tuple(Severity)
@@ -35,12 +35,14 @@ class Detector:
     """Gathers incidents from events given one by one. `raises` gives the severity of the known error that an event is, or
     None; it is asked once for each template, level and severity, and only of what does not speak for itself."""
 
-    def __init__(self, raises: Callable[[Event], Severity | None], policy: Policy | None = None) -> None:
+    def __init__(
+        self, raises: Callable[[Event], Severity | None], policy: DetectPolicy | None = None
+    ) -> None:
         self._raises = raises
-        self._policy = policy or Policy()
+        self._policy = policy or DetectPolicy()
         self._levelled: dict[str, bytearray] = {}
         self._plain: dict[str, bytearray] = {}
-        self._kept: dict[_Key, Kept] = {}
+        self._kept: dict[_Key, IncidentTracker] = {}
         self._soft: dict[Scope, set[_Key]] = {}  # incidents of warnings alone, which a success can undo
         self.folded = Folded()
         self.undone = 0  # warnings of which a later line said that it had worked after all
@@ -59,7 +61,7 @@ class Detector:
         return [kept.incident() for kept in found]
 
     def positions(self, scope: Scope, fingerprint: str) -> tuple[tuple[int, int], ...]:
-        """The lines at which an incident's events began, each with how many began there; see `Policy.positions`."""
+        """The lines at which an incident's events began, each with how many began there; see `DetectPolicy.positions`."""
         kept = self._kept.get((scope, fingerprint))
         return tuple(sorted(kept.positions.items())) if kept else ()
 
@@ -95,7 +97,7 @@ class Detector:
         if kept is None:
             if len(self._kept) >= 2 * self._policy.incidents:
                 self._fold()
-            self._kept[key] = Kept(event, severity, self._policy)
+            self._kept[key] = IncidentTracker(event, severity, self._policy)
             if event.severity < Severity.ERROR:
                 self._soft.setdefault(event.scope, set()).add(key)
             return

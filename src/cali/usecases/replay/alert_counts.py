@@ -1,4 +1,4 @@
-"""What would have been told, and where: the lives of a replay through the rules of alerts, in the time of the lines.
+"""What would have been told, and where: the lifecycles of a replay through the rules of alerts, in the time of the lines.
 
     changes in order of time --Alerts--> places that count what they are given
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from cali.core.ports import AlertStore, IncidentStore
     from cali.stages.notify import Message, Rules
     from cali.stages.notify.sink import Sink, Style
-    from cali.usecases.replay.run import Outcome
+    from cali.usecases.replay.rerun import ReplayResult
 
 MINUTE = 60.0  # seconds between two looks at what is due, as on AWS
 LOOKS = 20_000  # of them at most: a replay of months looks less often
 
 
-class Told(NamedTuple):
+class AlertCount(NamedTuple):
     """What one place would have got: `posts` are messages that arrive anew, the others change or answer one."""
 
     sink: str
@@ -38,31 +38,31 @@ class Told(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Stores:
+class ReplayStores:
     """Empty stores, for one run."""
 
     incidents: IncidentStore
     alerts: AlertStore
 
 
-def told(
-    outcome: Outcome,
+def count_alerts(
+    outcome: ReplayResult,
     rules: Rules,
     style: Callable[[str], Style],
-    stores: Stores,
+    stores: ReplayStores,
     entry: Callable[[str], KnowledgeEntry | None],
     language: str = "en",
-) -> tuple[Told, ...]:
+) -> tuple[AlertCount, ...]:
     """What each place would have got, in the order of their names. `style` says of a sink of the rules how it takes
     messages. What the knowledge explains is explained in the first message; what it does not know, nobody explains."""
     if not outcome.changes:
         return ()
-    clock = _Clock(outcome.changes[0].at)
-    places: dict[str, _Place] = {}
+    clock = _ReplayClock(outcome.changes[0].at)
+    places: dict[str, _CountingSink] = {}
 
     def sink(name: str) -> Sink:
         if name not in places:
-            places[name] = _Place(style(name))
+            places[name] = _CountingSink(style(name))
         return places[name]
 
     alerts = Alerts(
@@ -77,13 +77,13 @@ def told(
         alerts.hear(change)
     _until(end, clock, step, alerts)
     return tuple(
-        Told(name, channel, *counts)
+        AlertCount(name, channel, *counts)
         for name, place in sorted(places.items())
         for channel, counts in sorted(place.counts.items())
     )
 
 
-def _until(time: float, clock: _Clock, step: float, alerts: Alerts) -> None:
+def _until(time: float, clock: _ReplayClock, step: float, alerts: Alerts) -> None:
     while clock.time + step <= time:
         clock.time += step
         alerts.flush()
@@ -115,7 +115,7 @@ def _keep(store: IncidentStore, incident: Incident, change: Change) -> None:
     )
 
 
-class _Clock:
+class _ReplayClock:
     def __init__(self, time: float) -> None:
         self.time = time
 
@@ -126,7 +126,7 @@ class _Clock:
         self.time += seconds
 
 
-class _Place:
+class _CountingSink:
     """Takes everything, and counts by channel: posts, edits, replies. A message's name begins with its channel."""
 
     def __init__(self, style: Style) -> None:
