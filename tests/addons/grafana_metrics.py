@@ -9,14 +9,14 @@ from enum import StrEnum
 from pathlib import Path
 
 from cali.usecases.alert import Heard
-from cali.usecases.diagnose import Done
+from cali.usecases.diagnose import DiagnoseResult
 from cali.usecases.enrich import Result
 from cali.usecases.sweep import COUNTED, gauge
 
 SHELL = Path(__file__).parents[2] / "chalice_app" / "chalicelib" / "shell.py"
 _BOTH = ("alert", "diagnose")  # `messages` serves these
 _ALERT_ALONE = {"log_to_alert_ms"}
-_OUTCOMES: Mapping[str, type[StrEnum]] = {"alert": Heard, "diagnose": Done, "enrich": Result}
+_OUTCOMES: Mapping[str, type[StrEnum]] = {"alert": Heard, "diagnose": DiagnoseResult, "enrich": Result}
 
 AWS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "AWS/Kinesis": (

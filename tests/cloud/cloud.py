@@ -17,13 +17,13 @@ from typing import Any, Self, TypeVar
 
 from cali.adapters.aws.dynamodb_alerts import DynamoAlerts
 from cali.adapters.aws.dynamodb_incidents import EXPIRES, TABLE, DynamoIncidents
-from cali.adapters.aws.dynamodb_shared import DynamoNotes
+from cali.adapters.aws.dynamodb_shared import DynamoBlobs
 from cali.core.errors import Retryable
-from cali.core.life import Stored
+from cali.core.life import StoredIncident
 from cali.core.models import Status
 from cali.simulator import enveloper, load_scenario, simulate
 from cali.stages.notify.state import AlertState, loads
-from cali.usecases import checkpoint as ledger
+from cali.usecases import checkpoint
 from tests.cloud import faults as faulty
 from tests.cloud import models, project
 from tests.cloud.aws import BUCKET, INCIDENTS, LOGS, Account, Resources, Table
@@ -136,7 +136,7 @@ class Cloud:
             self._pour()
         self.incidents = DynamoIncidents(self.account.client("dynamodb"), project.TABLE_NAME)
         self._alerts = DynamoAlerts(self.account.client("dynamodb"), project.TABLE_NAME, time.time)
-        self._notes = DynamoNotes(self.account.client("dynamodb"), project.TABLE_NAME, time.time)
+        self._notes = DynamoBlobs(self.account.client("dynamodb"), project.TABLE_NAME, time.time)
         self.slack.on_message = lambda message: self._say(f"  alert  {message.content.get('text', '')}")
 
     def _pour(self) -> None:
@@ -296,7 +296,7 @@ class Cloud:
         held = 0
         for reader in self._readers:
             body, version = _patiently(partial(self._notes.read, f"shard:{LOGS}/{reader.shard}"))
-            held += len(ledger.loads(body, version).held)
+            held += len(checkpoint.loads(body, version).held)
         return held
 
     def _untold(self) -> int:
@@ -313,7 +313,7 @@ class Cloud:
             states[item.incident.id] = loads(note.body) if note and note.body else AlertState()
         return states
 
-    def _stored(self) -> list[Stored]:
+    def _stored(self) -> list[StoredIncident]:
         return _patiently(lambda: self.incidents.find(tuple(Status), 100_000))
 
     def _quarantined(self) -> dict[str, str]:

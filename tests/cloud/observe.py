@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from cali.core.life import Stored
+from cali.core.life import StoredIncident
 from cali.stages.notify.state import AlertState
 from tests.cloud.slack import Message
 
@@ -95,7 +95,7 @@ def differences(wanted: Summary, got: Summary) -> list[str]:
     return said
 
 
-def seen(stored: Iterable[Stored]) -> dict[str, Seen]:
+def seen(stored: Iterable[StoredIncident]) -> dict[str, Seen]:
     """Incidents as they are compared."""
     return {
         item.incident.id: Seen(
@@ -126,7 +126,9 @@ def is_pending(state: AlertState) -> bool:
     )
 
 
-def latencies(stored: Iterable[Stored], alerts: Sequence[Alert], arrived: Mapping[str, float]) -> list[float]:
+def latencies(
+    stored: Iterable[StoredIncident], alerts: Sequence[Alert], arrived: Mapping[str, float]
+) -> list[float]:
     """For each incident that was alerted the seconds since its first line arrived. `arrived` has the time of each record
     by its sequence number."""
     first: dict[str, float] = {}

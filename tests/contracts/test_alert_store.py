@@ -11,7 +11,7 @@ import pytest
 from tests.functional.aws_account import Account, account
 
 from cali.adapters.aws.dynamodb_alerts import DynamoAlerts, DynamoFeedback
-from cali.adapters.aws.dynamodb_shared import DynamoMarks
+from cali.adapters.aws.dynamodb_shared import DynamoClaims
 from cali.adapters.memory.alerts import MemoryAlerts, MemoryClaims, MemoryFeedback
 from cali.adapters.sqlite.alerts import SqliteAlerts, SqliteClaims, SqliteFeedback
 from cali.adapters.sqlite.incidents import SqliteIncidents
@@ -60,7 +60,7 @@ def claims(request: pytest.FixtureRequest, tmp_path: Path) -> Claims:
         return SqliteClaims(tmp_path / "state.db")
     made: Account = request.getfixturevalue("cloud")
     table = made.new_table(f"cali-{uuid4().hex[:8]}")
-    return DynamoMarks(made.client("dynamodb"), table)
+    return DynamoClaims(made.client("dynamodb"), table)
 
 
 def record(name: str, verdict: Verdict, at: float, incident: str = "i1") -> Feedback:

@@ -16,7 +16,7 @@ from cali.adapters.memory.incidents import MemoryIncidents
 from cali.adapters.memory.recent_incidents import RecentIncidents
 from cali.adapters.sqlite.incidents import SqliteIncidents
 from cali.core.errors import Conflict, Misconfigured, Retryable
-from cali.core.life import Change, Kind, Read, Span, Stored
+from cali.core.life import Change, ChangeKind, ReadPositions, Span, StoredIncident
 from cali.core.models import (
     Diagnosis,
     Event,
@@ -43,11 +43,11 @@ LINE = Event(
 KINESIS = 49_590_338_271_490_256_608_559_692_538_361_571_095_921_575_989_136_588_898
 
 
-def stored(name: str, status: Status = Status.OPENED, heard: float = 10.0) -> Stored:
+def stored(name: str, status: Status = Status.OPENED, heard: float = 10.0) -> StoredIncident:
     incident = Incident(
         name, SCOPE, LINE.template, "boom", Severity.ERROR, 7, 3, 90, 5.25, None, (LINE,), status
     )
-    return Stored(incident, heard)
+    return StoredIncident(incident, heard)
 
 
 FULL = replace(
@@ -66,9 +66,9 @@ FULL = replace(
             {"masks": "1"},
         ),
     ),
-    reads=(Read("shard-0", (Span(KINESIS, KINESIS + 9),), KINESIS - 5, 9.0),),
+    reads=(ReadPositions("shard-0", (Span(KINESIS, KINESIS + 9),), KINESIS - 5, 9.0),),
     changes=2,
-    unsent=(Change("full", 2, Kind.MUTED, 8.0, Severity.ERROR, 7, "ann", 99.0),),
+    unsent=(Change("full", 2, ChangeKind.MUTED, 8.0, Severity.ERROR, 7, "ann", 99.0),),
     flaps=1,
     quiet_at=3.0,
     muted_until=99.0,

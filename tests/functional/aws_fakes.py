@@ -16,8 +16,8 @@ from cali.core.models import Diagnosis, Incident, Status
 from cali.stages.decode import Decoder
 from cali.stages.reason.spend import Spend
 from cali.stages.refine.refiner import Refiner
-from cali.usecases.analyze_batch import Analyze, Report, Waiting
-from cali.usecases.publish_changes import Asked, Lives, loads
+from cali.usecases.analyze_batch import Analyze, BatchReport, SettleRules
+from cali.usecases.publish_changes import ChangePublisher, DiagnosisRequest, loads
 from cali.usecases.quarantine import Quarantine
 
 NOON = 1_795_176_000.0
@@ -81,7 +81,7 @@ class MemoryStream:
     def put(self, entries: Iterable[Entry]) -> None:
         self.entries += list(entries)
 
-    def messages(self) -> list[Change | Asked]:
+    def messages(self) -> list[Change | DiagnosisRequest]:
         return [loads(entry.data) for entry in self.entries]
 
 
@@ -205,7 +205,9 @@ class World:
 
     def analyze(self, **parts: Any) -> Analyze:
         """An analyze in which some of the parts are others."""
-        lives = Lives(parts.get("store", self.store), parts.get("stream", self.stream), self.clock.sleep)
+        lives = ChangePublisher(
+            parts.get("store", self.store), parts.get("stream", self.stream), self.clock.sleep
+        )
         return Analyze(
             Decoder("prod"),
             parts.get("refiner", REFINER),
@@ -214,11 +216,11 @@ class World:
             parts.get("notes", self.notes),
             Quarantine(parts.get("objects", self.objects), REFINER.redactor.text),
             self.clock.now,
-            Waiting(batch=parts.get("batch", 1000)),
+            SettleRules(batch=parts.get("batch", 1000)),
             behind=parts.get("behind"),
         )
 
-    def batch(self, items: Sequence[dict[str, Any]], **parts: Any) -> Report:
+    def batch(self, items: Sequence[dict[str, Any]], **parts: Any) -> BatchReport:
         return self.analyze(**parts).batch(SHARD, items)
 
     def counts(self) -> dict[tuple[str, str], int]:

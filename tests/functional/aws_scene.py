@@ -6,13 +6,13 @@ from typing import Any
 
 from cali.adapters.memory.alerts import MemoryAlerts
 from cali.adapters.slack.webhook import SlackLetters
-from cali.core.life import Change, Kind
+from cali.core.life import Change, ChangeKind
 from cali.core.models import Diagnosis, Evidence, Hit, Incident, Origin
 from cali.stages.notify.rules import Route, Rules, Send, When
 from cali.stages.notify.words import words
 from cali.usecases.alert import Alerts, Heard, Parts
-from cali.usecases.diagnose import Diagnose, Done
-from cali.usecases.publish_changes import Asked, Lives
+from cali.usecases.diagnose import Diagnose, DiagnoseResult
+from cali.usecases.publish_changes import ChangePublisher, DiagnosisRequest
 from cali.usecases.sweep import Sweep
 from tests.functional.aws_fakes import (
     SHARD,
@@ -55,10 +55,12 @@ class Scene(World):
         self.batch(delivered([fluent(SAID)]))
         (self.opened,) = [m for m in self.stream.messages() if isinstance(m, Change)]
 
-    def lives(self, **parts: Any) -> Lives:
-        return Lives(parts.get("store", self.store), parts.get("stream", self.stream), self.clock.sleep)
+    def lives(self, **parts: Any) -> ChangePublisher:
+        return ChangePublisher(
+            parts.get("store", self.store), parts.get("stream", self.stream), self.clock.sleep
+        )
 
-    def diagnose(self, message: Change | Asked, **parts: Any) -> Done:
+    def diagnose(self, message: Change | DiagnosisRequest, **parts: Any) -> DiagnoseResult:
         store, objects = parts.get("store", self.store), parts.get("objects", self.objects)
         made = Diagnose(store, self.lives(**parts), self.reasoner, objects, self.clock.now)
         return made.message(message)
@@ -78,7 +80,7 @@ class Scene(World):
     def alert(self, message: Change, **parts: Any) -> Heard:
         return self.alerts(**parts).hear(message)
 
-    def changes(self, kind: Kind) -> list[Change]:
+    def changes(self, kind: ChangeKind) -> list[Change]:
         return [m for m in self.stream.messages() if isinstance(m, Change) and m.kind is kind]
 
     def incident(self) -> Incident:
@@ -93,5 +95,5 @@ def scene_sweep(scene: World, **limits: Any) -> Any:
         def shards(self) -> list[str]:
             return [SHARD]
 
-    lives = Lives(scene.store, scene.stream, scene.clock.sleep)
+    lives = ChangePublisher(scene.store, scene.stream, scene.clock.sleep)
     return Sweep(scene.store, lives, scene.analyze(), Shards(), scene.clock.now, **limits).run()

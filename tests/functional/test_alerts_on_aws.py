@@ -19,7 +19,7 @@ from cali.stages.detect import Sighting, advance
 from cali.stages.notify.feedback_rules import Suppressions
 from cali.stages.notify.signature import sign
 from cali.testing.slack import TOKEN, Slack
-from cali.usecases.publish_changes import Lives
+from cali.usecases.publish_changes import ChangePublisher
 from tests.functional.aws_account import INCIDENTS_TABLE, account
 from tests.functional.aws_fakes import SHARD, Clock, MemoryStream, delivered, fluent
 from tests.functional.aws_fakes import World as Analyzed
@@ -36,7 +36,7 @@ class World:
         self.server = self.slack.serve()
         self.stream = MemoryStream()
         self.store = DynamoIncidents(made.client("dynamodb"), INCIDENTS_TABLE)
-        self.lives = Lives(self.store, self.stream, self.sleep)
+        self.lives = ChangePublisher(self.store, self.stream, self.sleep)
         self.secrets = {"bot_token": TOKEN, "signing_secret": "shh", "webhook_url": self.server.hook}
         self.parts = CloudParts(
             Settings(incidents_table=INCIDENTS_TABLE, alert_rules="config/alerts.yaml", slack_secret="s"),

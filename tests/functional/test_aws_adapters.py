@@ -12,7 +12,7 @@ import pytest
 
 from cali.adapters.aws.dynamodb_breaker import SharedBreaker
 from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
-from cali.adapters.aws.dynamodb_shared import DynamoAnswers, DynamoBudget, DynamoMarks, DynamoNotes
+from cali.adapters.aws.dynamodb_shared import DynamoAnswers, DynamoBlobs, DynamoBudget, DynamoClaims
 from cali.adapters.aws.kinesis import Entry, KinesisStream
 from cali.adapters.aws.s3 import S3Objects
 from cali.adapters.aws.secrets import KEPT, Secrets
@@ -128,7 +128,7 @@ def test_a_secret_holds_while_nobody_answers_and_a_rotated_one_is_seen(aws: Acco
 
 
 def test_a_mark_is_for_one_until_it_is_over_or_given_back(dynamo: Any) -> None:
-    marks = DynamoMarks(dynamo, INCIDENTS_TABLE)
+    marks = DynamoClaims(dynamo, INCIDENTS_TABLE)
     assert marks.take("m", NOON, 30)
     assert not marks.take("m", NOON + 29, 30)
     assert marks.take("m", NOON + 30, 30)
@@ -180,7 +180,7 @@ def test_money_is_a_limit_too_and_is_settled_exactly(dynamo: Any) -> None:
 
 
 def test_a_note_is_changed_only_by_who_read_it_last(dynamo: Any) -> None:
-    notes = DynamoNotes(dynamo, INCIDENTS_TABLE, NOW)
+    notes = DynamoBlobs(dynamo, INCIDENTS_TABLE, NOW)
     assert notes.read("n") == (b"", 0)
     notes.write("n", b"one", 0)
     assert notes.read("n") == (b"one", 1)
@@ -192,7 +192,7 @@ def test_a_note_is_changed_only_by_who_read_it_last(dynamo: Any) -> None:
 
 
 def test_functions_leave_a_failing_model_alone_together(dynamo: Any) -> None:
-    notes = DynamoNotes(dynamo, INCIDENTS_TABLE, NOW)
+    notes = DynamoBlobs(dynamo, INCIDENTS_TABLE, NOW)
     settings = BreakerSettings(failures=2, pause=30.0)
     one, other = SharedBreaker(notes, settings), SharedBreaker(notes, settings)
     one.failed(NOON)

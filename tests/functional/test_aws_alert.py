@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cali.core.errors import Misconfigured, Poison, Retryable
-from cali.core.life import Kind
+from cali.core.life import ChangeKind
 from cali.stages.detect import mute
 from cali.usecases.alert import Heard
 from tests.functional.aws_fakes import (
@@ -30,7 +30,7 @@ def test_a_diagnosis_that_comes_in_time_is_in_the_one_message() -> None:
         scene.diagnose(scene.opened)
 
     assert scene.alert(scene.opened, sleep=sleep) is Heard.SENT
-    (diagnosed,) = scene.changes(Kind.DIAGNOSED)
+    (diagnosed,) = scene.changes(ChangeKind.DIAGNOSED)
     assert scene.alert(diagnosed) is Heard.NOTHING
     assert scene.alert(scene.opened) is Heard.NOTHING
     (message,) = scene.chat.posts
@@ -61,7 +61,7 @@ def test_a_diagnosis_that_comes_late_is_a_second_message_and_nothing_is_a_third(
     assert scene.alert(scene.opened) is Heard.SENT
     assert scene.clock.time >= scene.opened.at + 1.5
     scene.diagnose(scene.opened)
-    (diagnosed,) = scene.changes(Kind.DIAGNOSED)
+    (diagnosed,) = scene.changes(ChangeKind.DIAGNOSED)
     assert scene.alert(diagnosed) is Heard.SENT
     for message in (scene.opened, diagnosed, diagnosed, scene.opened):
         assert scene.alert(message) is Heard.NOTHING
@@ -72,7 +72,7 @@ def test_an_unknown_cause_is_no_second_message() -> None:
     scene = Scene(silent("no cause"))
     scene.alert(scene.opened)
     scene.diagnose(scene.opened)
-    assert scene.alert(scene.changes(Kind.DIAGNOSED)[0]) is Heard.NOTHING
+    assert scene.alert(scene.changes(ChangeKind.DIAGNOSED)[0]) is Heard.NOTHING
     assert len(scene.chat.posts) == 1
 
 
@@ -113,7 +113,7 @@ def test_a_chat_that_is_away_is_refusing_once_and_not_for_each_message(pause: fl
     alerts = scene.alerts()
 
     # When it hears of all
-    said = {alerts.hear(change) for change in scene.changes(Kind.OPENED)}
+    said = {alerts.hear(change) for change in scene.changes(ChangeKind.OPENED)}
 
     # Then the chat was asked once; and once more after the pause
     assert said == {Heard.LATER}
@@ -128,7 +128,7 @@ def test_a_chat_that_comes_back_between_two_changes_gets_one_message() -> None:
     scene.chat = MemoryChat(Retryable("503"))
     assert scene.alert(scene.opened) is Heard.LATER
     scene.diagnose(scene.opened)
-    (diagnosed,) = scene.changes(Kind.DIAGNOSED)
+    (diagnosed,) = scene.changes(ChangeKind.DIAGNOSED)
     scene.clock.sleep(6.0)
     assert scene.alert(diagnosed) is Heard.SENT
     assert [scene.alert(scene.opened), scene.alert(diagnosed)] == [Heard.NOTHING, Heard.NOTHING]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cali.core.errors import Retryable
-from cali.usecases import checkpoint as ledgers
-from cali.usecases.quarantine import LONGEST, Quarantine, Unread
+from cali.usecases import checkpoint as checkpoints
+from cali.usecases.quarantine import LONGEST, Quarantine, UnreadLine
 from tests.functional.aws_fakes import (
     NOON,
     REFINER,
@@ -185,7 +185,7 @@ def test_what_waits_on_a_silent_shard_is_released_by_the_sweep() -> None:
     assert list(world.counts().values()) == [1]
 
 
-def test_a_damaged_ledger_costs_nothing_but_work() -> None:
+def test_a_damaged_checkpoint_costs_nothing_but_work() -> None:
     world = World()
     world.batch(DAY)
     world.notes.kept = {name: (b"noise", version) for name, (_, version) in world.notes.kept.items()}
@@ -246,19 +246,19 @@ def test_no_secret_reaches_the_store_or_the_stream() -> None:
     assert "hunter22" not in everything
 
 
-def test_a_ledger_is_read_back_as_it_was_written() -> None:
+def test_a_checkpoint_is_read_back_as_it_was_written() -> None:
     world = World(Clock(NOON))
     world.batch(delivered([fluent("INFO x"), *[fluent(line) for line in TRACE]], arrived=NOON))
     ((body, version),) = world.notes.kept.values()
-    ledger = ledgers.loads(body, version)
-    assert ledgers.loads(ledgers.dumps(ledger), version) == ledger
-    assert len(ledger.held) == 1
+    checkpoint = checkpoints.loads(body, version)
+    assert checkpoints.loads(checkpoints.dumps(checkpoint), version) == checkpoint
+    assert len(checkpoint.held) == 1
 
 
 def test_a_secret_that_the_end_of_what_is_kept_cuts_is_redacted() -> None:
     objects = MemoryObjects()
     raw = b"x" * (LONGEST - 11) + b" AKIAIOSFODNN7EXAMPLE is the key"
-    Quarantine(objects, REFINER.redactor.text).keep(SHARD, [Unread(1, "why", raw)], NOON)
+    Quarantine(objects, REFINER.redactor.text).keep(SHARD, [UnreadLine(1, "why", raw)], NOON)
     (row,) = objects.rows("quarantine/")
     assert "AKIA" not in row["text"]
     assert len(row["text"]) <= LONGEST

@@ -177,7 +177,7 @@ def test_what_waits_fits_into_an_item_of_the_table() -> None:
     # When they are read
     for part in (items[count // 2 :], items[: count // 2]):
         analyze.batch(SHARD, part)
-        # Then the ledger is no larger than DynamoDB takes
+        # Then the checkpoint is no larger than DynamoDB takes
         assert all(len(body) < 400_000 for body, _ in world.notes.kept.values())
 
     # And every line was counted once

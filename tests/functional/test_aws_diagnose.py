@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from cali.core.errors import Retryable
-from cali.core.life import Change, Kind
+from cali.core.life import Change, ChangeKind
 from cali.core.models import Diagnosis, Incident, Origin, Status
 from cali.stages.detect import resolve
-from cali.usecases.diagnose import Done
-from cali.usecases.publish_changes import Asked
+from cali.usecases.diagnose import DiagnoseResult
+from cali.usecases.publish_changes import DiagnosisRequest
 from tests.functional.aws_fakes import (
     NOON,
     Failing,
@@ -26,19 +26,19 @@ from tests.functional.aws_scene import SAID, Scene, known, scene_sweep, silent
 
 def test_an_opened_incident_is_diagnosed_once_however_often_it_is_said() -> None:
     scene = Scene()
-    assert scene.diagnose(scene.opened) is Done.KNOWN
+    assert scene.diagnose(scene.opened) is DiagnoseResult.KNOWN
     for _ in range(3):
         scene.diagnose(scene.opened)
-        scene.diagnose(Asked(scene.opened.incident))
+        scene.diagnose(DiagnosisRequest(scene.opened.incident))
     assert len(scene.reasoner.asked) == 1
-    assert len(scene.changes(Kind.DIAGNOSED)) == 1
+    assert len(scene.changes(ChangeKind.DIAGNOSED)) == 1
     assert scene.incident().diagnosis == known(scene.incident())
     assert scene.objects.kept == {}
 
 
 def test_what_is_not_known_is_kept_for_learning_under_one_name() -> None:
     scene = Scene(silent("shares too little with its lines"))
-    assert scene.diagnose(scene.opened) is Done.SILENT
+    assert scene.diagnose(scene.opened) is DiagnoseResult.SILENT
     scene.diagnose(scene.opened)
     ((key, body),) = scene.objects.kept.items()
     assert key == f"new_errors/dt=2026-11-20/{scene.opened.incident}.json"
@@ -57,14 +57,14 @@ def test_what_is_not_known_is_kept_for_learning_under_one_name() -> None:
 )
 def test_a_model_that_is_away_is_asked_again_later(gate: str) -> None:
     scene = Scene(silent(gate))
-    assert scene.diagnose(scene.opened) is Done.LATER
+    assert scene.diagnose(scene.opened) is DiagnoseResult.LATER
     assert scene.incident().diagnosis is None
     assert scene.objects.kept == {}
     scene.reasoner.say = known
     scene.clock.sleep(60.0)
     assert scene_sweep(scene).asked == 1
-    (asked,) = [m for m in scene.stream.messages() if isinstance(m, Asked)]
-    assert scene.diagnose(asked) is Done.KNOWN
+    (asked,) = [m for m in scene.stream.messages() if isinstance(m, DiagnosisRequest)]
+    assert scene.diagnose(asked) is DiagnoseResult.KNOWN
 
 
 @pytest.mark.parametrize("part", ["store", "stream", "objects"])
@@ -78,7 +78,9 @@ def test_a_diagnosis_survives_a_crash_at_any_call(part: str, before: bool) -> No
             continue
         break
     scene.diagnose(scene.opened)
-    assert {(c.incident, c.number) for c in scene.changes(Kind.DIAGNOSED)} == {(scene.opened.incident, 2)}
+    assert {(c.incident, c.number) for c in scene.changes(ChangeKind.DIAGNOSED)} == {
+        (scene.opened.incident, 2)
+    }
     assert len(scene.objects.kept) == 1
     assert scene.incident().status is Status.DIAGNOSED
 
@@ -93,7 +95,7 @@ def test_of_two_diagnoses_at_the_same_time_the_first_stays() -> None:
 
     scene.reasoner.say = late
     scene.diagnose(scene.opened)
-    assert len(scene.changes(Kind.DIAGNOSED)) == 1
+    assert len(scene.changes(ChangeKind.DIAGNOSED)) == 1
     diagnosis = scene.incident().diagnosis
     assert diagnosis is not None
     assert diagnosis.cause == "inventory is down"
@@ -102,10 +104,10 @@ def test_of_two_diagnoses_at_the_same_time_the_first_stays() -> None:
 class Returned(Scene):
     """A scene whose incident was diagnosed under knowledge 1, and came back after silence, or after a person resolved it."""
 
-    def __init__(self, kind: Kind = Kind.RECURRED) -> None:
+    def __init__(self, kind: ChangeKind = ChangeKind.RECURRED) -> None:
         super().__init__(under("1", "a guess"))
         self.diagnose(self.opened)
-        if kind is Kind.RECURRED:
+        if kind is ChangeKind.RECURRED:
             self.clock.sleep(1801.0)
             scene_sweep(self)
         else:
@@ -123,36 +125,40 @@ def under(version: str, cause: str, origin: Origin = Origin.MODEL) -> Any:
     )
 
 
-@pytest.mark.parametrize("kind", [Kind.RECURRED, Kind.REGRESSED])
-def test_what_comes_back_gets_what_was_learnt_since_once(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [ChangeKind.RECURRED, ChangeKind.REGRESSED])
+def test_what_comes_back_gets_what_was_learnt_since_once(kind: ChangeKind) -> None:
     scene = Returned(kind)
     scene.reasoner.knowledge, scene.reasoner.knows = "2", under("2", "learnt", Origin.KNOWLEDGE)
-    assert scene.diagnose(scene.back) is Done.KNOWN
+    assert scene.diagnose(scene.back) is DiagnoseResult.KNOWN
     for _ in range(3):
         scene.diagnose(scene.back)
         scene.diagnose(scene.opened)
     diagnosis = scene.incident().diagnosis
     assert diagnosis is not None
     assert (diagnosis.cause, diagnosis.versions) == ("learnt", {"knowledge": "2"})
-    assert [len(scene.changes(Kind.DIAGNOSED)), len(scene.reasoner.asked), len(scene.reasoner.looked)] == [
+    assert [
+        len(scene.changes(ChangeKind.DIAGNOSED)),
+        len(scene.reasoner.asked),
+        len(scene.reasoner.looked),
+    ] == [
         2,
         1,
         1,
     ]
     assert scene.objects.kept == {}
-    wanted = Status.DIAGNOSED if kind is Kind.RECURRED else Status.REGRESSED
+    wanted = Status.DIAGNOSED if kind is ChangeKind.RECURRED else Status.REGRESSED
     assert scene.incident().status is wanted
 
 
 def test_what_the_knowledge_still_does_not_know_keeps_its_diagnosis_and_asks_nobody() -> None:
     scene = Returned()
     before = scene.incident()
-    assert scene.diagnose(scene.back) is Done.NOTHING
+    assert scene.diagnose(scene.back) is DiagnoseResult.NOTHING
     assert scene.reasoner.looked == []  # the same knowledge says the same
     scene.reasoner.knowledge = "2"
-    assert scene.diagnose(scene.back) is Done.NOTHING
+    assert scene.diagnose(scene.back) is DiagnoseResult.NOTHING
     scene.reasoner.knows = under("2", "a guess")  # nothing that a person would read anew
-    assert scene.diagnose(scene.back) is Done.NOTHING
+    assert scene.diagnose(scene.back) is DiagnoseResult.NOTHING
     assert scene.incident() == before
     assert len(scene.reasoner.asked) == 1
     assert scene.objects.kept == {}
@@ -162,14 +168,14 @@ def test_what_has_not_come_back_keeps_what_people_have_read() -> None:
     scene = Scene(under("1", "a guess"))
     scene.diagnose(scene.opened)
     scene.reasoner.knowledge, scene.reasoner.knows = "2", under("2", "learnt", Origin.KNOWLEDGE)
-    messages: list[Change | Asked] = [
+    messages: list[Change | DiagnosisRequest] = [
         scene.opened,
-        Asked(scene.opened.incident),
-        *scene.changes(Kind.DIAGNOSED),
+        DiagnosisRequest(scene.opened.incident),
+        *scene.changes(ChangeKind.DIAGNOSED),
     ]
     for message in messages:
         scene.diagnose(message)
-    assert len(scene.changes(Kind.DIAGNOSED)) == 1
+    assert len(scene.changes(ChangeKind.DIAGNOSED)) == 1
 
 
 @pytest.mark.parametrize("part", ["store", "stream"])
@@ -181,7 +187,7 @@ def test_a_new_diagnosis_survives_a_crash_at_any_call(part: str, before: bool) -
         with suppress(Retryable):
             scene.diagnose(scene.back, **{part: Failing(getattr(scene, part), [turn], before=before)})
         scene.diagnose(scene.back)
-        again = {(change.incident, change.number) for change in scene.changes(Kind.DIAGNOSED)}
+        again = {(change.incident, change.number) for change in scene.changes(ChangeKind.DIAGNOSED)}
         assert again == {(scene.opened.incident, 2), (scene.opened.incident, scene.back.number + 1)}
 
 
@@ -198,7 +204,7 @@ def test_of_two_processes_that_both_know_it_now_one_tells() -> None:
 
     scene.reasoner.knows = late
     scene.diagnose(scene.back)
-    assert len(scene.changes(Kind.DIAGNOSED)) == 2
+    assert len(scene.changes(ChangeKind.DIAGNOSED)) == 2
     diagnosis = scene.incident().diagnosis
     assert diagnosis is not None
     assert diagnosis.cause == "learnt"

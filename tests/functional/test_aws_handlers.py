@@ -14,7 +14,7 @@ import pytest
 
 from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
 from cali.adapters.aws.s3 import S3Objects
-from cali.core.life import Change, Kind
+from cali.core.life import Change, ChangeKind
 from cali.core.models import KnowledgeEntry, Origin, Severity, Status
 from cali.stages.detect import resolve
 from cali.stages.notify.signature import sign
@@ -236,7 +236,13 @@ def test_what_comes_back_is_told_what_was_learnt_since_and_no_model_is_asked(
     assert diagnosis.versions["knowledge"] != told.incident.diagnosis.versions["knowledge"]
     changes = [message for message in map(loads, published(aws)) if isinstance(message, Change)]
     kinds = [change.kind for change in changes if change.incident == opened.incident]
-    assert kinds == [Kind.OPENED, Kind.DIAGNOSED, Kind.RESOLVED, Kind.REGRESSED, Kind.DIAGNOSED]
+    assert kinds == [
+        ChangeKind.OPENED,
+        ChangeKind.DIAGNOSED,
+        ChangeKind.RESOLVED,
+        ChangeKind.REGRESSED,
+        ChangeKind.DIAGNOSED,
+    ]
     assert model.calls == 1
 
 

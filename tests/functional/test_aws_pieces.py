@@ -1,4 +1,4 @@
-"""A line whose pieces are in different batches: the ledger hands its beginning on."""
+"""A line whose pieces are in different batches: the checkpoint hands its beginning on."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from cali.core.models import Event, Severity
 from cali.stages.decode import Decoder
 from cali.stages.refine.refiner import Refiner
-from cali.usecases.checkpoint import Held
-from cali.usecases.shard_batch import Delivery
+from cali.usecases.checkpoint import PendingBlock
+from cali.usecases.shard_batch import ShardBatch
 
 
 def item(number: int, part: str, said: str) -> dict[str, Any]:
@@ -31,10 +31,10 @@ def test_a_line_that_batches_cut_is_read_whole_and_ends_where_it_ended():
         [item(4, "F", ""), item(5, "F", "next")],
     ]
     decoder, refiner, events = Decoder(), Refiner(), list[Event]()
-    held: tuple[Held, ...] = ()
+    held: tuple[PendingBlock, ...] = ()
     # when they come one after the other
     for batch in batches:
-        delivery = Delivery(batch, held, decoder, refiner, events.append)
+        delivery = ShardBatch(batch, held, decoder, refiner, events.append)
         delivery.read()
         last = batch is batches[-1]
         held = delivery.settle((lambda _: True) if last else (lambda _: False))
@@ -49,7 +49,7 @@ def test_a_line_that_batches_cut_is_read_whole_and_ends_where_it_ended():
 def test_a_batch_that_is_read_again_holds_nothing_of_the_first_reading():
     decoder, events = Decoder(), list[Event]()
     for _ in range(2):
-        delivery = Delivery([item(1, "P", "abc")], (), decoder, Refiner(), events.append)
+        delivery = ShardBatch([item(1, "P", "abc")], (), decoder, Refiner(), events.append)
         delivery.read()
         delivery.settle(lambda _: True)
     assert [event.message for event in events] == ["abc", "abc"]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from cali.core.errors import Poison, Retryable
-from cali.core.life import Change, Kind
+from cali.core.life import Change, ChangeKind
 from cali.core.models import Severity, Status
 from cali.stages.detect import Outcome
-from cali.usecases.publish_changes import Asked, Lives, dumps, loads
+from cali.usecases.publish_changes import ChangePublisher, DiagnosisRequest, dumps, loads
 from cali.usecases.sweep import HOPELESS, Sweep
 from tests.functional.aws_fakes import (
     NOON,
@@ -31,11 +31,11 @@ def test_silence_makes_an_incident_quiet_once_and_what_comes_later_recurs() -> N
     scene.clock.sleep(1801.0)
     assert scene_sweep(scene).quiet == 1
     assert scene_sweep(scene).quiet == 0
-    assert len(scene.changes(Kind.QUIET)) == 1
+    assert len(scene.changes(ChangeKind.QUIET)) == 1
     scene.batch(delivered([fluent(SAID, time=scene.clock.time)], first=50, arrived=scene.clock.time - 1))
     assert scene.incident().status is Status.OPENED
     assert scene.incident().count == 2
-    assert len(scene.changes(Kind.RECURRED)) == 1
+    assert len(scene.changes(ChangeKind.RECURRED)) == 1
 
 
 def test_a_change_tells_when_the_newest_of_its_lines_arrived() -> None:
@@ -49,7 +49,7 @@ def test_a_change_tells_when_the_newest_of_its_lines_arrived() -> None:
 def test_the_sweep_counts_incidents_by_their_status_and_goes_on_when_it_cannot() -> None:
     scene = Scene()
     scene_sweep(scene)
-    lives = Lives(scene.store, scene.stream, scene.clock.sleep)
+    lives = ChangePublisher(scene.store, scene.stream, scene.clock.sleep)
 
     def standing(store: Any) -> dict[str, int]:
         return Sweep(store, lives, scene.analyze(), NoShards(), scene.clock.now).standing()
@@ -83,7 +83,7 @@ def test_an_incident_that_is_heard_of_all_the_time_is_asked_for_too() -> None:
         scene.batch(delivered([line], first=50 * minute, arrived=scene.clock.time - 1))
     # When it is swept, then it is asked for
     assert scene_sweep(scene).asked == 1
-    assert Asked(scene.opened.incident) in scene.stream.messages()
+    assert DiagnosisRequest(scene.opened.incident) in scene.stream.messages()
 
 
 def test_what_is_muted_for_ever_leaves_room_for_what_falls_silent() -> None:
@@ -119,7 +119,7 @@ def test_a_sweep_that_fails_at_one_thing_does_the_others(only: str) -> None:
     incident = replace(opened.incident, id="another", first_seen=scene.clock.time - 90.0)
     scene.store.put(replace(opened, incident=incident, heard_at=scene.clock.time - 60.0, version=0))
     store = Failing(scene.store, [1], before=True, only=only)
-    lives = Lives(store, scene.stream, scene.clock.sleep)
+    lives = ChangePublisher(store, scene.stream, scene.clock.sleep)
     # When it sweeps
     swept = Sweep(store, lives, scene.analyze(), NoShards(), scene.clock.now).run()
     # Then that is counted, and what is not told of it is done
@@ -134,7 +134,7 @@ def test_a_sweep_stops_at_what_is_hopeless() -> None:
         scene.store.put(replace(opened, incident=replace(opened.incident, id=f"more{place}"), version=0))
     scene.clock.sleep(1801.0)
     store = Failing(scene.store, range(1, 100), before=True, only="get")
-    lives = Lives(store, scene.stream, scene.clock.sleep)
+    lives = ChangePublisher(store, scene.stream, scene.clock.sleep)
     swept = Sweep(store, lives, scene.analyze(), NoShards(), scene.clock.now).run()
     assert (swept.quiet, swept.failed) == (0, HOPELESS)
 
@@ -143,7 +143,7 @@ def test_a_table_that_is_away_is_not_asked_for_each_of_many_incidents() -> None:
     # Given a batch of many incidents, and a table that does not answer
     scene = Scene()
     away = Failing(scene.store, range(1, 10_000), before=True, only="get")
-    lives = Lives(away, scene.stream, scene.clock.sleep)
+    lives = ChangePublisher(away, scene.stream, scene.clock.sleep)
     # When they are to be changed, then that ends soon: each try may take seconds of the invocation
     with pytest.raises(Retryable):
         lives.apply_all({f"incident{place}": lambda _: None for place in range(1_000)})
@@ -173,7 +173,7 @@ def test_many_writers_of_one_incident_lose_no_change() -> None:
     def add(known: Any) -> Outcome:
         return Outcome(replace(known, flaps=known.flaps + 1))
 
-    Lives(Racing(), scene.stream, Clock().sleep).apply(name, add)  # type: ignore[arg-type]  # no find is needed
+    ChangePublisher(Racing(), scene.stream, Clock().sleep).apply(name, add)  # type: ignore[arg-type]  # no find is needed
     assert scene.store.get(name).flaps == 4
 
 
@@ -186,9 +186,9 @@ def test_a_message_that_is_none_is_poison(data: bytes) -> None:
 
 
 def test_a_message_is_read_back_as_it_was_written() -> None:
-    change = Change("a", 3, Kind.MUTED, 1.5, Severity.ERROR, 7, "ann", 9.0, 1.25)
+    change = Change("a", 3, ChangeKind.MUTED, 1.5, Severity.ERROR, 7, "ann", 9.0, 1.25)
     assert loads(dumps(change)) == change
     older = json.loads(dumps(change))
     del older["arrived"]  # as a release before this one wrote it
     assert loads(json.dumps(older).encode()) == replace(change, arrived=None)
-    assert loads(dumps(Asked("a"))) == Asked("a")
+    assert loads(dumps(DiagnosisRequest("a"))) == DiagnosisRequest("a")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from cali.bootstrap.learning import _Cloud
-from cali.core.life import Stored
+from cali.core.life import StoredIncident
 from cali.core.settings import Settings
 from cali.testing.models import ModelServer, explanation
 from cali.testing.slack import Server, Slack
@@ -57,7 +57,7 @@ class Terminal:
         one = incident(SHARD, diagnosis=diagnosis)
         path = self.data / new_error_key(one, NOON)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(new_error(Stored(one, NOON)))
+        path.write_bytes(new_error(StoredIncident(one, NOON)))
 
 
 def test_a_proposal_is_made_shown_accepted_and_taken_back(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_all_jobs_run_over_aws_and_a_second_run_changes_nothing(aws: Account, tm
         )
         one = incident(SHARD, diagnosis=SILENT)
         s3 = aws.client("s3")
-        s3.put_object(Bucket=BUCKET, Key=new_error_key(one, NOON), Body=new_error(Stored(one, NOON)))
+        s3.put_object(Bucket=BUCKET, Key=new_error_key(one, NOON), Body=new_error(StoredIncident(one, NOON)))
         s3.put_object(Bucket=BUCKET, Key=f"raw/dt={DAY}/part", Body=b'level=info msg="all is well"\n')
         jobs = ("apply_feedback", "learn_new_errors", "learn_templates", "retention", "weekly_report")
         first = {job: terminal.job(job, data=False) for job in jobs}

@@ -13,7 +13,7 @@ from typing import Self
 import pytest
 
 from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
-from cali.core.life import Stored
+from cali.core.life import StoredIncident
 from cali.core.models import Origin, Status
 from cali.testing.models import ModelServer, explanation
 from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, REGION, Account, account
@@ -83,7 +83,7 @@ def put(aws: Account, stream: str, *payloads: bytes) -> None:
     aws.client("kinesis").put_records(StreamName=stream, Records=records)
 
 
-def kept(aws: Account) -> list[Stored]:
+def kept(aws: Account) -> list[StoredIncident]:
     store = DynamoIncidents(aws.client("dynamodb"), INCIDENTS_TABLE)
     return store.find(tuple(Status), 10)
 

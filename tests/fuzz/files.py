@@ -15,7 +15,7 @@ import yaml
 
 from cali.adapters.files import objects as folder_objects
 from cali.core.errors import CaliError, Misconfigured
-from cali.core.life import Change, Kind, Span
+from cali.core.life import Change, ChangeKind, Span
 from cali.core.models import Block, Record, Scope, Severity
 from cali.core.ports import Answer
 from cali.core.settings import Settings, read
@@ -29,9 +29,9 @@ from cali.stages.refine.redact import Redactor
 from cali.stages.refine.redact.rules import parse_table
 from cali.stages.retrieve import schema
 from cali.stages.retrieve.knowledge import load, shipped
-from cali.usecases import checkpoint as ledger
+from cali.usecases import checkpoint
 from cali.usecases import publish_changes as lives
-from cali.usecases.releases import Learnt, Releases, Standing
+from cali.usecases.releases import EntryStanding, Learnt, Releases
 from cali.usecases.releases import documents as forms
 from tests.fuzz.loop import Run, Target
 
@@ -148,7 +148,7 @@ def _shipped() -> Any:
 
 def _learnt() -> list[bytes]:
     entries = dict(list(_shipped().entries.items())[:2])
-    learnt = Learnt(entries, {next(iter(entries)): Standing(2, 1)}, {"gone": "wrong"})
+    learnt = Learnt(entries, {next(iter(entries)): EntryStanding(2, 1)}, {"gone": "wrong"})
     return [forms.dumps(learnt, "v", "why", "at", _shipped()), forms.dumps(Learnt(), "v", "why", "at")]
 
 
@@ -178,28 +178,28 @@ def _book_seeds() -> list[bytes]:
     return [book.dumps(made), book.dumps(book.learn(masks.load().version, []))]
 
 
-def _ledgers() -> list[bytes]:
+def _checkpoints() -> list[bytes]:
     blocks = (Record(1, "E it broke", 1.0, Severity.ERROR, Scope("c", "n", "w", "x"), "s"),)
-    held = ledger.Held(Block(blocks), 5.0)
-    return [ledger.dumps(ledger.Ledger((Span(1, 5), Span(9, 12)), (held,), 3))]
+    held = checkpoint.PendingBlock(Block(blocks), 5.0)
+    return [checkpoint.dumps(checkpoint.Checkpoint((Span(1, 5), Span(9, 12)), (held,), 3))]
 
 
-def _ledger_inner(data: bytes) -> None:
+def _checkpoint_inner(data: bytes) -> None:
     """The JSON as it is inside: nobody hits compressed bytes by chance."""
     import zlib
 
-    ledger.loads(data, 1)
-    ledger.loads(zlib.compress(data), 1)
+    checkpoint.loads(data, 1)
+    checkpoint.loads(zlib.compress(data), 1)
 
 
-def _ledger_seeds() -> list[bytes]:
+def _checkpoint_seeds() -> list[bytes]:
     import zlib
 
-    return [*_ledgers(), *(zlib.decompress(one) for one in _ledgers())]
+    return [*_checkpoints(), *(zlib.decompress(one) for one in _checkpoints())]
 
 
 def _stored() -> list[bytes]:
-    from cali.core.life import Stored
+    from cali.core.life import StoredIncident
     from cali.core.models import Event, Incident, Template
 
     scope, template = Scope("c", "n", "w", "x"), Template("0" * 16, "it <*> broke")
@@ -207,7 +207,7 @@ def _stored() -> list[bytes]:
     incident = Incident(
         "00aa11bb22cc33dd", scope, template, "it broke", Severity.ERROR, 3, 1, 9, 1.0, 2.0, (event,)
     )
-    return [record.dumps(Stored(incident, heard_at=5.0)).encode()]
+    return [record.dumps(StoredIncident(incident, heard_at=5.0)).encode()]
 
 
 def _alert_states() -> list[bytes]:
@@ -217,8 +217,8 @@ def _alert_states() -> list[bytes]:
 
 
 def _changes() -> list[bytes]:
-    change = Change("00aa11bb22cc33dd", 1, Kind.OPENED, 5.0, Severity.ERROR, 3)
-    return [lives.dumps(change), lives.dumps(lives.Asked("00aa11bb22cc33dd"))]
+    change = Change("00aa11bb22cc33dd", 1, ChangeKind.OPENED, 5.0, Severity.ERROR, 3)
+    return [lives.dumps(change), lives.dumps(lives.DiagnosisRequest("00aa11bb22cc33dd"))]
 
 
 def _shipped_file(folder: str, start: str) -> list[bytes]:
@@ -245,7 +245,7 @@ FILES: dict[str, Target] = {
     ),
     "settings": Target(lambda: told(_settings), _settings_seeds),
     "scenario": Target(lambda: filed("scenario.yaml", load_scenario), _scenarios),
-    "ledger": Target(lambda: told(_ledger_inner), _ledger_seeds),
+    "checkpoint": Target(lambda: told(_checkpoint_inner), _checkpoint_seeds),
     "incident": Target(lambda: told(lambda data: record.loads(text(data), 1)), _stored),
     "alert-state": Target(lambda: told(lambda data: state.loads(text(data))), _alert_states),
     "digest": Target(lambda: told(lambda data: digest.loads(text(data))), lambda: [digest.dumps(digest.Book("storm", "team", members=())).encode()]),

@@ -25,7 +25,7 @@ from cali.stages.notify.signature import sign
 from cali.stages.refine.redact import Redactor
 from cali.stages.refine.refiner import Refiner
 from cali.usecases.answer_alert import Desk, DeskParts
-from cali.usecases.shard_batch import Delivery
+from cali.usecases.shard_batch import ShardBatch
 from tests.fuzz.loop import Run, Target
 
 SECRET, NOW = "fuzz-signing-secret", 1_800_000_000.0
@@ -154,14 +154,14 @@ def _slack() -> Run:
 
 
 def _incidents() -> MemoryIncidents:
-    from cali.core.life import Stored
+    from cali.core.life import StoredIncident
 
     store = MemoryIncidents()
     template = Template("0" * 16, "it broke")
     incident = Incident(
         "00aa11bb22cc33dd", SCOPE, template, "it broke", Severity.ERROR, 1, 1, 1, NOW, NOW, ()
     )
-    store.put(Stored(incident, heard_at=NOW))
+    store.put(StoredIncident(incident, heard_at=NOW))
     return store
 
 
@@ -231,7 +231,7 @@ def _batch() -> Run:
             for number, part in enumerate(parts)
         ]  # fmt: skip
         events: list[object] = []
-        delivery = Delivery(items, (), decoder, refiner, events.append)
+        delivery = ShardBatch(items, (), decoder, refiner, events.append)
         delivery.read()
         left = delivery.settle(lambda _: False)
         return (

@@ -37,7 +37,7 @@ def _moved():
 
 if _NAME:
     _bootstrap.KEPT = _LEVERS / "kept"
-    _bootstrap.begin(_bootstrap.Cloud(_settings.from_environment(), now=_moved, warn=_bootstrap._log))
+    _bootstrap.begin(_bootstrap.AwsParts(_settings.from_environment(), now=_moved, warn=_bootstrap._log))
 """
 
 

@@ -26,7 +26,7 @@ from cali.core.life import Change
 from cali.core.settings import Settings
 from cali.stages.refine.refiner import Refiner
 from cali.usecases.answer_alert import Step
-from cali.usecases.publish_changes import Lives, dumps, loads
+from cali.usecases.publish_changes import ChangePublisher, dumps, loads
 from tests.scenarios.alert_shells import Cause, Given, Press, knowledge, request_of
 
 CHALICE = Path(__file__).parents[2] / "chalice_app"
@@ -39,7 +39,7 @@ TRIES = 20  # of a batch whose rest comes again
 _numbers = count(1)
 
 
-class Cloud(bootstrap_cloud.Cloud):
+class Cloud(bootstrap_cloud.AwsParts):
     """The parts of one container. What takes long to read is read once for all."""
 
     _refiner = REFINER
@@ -83,7 +83,9 @@ class Functions:
         self.store = DynamoIncidents(dynamodb, self._table)
         self.alerts_store = DynamoAlerts(dynamodb, self._table, given.now)
         self.feedback = DynamoFeedback(dynamodb, self._table)
-        self.lives = Lives(self.store, KinesisStream(kinesis, self._stream, given.sleep), given.sleep)
+        self.lives = ChangePublisher(
+            self.store, KinesisStream(kinesis, self._stream, given.sleep), given.sleep
+        )
         self.warnings: list[str] = []
         self._app: Any = importlib.import_module("app")
         self.restart()

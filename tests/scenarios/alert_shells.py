@@ -14,7 +14,7 @@ from cali.adapters.memory.incidents import MemoryIncidents
 from cali.adapters.sinks.registry import SinkEnvironment, Sinks
 from cali.adapters.slack.answers import asking
 from cali.adapters.slack.api import SlackApi
-from cali.core.life import Change, Stored
+from cali.core.life import Change, StoredIncident
 from cali.core.models import Status
 from cali.core.ports import AlertStore, FeedbackStore, IncidentStore
 from cali.stages.detect import sent, sweep
@@ -152,7 +152,7 @@ class Core:
         self._rules = rules
         self.restart()
 
-    def apply(self, incident: str, step: Step) -> Stored | None:
+    def apply(self, incident: str, step: Step) -> StoredIncident | None:
         known = self.store.get(incident)
         outcome = step(known)
         if outcome is None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from cali.core.life import Stored
+from cali.core.life import StoredIncident
 from cali.testing.slack import Message, Slack
 from tests.scenarios.alert_servers import Mailbox, marked, shown
 from tests.scenarios.alert_shells import Shell
@@ -112,7 +112,7 @@ class Sights:
         assert found, f"no message of {name}: {[one.content['text'] for one in self.slack.shown()]}"
         return found[-1]
 
-    def stored(self, name: str) -> Stored:
+    def stored(self, name: str) -> StoredIncident:
         stored = self.shell.store.get(self.names[name])
         assert stored
         return stored

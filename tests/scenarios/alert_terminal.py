@@ -18,7 +18,7 @@ from cali.adapters.sqlite.incidents import SqliteIncidents
 from cali.bootstrap.incident_stores import applying
 from cali.cli import main
 from cali.cli.clock import Clock
-from cali.core.life import Change, Stored
+from cali.core.life import Change, StoredIncident
 from cali.core.models import Status
 from cali.stages.detect import Outcome, sweep
 from cali.usecases.answer_alert import Step
@@ -148,7 +148,7 @@ class Terminal:
         assert code == 0, self.warnings
 
 
-def _unsent(known: Stored | None, wanted: dict[int, Change]) -> Outcome | None:
+def _unsent(known: StoredIncident | None, wanted: dict[int, Change]) -> Outcome | None:
     if known is None:
         return None
     waiting = {change.number: change for change in known.unsent} | wanted

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from cali.core.life import Change, Stored
+from cali.core.life import Change, StoredIncident
 from cali.core.models import (
     Diagnosis,
     Event,
@@ -126,7 +126,7 @@ class Town(Sights):
             times.append(note.due if note and note.due else until)
         return min(times, default=float("inf"))
 
-    def _silent(self, stored: Stored) -> float:
+    def _silent(self, stored: StoredIncident) -> float:
         """When an incident becomes quiet, if nothing more is heard of it."""
         at: float = stored.heard_at + LIFE.quiet_after * 2 ** min(stored.flaps, LIFE.flap_limit)
         match stored.incident.status:

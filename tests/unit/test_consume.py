@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from cali.adapters.aws.kinesis_reader import Read, Shard, StreamReader
+from cali.adapters.aws.kinesis_reader import Shard, ShardRead, StreamReader
 from cali.core.errors import Misconfigured
-from cali.usecases.poll_stream import LISTED, Consumer
+from cali.usecases.poll_stream import LISTED, StreamPoller
 from tests.functional.aws_fakes import Clock, MemoryNotes
 
 
@@ -32,11 +32,11 @@ class Stream:
             for name in self.kept
         ]
 
-    def read(self, shard: str, after: str, limit: int) -> Read:
+    def read(self, shard: str, after: str, limit: int) -> ShardRead:
         last = int(after or 0)
         found = list(range(last + 1, self.kept[shard] + 1))[:limit]
         items = tuple({"kinesis": {"sequenceNumber": str(number)}} for number in found)
-        return Read(items, shard in self.closed and last + len(found) == self.kept[shard])
+        return ShardRead(items, shard in self.closed and last + len(found) == self.kept[shard])
 
 
 class Taker:
@@ -57,8 +57,8 @@ class Taker:
 
 def reader(
     stream: Stream, take: Taker, notes: MemoryNotes, clock: Clock | None = None, limit: int = 3
-) -> Consumer:
-    return Consumer(stream, notes, "test", take, limit, (clock or Clock()).now)
+) -> StreamPoller:
+    return StreamPoller(stream, notes, "test", take, limit, (clock or Clock()).now)
 
 
 def test_a_reader_goes_on_where_the_one_before_it_ended():
@@ -81,7 +81,7 @@ def test_what_failed_comes_again_and_what_was_done_before_it_does_not():
 def test_two_purposes_read_the_same_records():
     stream, notes, one, other = Stream({"a": 1}), MemoryNotes(), Taker(), Taker()
     reader(stream, one, notes).turn()
-    Consumer(stream, notes, "other", other, 3, Clock().now).turn()
+    StreamPoller(stream, notes, "other", other, 3, Clock().now).turn()
     assert one.took == other.took == ["logs/a:1"]
 
 
@@ -164,7 +164,7 @@ class Kinesis:
 
 def test_a_checkpoint_of_a_stream_that_is_no_more_does_not_stop_the_reader_of_the_new_one():
     client = Kinesis()
-    assert StreamReader(client, "logs").read("a", "4959", 5) == Read((), ended=False)
+    assert StreamReader(client, "logs").read("a", "4959", 5) == ShardRead((), ended=False)
     client.denied = True
     with pytest.raises(Misconfigured, match="denied"):
         StreamReader(client, "logs").read("a", "4959", 5)

@@ -17,7 +17,7 @@ from cali.simulator import enveloper, load_scenario, simulate
 from cali.stages.decode import Decoder
 from cali.stages.detect import Detector
 from cali.stages.refine.refiner import Refiner
-from cali.usecases.shard_batch import Delivery
+from cali.usecases.shard_batch import ShardBatch
 
 START = 1_795_176_000.0
 FIRST = 49_640_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000
@@ -49,11 +49,11 @@ def run(records: int = 50_000, runs: int = 5) -> tuple[float, float]:
 
     def refined() -> None:
         for batch in batches:
-            Delivery(batch, (), decoder, refiner, lambda _: None).read()
+            ShardBatch(batch, (), decoder, refiner, lambda _: None).read()
 
     def detected() -> None:
         for batch in batches:
-            Delivery(batch, (), decoder, refiner, Detector(lambda _: None).observe).read()
+            ShardBatch(batch, (), decoder, refiner, Detector(lambda _: None).observe).read()
 
     refined()  # warm
     total = sum(map(len, batches))

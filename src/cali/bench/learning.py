@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from cali.bootstrap.learning import learning
-from cali.core.life import Feedback, Stored, Verdict
+from cali.core.life import Feedback, StoredIncident, Verdict
 from cali.core.models import Incident, Origin
 from cali.core.settings import Settings
 from cali.simulator import Line, enveloper, load_scenario, simulate
@@ -42,7 +42,7 @@ from cali.usecases.learn import JOBS, run
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from cali.usecases.learn import Parts
+    from cali.usecases.learn import LearnContext
 
 FIRST = date(2026, 11, 16)
 REGIONS = ("eu", "us", "ap")
@@ -122,7 +122,7 @@ def week(folder: Path, *, learns: bool = True, size: Size = WEEK) -> list[Day]:
 class _Town(NamedTuple):
     """What a day happens in."""
 
-    parts: Parts
+    parts: LearnContext
     clock: _Clock
     server: ModelServer
     kinds: Sequence[Kind]
@@ -166,7 +166,7 @@ def _day(number: int, town: _Town, learns: bool) -> Day:
     )
 
 
-def _alerts(lines: Sequence[str], region: str, parts: Parts) -> tuple[list[Incident], list[Incident]]:
+def _alerts(lines: Sequence[str], region: str, parts: LearnContext) -> tuple[list[Incident], list[Incident]]:
     """The incidents of the lines, each with the diagnosis that it has or now gets, as `diagnose` does: one of an earlier day has
     come back. And those of them that are new."""
     assert parts.explain is not None and parts.incidents is not None  # noqa: S101, PT018 - both are configured above
@@ -183,7 +183,7 @@ def _alerts(lines: Sequence[str], region: str, parts: Parts) -> tuple[list[Incid
         held = stored.incident.diagnosis if stored else None
         better = learnt_since(replace(incident, diagnosis=held), reasoner)
         now = replace(incident, diagnosis=better or held or explain(incident))
-        kept = store.put(Stored(now, parts.now(), version=stored.version if stored else 0))
+        kept = store.put(StoredIncident(now, parts.now(), version=stored.version if stored else 0))
         if now.diagnosis is not None and now.diagnosis.origin is not Origin.KNOWLEDGE and held is None:
             parts.objects.put(new_error_key(now, parts.now()), new_error(kept))
         told.append(now)
@@ -192,7 +192,7 @@ def _alerts(lines: Sequence[str], region: str, parts: Parts) -> tuple[list[Incid
     return told, new
 
 
-def _people(incidents: Sequence[Incident], parts: Parts, kinds: Sequence[Kind], at: float) -> None:
+def _people(incidents: Sequence[Incident], parts: LearnContext, kinds: Sequence[Kind], at: float) -> None:
     """Somebody looks at the first alert of each kind of the day: a wrong cause is put right, a right one confirmed."""
     assert parts.feedback is not None  # noqa: S101 - it is configured above
     seen: set[str] = set()
@@ -224,7 +224,7 @@ def _people(incidents: Sequence[Incident], parts: Parts, kinds: Sequence[Kind], 
         )
 
 
-def _night(today: date, parts: Parts) -> dict[str, Any]:
+def _night(today: date, parts: LearnContext) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for job in NIGHT:
         for step in JOBS[job]:

@@ -150,7 +150,7 @@ def cloud_rules(parts: CloudParts) -> Rules:
 def cloud_desk(parts: CloudParts) -> Desk:
     """The service of Slack's buttons."""
     from cali.adapters.aws.dynamodb_alerts import DynamoFeedback
-    from cali.adapters.aws.dynamodb_shared import DynamoMarks
+    from cali.adapters.aws.dynamodb_shared import DynamoClaims
     from cali.adapters.slack.answers import thanking
     from cali.usecases.answer_alert import Desk, DeskParts
 
@@ -162,7 +162,7 @@ def cloud_desk(parts: CloudParts) -> Desk:
             incidents=parts.incidents,
             apply=parts.apply,
             feedback=DynamoFeedback(parts.client, table),
-            claims=DynamoMarks(parts.client, table),
+            claims=DynamoClaims(parts.client, table),
             now=parts.now,
             redact=parts.redact,
             ask=_asks(parts),

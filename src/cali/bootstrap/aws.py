@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
     from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
-    from cali.adapters.aws.dynamodb_shared import DynamoNotes
+    from cali.adapters.aws.dynamodb_shared import DynamoBlobs
     from cali.adapters.aws.kinesis import KinesisStream
     from cali.adapters.aws.s3 import S3Objects
     from cali.adapters.aws.secrets import Secrets
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from cali.usecases.answer_alert import Desk
     from cali.usecases.diagnose import Diagnose
     from cali.usecases.enrich import Enrich
-    from cali.usecases.publish_changes import Lives
+    from cali.usecases.publish_changes import ChangePublisher
     from cali.usecases.quarantine import Quarantine
-    from cali.usecases.releases import Watch
+    from cali.usecases.releases import ReleaseWatch
     from cali.usecases.sweep import Sweep
 
 AWAY = 30.0  # seconds for which an index that failed is left alone
@@ -53,7 +53,7 @@ MADE_OF = {
 KEPT = Path("/tmp/cali")  # noqa: S108 - the one place where a function may write
 
 
-class Cloud:
+class AwsParts:
     """What the functions on AWS are made of. Everything is built once for a process."""
 
     def __init__(
@@ -69,7 +69,7 @@ class Cloud:
         self._sleep = sleep
         self._warn = warn
 
-    def renewed(self) -> Cloud:
+    def renewed(self) -> AwsParts:
         """Itself, without the parts that another release replaced: they are built anew when they are asked for. It looks at
         most once a minute."""
         if "_released" in self.__dict__:
@@ -89,18 +89,18 @@ class Cloud:
 
     @cached_property
     def analyze(self) -> Analyze:
-        from cali.usecases.analyze_batch import Analyze, Waiting
+        from cali.usecases.analyze_batch import Analyze, SettleRules
 
         wanted = self.settings.need("logs_bucket", "incidents_table", "incidents_stream")
         return Analyze(
             self._decoder,
             self._refiner,
             self._raises,
-            self._lives,
+            self._publisher,
             self._notes,
             self._quarantine,
             self._now,
-            Waiting(wanted.settle, wanted.fresh, wanted.batch_size),
+            SettleRules(wanted.settle, wanted.fresh, wanted.batch_size),
             self._life_policy,
             self._stream(wanted.logs_stream) if wanted.logs_stream else None,
             _Asked(lambda: self._suppressions),
@@ -111,7 +111,7 @@ class Cloud:
         from cali.usecases.diagnose import Diagnose
 
         self.settings.need("logs_bucket", "incidents_table", "incidents_stream")
-        return Diagnose(self._incidents, self._lives, self._reasoner, self._bucket, self._now)
+        return Diagnose(self._incidents, self._publisher, self._reasoner, self._bucket, self._now)
 
     @cached_property
     def alert(self) -> CloudAlerts:
@@ -146,7 +146,7 @@ class Cloud:
             self._object,
             self._now,
             self._sleep,
-            lambda incident, step: self._lives.apply(incident, step),
+            lambda incident, step: self._publisher.apply(incident, step),
             lambda text: self._refiner.redactor.text(text),
             lambda name: self._knowledge.entries.get(name),
             self._warn,
@@ -170,7 +170,7 @@ class Cloud:
         self.settings.need("logs_stream", "incidents_table", "incidents_stream")
         return Sweep(
             self._incidents,
-            self._lives,
+            self._publisher,
             self.analyze,
             self._stream(self.settings.logs_stream),
             self._now,
@@ -186,18 +186,18 @@ class Cloud:
 
     def keep_unread(self, event: str, data: str, reason: str) -> None:
         """Keeps a message of the incidents stream that nobody can read; `event` is shard and sequence number."""
-        from cali.usecases.quarantine import Unread
+        from cali.usecases.quarantine import UnreadLine
 
         shard, _, sequence = event.partition(":")
         source = f"{self.settings.incidents_stream}/{shard}"
         raw = data.encode()
-        self._quarantine.keep(source, [Unread(int(sequence or 0), reason, raw)], self._now())
+        self._quarantine.keep(source, [UnreadLine(int(sequence or 0), reason, raw)], self._now())
 
     @cached_property
-    def _lives(self) -> Lives:
-        from cali.usecases.publish_changes import Lives
+    def _publisher(self) -> ChangePublisher:
+        from cali.usecases.publish_changes import ChangePublisher
 
-        return Lives(self._incidents, self._stream(self.settings.incidents_stream), self._sleep)
+        return ChangePublisher(self._incidents, self._stream(self.settings.incidents_stream), self._sleep)
 
     @cached_property
     def _life_policy(self) -> LifePolicy:
@@ -222,7 +222,7 @@ class Cloud:
         return self._released.knowledge
 
     @cached_property
-    def _released(self) -> Watch:
+    def _released(self) -> ReleaseWatch:
         from cali.bootstrap.releases import followed
         from cali.stages.retrieve.knowledge import in_layer
 
@@ -245,10 +245,10 @@ class Cloud:
         return DynamoIncidents(aws.client("dynamodb"), self.settings.incidents_table)
 
     @cached_property
-    def _notes(self) -> DynamoNotes:
-        from cali.adapters.aws.dynamodb_shared import DynamoNotes
+    def _notes(self) -> DynamoBlobs:
+        from cali.adapters.aws.dynamodb_shared import DynamoBlobs
 
-        return DynamoNotes(aws.client("dynamodb"), self.settings.incidents_table, self._now)
+        return DynamoBlobs(aws.client("dynamodb"), self.settings.incidents_table, self._now)
 
     @cached_property
     def _bucket(self) -> S3Objects:
@@ -390,13 +390,13 @@ class _Asked:
         return item in self._made()
 
 
-_begun: list[Cloud] = []
+_begun: list[AwsParts] = []
 
 
-def cloud() -> Cloud:
+def cloud() -> AwsParts:
     """The parts of this process, as the releases in force have them: from its environment, unless `begin` gave others."""
     if not _begun:
-        begin(Cloud(settings_.from_environment(), warn=_log))
+        begin(AwsParts(settings_.from_environment(), warn=_log))
     return _begun[0].renewed()
 
 
@@ -405,7 +405,7 @@ def release_failures() -> int:
     return _begun[0].release_failures if _begun else 0
 
 
-def begin(parts: Cloud) -> None:
+def begin(parts: AwsParts) -> None:
     """Makes these the parts of this process, such as parts with another clock."""
     _begun[:] = [parts]
 

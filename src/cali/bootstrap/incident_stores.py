@@ -17,21 +17,21 @@ from cali.core.optimistic import update
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cali.core.life import Stored
+    from cali.core.life import StoredIncident
     from cali.core.ports import FeedbackStore, IncidentStore
     from cali.usecases.answer_alert import Step
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class IncidentStores:
     """Incidents and what people said of them. `apply` changes one incident under its lock."""
 
     incidents: IncidentStore
     feedback: FeedbackStore
-    apply: Callable[[str, Step], Stored | None]
+    apply: Callable[[str, Step], StoredIncident | None]
 
 
-def in_file(state: Path) -> Kept:
+def in_file(state: Path) -> IncidentStores:
     """The file of `cali watch --state`. Misconfigured if there is none."""
     from cali.adapters.sqlite.alerts import SqliteFeedback
     from cali.adapters.sqlite.incidents import SqliteIncidents
@@ -39,17 +39,17 @@ def in_file(state: Path) -> Kept:
     if not state.exists():
         raise Misconfigured(f"{state}: not there; `cali watch --state {state}` makes it")
     incidents = SqliteIncidents(state)
-    return Kept(incidents, SqliteFeedback(state), applying(incidents))
+    return IncidentStores(incidents, SqliteFeedback(state), applying(incidents))
 
 
-def in_table(table: str, stream: str, sleep: Callable[[float], None]) -> Kept:
+def in_table(table: str, stream: str, sleep: Callable[[float], None]) -> IncidentStores:
     """The table of the functions, in the account and region that boto3 finds. With a stream what changes is published
     there, so that `alert` tells people; without one they see it with the next change."""
     from cali.adapters.aws import clients as aws
     from cali.adapters.aws.dynamodb_alerts import DynamoFeedback
     from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
     from cali.adapters.aws.kinesis import KinesisStream
-    from cali.usecases.publish_changes import Lives
+    from cali.usecases.publish_changes import ChangePublisher
 
     try:
         with aws.said(f"table {table}"):
@@ -58,15 +58,15 @@ def in_table(table: str, stream: str, sleep: Callable[[float], None]) -> Kept:
     except ValueError as error:  # a region or an address of an endpoint that cannot be one
         raise Misconfigured(f"table {table}: {error}") from error
     incidents = DynamoIncidents(client, table)
-    apply = Lives(incidents, KinesisStream(kinesis, stream, sleep), sleep).apply if stream else None
-    return Kept(incidents, DynamoFeedback(client, table), apply or applying(incidents))
+    apply = ChangePublisher(incidents, KinesisStream(kinesis, stream, sleep), sleep).apply if stream else None
+    return IncidentStores(incidents, DynamoFeedback(client, table), apply or applying(incidents))
 
 
-def applying(incidents: IncidentStore) -> Callable[[str, Step], Stored | None]:
+def applying(incidents: IncidentStore) -> Callable[[str, Step], StoredIncident | None]:
     """Applies steps to a store and leaves what changed unsent."""
 
-    def apply(incident: str, step: Step) -> Stored | None:
-        def change(known: Stored | None) -> Stored | None:
+    def apply(incident: str, step: Step) -> StoredIncident | None:
+        def change(known: StoredIncident | None) -> StoredIncident | None:
             outcome = step(known)
             return None if outcome is None or outcome.stored == known else outcome.stored
 

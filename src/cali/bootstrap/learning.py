@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cali.bootstrap.local import DEFAULT_MODEL
 from cali.core import settings as settings_
 from cali.core.errors import Misconfigured
-from cali.usecases.learn import Approval, Parts, Policy
+from cali.usecases.learn import Approval, LearnContext, LearnPolicy
 from cali.usecases.releases import Releases
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def learning(
     settings: Settings | None = None, data: Path | None = None, now: Callable[[], float] = time.time
-) -> Parts:
+) -> LearnContext:
     """The parts, each built with the first step that uses it. Misconfigured names every variable that is missing."""
     read = settings or settings_.from_environment()
     return _Local(read, data, now).parts() if data is not None else _Cloud(read, now).parts()
@@ -42,7 +42,7 @@ class _Builder:
         self.settings = settings
         self.now = now
 
-    def policy(self) -> Policy:
+    def policy(self) -> LearnPolicy:
         wanted = self.settings
         try:
             approval = Approval(wanted.learning_approval)
@@ -51,7 +51,7 @@ class _Builder:
             raise Misconfigured(
                 f"CALI_LEARNING_APPROVAL: {wanted.learning_approval!r} is none of {names}"
             ) from error
-        return Policy(
+        return LearnPolicy(
             approval=approval,
             days=wanted.learning_days,
             wrong=wanted.learning_wrong,
@@ -59,13 +59,13 @@ class _Builder:
             folder=wanted.github_folder,
         )
 
-    def made(self, objects: Any, **more: Any) -> Parts:
+    def made(self, objects: Any, **more: Any) -> LearnContext:
         from cali.adapters.sources.raw_records import readable
         from cali.stages.decode import Decoder
         from cali.stages.refine.refiner import Refiner
 
         year = time.gmtime(self.now()).tm_year
-        return Parts(
+        return LearnContext(
             objects=objects,
             pointers=objects,
             releases=Releases(objects, objects),
@@ -98,9 +98,9 @@ class _Builder:
         return self.settings.github_token
 
     def embedder(self) -> Embedder:
-        from cali.bootstrap.aws import Cloud
+        from cali.bootstrap.aws import AwsParts
 
-        return Cloud(self.settings).embedder()
+        return AwsParts(self.settings).embedder()
 
     def explaining(
         self,
@@ -133,7 +133,7 @@ class _Builder:
 class _Cloud(_Builder):
     """Over AWS."""
 
-    def parts(self) -> Parts:
+    def parts(self) -> LearnContext:
         from cali.adapters.aws import clients as aws
         from cali.adapters.aws.dynamodb_alerts import DynamoFeedback
         from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
@@ -205,7 +205,7 @@ class _Local(_Builder):
         super().__init__(settings, now)
         self._data = data.expanduser()
 
-    def parts(self) -> Parts:
+    def parts(self) -> LearnContext:
         from cali.adapters.files.objects import FolderObjects
         from cali.adapters.sqlite.alerts import SqliteFeedback
         from cali.adapters.sqlite.answers import AnswersFile

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from cali.core.settings import Settings
     from cali.stages.retrieve.knowledge import Knowledge
-    from cali.usecases.releases import Releases, Watch
+    from cali.usecases.releases import Releases, ReleaseWatch
 
 
 def followed(
@@ -19,19 +19,19 @@ def followed(
     kept: Callable[[], Path],
     now: Callable[[], float],
     warn: Callable[[str], None],
-) -> Watch:
+) -> ReleaseWatch:
     """What a function has loaded. Without a logs bucket all stays as it was shipped. `kept` is the folder that holds the
     shipped knowledge in its checked form."""
     from cali.stages.refine import masks
     from cali.stages.retrieve.knowledge import load
-    from cali.usecases.releases import Watch
+    from cali.usecases.releases import ReleaseWatch
 
     @cache
     def shipped() -> Knowledge:
         return load(cache=kept())
 
     releases = cache(lambda: in_bucket(settings, warn)) if settings.logs_bucket else None
-    return Watch(releases, shipped, masks.load().version, now, warn)
+    return ReleaseWatch(releases, shipped, masks.load().version, now, warn)
 
 
 def in_bucket(settings: Settings, warn: Callable[[str], None] | None = None) -> Releases:

@@ -19,7 +19,7 @@ from cali.cli.clock import clock
 from cali.cli.incident_file import incidents
 from cali.core import settings
 from cali.core.errors import Misconfigured
-from cali.core.life import Change, Kind, Stored
+from cali.core.life import Change, ChangeKind, StoredIncident
 from cali.core.models import Incident, Status
 from cali.stages.notify import Action, Digest, Follow, Post, Rules, Skip, Style, Words, words
 from cali.stages.notify.context import Setting
@@ -109,7 +109,7 @@ class _Tester:
 
     def row(self, incident: Incident) -> dict[str, Any]:
         stored = _stored(incident, self._now)
-        kind = _KINDS.get(incident.status, Kind.OPENED)
+        kind = _KINDS.get(incident.status, ChangeKind.OPENED)
         change = Change(incident.id, 1, kind, self._now, incident.severity, incident.count)
         routed = self._setting.route(incident)
         state = hear(enrolled(AlertState(), self._setting.targets(stored, AlertState(), None)), change)
@@ -138,10 +138,10 @@ class _Tester:
 
 
 _KINDS = {
-    Status.REGRESSED: Kind.REGRESSED,
-    Status.QUIET: Kind.QUIET,
-    Status.RESOLVED: Kind.RESOLVED,
-    Status.MUTED: Kind.MUTED,
+    Status.REGRESSED: ChangeKind.REGRESSED,
+    Status.QUIET: ChangeKind.QUIET,
+    Status.RESOLVED: ChangeKind.RESOLVED,
+    Status.MUTED: ChangeKind.MUTED,
 }
 
 
@@ -178,8 +178,8 @@ def _until(action: Action) -> dict[str, str]:
     return {"digest": action.which} if isinstance(action, Digest) else {}
 
 
-def _stored(incident: Incident, now: float) -> Stored:
-    return Stored(incident, incident.last_seen or now, changes=1)
+def _stored(incident: Incident, now: float) -> StoredIncident:
+    return StoredIncident(incident, incident.last_seen or now, changes=1)
 
 
 def _time(at: str) -> float:

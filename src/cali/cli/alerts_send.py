@@ -11,12 +11,12 @@ import click
 
 from cali.adapters.sinks.registry import SinkEnvironment, Sinks
 from cali.adapters.sqlite.alerts import SqliteAlerts
-from cali.bootstrap.incident_stores import Kept, in_file
+from cali.bootstrap.incident_stores import IncidentStores, in_file
 from cali.bootstrap.local import Embedded
 from cali.cli.clock import Clock, clock
 from cali.core import settings
 from cali.core.errors import Misconfigured, Retryable
-from cali.core.life import Stored
+from cali.core.life import StoredIncident
 from cali.core.models import Status
 from cali.stages.detect import Outcome, sent
 from cali.stages.notify import Rules, parse, words
@@ -86,7 +86,7 @@ class Done:
 class Sender:
     """Hears the changes that a store holds as unsent, and does what is due."""
 
-    def __init__(self, kept: Kept, alerts: Alerts) -> None:
+    def __init__(self, kept: IncidentStores, alerts: Alerts) -> None:
         self._kept = kept
         self._alerts = alerts
 
@@ -112,7 +112,7 @@ class Sender:
         return Done(heard, told + flushed.sent, later + flushed.later)
 
 
-def _told(known: Stored | None, number: int) -> Outcome | None:
+def _told(known: StoredIncident | None, number: int) -> Outcome | None:
     return Outcome(sent(known, number)) if known else None
 
 

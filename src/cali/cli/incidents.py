@@ -14,11 +14,11 @@ import click
 from click.core import ParameterSource
 
 from cali.adapters.sinks.text import moment, text
-from cali.bootstrap.incident_stores import Kept, in_file, in_table
+from cali.bootstrap.incident_stores import IncidentStores, in_file, in_table
 from cali.cli.clock import Clock, clock
 from cali.core import settings
 from cali.core.errors import Misconfigured
-from cali.core.life import Stored, Verdict
+from cali.core.life import StoredIncident, Verdict
 from cali.core.models import Status
 from cali.core.ports import IncidentStore
 from cali.report.json import one_json_line
@@ -53,7 +53,7 @@ class Asked:
     clock: Clock
 
     @cached_property
-    def kept(self) -> Kept:
+    def kept(self) -> IncidentStores:
         if self.table:
             return in_table(self.table, settings.read(os.environ).incidents_stream, self.clock.sleep)
         if self.state is None:
@@ -66,7 +66,7 @@ class Asked:
     def incidents(self) -> IncidentStore:
         return self.kept.incidents
 
-    def stored(self, name: str) -> Stored:
+    def stored(self, name: str) -> StoredIncident:
         """The incident of an id, or of the beginning of one."""
         found = self.incidents.get(name)
         if found is not None:
@@ -82,7 +82,7 @@ class Asked:
             f"{name!r}: no incident has this id; `cali incidents list --status all` lists them"
         )
 
-    def change(self, name: str, step: Callable[[Stored], Outcome]) -> str:
+    def change(self, name: str, step: Callable[[StoredIncident], Outcome]) -> str:
         """Applies a step to an incident, and gives its id."""
         found = self.stored(name).incident.id
         self.kept.apply(found, lambda known: step(known) if known else None)

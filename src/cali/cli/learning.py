@@ -13,7 +13,7 @@ from cali.core.errors import Misconfigured
 from cali.usecases.learn import JOBS, run, status
 
 if TYPE_CHECKING:
-    from cali.usecases.learn import Parts
+    from cali.usecases.learn import LearnContext
 
 DATA = click.option(
     "--data",
@@ -24,7 +24,7 @@ DATA = click.option(
 )
 
 
-def parts(data: Path | None) -> Parts:
+def parts(data: Path | None) -> LearnContext:
     """What the commands work on."""
     from cali.bootstrap.learning import learning
 

@@ -13,7 +13,7 @@ import click
 from cali.cli.learning import DATA, day_of, parts
 from cali.core.errors import Misconfigured
 from cali.usecases.learn.publishing import JOB, accepted, released
-from cali.usecases.learn.step_results import Work
+from cali.usecases.learn.step_results import StepRun
 from cali.usecases.releases import BOOKS, KNOWLEDGE
 from cali.usecases.releases.documents import yaml_of
 
@@ -100,7 +100,7 @@ def back(why: str, data: Path | None) -> None:
 @DATA
 def accept(day: str, data: Path | None) -> None:
     """Put the proposal of DAY in force, which `learn_new_errors` made with CALI_LEARNING_APPROVAL=manual."""
-    _tell(accepted(Work(JOB, day_of(day), parts(data))))
+    _tell(accepted(StepRun(JOB, day_of(day), parts(data))))
 
 
 @command.command("add")
@@ -122,7 +122,9 @@ def add(files: tuple[Path, ...], data: Path | None) -> None:
     ]
     today = datetime.now(UTC).date()
     _tell(
-        released(Work(JOB, today, made), entries, (), f"added from {', '.join(path.name for path in files)}")
+        released(
+            StepRun(JOB, today, made), entries, (), f"added from {', '.join(path.name for path in files)}"
+        )
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cali.adapters.sqlite.incidents import SqliteIncidents
 from cali.core.errors import Conflict
-from cali.core.life import Kind, Stored
+from cali.core.life import ChangeKind, StoredIncident
 from cali.core.models import Status
 from cali.usecases.replay import ReplayResult
 
@@ -20,9 +20,9 @@ def keep(outcome: ReplayResult, path: Path) -> int:
     for incident in outcome.incidents:
         changes = [change for change in outcome.changes if change.incident == incident.id]
         last = changes[-1] if changes else None
-        over = last is not None and last.kind is Kind.QUIET
+        over = last is not None and last.kind is ChangeKind.QUIET
         heard_at = incident.last_seen if incident.last_seen is not None else outcome.ended or 0.0
-        stored = Stored(
+        stored = StoredIncident(
             replace(incident, status=Status.QUIET) if over else incident,
             heard_at=heard_at,
             changes=len(changes),

@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import click
 
 from cali.adapters.aws import clients as aws
-from cali.adapters.aws.dynamodb_shared import DynamoNotes
+from cali.adapters.aws.dynamodb_shared import DynamoBlobs
 from cali.adapters.aws.kinesis_reader import StreamReader
-from cali.bootstrap.aws import Cloud
+from cali.bootstrap.aws import AwsParts
 from cali.core import settings
 from cali.core.errors import CaliError, Misconfigured, Poison, Retryable
 from cali.core.settings import Settings
-from cali.usecases.poll_stream import Consumer, Take
+from cali.usecases.poll_stream import BatchHandler, StreamPoller
 from cali.usecases.publish_changes import loads
 
 JOBS = ("analyze", "diagnose", "alert", "sweep")
@@ -104,7 +104,7 @@ class _Job(threading.Thread):
             self._stopped.set()
 
     def _work(self) -> None:
-        turn = _turn(self.name, Cloud(self._chosen, warn=_say))
+        turn = _turn(self.name, AwsParts(self._chosen, warn=_say))
         pause = LOOK
         while not self._stopped.is_set():
             try:
@@ -123,7 +123,7 @@ class _Told(NamedTuple):
     pause: float | None
 
 
-def _turn(job: str, cloud: Cloud) -> Callable[[], _Told]:
+def _turn(job: str, cloud: AwsParts) -> Callable[[], _Told]:
     """What a job does again and again."""
     if job == "sweep":
         return lambda: _swept(cloud)
@@ -131,10 +131,10 @@ def _turn(job: str, cloud: Cloud) -> Callable[[], _Told]:
     stream, limit = chosen.incidents_stream, MESSAGES
     if job == "analyze":
         stream, limit = chosen.logs_stream, chosen.batch_size
-    take: Take = _lines(cloud) if job == "analyze" else _Messages(cloud, job)
+    take: BatchHandler = _lines(cloud) if job == "analyze" else _Messages(cloud, job)
     source = StreamReader(aws.client("kinesis"), stream)
-    notes = DynamoNotes(aws.client("dynamodb"), chosen.incidents_table, time.time)
-    consumer = Consumer(source, notes, job, take, limit, time.monotonic)
+    notes = DynamoBlobs(aws.client("dynamodb"), chosen.incidents_table, time.time)
+    consumer = StreamPoller(source, notes, job, take, limit, time.monotonic)
 
     def turn() -> _Told:
         seen = consumer.turn()
@@ -143,7 +143,7 @@ def _turn(job: str, cloud: Cloud) -> Callable[[], _Told]:
     return turn
 
 
-def _swept(cloud: Cloud) -> _Told:
+def _swept(cloud: AwsParts) -> _Told:
     swept = cloud.renewed().sweep.run()
     cloud.alert.run()
     if swept.quiet or swept.released:
@@ -151,7 +151,7 @@ def _swept(cloud: Cloud) -> _Told:
     return _Told(None if swept.failed else MINUTE)
 
 
-def _lines(cloud: Cloud) -> Take:
+def _lines(cloud: AwsParts) -> BatchHandler:
     def take(shard: str, items: Sequence[dict[str, Any]]) -> int:
         report = cloud.renewed().analyze.batch(shard, items)  # Retryable: the whole batch comes again
         if report.incidents or report.quarantined:
@@ -166,7 +166,7 @@ def _lines(cloud: Cloud) -> Take:
 class _Messages:
     """Takes messages of the incidents stream one by one, up to the first that must come again."""
 
-    def __init__(self, cloud: Cloud, job: str) -> None:
+    def __init__(self, cloud: AwsParts, job: str) -> None:
         self._cloud = cloud
         self._job = job
         self._failures: dict[str, int] = {}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cali.core.models import Incident, Scope, Severity
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """What changed in the life of an incident."""
 
     OPENED = "opened"
@@ -32,7 +32,7 @@ class Change:
 
     incident: str
     number: int
-    kind: Kind
+    kind: ChangeKind
     at: float
     severity: Severity
     count: int
@@ -51,7 +51,7 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadPositions:
     """What was read of one source: all up to `floor`, and the spans above it, ascending, apart from each other."""
 
     source: str
@@ -61,12 +61,12 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredIncident:
     """An incident and all that is needed to go on with its life. `version` is the store's: 0 was never kept."""
 
     incident: Incident
     heard_at: float  # when news of it was applied last, by the clock of whoever applied it
-    reads: tuple[Read, ...] = ()
+    reads: tuple[ReadPositions, ...] = ()
     changes: int = 0  # made so far
     unsent: tuple[Change, ...] = ()  # made, and not yet known to be published
     flaps: int = 0  # times it came back soon after it went quiet

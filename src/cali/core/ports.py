@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from cali.core.life import Feedback, Stored
+from cali.core.life import Feedback, StoredIncident
 from cali.core.models import Hit, KnowledgeEntry, Status
 
 
@@ -83,16 +83,16 @@ class Budget(Protocol):
 class IncidentStore(Protocol):
     """Keeps incidents and their lives. Safe to use from several processes: a put loses if somebody else was faster."""
 
-    def get(self, incident: str) -> Stored | None:
+    def get(self, incident: str) -> StoredIncident | None:
         """The incident of this id, with the version to put it back under."""
 
-    def put(self, stored: Stored) -> Stored:
+    def put(self, stored: StoredIncident) -> StoredIncident:
         """Keeps an incident if the store still holds the version that it was read with (0: holds none), and returns it
         with its new version. Otherwise Conflict: read again and apply again."""
 
     def find(
         self, statuses: Collection[Status], limit: int, heard_before: float | None = None
-    ) -> list[Stored]:
+    ) -> list[StoredIncident]:
         """Incidents of these statuses, those heard of last first; with `heard_before` those heard of longest ago first."""
 
     def count(self, status: Status, most: int) -> int:

@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from cali.core.errors import CaliError, Conflict, Poison, Retryable
-from cali.core.life import Change, Kind, Stored
+from cali.core.life import Change, ChangeKind, StoredIncident
 from cali.core.models import KnowledgeEntry
 from cali.core.optimistic import update
 from cali.core.ports import AlertStore, IncidentStore, Note
@@ -132,7 +132,7 @@ class Alerts:
         """Waits for the diagnosis of what has just opened, where a message cannot be changed later."""
         parts = self._parts
         until = change.at + parts.wait
-        if change.kind is not Kind.OPENED or parts.now() >= until:
+        if change.kind is not ChangeKind.OPENED or parts.now() >= until:
             return
         stored = parts.incidents.get(change.incident)
         if stored is None or Style.LETTERS not in self._setting.styles(stored):
@@ -232,7 +232,7 @@ class Alerts:
         except Retryable:
             return  # it is due, so the next flush does it
 
-    def follow(self, root: str, target: str, stored: Stored) -> None:
+    def follow(self, root: str, target: str, stored: StoredIncident) -> None:
         """Adds what followed to the incident that broke first; its thread is told of it with the next look."""
         parts = self._parts
         key = f"incident/{root}"

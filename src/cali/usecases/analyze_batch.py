@@ -1,8 +1,8 @@
 """analyze: a batch of log records to incidents, each effect exactly once however often the batch comes.
 
-    ledger -> batch -> events -> incidents -> lives (kept, published) -> quarantine -> ledger -> acknowledged
+    checkpoint -> batch -> events -> incidents -> publisher (kept, published) -> quarantine -> checkpoint -> acknowledged
 
-What was done is kept before the ledger says that the batch was read, so a crash at any place is repaired when the batch
+What was done is kept before the checkpoint says that the batch was read, so a crash at any place is repaired when the batch
 comes again: an incident knows the positions that it counted, a change its number, a quarantined line its position.
 The decisions are in docs/adr/0007-serverless.md.
 """
@@ -14,11 +14,11 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cali.core.errors import CaliError, Conflict, Poison, Retryable
-from cali.core.life import Span, Stored
+from cali.core.life import Span, StoredIncident
 from cali.stages.detect import Detector, DetectPolicy, LifePolicy, Outcome, Sighting, advance, ordered
-from cali.usecases import checkpoint as ledgers
-from cali.usecases.quarantine import Quarantine, Unread
-from cali.usecases.shard_batch import Delivery
+from cali.usecases import checkpoint as checkpoints
+from cali.usecases.quarantine import Quarantine, UnreadLine
+from cali.usecases.shard_batch import ShardBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     from cali.core.models import Event, Incident, Severity
     from cali.stages.decode import Decoder
     from cali.stages.refine.refiner import Refiner
-    from cali.usecases.checkpoint import Held, Ledger
-    from cali.usecases.publish_changes import Lives
+    from cali.usecases.checkpoint import Checkpoint, PendingBlock
+    from cali.usecases.publish_changes import ChangePublisher
 
 # A batch has at most 10,000 records. `undone=0`: a warning counts even if a later line says that it worked after all, for
 # whether that line is in the same batch is chance. Where a batch ends must not decide what is counted.
 KIND = DetectPolicy(positions=100_000, undone=0)
 
 
-class Notes(Protocol):
+class BlobStore(Protocol):
     """A few bytes under a name, changed by whoever read them last: a write over another version is a Conflict."""
 
     def read(self, name: str) -> tuple[bytes, int]: ...
     def write(self, name: str, body: bytes, version: int) -> None: ...
 
 
-class Behind(Protocol):
+class LogStream(Protocol):
     """The log stream, of which a batch is a part."""
 
     def next_arrival(self, shard: str, sequence: str) -> float | None:
@@ -49,7 +49,7 @@ class Behind(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class SettleRules:
     """When a block at the end of a batch is complete: `settle` seconds after its last line nothing more of it comes. That
     is measured against the record behind the batch, or the clock when there is none. Who cannot ask for that record
     takes the clock when the batch is not full (`batch`) and at most `fresh` seconds old."""
@@ -60,7 +60,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class BatchReport:
     """What came of a batch."""
 
     records: int = 0
@@ -80,53 +80,55 @@ class Analyze:
         decoder: Decoder,
         refiner: Refiner,
         raises: Callable[[Event], Severity | None],
-        lives: Lives,
-        notes: Notes,
+        publisher: ChangePublisher,
+        notes: BlobStore,
         quarantine: Quarantine,
         now: Callable[[], float],
-        waiting: Waiting | None = None,
+        waiting: SettleRules | None = None,
         policy: LifePolicy | None = None,
-        behind: Behind | None = None,
+        behind: LogStream | None = None,
         suppressed: Container[str] = (),
     ) -> None:
         self._decoder = decoder
         self._refiner = refiner
         self._raises = raises
-        self._lives = lives
+        self._publisher = publisher
         self._notes = notes
         self._quarantine = quarantine
         self._now = now
-        self._waiting = waiting or Waiting()
+        self._waiting = waiting or SettleRules()
         self._policy = policy or LifePolicy()
         self._behind = behind
         self._suppressed = suppressed
 
-    def batch(self, shard: str, items: Sequence[dict[str, Any]]) -> Report:
+    def batch(self, shard: str, items: Sequence[dict[str, Any]]) -> BatchReport:
         """Takes one batch of a shard through; without items, only what waited too long. Raises Retryable when a
         dependency failed: then the same batch is to come again."""
         now = self._now()  # before the work, which may take seconds in a process that has just begun
-        ledger = self._ledger(shard)
-        fresh = _unread(items, ledger)
-        if not fresh and not (ledger.held and not items):
-            return Report(records=len(items), again=len(items))
-        first = ledgers.position(fresh[0]["kinesis"]["sequenceNumber"], 0) if fresh else None
-        taken = ledger.held if first is None else ledger.before(first)
+        checkpoint = self._checkpoint(shard)
+        fresh = _unread(items, checkpoint)
+        if not fresh and not (checkpoint.held and not items):
+            return BatchReport(records=len(items), again=len(items))
+        first = checkpoints.position(fresh[0]["kinesis"]["sequenceNumber"], 0) if fresh else None
+        taken = checkpoint.held if first is None else checkpoint.before(first)
         delivery, left, detector = self._through(shard, fresh, taken, now)
-        unsettled = ledger.unsettled(delivery.span, left)
+        unsettled = checkpoint.unsettled(delivery.span, left)
         seen = self._sightings(shard, delivery, left, detector, unsettled)
-        self._lives.apply_all(
+        self._publisher.apply_all(
             {
                 name: partial(_advanced, seen=sightings, now=self._now(), policy=self._policy)
                 for name, sightings in seen.items()
             }
         )
-        lost = [Unread(delivery.position(line.line), line.reason, line.raw) for line in delivery.quarantined]
+        lost = [
+            UnreadLine(delivery.position(line.line), line.reason, line.raw) for line in delivery.quarantined
+        ]
         if lost:
             self._quarantine.keep(shard, lost, self._first_arrival(delivery, fresh))
         if seen or lost or taken or left:
-            done = ledger.after(delivery.span, taken, left)
-            self._notes.write(f"shard:{shard}", ledgers.dumps(done), done.version)
-        return Report(
+            done = checkpoint.after(delivery.span, taken, left)
+            self._notes.write(f"shard:{shard}", checkpoints.dumps(done), done.version)
+        return BatchReport(
             records=len(items),
             again=len(items) - len(fresh),
             lines=delivery.lines,
@@ -136,31 +138,31 @@ class Analyze:
             quarantined=len(lost),
         )
 
-    def release(self, shard: str, older: float) -> Report:
+    def release(self, shard: str, older: float) -> BatchReport:
         """Takes through what has waited for more than `older` seconds on a shard that has fallen silent."""
-        held = self._ledger(shard).held
+        held = self._checkpoint(shard).held
         if not held or self._now() - max(block.arrived for block in held) < older:
-            return Report()
+            return BatchReport()
         try:
             return self.batch(shard, ())
         except Conflict:
-            return Report()  # the shard is not silent any more
+            return BatchReport()  # the shard is not silent any more
 
-    def _ledger(self, shard: str) -> Ledger:
+    def _checkpoint(self, shard: str) -> Checkpoint:
         body, version = self._notes.read(f"shard:{shard}")
         try:
-            return ledgers.loads(body, version)
+            return checkpoints.loads(body, version)
         except (
             Poison
         ):  # it saves work and joins what was cut; the incidents themselves know what they counted
-            return ledgers.Ledger(version=version)
+            return checkpoints.Checkpoint(version=version)
 
     def _through(
-        self, shard: str, items: Sequence[dict[str, Any]], taken: tuple[Held, ...], now: float
-    ) -> tuple[Delivery, tuple[Held, ...], Detector]:
+        self, shard: str, items: Sequence[dict[str, Any]], taken: tuple[PendingBlock, ...], now: float
+    ) -> tuple[ShardBatch, tuple[PendingBlock, ...], Detector]:
         for careful in (False, True):
             detector = Detector(self._raises, KIND)
-            delivery = Delivery(items, taken, self._decoder, self._refiner, detector.observe)
+            delivery = ShardBatch(items, taken, self._decoder, self._refiner, detector.observe)
             try:
                 delivery.read(careful)
             except CaliError:
@@ -173,7 +175,7 @@ class Analyze:
         raise AssertionError("the loop returns or raises")
 
     def _may_go(
-        self, shard: str, delivery: Delivery, items: Sequence[dict[str, Any]], now: float
+        self, shard: str, delivery: ShardBatch, items: Sequence[dict[str, Any]], now: float
     ) -> Callable[[float], bool]:
         if not items:
             return lambda _: True
@@ -188,7 +190,7 @@ class Analyze:
         return may_go
 
     def _nothing_later(
-        self, shard: str, delivery: Delivery, items: Sequence[dict[str, Any]], now: float
+        self, shard: str, delivery: ShardBatch, items: Sequence[dict[str, Any]], now: float
     ) -> float:
         """The time up to which nothing came behind the batch. One that was delivered late has more behind it, however
         small it is: only the stream knows."""
@@ -204,7 +206,12 @@ class Analyze:
         return now if at_tip else newest
 
     def _sightings(
-        self, shard: str, delivery: Delivery, left: tuple[Held, ...], detector: Detector, unsettled: int
+        self,
+        shard: str,
+        delivery: ShardBatch,
+        left: tuple[PendingBlock, ...],
+        detector: Detector,
+        unsettled: int,
     ) -> dict[str, list[Sighting]]:
         """What the batch says of each incident. What is claimed as read leaves out the blocks that wait: they will be
         counted when they are complete."""
@@ -230,26 +237,30 @@ class Analyze:
             ]
         return seen
 
-    def _first_arrival(self, delivery: Delivery, fresh: Sequence[dict[str, Any]]) -> float:
+    def _first_arrival(self, delivery: ShardBatch, fresh: Sequence[dict[str, Any]]) -> float:
         return delivery.arrival(0) if fresh else self._now()
 
 
-def _advanced(known: Stored | None, seen: list[Sighting], now: float, policy: LifePolicy) -> Outcome | None:
+def _advanced(
+    known: StoredIncident | None, seen: list[Sighting], now: float, policy: LifePolicy
+) -> Outcome | None:
     outcome: Outcome | None = None
     for sighting in seen:
         outcome = advance(outcome.stored if outcome else known, sighting, now, policy)
     return outcome
 
 
-def _unread(items: Sequence[dict[str, Any]], ledger: Ledger) -> Sequence[dict[str, Any]]:
+def _unread(items: Sequence[dict[str, Any]], checkpoint: Checkpoint) -> Sequence[dict[str, Any]]:
     """The records that no earlier batch held; nearly always all or none."""
-    if not items or not ledger.read:
+    if not items or not checkpoint.read:
         return items
-    ends = [ledgers.position(item["kinesis"]["sequenceNumber"], 0) for item in (items[0], items[-1])]
-    if not ledger.meets(Span(ends[0], ends[1])):
+    ends = [checkpoints.position(item["kinesis"]["sequenceNumber"], 0) for item in (items[0], items[-1])]
+    if not checkpoint.meets(Span(ends[0], ends[1])):
         return items
     return [
-        item for item in items if not ledger.has_read(ledgers.position(item["kinesis"]["sequenceNumber"], 0))
+        item
+        for item in items
+        if not checkpoint.has_read(checkpoints.position(item["kinesis"]["sequenceNumber"], 0))
     ]
 
 

@@ -14,13 +14,13 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from cali.core.errors import CaliError, Poison
-from cali.core.life import Stored, Verdict
+from cali.core.life import StoredIncident, Verdict
 from cali.core.ports import Claims, FeedbackStore, IncidentStore
 from cali.stages.detect.lifecycle import Outcome
 from cali.stages.notify.answers import Answer, Cause, Press, changed, feedback, parse, verdict_of
 from cali.stages.notify.signature import WINDOW, Refused, checked
 
-Step = Callable[[Stored | None], Outcome | None]
+Step = Callable[[StoredIncident | None], Outcome | None]
 
 
 class Status(NamedTuple):
@@ -38,7 +38,7 @@ class DeskParts:
 
     secret: Callable[[], str]
     incidents: IncidentStore
-    apply: Callable[[str, Step], Stored | None]
+    apply: Callable[[str, Step], StoredIncident | None]
     feedback: FeedbackStore
     claims: Claims
     now: Callable[[], float]

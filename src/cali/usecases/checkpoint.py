@@ -25,7 +25,7 @@ HELD = 200  # blocks that may wait
 ROOM = 150_000  # bytes, compressed, of the blocks that one batch leaves: DynamoDB takes 400 KB, and blocks of two batches may wait
 
 
-class Held(NamedTuple):
+class PendingBlock(NamedTuple):
     """A block that waits. Its records' lines are positions; `arrived` is when the last of them reached the stream."""
 
     block: Block
@@ -41,11 +41,11 @@ class Held(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class Checkpoint:
     """`read` are the spans of the latest batches. `version` is the store's: 0 was never kept."""
 
     read: tuple[Span, ...] = ()
-    held: tuple[Held, ...] = ()
+    held: tuple[PendingBlock, ...] = ()
     version: int = 0
 
     def has_read(self, position: int) -> bool:
@@ -55,21 +55,23 @@ class Ledger:
         """Whether some of a span was read before."""
         return any(known.start <= span.end and span.start <= known.end for known in self.read)
 
-    def before(self, position: int) -> tuple[Held, ...]:
+    def before(self, position: int) -> tuple[PendingBlock, ...]:
         """The blocks that what begins at a position may continue."""
         return tuple(held for held in self.held if held.end < position)
 
-    def unsettled(self, span: Span | None, left: tuple[Held, ...]) -> int:
+    def unsettled(self, span: Span | None, left: tuple[PendingBlock, ...]) -> int:
         """The lowest position from which on something may still come, while a batch is done that leaves these blocks:
         blocks that wait, or waited until now, and batches that others overtook."""
         latest = self.read[-LATE:] if span is None else (*self.read[1 - LATE :], span)
         return min([held.start for held in (*self.held, *left)] + [known.start for known in latest])
 
-    def after(self, span: Span | None, taken: tuple[Held, ...], left: tuple[Held, ...]) -> Ledger:
-        """The ledger once a batch is done that took up some blocks and left others."""
+    def after(
+        self, span: Span | None, taken: tuple[PendingBlock, ...], left: tuple[PendingBlock, ...]
+    ) -> Checkpoint:
+        """The checkpoint once a batch is done that took up some blocks and left others."""
         rest = tuple(held for held in self.held if held not in taken)
         read = self.read if span is None else (*self.read, span)[-READ:]
-        return Ledger(read, tuple(sorted((*rest, *left), key=lambda held: held.start)), self.version)
+        return Checkpoint(read, tuple(sorted((*rest, *left), key=lambda held: held.start)), self.version)
 
 
 def position(sequence: str, place: int) -> int:
@@ -89,34 +91,34 @@ def newest(blocks: Sequence[Block]) -> list[Block]:
     return kept
 
 
-def dumps(ledger: Ledger) -> bytes:
+def dumps(checkpoint: Checkpoint) -> bytes:
     """Compressed JSON; positions are text, for they are larger than the numbers of JSON's readers."""
     plain = {
-        "read": [[str(span.start), str(span.end)] for span in ledger.read],
+        "read": [[str(span.start), str(span.end)] for span in checkpoint.read],
         "held": [
             {"arrived": held.arrived, "records": [_plain(record) for record in held.block.records]}
-            for held in ledger.held
+            for held in checkpoint.held
         ],
     }
     return zlib.compress(json.dumps(plain, separators=(",", ":")).encode(), 6)
 
 
-def loads(body: bytes, version: int) -> Ledger:
-    """What `dumps` wrote; an empty ledger for nothing. Poison if it is anything else."""
+def loads(body: bytes, version: int) -> Checkpoint:
+    """What `dumps` wrote; an empty checkpoint for nothing. Poison if it is anything else."""
     if not body:
-        return Ledger(version=version)
+        return Checkpoint(version=version)
     try:
         plain = json.loads(zlib.decompress(body))
-        return Ledger(
+        return Checkpoint(
             tuple(Span(int(start), int(end)) for start, end in plain["read"]),
             tuple(
-                Held(Block(tuple(map(_record, held["records"]))), float(held["arrived"]))
+                PendingBlock(Block(tuple(map(_record, held["records"]))), float(held["arrived"]))
                 for held in plain["held"]
             ),
             version,
         )
     except (zlib.error, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise Poison(f"not a shard's ledger: {error}") from error
+        raise Poison(f"not a shard's checkpoint: {error}") from error
 
 
 def _plain(record: Record) -> list[Any]:

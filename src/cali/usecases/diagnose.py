@@ -1,8 +1,8 @@
 """diagnose: what opened gets its cause, once; what the knowledge base does not know is kept for learning. What comes back gets
 another cause if the knowledge has learnt one since: a signature of it must hold, and no model is asked.
 
-    opened   -> incident -> reason (knowledge, or the model at most once per template) -> lives -> new_errors/
-    returned -> incident -> the knowledge, when it is another one by now               -> lives
+    opened   -> incident -> reason (knowledge, or the model at most once per template) -> publisher -> new_errors/
+    returned -> incident -> the knowledge, when it is another one by now               -> publisher
 
 A model that is away is no diagnosis: the incident stays without one, and `sweep` asks again.
 """
@@ -15,28 +15,28 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cali.core.life import Kind
+from cali.core.life import ChangeKind
 from cali.core.models import Diagnosis, Origin
 from cali.stages.detect import Outcome, diagnose
 from cali.stages.detect.incident_json import dumps
-from cali.usecases.publish_changes import Asked
+from cali.usecases.publish_changes import DiagnosisRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cali.core.life import Change, Stored
+    from cali.core.life import Change, StoredIncident
     from cali.core.models import Incident
     from cali.core.ports import IncidentStore
     from cali.stages.reason import Spend
-    from cali.usecases.publish_changes import Lives
+    from cali.usecases.publish_changes import ChangePublisher
     from cali.usecases.quarantine import Objects
 
 # What `Reasoner` says under `gate` when asking again later may help.
-RETURNED = (Kind.RECURRED, Kind.REGRESSED)
+RETURNED = (ChangeKind.RECURRED, ChangeKind.REGRESSED)
 PASSING = ("the model is unavailable", "another process is asking", "the model's server cannot be understood")
 
 
-class Reasons(Protocol):
+class IncidentReasoner(Protocol):
     """Explains an incident; see `cali.stages.reason.Reasoner`."""
 
     def diagnose(self, incident: Incident) -> Diagnosis: ...
@@ -51,7 +51,7 @@ class Reasons(Protocol):
     def spend(self) -> Spend: ...
 
 
-class Done(StrEnum):
+class DiagnoseResult(StrEnum):
     """What came of a message."""
 
     NOTHING = "nothing"  # it asks for no diagnosis, or there is one already
@@ -67,13 +67,13 @@ class Diagnose:
     def __init__(
         self,
         store: IncidentStore,
-        lives: Lives,
-        reasoner: Reasons,
+        publisher: ChangePublisher,
+        reasoner: IncidentReasoner,
         objects: Objects,
         now: Callable[[], float],
     ) -> None:
         self._store = store
-        self._lives = lives
+        self._publisher = publisher
         self._reasoner = reasoner
         self._objects = objects
         self._now = now
@@ -83,40 +83,42 @@ class Diagnose:
         """What the model has cost in this process so far."""
         return self._reasoner.spend.dollars
 
-    def message(self, message: Change | Asked) -> Done:
+    def message(self, message: Change | DiagnosisRequest) -> DiagnoseResult:
         """Takes one message of the incidents stream."""
-        returned = not isinstance(message, Asked) and message.kind in RETURNED
-        if not (returned or isinstance(message, Asked) or message.kind is Kind.OPENED):
-            return Done.NOTHING
+        returned = not isinstance(message, DiagnosisRequest) and message.kind in RETURNED
+        if not (returned or isinstance(message, DiagnosisRequest) or message.kind is ChangeKind.OPENED):
+            return DiagnoseResult.NOTHING
         stored = self._store.get(message.incident)
         if stored is None:
-            return Done.NOTHING
+            return DiagnoseResult.NOTHING
         diagnosis = stored.incident.diagnosis
         if diagnosis is None:
             diagnosis = self._reasoner.diagnose(stored.incident)
             if _is_passing(diagnosis):
-                return Done.LATER
-            told = self._lives.apply(message.incident, partial(_told, diagnosis=diagnosis, now=self._now()))
+                return DiagnoseResult.LATER
+            told = self._publisher.apply(
+                message.incident, partial(_told, diagnosis=diagnosis, now=self._now())
+            )
             stored = told or stored
         elif returned and (better := learnt_since(stored.incident, self._reasoner)) is not None:
             step = partial(_told, diagnosis=better, now=self._now(), instead_of=diagnosis)
-            self._lives.apply(message.incident, step)
-            return Done.KNOWN
+            self._publisher.apply(message.incident, step)
+            return DiagnoseResult.KNOWN
         elif stored.unsent:  # a crash after it was kept
-            stored = self._lives.apply(message.incident, _same) or stored
-        elif isinstance(message, Asked) or message.kind is not Kind.OPENED:
-            return Done.NOTHING
+            stored = self._publisher.apply(message.incident, _same) or stored
+        elif isinstance(message, DiagnosisRequest) or message.kind is not ChangeKind.OPENED:
+            return DiagnoseResult.NOTHING
         # An opened incident that has its diagnosis already may come from a crash before this: put it once more.
         if diagnosis.origin is not Origin.KNOWLEDGE:
             self._objects.put(new_error_key(stored.incident, self._now()), new_error(stored))
         return {
-            Origin.KNOWLEDGE: Done.KNOWN,
-            Origin.MODEL: Done.EXPLAINED,
-            Origin.NONE: Done.SILENT,
+            Origin.KNOWLEDGE: DiagnoseResult.KNOWN,
+            Origin.MODEL: DiagnoseResult.EXPLAINED,
+            Origin.NONE: DiagnoseResult.SILENT,
         }[diagnosis.origin]
 
 
-def learnt_since(incident: Incident, reasoner: Reasons) -> Diagnosis | None:
+def learnt_since(incident: Incident, reasoner: IncidentReasoner) -> Diagnosis | None:
     """What the knowledge in force says of an incident that was diagnosed under another one; None when that is nothing, or
     nothing else."""
     held = incident.diagnosis
@@ -135,7 +137,7 @@ def new_error_key(incident: Incident, now: float) -> str:
     return f"new_errors/dt={day}/{incident.id}.json"
 
 
-def new_error(stored: Stored) -> bytes:
+def new_error(stored: StoredIncident) -> bytes:
     """What learning needs of an incident that the knowledge base does not know. All text in it is redacted."""
     held: dict[str, Any] = json.loads(dumps(stored))["incident"]
     template = stored.incident.template
@@ -143,7 +145,7 @@ def new_error(stored: Stored) -> bytes:
 
 
 def _told(
-    known: Stored | None, diagnosis: Diagnosis, now: float, instead_of: Diagnosis | None = None
+    known: StoredIncident | None, diagnosis: Diagnosis, now: float, instead_of: Diagnosis | None = None
 ) -> Outcome | None:
     """Somebody else's diagnosis stays: what a person may have read already does not change."""
     if known is None or known.incident.diagnosis != instead_of:
@@ -151,7 +153,7 @@ def _told(
     return diagnose(known, diagnosis, now)
 
 
-def _same(known: Stored | None) -> Outcome | None:
+def _same(known: StoredIncident | None) -> Outcome | None:
     return Outcome(known) if known else None
 
 

@@ -16,27 +16,27 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cali.core.errors import Conflict
 
 if TYPE_CHECKING:
-    from cali.adapters.aws.kinesis_reader import Read, Shard
-    from cali.usecases.analyze_batch import Notes
+    from cali.adapters.aws.kinesis_reader import Shard, ShardRead
+    from cali.usecases.analyze_batch import BlobStore
 
 # Takes records of one shard, named `<stream>/<shard>`, and says how many of the first ones are done.
-Take = Callable[[str, Sequence[dict[str, Any]]], int]
+BatchHandler = Callable[[str, Sequence[dict[str, Any]]], int]
 
 ENDED = b"ended"
 LISTED = 60.0  # seconds for which the list of shards is good
 
 
-class Source(Protocol):
+class ShardedStream(Protocol):
     """A stream to read; see `cali.adapters.aws.kinesis_reader.StreamReader`."""
 
     name: str
 
     def shards(self) -> list[Shard]: ...
-    def read(self, shard: str, after: str, limit: int) -> Read: ...
+    def read(self, shard: str, after: str, limit: int) -> ShardRead: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class PollResult:
     """What came of one look at every shard. `failed` are records that are to come again."""
 
     done: int = 0
@@ -44,11 +44,17 @@ class Turn:
     full: bool = False  # a shard gave as much as was asked for, so more is behind it
 
 
-class Consumer:
+class StreamPoller:
     """Reads one stream for one purpose. `purpose` keeps the checkpoints of several readers of a stream apart."""
 
     def __init__(
-        self, source: Source, notes: Notes, purpose: str, take: Take, limit: int, now: Callable[[], float]
+        self,
+        source: ShardedStream,
+        notes: BlobStore,
+        purpose: str,
+        take: BatchHandler,
+        limit: int,
+        now: Callable[[], float],
     ) -> None:
         self._source = source
         self._notes = notes
@@ -60,7 +66,7 @@ class Consumer:
         self._listed = float("-inf")
         self._marks: dict[str, tuple[bytes, int]] = {}  # shard -> checkpoint and its version
 
-    def turn(self) -> Turn:
+    def turn(self) -> PollResult:
         """Looks at every shard that may be read, once. Raises Retryable when the stream or the table is away."""
         done = failed = 0
         full = False
@@ -75,7 +81,7 @@ class Consumer:
             done += taken
             failed += len(read.items) - taken
             full = full or len(read.items) >= self._limit
-        return Turn(done, failed, full)
+        return PollResult(done, failed, full)
 
     def _readable(self) -> list[str]:
         if self._now() - self._listed >= LISTED:

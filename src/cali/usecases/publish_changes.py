@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cali.adapters.aws.kinesis import Entry
 from cali.core.errors import Conflict, Poison
-from cali.core.life import Change, Kind
+from cali.core.life import Change, ChangeKind
 from cali.core.models import Severity
 from cali.core.optimistic import update
 from cali.stages.detect import sent
@@ -23,11 +23,11 @@ from cali.stages.detect import sent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from cali.core.life import Stored
+    from cali.core.life import StoredIncident
     from cali.core.ports import IncidentStore
     from cali.stages.detect import Outcome
 
-    Step = Callable[[Stored | None], Outcome | None]
+    Step = Callable[[StoredIncident | None], Outcome | None]
 
 ATTEMPTS = 12
 THREADS = 8
@@ -37,31 +37,31 @@ HOPELESS = (
 VERSION = 1
 
 
-class Stream(Protocol):
+class ChangeStream(Protocol):
     """Where changes are published."""
 
     def put(self, entries: Iterable[Entry]) -> None: ...
 
 
-class Asked(NamedTuple):
+class DiagnosisRequest(NamedTuple):
     """A wish that an incident be diagnosed, for which nothing changed."""
 
     incident: str
 
 
-class Lives:
+class ChangePublisher:
     """Applies steps to incidents."""
 
-    def __init__(self, store: IncidentStore, stream: Stream, sleep: Callable[[float], None]) -> None:
+    def __init__(self, store: IncidentStore, stream: ChangeStream, sleep: Callable[[float], None]) -> None:
         self._store = store
         self._stream = stream
         self._sleep = sleep
 
-    def apply(self, incident: str, step: Step) -> Stored | None:
+    def apply(self, incident: str, step: Step) -> StoredIncident | None:
         """Return the incident after a step, stored and published. A step that returns None changes nothing."""
         skipped = False
 
-        def change(known: Stored | None) -> Stored | None:
+        def change(known: StoredIncident | None) -> StoredIncident | None:
             nonlocal skipped
             outcome = step(known)
             skipped = outcome is None
@@ -94,9 +94,9 @@ class Lives:
 
     def ask(self, incidents: Sequence[str]) -> None:
         """Asks for the diagnosis of incidents."""
-        self._stream.put(Entry(name, dumps(Asked(name))) for name in incidents)
+        self._stream.put(Entry(name, dumps(DiagnosisRequest(name))) for name in incidents)
 
-    def _published(self, stored: Stored) -> Stored:
+    def _published(self, stored: StoredIncident) -> StoredIncident:
         if not stored.unsent:
             return stored
         self._stream.put(Entry(change.incident, dumps(change)) for change in stored.unsent)
@@ -106,9 +106,9 @@ class Lives:
             return stored  # whoever was faster has read them as unsent, and publishes them under the same numbers
 
 
-def dumps(message: Change | Asked) -> bytes:
+def dumps(message: Change | DiagnosisRequest) -> bytes:
     """A message of the incidents stream: JSON on one line."""
-    if isinstance(message, Asked):
+    if isinstance(message, DiagnosisRequest):
         plain: dict[str, object] = {"v": VERSION, "type": "diagnose", "incident": message.incident}
     else:
         plain = {
@@ -127,16 +127,16 @@ def dumps(message: Change | Asked) -> bytes:
     return json.dumps(plain, separators=(",", ":")).encode() + b"\n"
 
 
-def loads(data: bytes) -> Change | Asked:
+def loads(data: bytes) -> Change | DiagnosisRequest:
     """What `dumps` wrote. Poison if it is anything else."""
     try:
         plain = json.loads(data)
         if plain["type"] == "diagnose":
-            return Asked(str(plain["incident"]))
+            return DiagnosisRequest(str(plain["incident"]))
         return Change(
             str(plain["incident"]),
             int(plain["number"]),
-            Kind(plain["kind"]),
+            ChangeKind(plain["kind"]),
             float(plain["at"]),
             Severity[plain["severity"].upper()],
             int(plain["count"]),

@@ -18,7 +18,7 @@ LONGEST = 64 * 1024  # of a line is kept; the whole of it is in raw/
 AROUND = 4 * 1024  # more is redacted, so that a secret which the end cuts is known for one
 
 
-class Unread(NamedTuple):
+class UnreadLine(NamedTuple):
     """A line that could not be read."""
 
     position: int
@@ -39,7 +39,7 @@ class Quarantine:
         self._objects = objects
         self._redact = redact
 
-    def keep(self, source: str, lines: Sequence[Unread], arrived: float) -> None:
+    def keep(self, source: str, lines: Sequence[UnreadLine], arrived: float) -> None:
         """Keeps lines of one batch. `arrived` names the day."""
         rows = [
             {

@@ -18,7 +18,7 @@ from cali.core.models import Block, Quarantined, Record, Severity
 from cali.stages.join import Joiner
 from cali.stages.join.line_patterns import SUSPECT
 from cali.stages.refine.severity import by_words
-from cali.usecases.checkpoint import PLACES, Held, newest, position
+from cali.usecases.checkpoint import PLACES, PendingBlock, newest, position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -31,13 +31,13 @@ MASK = (1 << PLACES) - 1
 FULL = 5_000_000  # bytes of base64 in a batch; Lambda ends one at 6 MB
 
 
-class Delivery:
+class ShardBatch:
     """A batch on its way through. `items` are Kinesis records as Lambda gives them, of one shard and in order."""
 
     def __init__(
         self,
         items: Sequence[dict[str, Any]],
-        waiting: Sequence[Held],
+        waiting: Sequence[PendingBlock],
         decoder: Decoder,
         refiner: Refiner,
         observe: Callable[[Event], None],
@@ -98,19 +98,19 @@ class Delivery:
         self.lines += len(self._items)
         self.events += events
 
-    def settle(self, may_go: Callable[[float], bool]) -> tuple[Held, ...]:
+    def settle(self, may_go: Callable[[float], bool]) -> tuple[PendingBlock, ...]:
         """Takes what is left through, but for blocks whose rest may still come; `may_go` says of a time of arrival that
         no rest comes any more. When too many wait, those of the latest lines do: the rest of the others is overdue."""
         pending = self._joiner.pending()
         waiting = [block for block in pending if _may_go_on(block) and not may_go(self._arrived_last(block))]
         kept = {block.records[0].line for block in newest(waiting)}
-        left: list[Held] = []
+        left: list[PendingBlock] = []
         for block in pending:
             if block.records[0].line in kept:
                 records = (
                     record._replace(line=self.position(record.line), alike=b"") for record in block.records
                 )
-                left.append(Held(Block(tuple(records)), self._arrived_last(block)))
+                left.append(PendingBlock(Block(tuple(records)), self._arrived_last(block)))
             else:
                 self.events += 1
                 self._carefully(block)

@@ -14,10 +14,10 @@ from cali.stages.detect import LifePolicy, Outcome, sweep
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from cali.core.life import Stored
+    from cali.core.life import StoredIncident
     from cali.core.ports import IncidentStore
     from cali.usecases.analyze_batch import Analyze
-    from cali.usecases.publish_changes import Lives
+    from cali.usecases.publish_changes import ChangePublisher
 
 MOST = 500  # incidents in one sweep; the next one takes the rest
 UNEXPLAINED = 45.0  # seconds after which a missing diagnosis is asked for again
@@ -41,7 +41,7 @@ class Shards(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class SweepReport:
     """What a sweep did. What `failed` is taken up by the next one."""
 
     quiet: int = 0
@@ -50,7 +50,7 @@ class Swept:
     failed: int = 0
 
 
-class _Work(NamedTuple):
+class _SweepCount(NamedTuple):
     """What came of one of the works."""
 
     done: int = 0
@@ -63,7 +63,7 @@ class Sweep:
     def __init__(
         self,
         store: IncidentStore,
-        lives: Lives,
+        publisher: ChangePublisher,
         analyze: Analyze,
         shards: Shards,
         now: Callable[[], float],
@@ -71,54 +71,54 @@ class Sweep:
         most: int = MOST,
     ) -> None:
         self._store = store
-        self._lives = lives
+        self._publisher = publisher
         self._analyze = analyze
         self._shards = shards
         self._now = now
         self._policy = policy or LifePolicy()
         self._most = most
 
-    def run(self) -> Swept:
+    def run(self) -> SweepReport:
         """Does what is to be done now. What fails keeps nothing else from being done."""
         now = self._now()
         works = (self._release, self._silence, self._publish, self._ask)
         released, silent, published, asked = (_tried(work, now) for work in works)
         failed = released.failed + silent.failed + published.failed + asked.failed
-        return Swept(silent.done, asked.done, released.done, failed)
+        return SweepReport(silent.done, asked.done, released.done, failed)
 
-    def _release(self, _now: float) -> _Work:
+    def _release(self, _now: float) -> _SweepCount:
         return _each(partial(self._released, shard) for shard in self._shards.shards())
 
-    def _silence(self, now: float) -> _Work:
+    def _silence(self, now: float) -> _SweepCount:
         before = now - self._policy.quiet_after
         # Apart, for what is muted for ever is always the longest silent, and would leave no room for the others.
         silent = (self._store.find(statuses, self._most, before) for statuses in (ACTIVE, (Status.MUTED,)))
         return _each(partial(self._silenced, stored, now) for stored in chain.from_iterable(silent))
 
-    def _publish(self, _now: float) -> _Work:
+    def _publish(self, _now: float) -> _SweepCount:
         """What a crash left after an incident was kept, and no news of it since."""
         active = self._store.find(ACTIVE, self._most)
         return _each(partial(self._published, stored) for stored in active if stored.unsent)
 
-    def _ask(self, now: float) -> _Work:
+    def _ask(self, now: float) -> _SweepCount:
         wanting = [
             stored.incident.id
             for stored in self._store.find(UNDIAGNOSED, self._most)
             if stored.incident.diagnosis is None and now - _since(stored) > UNEXPLAINED
         ]
         if wanting:
-            self._lives.ask(wanting)
-        return _Work(len(wanting))
+            self._publisher.ask(wanting)
+        return _SweepCount(len(wanting))
 
     def _released(self, shard: str) -> int:
         return self._analyze.release(shard, FORGOTTEN).incidents
 
-    def _silenced(self, stored: Stored, now: float) -> int:
-        swept = self._lives.apply(stored.incident.id, partial(_swept, now=now, policy=self._policy))
+    def _silenced(self, stored: StoredIncident, now: float) -> int:
+        swept = self._publisher.apply(stored.incident.id, partial(_swept, now=now, policy=self._policy))
         return swept is not None and swept.incident.status is Status.QUIET
 
-    def _published(self, stored: Stored) -> int:
-        self._lives.apply(stored.incident.id, _same)
+    def _published(self, stored: StoredIncident) -> int:
+        self._publisher.apply(stored.incident.id, _same)
         return 1
 
     def standing(self) -> dict[str, int]:
@@ -135,14 +135,14 @@ def gauge(status: Status) -> str:
     return f"incidents_{status.value}"
 
 
-def _tried(work: Callable[[float], _Work], now: float) -> _Work:
+def _tried(work: Callable[[float], _SweepCount], now: float) -> _SweepCount:
     try:
         return work(now)
     except Retryable:
-        return _Work(failed=1)
+        return _SweepCount(failed=1)
 
 
-def _each(steps: Iterable[Callable[[], int]]) -> _Work:
+def _each(steps: Iterable[Callable[[], int]]) -> _SweepCount:
     done = failed = 0
     for step in steps:
         try:
@@ -151,18 +151,18 @@ def _each(steps: Iterable[Callable[[], int]]) -> _Work:
             failed += 1
             if failed >= HOPELESS:
                 break
-    return _Work(done, failed)
+    return _SweepCount(done, failed)
 
 
-def _since(stored: Stored) -> float:
+def _since(stored: StoredIncident) -> float:
     """Since when an incident is known. What was heard of last says nothing of that: a busy one is heard of all the time."""
     first = stored.incident.first_seen
     return stored.heard_at if first is None else min(first, stored.heard_at)
 
 
-def _swept(known: Stored | None, now: float, policy: LifePolicy) -> Outcome | None:
+def _swept(known: StoredIncident | None, now: float, policy: LifePolicy) -> Outcome | None:
     return sweep(known, now, policy) if known else None
 
 
-def _same(known: Stored | None) -> Outcome | None:
+def _same(known: StoredIncident | None) -> Outcome | None:
     return Outcome(known) if known else None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
-from cali.core.life import Kind, Stored
+from cali.core.life import ChangeKind, StoredIncident
 from cali.core.models import Block, Diagnosis, Event, Incident, Origin, Quarantined, Record, Severity, Status
 from cali.core.optimistic import update
 from cali.core.ports import IncidentStore
@@ -32,7 +32,7 @@ SWEEP = 30.0  # seconds between two looks for incidents that have gone quiet
 HEARD = 2_000  # incidents of which this run remembers more than the store does
 JUDGED = 20_000  # templates of which it is remembered whether they are a known error
 AGAIN = 3_600.0  # seconds before a burst of the same incident is news again
-_TELLS = {Kind.OPENED, Kind.ESCALATED, Kind.RECURRED, Kind.REGRESSED}
+_TELLS = {ChangeKind.OPENED, ChangeKind.ESCALATED, ChangeKind.RECURRED, ChangeKind.REGRESSED}
 _TRIES = 5
 
 
@@ -207,9 +207,9 @@ class Live:
             self._looks,
             ((self._looks, fresh),),
         )
-        kinds: list[Kind] = []
+        kinds: list[ChangeKind] = []
 
-        def applied(known: Stored | None) -> Stored:
+        def applied(known: StoredIncident | None) -> StoredIncident:
             outcome = advance(known, seen, now, self._policy)
             kinds[:] = [change.kind for change in outcome.events]
             stored = outcome.stored
@@ -224,7 +224,7 @@ class Live:
         self._remember(stored.incident, fresh)
         if stored.incident.status is Status.MUTED:
             return []
-        self.opened += Kind.OPENED in kinds
+        self.opened += ChangeKind.OPENED in kinds
         whats = [kind.value for kind in kinds if kind in _TELLS]
         if burst and not whats:
             whats = ["burst"]
@@ -251,7 +251,9 @@ class Live:
         if len(self._heard) > HEARD:
             self._heard.popitem(last=False)
 
-    def _kept(self, name: str, change: Callable[[Stored | None], Stored | None]) -> Stored | None:
+    def _kept(
+        self, name: str, change: Callable[[StoredIncident | None], StoredIncident | None]
+    ) -> StoredIncident | None:
         """Change one incident under its lock."""
         return update(partial(self._store.get, name), change, self._store.put, f"incident {name}", _TRIES)
 

@@ -14,7 +14,7 @@ from tests.unit.detect.events import CRITICAL, ERROR, WARNING, incident
 
 from cali.adapters.memory.incidents import MemoryIncidents
 from cali.core.errors import Conflict, Poison
-from cali.core.life import Change, Kind, Stored
+from cali.core.life import Change, ChangeKind, StoredIncident
 from cali.core.models import Diagnosis, Evidence, Origin, Severity, Status
 from cali.stages.detect import (
     LifePolicy,
@@ -48,18 +48,18 @@ def seen(
     return Sighting(incident("boom", "orders", time, severity=severity, line=start), source, start, end, at)
 
 
-def opened(time: float = 100.0) -> Stored:
+def opened(time: float = 100.0) -> StoredIncident:
     return advance(None, seen(1, 5, time=time), time, POLICY).stored
 
 
-def kinds(outcome: Outcome) -> list[Kind]:
+def kinds(outcome: Outcome) -> list[ChangeKind]:
     return [change.kind for change in outcome.events]
 
 
 def test_the_first_sighting_opens():
     outcome = advance(None, seen(1, 5, (2, 3)), 100.0, POLICY)
     (change,) = outcome.events
-    assert (change.kind, change.number, change.count, change.at) == (Kind.OPENED, 1, 2, 100.0)
+    assert (change.kind, change.number, change.count, change.at) == (ChangeKind.OPENED, 1, 2, 100.0)
     assert outcome.stored.incident.status == Status.OPENED
     assert outcome.stored.incident.count == 2
 
@@ -89,7 +89,7 @@ def test_several_events_at_one_position_count_as_many():
 def test_a_worse_sighting_escalates_once():
     stored = opened()
     worse = advance(stored, seen(6, 9, time=110.0, severity=CRITICAL), 110.0, POLICY)
-    assert kinds(worse) == [Kind.ESCALATED]
+    assert kinds(worse) == [ChangeKind.ESCALATED]
     assert worse.events[0].severity == CRITICAL
     again = advance(worse.stored, seen(10, 12, time=111.0, severity=CRITICAL), 111.0, POLICY)
     milder = advance(again.stored, seen(13, 14, time=112.0, severity=WARNING), 112.0, POLICY)
@@ -101,10 +101,10 @@ def test_silence_makes_it_quiet_and_news_makes_it_recur():
     stored = diagnose(opened(), BECAUSE, 101.0).stored
     assert sweep(stored, 100.0 + 599, POLICY).events == ()
     quiet = sweep(stored, 100.0 + 600, POLICY)
-    assert kinds(quiet) == [Kind.QUIET]
+    assert kinds(quiet) == [ChangeKind.QUIET]
     assert sweep(quiet.stored, 9e9, POLICY).events == ()
     back = advance(quiet.stored, seen(6, 7, time=900.0), 900.0, POLICY)
-    assert kinds(back) == [Kind.RECURRED]
+    assert kinds(back) == [ChangeKind.RECURRED]
     assert back.stored.incident.status == Status.DIAGNOSED
 
 
@@ -124,7 +124,7 @@ def test_a_clock_that_is_wrong_lets_an_incident_wake_all_the_same(wrong: float):
     quiet = sweep(stored, 100.0 + HOUR, POLICY).stored
     back = advance(quiet, seen(6, 9, time=200.0 + HOUR), 200.0 + HOUR, POLICY)
     # Then it recurs, and its times are those of its arrival
-    assert kinds(back) == [Kind.RECURRED]
+    assert kinds(back) == [ChangeKind.RECURRED]
     assert (back.stored.incident.first_seen, back.stored.incident.last_seen) == (100.0, 200.0 + HOUR)
 
 
@@ -149,9 +149,9 @@ def test_who_resolves_hears_of_a_regression_and_not_of_old_lines():
     assert kinds(old) == kinds(shutting) == []
     assert shutting.stored.incident.status == Status.RESOLVED
     again = advance(shutting.stored, seen(10, 12, time=800.0), 801.0, POLICY)
-    assert kinds(again) == [Kind.REGRESSED]
+    assert kinds(again) == [ChangeKind.REGRESSED]
     assert again.stored.incident.status == Status.REGRESSED
-    assert kinds(sweep(again.stored, 801.0 + 600, POLICY)) == [Kind.QUIET]
+    assert kinds(sweep(again.stored, 801.0 + 600, POLICY)) == [ChangeKind.QUIET]
 
 
 def test_a_resolved_one_does_not_go_quiet():
@@ -161,7 +161,7 @@ def test_a_resolved_one_does_not_go_quiet():
 def test_a_mute_counts_and_says_nothing_until_it_is_over():
     muted = mute(opened(), 110.0, 1_000.0, "ann")
     assert [(change.kind, change.by, change.until) for change in muted.events] == [
-        (Kind.MUTED, "ann", 1_000.0)
+        (ChangeKind.MUTED, "ann", 1_000.0)
     ]
     assert mute(muted.stored, 111.0, 1_000.0).events == ()
     during = advance(muted.stored, seen(6, 8, time=500.0, severity=CRITICAL), 500.0, POLICY)
@@ -169,12 +169,12 @@ def test_a_mute_counts_and_says_nothing_until_it_is_over():
     assert during.stored.incident.count == 8
     assert sweep(during.stored, 999.0, POLICY).events == ()
     after = advance(during.stored, seen(9, 9, time=1_001.0), 1_001.0, POLICY)
-    assert kinds(after) == [Kind.RECURRED]
+    assert kinds(after) == [ChangeKind.RECURRED]
     assert after.stored.incident.status == Status.OPENED
 
 
 def test_a_mute_that_is_over_goes_quiet_and_one_for_ever_does_not():
-    assert kinds(sweep(mute(opened(), 110.0, 1_000.0).stored, 1_000.0, POLICY)) == [Kind.QUIET]
+    assert kinds(sweep(mute(opened(), 110.0, 1_000.0).stored, 1_000.0, POLICY)) == [ChangeKind.QUIET]
     assert sweep(mute(opened(), 110.0, None).stored, 9e9, POLICY).events == ()
     for_ever = mute(opened(), 110.0, None).stored
     assert advance(for_ever, seen(6, 9, time=9e8), 9e8, POLICY).events == ()
@@ -182,7 +182,7 @@ def test_a_mute_that_is_over_goes_quiet_and_one_for_ever_does_not():
 
 def test_a_diagnosis_is_told_once():
     outcome = diagnose(opened(), BECAUSE, 101.0)
-    assert kinds(outcome) == [Kind.DIAGNOSED]
+    assert kinds(outcome) == [ChangeKind.DIAGNOSED]
     assert outcome.stored.incident.status == Status.DIAGNOSED
     assert diagnose(outcome.stored, BECAUSE, 102.0).events == ()
     quiet = sweep(opened(), 9e9, POLICY).stored
@@ -203,7 +203,7 @@ def test_what_waits_is_bounded_and_keeps_the_opening():
     for n in range(100):
         stored = mute(stored, 200.0 + n, 1_000.0 + n).stored
     assert len(stored.unsent) == UNSENT
-    assert (stored.unsent[0].kind, stored.unsent[-1].number) == (Kind.OPENED, 101)
+    assert (stored.unsent[0].kind, stored.unsent[-1].number) == (ChangeKind.OPENED, 101)
 
 
 batches = st.lists(
@@ -249,8 +249,8 @@ def test_any_order_overlap_and_duplication_gives_the_same_count_and_each_change_
         assert stored.incident.last_seen == max(one.incident.last_seen or 0 for one in given)
         told = Counter((change.kind, change.severity) for change in changes)
         assert max(told.values()) == 1
-        assert [change.kind for change in changes].count(Kind.OPENED) == 1
-        assert {change.kind for change in changes} <= {Kind.OPENED, Kind.ESCALATED}
+        assert [change.kind for change in changes].count(ChangeKind.OPENED) == 1
+        assert {change.kind for change in changes} <= {ChangeKind.OPENED, ChangeKind.ESCALATED}
         assert [change.number for change in changes] == list(range(1, len(changes) + 1))
         assert loads(dumps(stored), 0) == stored
 
@@ -296,7 +296,7 @@ def test_two_workers_on_one_store_count_everything_once():
     kept = store.get(name)
     assert conflicts == 6
     assert kept is not None
-    assert (kept.incident.count, [change.kind for change in kept.unsent]) == (60, [Kind.OPENED])
+    assert (kept.incident.count, [change.kind for change in kept.unsent]) == (60, [ChangeKind.OPENED])
 
 
 def test_json_is_plain_and_damage_is_poison():

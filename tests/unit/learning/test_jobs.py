@@ -12,8 +12,8 @@ from cali.core.errors import Misconfigured
 from cali.core.life import Verdict
 from cali.usecases.learn import JOBS, run
 from cali.usecases.learn.reindex import history
-from cali.usecases.learn.step_results import Work
-from cali.usecases.releases import KNOWLEDGE, Standing
+from cali.usecases.learn.step_results import StepRun
+from cali.usecases.releases import KNOWLEDGE, EntryStanding
 from tests.contracts.entries import ENTRIES, HOST
 from tests.unit.learning.week import DAY, NEXT, NOON, SHARD, SHARD_CAUSE, SILENT, Town, incident, known, told
 
@@ -90,7 +90,7 @@ def test_what_people_say_is_counted_once_for_each_person_and_incident():
     )
     town.night("apply_feedback")
     learnt = town.parts.releases.learnt(town.parts.releases.current().versions.knowledge)
-    assert learnt.standing == {"host": Standing(2, 0)}
+    assert learnt.standing == {"host": EntryStanding(2, 0)}
     puts = town.objects.puts
     assert town.night("apply_feedback")["apply"]["again"]
     assert town.objects.puts == puts
@@ -116,7 +116,7 @@ def test_a_collection_is_built_looked_at_and_switched_to():
     said = town.night("reindex_knowledge")
     assert said["check"]["not_found"] == []
     assert town.collections.alias == town.shipped.version
-    assert history(Work("reindex_knowledge", DAY, town.parts)) == [town.shipped.version]
+    assert history(StepRun("reindex_knowledge", DAY, town.parts)) == [town.shipped.version]
 
 
 def test_a_collection_that_lost_rows_is_not_switched_to():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from cali.core.errors import Misconfigured
-from cali.core.life import Stored, Verdict
+from cali.core.life import StoredIncident, Verdict
 from cali.core.models import Diagnosis, Origin, Severity
 from cali.usecases.diagnose import new_error
 from cali.usecases.learn import JOBS, Approval, run, status
 from cali.usecases.learn.publishing import accepted
-from cali.usecases.learn.step_results import Work
+from cali.usecases.learn.step_results import StepRun
 from tests.contracts.entries import HOST
 from tests.unit.learning.week import (
     CARD,
@@ -58,7 +58,7 @@ def test_without_a_model_and_without_words_nothing_is_invented():
     said = town.night(JOB)
     assert (said["draft"]["drafts"], said["draft"]["unexplained"]) == (0, 1)
     assert town.knows(SHARD) == ""
-    kept = Work(JOB, DAY, town.parts).before("draft")["unexplained"][0]
+    kept = StepRun(JOB, DAY, town.parts).before("draft")["unexplained"][0]
     assert kept["why"] == "nobody said what caused it"
 
 
@@ -147,7 +147,7 @@ def test_an_error_that_says_too_little_gets_no_entry():
     one = incident("request failed: 17", diagnosis=told("The request failed."))
     town = Town().saw(one)
     town.night(JOB)
-    kept = Work(JOB, DAY, town.parts).before("draft")["unexplained"][0]
+    kept = StepRun(JOB, DAY, town.parts).before("draft")["unexplained"][0]
     assert "too little to know it by" in kept["why"]
 
 
@@ -182,7 +182,7 @@ def test_what_is_known_meanwhile_is_no_draft():
 def test_why_a_model_could_not_say_is_kept():
     town = Town().with_model(ledger=SILENT).saw(incident(SHARD))
     town.night(JOB)
-    kept = Work(JOB, DAY, town.parts).before("draft")["unexplained"][0]
+    kept = StepRun(JOB, DAY, town.parts).before("draft")["unexplained"][0]
     assert kept["why"] == "the model was asked: no model is configured"
 
 
@@ -214,13 +214,13 @@ def test_a_proposal_waits_for_a_person():
     body = town.objects.get(str(said["publish"]["proposal"]))
     assert body is not None
     assert SHARD_CAUSE in " ".join(body.decode().split())
-    accepted(Work(JOB, DAY, town.parts))
+    accepted(StepRun(JOB, DAY, town.parts))
     assert town.knows(SHARD)
 
 
 def test_there_is_no_proposal_of_a_day_without_one():
     with pytest.raises(Misconfigured, match="no proposal of that day"):
-        accepted(Work(JOB, DAY, Town().parts))
+        accepted(StepRun(JOB, DAY, Town().parts))
 
 
 def test_a_pull_request_is_opened_once():
@@ -288,8 +288,8 @@ def test_a_warning_may_be_learnt_and_stays_one():
         b"",
         b"\x00\xff",
         b"[]",
-        new_error(Stored(incident(SHARD), NOON)).replace(b"billing", b"\\ud800"),
-        new_error(Stored(incident(SHARD), NOON)).replace(b'"count": 1', b'"count": NaN'),
+        new_error(StoredIncident(incident(SHARD), NOON)).replace(b"billing", b"\\ud800"),
+        new_error(StoredIncident(incident(SHARD), NOON)).replace(b'"count": 1', b'"count": NaN'),
     ],
     ids=["deep", "empty", "binary", "list", "half a surrogate", "not a number"],
 )
@@ -305,7 +305,7 @@ def test_what_a_person_corrected_in_a_proposal_is_what_is_accepted():
     key = town.night(JOB)["publish"]["proposal"]
     shown = (town.objects.get(key) or b"").decode()
     town.objects.put(key, shown.replace("Look at it.", "Restart the coordinator first.").encode())
-    accepted(Work(JOB, DAY, town.parts))
+    accepted(StepRun(JOB, DAY, town.parts))
     assert town.parts.knowledge().entries[town.knows(SHARD)].fix == ("Restart the coordinator first.",)
 
 
@@ -323,7 +323,7 @@ def test_a_proposal_that_a_person_broke_is_refused_in_one_line(there, instead, w
     shown = (town.objects.get(key) or b"").decode()
     town.objects.put(key, shown.replace(there, instead).encode("latin-1", "replace"))
     with pytest.raises(Misconfigured, match=why) as failure:
-        accepted(Work(JOB, DAY, town.parts))
+        accepted(StepRun(JOB, DAY, town.parts))
     assert "\n" not in str(failure.value)
     assert town.parts.releases.current().versions.knowledge == ""
 

@@ -10,14 +10,14 @@ from cali.adapters.memory.alerts import MemoryFeedback
 from cali.adapters.memory.incidents import MemoryIncidents
 from cali.adapters.memory.learning import MemoryCollections, MemoryObjects, MemoryPullRequests
 from cali.adapters.sources.raw_records import readable
-from cali.core.life import Feedback, Stored, Verdict
+from cali.core.life import Feedback, StoredIncident, Verdict
 from cali.core.models import Diagnosis, Event, Evidence, Hit, Incident, Origin, Scope, Severity
 from cali.stages.decode import Decoder
 from cali.stages.detect import incident_id
 from cali.stages.refine.refiner import Refiner
 from cali.stages.retrieve import knowledge
 from cali.usecases.diagnose import new_error, new_error_key
-from cali.usecases.learn import Approval, Parts, Policy, run
+from cali.usecases.learn import Approval, LearnContext, LearnPolicy, run
 from cali.usecases.learn.jobs import JOBS
 from cali.usecases.releases import Releases
 from tests.contracts.entries import ENTRIES
@@ -93,7 +93,7 @@ class Town:
         self.now = NOON + 50_000.0
         shipped = knowledge.of(ENTRIES, "2026-01-01")
         self.shipped = shipped
-        self.parts = Parts(
+        self.parts = LearnContext(
             objects=self.objects,
             pointers=self.objects,
             releases=Releases(self.objects, self.objects),
@@ -107,7 +107,7 @@ class Town:
             collections=lambda: self.collections,
             pull_requests=lambda: self.pulls,
             post=self.posts.append,
-            policy=Policy(approval=approval, **policy),
+            policy=LearnPolicy(approval=approval, **policy),
         )
 
     def with_model(self, **answers: Diagnosis) -> Town:
@@ -127,7 +127,7 @@ class Town:
     def saw(self, *incidents: Incident) -> Town:
         """Incidents are kept, and those that nobody knew also under `new_errors/`."""
         for one in incidents:
-            stored = self.incidents.put(Stored(one, NOON))
+            stored = self.incidents.put(StoredIncident(one, NOON))
             if one.diagnosis is not None and one.diagnosis.origin is not Origin.KNOWLEDGE:
                 self.objects.put(new_error_key(one, NOON), new_error(stored))
         return self

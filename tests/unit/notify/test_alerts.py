@@ -15,7 +15,7 @@ from cali.adapters.memory.incidents import MemoryIncidents
 from cali.adapters.sqlite.alerts import SqliteAlerts
 from cali.adapters.sqlite.incidents import SqliteIncidents
 from cali.core.errors import Misconfigured, Retryable
-from cali.core.life import Change, Kind, Stored
+from cali.core.life import Change, ChangeKind, StoredIncident
 from cali.core.models import Event, Incident, Scope, Severity, Template
 from cali.core.ports import Note
 from cali.stages.detect import Sighting, advance
@@ -96,7 +96,7 @@ def test_a_process_that_dies_after_sending_leaves_one_message():
     assert len(world.sink.posts) == 1
     world.time += 61
     world.store.put(replace(advance_again(world), version=1))
-    again.hear(Change("i", 2, Kind.ESCALATED, world.time, Severity.CRITICAL, 2))
+    again.hear(Change("i", 2, ChangeKind.ESCALATED, world.time, Severity.CRITICAL, 2))
     assert len(world.sink.edits) == 1
 
 
@@ -170,7 +170,7 @@ def test_a_damaged_digest_is_begun_anew_and_refuses_nothing():
 
 def test_what_cannot_be_looked_at_is_put_off_and_holds_up_nobody():
     class Damaged(MemoryIncidents):
-        def get(self, incident: str) -> Stored | None:
+        def get(self, incident: str) -> StoredIncident | None:
             if incident == "bad":
                 raise Misconfigured("incident bad: damaged")
             return super().get(incident)

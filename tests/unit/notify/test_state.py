@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cali.core.errors import Poison
-from cali.core.life import Change, Kind
+from cali.core.life import Change, ChangeKind
 from cali.core.models import Severity
 from cali.stages.notify import digest
 from cali.stages.notify.content import Named
@@ -17,7 +17,7 @@ from cali.stages.notify.state import AlertState, Line, Told, dumps, loads, marke
 from cali.stages.notify.words import words
 
 
-def change(number: int, kind: Kind = Kind.ESCALATED) -> Change:
+def change(number: int, kind: ChangeKind = ChangeKind.ESCALATED) -> Change:
     return Change("i", number, kind, float(number), Severity.ERROR, 1)
 
 
@@ -56,12 +56,12 @@ def test_changes_are_heard_once_in_any_order(order: list[int], again: list[int])
 
 
 @settings(max_examples=60)
-@given(st.lists(st.tuples(st.integers(1, 40), st.sampled_from(list(Kind))), max_size=60))
-def test_no_sequence_of_changes_queues_more_than_a_thread_may_hold(changes: list[tuple[int, Kind]]):
+@given(st.lists(st.tuples(st.integers(1, 40), st.sampled_from(list(ChangeKind))), max_size=60))
+def test_no_sequence_of_changes_queues_more_than_a_thread_may_hold(changes: list[tuple[int, ChangeKind]]):
     state = AlertState(told={"t": Told(ref="C 1", posts=1)})
     regressions = 0
     for number, kind in changes:
-        regressions += kind in (Kind.REGRESSED, Kind.RECURRED)
+        regressions += kind in (ChangeKind.REGRESSED, ChangeKind.RECURRED)
         state = hear(state, change(number, kind))
 
     assert len(state.of("t").waiting) <= REPLIES + regressions

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from cali.adapters.aws.s3 import S3Objects
 from cali.core.errors import Misconfigured
 from cali.stages.retrieve import knowledge
-from cali.usecases.releases import Releases, Watch
+from cali.usecases.releases import Releases, ReleaseWatch
 from cali.usecases.releases.repository import POINTER
 from tests.contracts.entries import HOST, MEMORY
 
@@ -52,7 +52,9 @@ class Process:
         self.said: list[str] = []
         kept = S3Objects(client, "logs", self.said.append)
         releases = Releases(kept, kept)
-        self.watch = Watch(lambda: releases, lambda: SHIPPED, "masks-1", lambda: self.now, self.said.append)
+        self.watch = ReleaseWatch(
+            lambda: releases, lambda: SHIPPED, "masks-1", lambda: self.now, self.said.append
+        )
 
     def minutes(self, count: int) -> None:
         for _ in range(count):

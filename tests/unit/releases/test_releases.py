@@ -12,7 +12,7 @@ from cali.core.errors import Misconfigured, Retryable
 from cali.core.models import KnowledgeEntry
 from cali.stages.refine.book import learn
 from cali.stages.retrieve import knowledge
-from cali.usecases.releases import BOOKS, KNOWLEDGE, Learnt, Releases, Standing, Watch
+from cali.usecases.releases import BOOKS, KNOWLEDGE, EntryStanding, Learnt, Releases, ReleaseWatch
 from tests.contracts.entries import DISK, HOST, MEMORY, TLS
 
 SHIPPED = knowledge.of((MEMORY, HOST), "2026-01-01")
@@ -34,7 +34,7 @@ def add(made: Releases, *entries: KnowledgeEntry, why: str = "learnt") -> str:
 
 def test_a_release_comes_back_as_it_was():
     made, _ = releases()
-    said = Learnt({DISK.id: DISK}, {DISK.id: Standing(2, 1)}, {"old": "wrong twice"})
+    said = Learnt({DISK.id: DISK}, {DISK.id: EntryStanding(2, 1)}, {"old": "wrong twice"})
     version = made.change(lambda _: said, DAY, AT, "learnt", SHIPPED).versions.knowledge
     assert made.learnt(version) == said
     assert version == f"{DAY}-{said.digest}"
@@ -68,7 +68,7 @@ def test_standing_alone_leaves_the_version_of_the_knowledge_as_it_is():
     made, _ = releases()
     version = add(made, DISK)
     later = made.change(
-        lambda learnt: replace(learnt, standing={DISK.id: Standing(1, 0)}), DAY, AT, "said", SHIPPED
+        lambda learnt: replace(learnt, standing={DISK.id: EntryStanding(1, 0)}), DAY, AT, "said", SHIPPED
     ).versions.knowledge
     assert later != version
     assert made.knowledge(later, SHIPPED).version == made.knowledge(version, SHIPPED).version
@@ -164,10 +164,10 @@ class Asked(MemoryObjects):
         return super().read(key, unless)
 
 
-def watched() -> tuple[Watch, Releases, Asked, Clock, list[str]]:
+def watched() -> tuple[ReleaseWatch, Releases, Asked, Clock, list[str]]:
     kept, clock, told = Asked(), Clock(), list[str]()
     made = Releases(kept, kept)
-    return Watch(lambda: made, lambda: SHIPPED, MASKS, clock, told.append), made, kept, clock, told
+    return ReleaseWatch(lambda: made, lambda: SHIPPED, MASKS, clock, told.append), made, kept, clock, told
 
 
 def test_a_process_follows_within_a_minute_and_asks_once_a_minute():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.unit.replay.logs import at, entry, knowing, line, numbered
 
-from cali.core.life import Kind
+from cali.core.life import ChangeKind
 from cali.core.models import Origin, Severity
 from cali.stages.detect import LifePolicy
 from cali.usecases.replay import ReplayVersions, Terms, replay
@@ -91,10 +91,10 @@ def test_an_incident_that_comes_back_after_silence_has_a_life_of_several_changes
     changes = replay(lines, ReplayVersions(knowing()), Terms(life=LifePolicy(quiet_after=1800.0))).changes
 
     assert [(one.kind, one.at, one.count) for one in changes] == [
-        (Kind.OPENED, at(0), 1),
-        (Kind.QUIET, at(35), 2),
-        (Kind.RECURRED, at(60), 3),
-        (Kind.QUIET, at(121), 4),  # it came back soon, so the silence that it needs has doubled
+        (ChangeKind.OPENED, at(0), 1),
+        (ChangeKind.QUIET, at(35), 2),
+        (ChangeKind.RECURRED, at(60), 3),
+        (ChangeKind.QUIET, at(121), 4),  # it came back soon, so the silence that it needs has doubled
     ]
     assert [one.number for one in changes] == [1, 2, 3, 4]
 
@@ -104,8 +104,8 @@ def test_the_time_until_which_a_replay_goes_may_end_a_life() -> None:
     short = replay(lines, ReplayVersions(knowing()), Terms(until=at(29)))
     long = replay(lines, ReplayVersions(knowing()), Terms(until=at(31)))
 
-    assert [one.kind for one in short.changes] == [Kind.OPENED]
-    assert [one.kind for one in long.changes] == [Kind.OPENED, Kind.QUIET]
+    assert [one.kind for one in short.changes] == [ChangeKind.OPENED]
+    assert [one.kind for one in long.changes] == [ChangeKind.OPENED, ChangeKind.QUIET]
 
 
 def test_a_warning_that_is_a_known_error_lives_as_one() -> None:
@@ -114,7 +114,7 @@ def test_a_warning_that_is_a_known_error_lives_as_one() -> None:
     outcome = replay(lines, ReplayVersions(knowing(FULL)))
 
     assert [(one.severity, one.count) for one in outcome.incidents] == [(Severity.ERROR, 3)]
-    assert [one.kind for one in outcome.changes] == [Kind.OPENED]
+    assert [one.kind for one in outcome.changes] == [ChangeKind.OPENED]
 
 
 def test_lines_without_a_year_take_the_one_given() -> None:

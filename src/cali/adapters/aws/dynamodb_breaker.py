@@ -26,7 +26,7 @@ from cali.stages.reason.limits import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cali.adapters.aws.dynamodb_shared import DynamoNotes
+    from cali.adapters.aws.dynamodb_shared import DynamoBlobs
 
 NAME = "circuit"
 DEAD = 180.0  # seconds after which the one call that tries an open circuit is taken for lost
@@ -36,7 +36,7 @@ class SharedBreaker(Breaker):
     """One circuit for all functions. Its state is a note; when the table fails, calls are allowed: the budget, which
     does not forgive that, is asked next."""
 
-    def __init__(self, notes: DynamoNotes, settings: BreakerSettings | None = None) -> None:
+    def __init__(self, notes: DynamoBlobs, settings: BreakerSettings | None = None) -> None:
         super().__init__(settings)
         self._notes = notes
 

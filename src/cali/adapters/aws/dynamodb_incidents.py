@@ -23,7 +23,7 @@ from cali.core.models import Status
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from cali.core.life import Stored
+    from cali.core.life import StoredIncident
 
 BY_STATUS = "by-status"
 EXPIRES = "expires_at"
@@ -60,7 +60,7 @@ class DynamoIncidents:
         self._client = client
         self._table = table
 
-    def get(self, incident: str) -> Stored | None:
+    def get(self, incident: str) -> StoredIncident | None:
         with said(f"table {self._table}"):
             answer = self._client.get_item(
                 TableName=self._table, Key=key("incident", incident), ConsistentRead=True
@@ -68,7 +68,7 @@ class DynamoIncidents:
         item = answer.get("Item")
         return self._read(item) if item else None
 
-    def put(self, stored: Stored) -> Stored:
+    def put(self, stored: StoredIncident) -> StoredIncident:
         new = replace(stored, version=stored.version + 1)
         incident = new.incident
         item = {
@@ -97,9 +97,9 @@ class DynamoIncidents:
 
     def find(
         self, statuses: Collection[Status], limit: int, heard_before: float | None = None
-    ) -> list[Stored]:
+    ) -> list[StoredIncident]:
         """The index lags behind by some milliseconds: what is found may have changed, which a put will say."""
-        found: list[Stored] = []
+        found: list[StoredIncident] = []
         for status in statuses:
             found += self._of_status(status, limit, heard_before)
         if heard_before is None:
@@ -120,7 +120,7 @@ class DynamoIncidents:
             asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
         return found
 
-    def _of_status(self, status: Status, limit: int, heard_before: float | None) -> Iterator[Stored]:
+    def _of_status(self, status: Status, limit: int, heard_before: float | None) -> Iterator[StoredIncident]:
         left = limit
         asked = {**self._asked(status), "ScanIndexForward": heard_before is not None}
         if heard_before is not None:
@@ -145,7 +145,7 @@ class DynamoIncidents:
             "ExpressionAttributeValues": {":status": {"S": status.value}},
         }
 
-    def _read(self, item: Mapping[str, Any]) -> Stored:
+    def _read(self, item: Mapping[str, Any]) -> StoredIncident:
         from cali.stages.detect.incident_json import loads  # pydantic: only where an incident is read
 
         name = item["pk"]["S"]
@@ -166,7 +166,7 @@ def number(value: float) -> dict[str, str]:
     return {"N": repr(value)}
 
 
-def _packed(stored: Stored) -> bytes:
+def _packed(stored: StoredIncident) -> bytes:
     """Compressed: the positions and messages of an incident repeat themselves, and a write is paid by the kilobyte."""
     from cali.stages.detect.incident_json import dumps
 

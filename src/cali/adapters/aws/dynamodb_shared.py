@@ -15,7 +15,7 @@ ANSWERS_KEPT, DAYS_KEPT, NOTES_KEPT = 90 * DAY, 60 * DAY, 14 * DAY
 MICRO = 1_000_000  # dollars are counted in millionths: whole numbers add up exactly, whoever adds them
 
 
-class DynamoMarks:
+class DynamoClaims:
     """Who does something now: one caller, until it gives back or its time is over."""
 
     def __init__(self, client: Any, table: str) -> None:
@@ -55,7 +55,7 @@ class DynamoAnswers:
         self._client = client
         self._table = table
         self._now = now
-        self._marks = DynamoMarks(client, table)
+        self._marks = DynamoClaims(client, table)
 
     def get(self, key_: str) -> str | None:
         try:
@@ -161,7 +161,7 @@ class DynamoBudget:
             )
 
 
-class DynamoNotes:
+class DynamoBlobs:
     """A few bytes under a name, changed by whoever read them last."""
 
     def __init__(self, client: Any, table: str, now: Callable[[], float]) -> None:

@@ -19,7 +19,7 @@ class Shard(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ShardRead:
     """What one look at a shard gave. `ended` says that nothing will ever come after these."""
 
     items: tuple[dict[str, Any], ...]
@@ -40,7 +40,7 @@ class StreamReader:
             pages = self._client.get_paginator("list_shards").paginate(StreamName=self.name)
             return [_shard(found) for page in pages for found in page["Shards"]]
 
-    def read(self, shard: str, after: str, limit: int) -> Read:
+    def read(self, shard: str, after: str, limit: int) -> ShardRead:
         """At most `limit` records after that sequence number. From the oldest one that is kept when it is empty, or of a
         stream that had this name before."""
         known = self._iterators.pop(shard, None)
@@ -56,7 +56,7 @@ class StreamReader:
         if following:
             last = items[-1]["kinesis"]["sequenceNumber"] if items else after
             self._iterators[shard] = (last, following)
-        return Read(items, not following)
+        return ShardRead(items, not following)
 
     def _iterator(self, shard: str, after: str) -> str:
         place = {"StreamName": self.name, "ShardId": shard}

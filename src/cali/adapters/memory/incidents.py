@@ -11,7 +11,7 @@ from cali.stages.detect.incident_json import dumps, loads
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from cali.core.life import Stored
+    from cali.core.life import StoredIncident
     from cali.core.models import Status
 
 
@@ -21,11 +21,11 @@ class MemoryIncidents:
     def __init__(self) -> None:
         self._kept: dict[str, tuple[int, str]] = {}
 
-    def get(self, incident: str) -> Stored | None:
+    def get(self, incident: str) -> StoredIncident | None:
         kept = self._kept.get(incident)
         return loads(kept[1], kept[0]) if kept else None
 
-    def put(self, stored: Stored) -> Stored:
+    def put(self, stored: StoredIncident) -> StoredIncident:
         incident = stored.incident.id
         version = self._kept[incident][0] if incident in self._kept else 0
         if version != stored.version:
@@ -35,7 +35,7 @@ class MemoryIncidents:
 
     def find(
         self, statuses: Collection[Status], limit: int, heard_before: float | None = None
-    ) -> list[Stored]:
+    ) -> list[StoredIncident]:
         found = [loads(body, version) for version, body in self._kept.values()]
         found = [stored for stored in found if stored.incident.status in statuses]
         if heard_before is None:

@@ -11,7 +11,7 @@ from cali.core.errors import Conflict
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from cali.core.life import Stored
+    from cali.core.life import StoredIncident
     from cali.core.models import Status
 
 
@@ -21,13 +21,13 @@ class RecentIncidents:
 
     def __init__(self, limit: int = 2_000) -> None:
         self._limit = limit
-        self._kept: OrderedDict[str, Stored] = OrderedDict()
+        self._kept: OrderedDict[str, StoredIncident] = OrderedDict()
         self.forgotten = 0
 
-    def get(self, incident: str) -> Stored | None:
+    def get(self, incident: str) -> StoredIncident | None:
         return self._kept.get(incident)
 
-    def put(self, stored: Stored) -> Stored:
+    def put(self, stored: StoredIncident) -> StoredIncident:
         name = stored.incident.id
         known = self._kept.get(name)
         if (known.version if known else 0) != stored.version:
@@ -41,7 +41,7 @@ class RecentIncidents:
 
     def find(
         self, statuses: Collection[Status], limit: int, heard_before: float | None = None
-    ) -> list[Stored]:
+    ) -> list[StoredIncident]:
         found = [stored for stored in self._kept.values() if stored.incident.status in statuses]
         if heard_before is None:
             found.sort(key=lambda stored: (-stored.heard_at, stored.incident.id))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
-    from cali.core.life import Stored
+    from cali.core.life import StoredIncident
     from cali.core.models import Status
 
 SCHEMA = 1  # raised with each change of the tables, together with a step that brings older files up
@@ -51,12 +51,12 @@ class SqliteIncidents:
             self._db.close()
             raise
 
-    def get(self, incident: str) -> Stored | None:
+    def get(self, incident: str) -> StoredIncident | None:
         with self._said():
             row = self._db.execute("SELECT version, body FROM incidents WHERE id = ?", (incident,)).fetchone()
         return self._read(row) if row else None
 
-    def put(self, stored: Stored) -> Stored:
+    def put(self, stored: StoredIncident) -> StoredIncident:
         new = replace(stored, version=stored.version + 1)
         incident = new.incident
         row = (new.version, incident.status.value, new.heard_at, dumps(new), incident.id)
@@ -71,7 +71,7 @@ class SqliteIncidents:
 
     def find(
         self, statuses: Collection[Status], limit: int, heard_before: float | None = None
-    ) -> list[Stored]:
+    ) -> list[StoredIncident]:
         marks = ",".join("?" * len(statuses))
         before = "" if heard_before is None else " AND heard_at < ?"
         order = "DESC" if heard_before is None else "ASC"
@@ -117,7 +117,7 @@ class SqliteIncidents:
             raise Misconfigured(f"{self._path}: a database of something else, not of CALI's incidents")
         return mark == _MARK
 
-    def _read(self, row: tuple[int, str]) -> Stored:
+    def _read(self, row: tuple[int, str]) -> StoredIncident:
         try:
             return loads(row[1], row[0])
         except Poison as error:

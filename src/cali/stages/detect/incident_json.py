@@ -10,22 +10,22 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from cali.core.errors import Poison
-from cali.core.life import Stored
+from cali.core.life import StoredIncident
 
-_STORED = TypeAdapter(Stored)
+_STORED = TypeAdapter(StoredIncident)
 _EXACT = (
     2**53
 )  # larger numbers lose digits in most readers of JSON; positions such as those of Kinesis are larger
 
 
-def dumps(stored: Stored) -> str:
+def dumps(stored: StoredIncident) -> str:
     """JSON on one line. The version is not in it: it is the store's."""
     plain = _plain(stored)
     del plain["version"]
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
-def loads(text: str, version: int) -> Stored:
+def loads(text: str, version: int) -> StoredIncident:
     """What `dumps` wrote. Poison if it is anything else; fields that a newer release added are left out."""
     try:
         values = json.loads(text)

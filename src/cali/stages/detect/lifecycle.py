@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from cali.core.life import Change, Kind, Span, Stored
+from cali.core.life import Change, ChangeKind, Span, StoredIncident
 from cali.core.models import Diagnosis, Event, Incident, Severity, Status
 from cali.stages.detect.positions import covers, unread, with_span
 
@@ -55,14 +55,14 @@ class Sighting:
 class Outcome:
     """The incident as it is now, and the changes made just now. They are in `stored.unsent` too, until `sent`."""
 
-    stored: Stored
+    stored: StoredIncident
     events: tuple[Change, ...] = ()
 
 
 POLICY = LifePolicy()
 
 
-def advance(known: Stored | None, seen: Sighting, now: float, policy: LifePolicy = POLICY) -> Outcome:
+def advance(known: StoredIncident | None, seen: Sighting, now: float, policy: LifePolicy = POLICY) -> Outcome:
     """Applies a sighting to what is known of its incident, which is None the first time."""
     seen = replace(seen, incident=_timely(seen.incident, now if seen.arrived is None else seen.arrived))
     if known is None:
@@ -82,11 +82,11 @@ def advance(known: Stored | None, seen: Sighting, now: float, policy: LifePolicy
     stored = replace(stored, incident=merged, heard_at=max(known.heard_at, now))
     stored, kinds = _returned(stored, at, now, late, policy)
     if merged.severity > before.severity and stored.incident.status not in (Status.MUTED, Status.RESOLVED):
-        kinds += (Kind.ESCALATED,)
+        kinds += (ChangeKind.ESCALATED,)
     return _changed(stored, kinds, now, arrived=seen.arrived)
 
 
-def sweep(stored: Stored, now: float, policy: LifePolicy = POLICY) -> Outcome:
+def sweep(stored: StoredIncident, now: float, policy: LifePolicy = POLICY) -> Outcome:
     """Says that an incident is quiet, if nothing was heard of it for long enough."""
     status = stored.incident.status
     if status == Status.MUTED and stored.muted_until is not None and now >= stored.muted_until:
@@ -96,34 +96,36 @@ def sweep(stored: Stored, now: float, policy: LifePolicy = POLICY) -> Outcome:
     if now - stored.heard_at < policy.quiet_after * 2 ** min(stored.flaps, policy.flap_limit):
         return Outcome(stored)
     quiet = replace(_with(stored, Status.QUIET), quiet_at=now, muted_until=None)
-    return _changed(quiet, (Kind.QUIET,), now)
+    return _changed(quiet, (ChangeKind.QUIET,), now)
 
 
-def diagnose(stored: Stored, diagnosis: Diagnosis, now: float) -> Outcome:
+def diagnose(stored: StoredIncident, diagnosis: Diagnosis, now: float) -> Outcome:
     """Attaches a diagnosis. The same one again changes nothing."""
     if stored.incident.diagnosis == diagnosis:
         return Outcome(stored)
     status = Status.DIAGNOSED if stored.incident.status == Status.OPENED else stored.incident.status
     incident = replace(stored.incident, diagnosis=diagnosis, status=status)
-    return _changed(replace(stored, incident=incident), (Kind.DIAGNOSED,), now)
+    return _changed(replace(stored, incident=incident), (ChangeKind.DIAGNOSED,), now)
 
 
-def resolve(stored: Stored, now: float, by: str = "") -> Outcome:
+def resolve(stored: StoredIncident, now: float, by: str = "") -> Outcome:
     """A person says that it is fixed. What is seen later is a regression."""
     if stored.incident.status == Status.RESOLVED:
         return Outcome(stored)
     done = replace(_with(stored, Status.RESOLVED), resolved_at=now, muted_until=None, flaps=0)
-    return _changed(done, (Kind.RESOLVED,), now, by)
+    return _changed(done, (ChangeKind.RESOLVED,), now, by)
 
 
-def mute(stored: Stored, now: float, until: float | None, by: str = "") -> Outcome:
+def mute(stored: StoredIncident, now: float, until: float | None, by: str = "") -> Outcome:
     """A person wants to hear no more of it until a time, or ever (None). It is still counted."""
     if stored.incident.status == Status.MUTED and stored.muted_until == until:
         return Outcome(stored)
-    return _changed(replace(_with(stored, Status.MUTED), muted_until=until), (Kind.MUTED,), now, by, until)
+    return _changed(
+        replace(_with(stored, Status.MUTED), muted_until=until), (ChangeKind.MUTED,), now, by, until
+    )
 
 
-def sent(stored: Stored, number: int) -> Stored:
+def sent(stored: StoredIncident, number: int) -> StoredIncident:
     """The incident after its changes up to a number are published for certain."""
     return replace(stored, unsent=tuple(change for change in stored.unsent if change.number > number))
 
@@ -142,40 +144,42 @@ def _opened(seen: Sighting, now: float) -> Outcome:
     count = sum(events for _, events in seen.positions)
     incident = replace(seen.incident, count=count, status=Status.OPENED)
     reads = with_span((), seen.source, Span(seen.start, seen.end), now, seen.unsettled)
-    return _changed(Stored(incident, heard_at=now, reads=reads), (Kind.OPENED,), now, arrived=seen.arrived)
+    return _changed(
+        StoredIncident(incident, heard_at=now, reads=reads), (ChangeKind.OPENED,), now, arrived=seen.arrived
+    )
 
 
 def _returned(
-    stored: Stored, at: float, now: float, late: bool, policy: LifePolicy
-) -> tuple[Stored, tuple[Kind, ...]]:
+    stored: StoredIncident, at: float, now: float, late: bool, policy: LifePolicy
+) -> tuple[StoredIncident, tuple[ChangeKind, ...]]:
     """What becomes of an incident that was thought to be over, now that there is news of it from time `at`."""
     status = stored.incident.status
     if status == Status.QUIET and not late:
         soon = stored.quiet_at is not None and now - stored.quiet_at < policy.flap_window
         flaps = min(stored.flaps + 1, policy.flap_limit) if soon else 0
-        return replace(_with(stored, _active(stored)), flaps=flaps, quiet_at=None), (Kind.RECURRED,)
+        return replace(_with(stored, _active(stored)), flaps=flaps, quiet_at=None), (ChangeKind.RECURRED,)
     if status == Status.MUTED and stored.muted_until is not None and now >= stored.muted_until:
-        return replace(_with(stored, _active(stored)), muted_until=None), (Kind.RECURRED,)
+        return replace(_with(stored, _active(stored)), muted_until=None), (ChangeKind.RECURRED,)
     if (
         status == Status.RESOLVED
         and stored.resolved_at is not None
         and at > stored.resolved_at + policy.grace
     ):
-        return replace(_with(stored, Status.REGRESSED), flaps=0), (Kind.REGRESSED,)
+        return replace(_with(stored, Status.REGRESSED), flaps=0), (ChangeKind.REGRESSED,)
     return stored, ()
 
 
-def _active(stored: Stored) -> Status:
+def _active(stored: StoredIncident) -> Status:
     return Status.OPENED if stored.incident.diagnosis is None else Status.DIAGNOSED
 
 
-def _with(stored: Stored, status: Status) -> Stored:
+def _with(stored: StoredIncident, status: Status) -> StoredIncident:
     return replace(stored, incident=replace(stored.incident, status=status))
 
 
 def _changed(
-    stored: Stored,
-    kinds: tuple[Kind, ...],
+    stored: StoredIncident,
+    kinds: tuple[ChangeKind, ...],
     now: float,
     by: str = "",
     until: float | None = None,

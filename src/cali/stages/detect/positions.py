@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from cali.core.life import Read, Span
+from cali.core.life import ReadPositions, Span
 
 SPANS = 32  # per source
 MOST = 512  # per source while something is left for later
@@ -20,7 +20,7 @@ SOURCES = 128  # per incident; beyond that the one that was read longest ago is 
 Positions = Sequence[tuple[int, int]]
 
 
-def unread(reads: Sequence[Read], source: str, positions: Positions) -> int:
+def unread(reads: Sequence[ReadPositions], source: str, positions: Positions) -> int:
     """How many of the events at these (position, count) were not read before."""
     read = next((read for read in reads if read.source == source), None)
     if read is None:
@@ -29,11 +29,11 @@ def unread(reads: Sequence[Read], source: str, positions: Positions) -> int:
 
 
 def with_span(
-    reads: Sequence[Read], source: str, span: Span, now: float, unsettled: int | None = None
-) -> tuple[Read, ...]:
+    reads: Sequence[ReadPositions], source: str, span: Span, now: float, unsettled: int | None = None
+) -> tuple[ReadPositions, ...]:
     """The reads after one more span of a source, in the order of the sources' names. From `unsettled` on positions that
     were not read may still come."""
-    old = next((read for read in reads if read.source == source), Read(source, ()))
+    old = next((read for read in reads if read.source == source), ReadPositions(source, ()))
     spans, floor = _merged((*old.spans, span)), old.floor
     while len(spans) > (SPANS if unsettled is None or spans[0].end < unsettled else MOST):
         floor = max(floor, spans[0].end)
@@ -41,11 +41,11 @@ def with_span(
     others = [read for read in reads if read.source != source]
     if len(others) >= SOURCES:
         others.remove(min(others, key=lambda read: (read.at, read.source)))
-    new = Read(source, tuple(spans), floor, max(old.at, now))
+    new = ReadPositions(source, tuple(spans), floor, max(old.at, now))
     return tuple(sorted((*others, new), key=lambda read: read.source))
 
 
-def covers(reads: Sequence[Read], source: str, span: Span) -> bool:
+def covers(reads: Sequence[ReadPositions], source: str, span: Span) -> bool:
     """Whether all of a span was read before."""
     read = next((read for read in reads if read.source == source), None)
     if read is None:
@@ -54,7 +54,7 @@ def covers(reads: Sequence[Read], source: str, span: Span) -> bool:
     return start > span.end or any(known.start <= start and span.end <= known.end for known in read.spans)
 
 
-def _holds(read: Read, position: int) -> bool:
+def _holds(read: ReadPositions, position: int) -> bool:
     if position <= read.floor:
         return True
     place = bisect_left(read.spans, position, key=lambda span: span.end)

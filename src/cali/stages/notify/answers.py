@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from cali.core.errors import Poison
-from cali.core.life import Feedback, Stored, Verdict
+from cali.core.life import Feedback, StoredIncident, Verdict
 from cali.core.models import Origin
 from cali.stages.detect.lifecycle import Outcome, mute, resolve
 from cali.stages.notify.plain_text import one_line, tidy
@@ -80,7 +80,7 @@ def parse(body: bytes) -> Press | Cause | Nothing:
     return Nothing()
 
 
-def changed(press: Press, stored: Stored) -> Outcome | None:
+def changed(press: Press, stored: StoredIncident) -> Outcome | None:
     """The incident after an answer; None if the answer does not change it. Answered twice is answered once."""
     match press.answer:
         case Answer.RESOLVE:
@@ -95,7 +95,7 @@ def changed(press: Press, stored: Stored) -> Outcome | None:
 
 
 def feedback(
-    stored: Stored,
+    stored: StoredIncident,
     verdict: Verdict,
     by: str,
     at: float,

@@ -13,7 +13,7 @@ from math import isfinite
 from typing import NamedTuple
 from urllib.parse import quote
 
-from cali.core.life import Kind, Stored
+from cali.core.life import ChangeKind, StoredIncident
 from cali.core.models import Diagnosis, Incident, Origin, Severity, Status
 from cali.stages.notify.plain_text import one_line, tidy
 from cali.stages.notify.words import Words, words
@@ -113,7 +113,7 @@ class Message:
 class Context:
     """What a message says beyond the incident itself. `points` are (time, count) as they were seen before."""
 
-    kind: Kind | None = None
+    kind: ChangeKind | None = None
     by: str = ""
     points: tuple[tuple[float, int], ...] = ()
     followers: tuple[Named, ...] = ()
@@ -123,7 +123,7 @@ class Context:
     explained_later: bool = False  # the same message shows a diagnosis that comes later
 
 
-def standing(stored: Stored) -> Standing:
+def standing(stored: StoredIncident) -> Standing:
     """Whether an incident wants to be looked at."""
     status = stored.incident.status
     if status in _ACTIVE:
@@ -132,7 +132,13 @@ def standing(stored: Stored) -> Standing:
 
 
 def message(
-    stored: Stored, context: Context, say: Words, key: str, mention: str = "", *, answers: bool = False
+    stored: StoredIncident,
+    context: Context,
+    say: Words,
+    key: str,
+    mention: str = "",
+    *,
+    answers: bool = False,
 ) -> Message:
     """An incident as it is now."""
     incident, diagnosis = stored.incident, stored.incident.diagnosis
@@ -141,7 +147,7 @@ def message(
     return Message(
         key=key,
         thread=incident.id,
-        kind=(context.kind or Kind.OPENED).value,
+        kind=(context.kind or ChangeKind.OPENED).value,
         standing=standing(stored),
         severity=incident.severity,
         title=one_line(incident.title, TITLE),
@@ -185,7 +191,7 @@ def digest(
     )
 
 
-def place(stored: Stored) -> str:
+def place(stored: StoredIncident) -> str:
     """The known parts of a scope, outermost first; the container only when it says more than the workload."""
     scope = stored.incident.scope
     parts = [scope.cluster, scope.namespace, scope.workload]
@@ -194,13 +200,13 @@ def place(stored: Stored) -> str:
     return tidy("/".join(part for part in parts if part)) or "-"
 
 
-def named(stored: Stored) -> Named:
+def named(stored: StoredIncident) -> Named:
     """An incident by its name."""
     incident = stored.incident
     return Named(incident.id, one_line(incident.title, 120), place(stored), int(incident.severity))
 
 
-def _status(stored: Stored, context: Context, say: Words) -> str:
+def _status(stored: StoredIncident, context: Context, say: Words) -> str:
     by = f" {say('by', name=one_line(context.by, 60))}" if context.by else ""
     match stored.incident.status:
         case Status.RESOLVED:
@@ -217,7 +223,7 @@ def _status(stored: Stored, context: Context, say: Words) -> str:
     return say("explained" if diagnosis is not None and diagnosis.cause else "opened")
 
 
-def _note(stored: Stored, context: Context, say: Words) -> str:
+def _note(stored: StoredIncident, context: Context, say: Words) -> str:
     """Why there is no cause, as long as somebody looks for one."""
     diagnosis = stored.incident.diagnosis
     if (diagnosis is not None and diagnosis.cause) or standing(stored) is Standing.OVER:
@@ -227,7 +233,7 @@ def _note(stored: Stored, context: Context, say: Words) -> str:
     return say("no_cause")
 
 
-def _facts(stored: Stored, context: Context, say: Words) -> tuple[Fact, ...]:
+def _facts(stored: StoredIncident, context: Context, say: Words) -> tuple[Fact, ...]:
     incident = stored.incident
     facts = [
         Fact(say("fact_scope"), place(stored)),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from cali.core.errors import Misconfigured
-from cali.core.life import Change, Kind, Stored
+from cali.core.life import Change, ChangeKind, StoredIncident
 from cali.core.models import Incident, KnowledgeEntry, Origin, Severity, Status
 from cali.core.ports import IncidentStore
 from cali.stages.notify.content import Context, message
@@ -42,12 +42,12 @@ class Setting:
         """The route of an incident, and why."""
         return routed(incident, self._rules, self._tags)
 
-    def styles(self, stored: Stored) -> set[Style]:
+    def styles(self, stored: StoredIncident) -> set[Style]:
         """How the places that an incident goes to take messages."""
         route = self.route(stored.incident).route
         return {self._sink(send.sink).style for send in route.send} if route else set()
 
-    def targets(self, stored: Stored, state: AlertState, change: Change | None) -> dict[str, Target]:
+    def targets(self, stored: StoredIncident, state: AlertState, change: Change | None) -> dict[str, Target]:
         """The places of its route now, and those that were told before: they hear how it goes on."""
         route = self.route(stored.incident).route
         sends = {send.key: send for send in route.send} if route else {}
@@ -64,7 +64,7 @@ class Setting:
                     raise
                 continue  # a place that the rules had once
             context = Context(
-                kind=change.kind if change else Kind(state.kind) if state.kind else None,
+                kind=change.kind if change else ChangeKind(state.kind) if state.kind else None,
                 by=state.by,
                 points=state.points,
                 followers=state.followers,
@@ -78,7 +78,7 @@ class Setting:
             told[key] = Target(send, style, shown)
         return told
 
-    def scene(self, stored: Stored, state: AlertState, change: Change | None, now: float) -> Scene:
+    def scene(self, stored: StoredIncident, state: AlertState, change: Change | None, now: float) -> Scene:
         """All that a decision needs."""
         why, until = held(stored.incident, self._rules, now)
         targets = self.targets(stored, state, change)
@@ -87,7 +87,7 @@ class Setting:
             targets = self._under(stored, root, targets)
         return Scene(stored, targets, why, until)
 
-    def _root(self, stored: Stored) -> Stored | None:
+    def _root(self, stored: StoredIncident) -> StoredIncident | None:
         """The incident that broke first of all that led to this one and go on. Of incidents that name each other as
         what broke first, the earliest is it."""
         chain = [stored]
@@ -101,7 +101,9 @@ class Setting:
             chain.append(before)
         return chain[-1] if chain[-1].incident.id != stored.incident.id else None
 
-    def _under(self, stored: Stored, root: Stored, targets: dict[str, Target]) -> dict[str, Target]:
+    def _under(
+        self, stored: StoredIncident, root: StoredIncident, targets: dict[str, Target]
+    ) -> dict[str, Target]:
         """The places where the incident that broke first is told as well."""
         route = self.route(root.incident).route
         shared = {send.key for send in route.send} & targets.keys() if route else set[str]()

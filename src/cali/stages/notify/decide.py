@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from cali.core.life import Change, Kind, Stored
+from cali.core.life import Change, ChangeKind, StoredIncident
 from cali.stages.notify.content import Message, Named, Standing, standing
 from cali.stages.notify.rules import Send
 from cali.stages.notify.sink import Style
@@ -23,7 +23,7 @@ KEPT_FOR_STATUS = 2  # of these, not spent on what followed
 AGAIN = 86_400.0  # after so many seconds of silence, a return is news as at first
 REPOSTS = 1
 LONGEST_WAIT = 2 * 3_600.0  # seconds that a place is left alone after it failed; no sink asks for more
-_SAID = (Kind.ESCALATED, Kind.RECURRED, Kind.REGRESSED, Kind.RESOLVED)
+_SAID = (ChangeKind.ESCALATED, ChangeKind.RECURRED, ChangeKind.REGRESSED, ChangeKind.RESOLVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Target:
 class Scene:
     """An incident, where it is to be told, and why nobody may be told now (`held`, until `held_until`)."""
 
-    stored: Stored
+    stored: StoredIncident
     targets: Mapping[str, Target]
     held: str = ""
     held_until: float = 0.0
@@ -127,13 +127,13 @@ def hear(state: AlertState, change: Change) -> AlertState:
             key: _queued(told, change) for key, told in state.told.items() if told.standing == Style.EVENTS
         }
         return replace(state, told={**state.told, **events})
-    returned = change.kind is Kind.RECURRED and state.quiet_at and change.at - state.quiet_at >= AGAIN
+    returned = change.kind is ChangeKind.RECURRED and state.quiet_at and change.at - state.quiet_at >= AGAIN
     told = {key: _queued(one, change, broadcast=bool(returned)) for key, one in state.told.items()}
-    if change.kind is Kind.REGRESSED or returned:
+    if change.kind is ChangeKind.REGRESSED or returned:
         told = {key: _new_episode(one) for key, one in told.items()}
         state = replace(state, episode=state.episode + 1)
-    quiet_at = change.at if change.kind is Kind.QUIET else state.quiet_at
-    by = change.by if change.kind in (Kind.RESOLVED, Kind.MUTED) else state.by
+    quiet_at = change.at if change.kind is ChangeKind.QUIET else state.quiet_at
+    by = change.by if change.kind in (ChangeKind.RESOLVED, ChangeKind.MUTED) else state.by
     return replace(state, kind=change.kind.value, told=told, quiet_at=quiet_at, by=by)
 
 
@@ -200,7 +200,7 @@ def _letters(
         return (Skip(key, "nothing that is worth a second message"),)
     if standing(scene.stored) is not Standing.OPEN:
         return (Skip(key, "over, or muted, before it was explained"),)
-    return (Post(key, Kind.DIAGNOSED.value, "now it is explained"),)
+    return (Post(key, ChangeKind.DIAGNOSED.value, "now it is explained"),)
 
 
 def _signal(
@@ -262,7 +262,7 @@ def _first(key: str, target: Target, told: Told, scene: Scene, change: Change | 
         if told.under or target.root_over:
             return Skip(key, "told with the incident that broke first", now + 5 * EDIT_EVERY)
         return Follow(key, target.root, "followed from another incident, told in its thread")
-    worse = change is not None and change.kind in (Kind.ESCALATED, Kind.REGRESSED)
+    worse = change is not None and change.kind in (ChangeKind.ESCALATED, ChangeKind.REGRESSED)
     if told.folded == "storm" and not worse:
         return Skip(key, "named in the digest")
     status = scene.stored.incident.status.value
@@ -275,7 +275,7 @@ def _queued(told: Told, change: Change, *, broadcast: bool = False) -> Told:
     events = told.standing == Style.EVENTS
     if not events and (change.kind not in _SAID or not told.ref):
         return told
-    broadcast = broadcast or change.kind is Kind.REGRESSED
+    broadcast = broadcast or change.kind is ChangeKind.REGRESSED
     if not events and not broadcast and told.replies + len(told.waiting) >= REPLIES:
         return told  # the message itself shows it
     line = Line(

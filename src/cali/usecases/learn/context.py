@@ -59,7 +59,7 @@ class Spent(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class LearnPolicy:
     """How much is read, how sure a model must be, and how long things are kept."""
 
     approval: Approval = Approval.MANUAL
@@ -75,7 +75,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Parts:
+class LearnContext:
     """Everything that a step may use. What is called is built with the first step that needs it."""
 
     objects: Objects
@@ -95,7 +95,7 @@ class Parts:
     collections: Callable[[], Collections] | None = None
     pull_requests: Callable[[], PullRequests] | None = None
     post: Callable[[str], None] | None = None  # a line or two to the team's chat
-    policy: Policy = field(default_factory=Policy)
+    policy: LearnPolicy = field(default_factory=LearnPolicy)
 
     def knowledge(self) -> Knowledge:
         """The knowledge in force."""

@@ -15,7 +15,7 @@ from cali.stages.reason.prompt_injection import suspect
 from cali.usecases.learn.patterns import EDGE, PLACE, signature
 
 if TYPE_CHECKING:
-    from cali.usecases.learn.groups import Group
+    from cali.usecases.learn.groups import ErrorGroup
 
 AREA = "learnt"
 PEOPLE, MODEL = "people", "model"
@@ -46,7 +46,7 @@ class Unexplained(NamedTuple):
     why: str
 
 
-def drafted(group: Group, least: float) -> Draft | Unexplained:
+def drafted(group: ErrorGroup, least: float) -> Draft | Unexplained:
     """The draft of a group, or why there is none. `least` is the confidence that a model's cause must have."""
 
     def none(why: str) -> Unexplained:
@@ -81,7 +81,7 @@ def _unsafe(text: str) -> bool:
     return suspect(text) is not None or bool(objection(URL.sub("", text)))
 
 
-def _told(group: Group, least: float) -> tuple[str, str, tuple[str, ...], float] | str:
+def _told(group: ErrorGroup, least: float) -> tuple[str, str, tuple[str, ...], float] | str:
     """Who says what: by whom, cause, fix and confidence; or why nobody does."""
     if group.said:
         said = group.said[-1]
@@ -94,13 +94,13 @@ def _told(group: Group, least: float) -> tuple[str, str, tuple[str, ...], float]
     return MODEL, str(best["cause"]), tuple(map(str, best["fix"])), float(best["confidence"])
 
 
-def _model_fix(group: Group, cause: str) -> tuple[str, ...]:
+def _model_fix(group: ErrorGroup, cause: str) -> tuple[str, ...]:
     """A model's steps fit a person's cause only when it is the cause that the model gave."""
     same = next((told for told in group.causes if told["cause"] == cause), None)
     return tuple(map(str, same["fix"])) if same else ()
 
 
-def _signatures(group: Group) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
+def _signatures(group: ErrorGroup) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
     """A signature for each template of the group that has one, and the examples in which they hold."""
     match: list[tuple[str, ...]] = []
     symptoms: list[str] = []
@@ -113,7 +113,7 @@ def _signatures(group: Group) -> tuple[tuple[tuple[str, ...], ...], tuple[str, .
     return tuple(match), tuple(symptoms[:SYMPTOMS])
 
 
-def _values(group: Group) -> frozenset[str]:
+def _values(group: ErrorGroup) -> frozenset[str]:
     """What stands in the examples and not in their templates: it differs from one event to the next."""
     told = {
         word.strip(EDGE) for template in group.templates for word in _TOKEN.findall(PLACE.sub(" ", template))
@@ -132,7 +132,7 @@ def _general(text: str, values: frozenset[str]) -> str:
     return " ".join(_TOKEN.sub(plain, PLACE.sub(VALUE, text)).split())
 
 
-def _slug(group: Group, cause: str) -> str:
+def _slug(group: ErrorGroup, cause: str) -> str:
     """Words of the template, and a hash of its fingerprint: the same group has the same name for ever. A person's cause is
     part of it, so that what was said against an entry does not count against the one that stands for it."""
     words = [

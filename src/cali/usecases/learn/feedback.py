@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cali.core.life import Feedback, Verdict
 from cali.stages.notify.feedback_rules import summarise
-from cali.usecases.learn.step_results import Made, Step, digest
-from cali.usecases.releases import Learnt, Standing
+from cali.usecases.learn.step_results import JobStep, Made, digest
+from cali.usecases.releases import EntryStanding, Learnt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cali.core.models import Incident
-    from cali.usecases.learn.step_results import Work
+    from cali.usecases.learn.step_results import StepRun
 
 MOST = 100_000  # records that are read
 
@@ -30,7 +30,7 @@ class Said(NamedTuple):
     at: float
 
 
-def records(work: Work) -> list[Feedback]:
+def records(work: StepRun) -> list[Feedback]:
     """What was said until the end of the day, the latest verdict of each person on each incident, the oldest first."""
     if work.parts.feedback is None:
         return []
@@ -42,7 +42,7 @@ def records(work: Work) -> list[Feedback]:
     return sorted(latest.values(), key=lambda one: (one.at, one.id))
 
 
-def said_on(work: Work, found: Iterable[Feedback]) -> list[Said]:
+def said_on(work: StepRun, found: Iterable[Feedback]) -> list[Said]:
     """The causes that people gave on the day itself."""
     begin = work.end - 86_400.0
     return [
@@ -65,7 +65,7 @@ def called_wrong(found: Iterable[Feedback]) -> frozenset[str]:
     )
 
 
-def confirmed(work: Work, found: Iterable[Feedback]) -> list[Incident]:
+def confirmed(work: StepRun, found: Iterable[Feedback]) -> list[Incident]:
     """The incidents whose cause people called right, and nobody wrong, as they are kept."""
     if work.parts.incidents is None:
         return []
@@ -78,18 +78,18 @@ def confirmed(work: Work, found: Iterable[Feedback]) -> list[Incident]:
     return [one.incident for one in kept if one is not None]
 
 
-def standing(found: Iterable[Feedback]) -> dict[str, Standing]:
+def standing(found: Iterable[Feedback]) -> dict[str, EntryStanding]:
     """How often each entry was called right and wrong."""
-    counts: dict[str, Standing] = {}
+    counts: dict[str, EntryStanding] = {}
     for one in found:
         if one.entry and one.verdict is not Verdict.NOT_AN_ERROR:
-            now = counts.get(one.entry, Standing())
+            now = counts.get(one.entry, EntryStanding())
             right = one.verdict is Verdict.RIGHT
-            counts[one.entry] = Standing(now.right + right, now.wrong + (not right))
+            counts[one.entry] = EntryStanding(now.right + right, now.wrong + (not right))
     return dict(sorted(counts.items()))
 
 
-def applied(learnt: Learnt, said: Mapping[str, Standing], wrong: int) -> Learnt:
+def applied(learnt: Learnt, said: Mapping[str, EntryStanding], wrong: int) -> Learnt:
     """The learnt entries with what people say of them; one that `wrong` more people call wrong than right is withdrawn."""
     gone = {
         name: f"called wrong {said[name].wrong} times and right {said[name].right} times"
@@ -100,11 +100,11 @@ def applied(learnt: Learnt, said: Mapping[str, Standing], wrong: int) -> Learnt:
     return replace(learnt, entries=entries, standing=said, withdrawn={**learnt.withdrawn, **gone})
 
 
-def _source(work: Work) -> str:
+def _source(work: StepRun) -> str:
     return digest([one.id for one in records(work)])
 
 
-def _apply(work: Work) -> Made:
+def _apply(work: StepRun) -> Made:
     found = records(work)
     said, parts = standing(found), work.parts
     before = parts.releases.current()
@@ -136,4 +136,4 @@ def _apply(work: Work) -> Made:
     return Made(result, summary)
 
 
-STEPS = {"apply": Step(_source, _apply)}
+STEPS = {"apply": JobStep(_source, _apply)}

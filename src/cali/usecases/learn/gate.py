@@ -57,7 +57,7 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateVerdict:
     """What became of each draft: passed, or stopped with its reason. `answers` counts the incidents of the last days that
     each passed draft would have answered."""
 
@@ -66,7 +66,7 @@ class Verdict:
     answers: Mapping[str, int] = field(default_factory=dict)
 
 
-def judged(drafts: Sequence[Draft], ground: Ground) -> Verdict:
+def judged(drafts: Sequence[Draft], ground: Ground) -> GateVerdict:
     """The verdict on a night's drafts. The same drafts on the same ground get the same verdict."""
     stopped: dict[str, str] = {}
     passed: list[Draft] = []
@@ -79,7 +79,7 @@ def judged(drafts: Sequence[Draft], ground: Ground) -> Verdict:
             passed.append(draft)
     stopped |= _over_time(passed, ground)
     passed = [draft for draft in passed if draft.entry.id not in stopped]
-    return Verdict(tuple(passed), stopped, _answers(passed, ground.recent))
+    return GateVerdict(tuple(passed), stopped, _answers(passed, ground.recent))
 
 
 def _alone(draft: Draft, ground: Ground, examples: Sequence[tuple[str, str]]) -> str:

@@ -24,7 +24,7 @@ _INCIDENT = TypeAdapter(Incident)
 
 
 @dataclass(slots=True)
-class Group:
+class ErrorGroup:
     """One kind of new error. `causes` are what a model said of its incidents, `said` what people did."""
 
     fingerprint: str
@@ -53,13 +53,13 @@ def incident_of(body: bytes) -> Incident:
         raise Poison(f"not a new error: {line}") from error
 
 
-def grouped(incidents: Iterable[Incident], redact: Callable[[str], str]) -> list[Group]:
+def grouped(incidents: Iterable[Incident], redact: Callable[[str], str]) -> list[ErrorGroup]:
     """The groups, the most frequent first; they do not depend on the order of the incidents."""
-    exact: dict[str, Group] = {}
+    exact: dict[str, ErrorGroup] = {}
     for incident in sorted(incidents, key=lambda one: one.id):
-        group = exact.setdefault(incident.template.id, Group(incident.template.id))
+        group = exact.setdefault(incident.template.id, ErrorGroup(incident.template.id))
         _add(group, incident, redact)
-    groups: list[Group] = []
+    groups: list[ErrorGroup] = []
     for group in sorted(exact.values(), key=lambda one: (-one.count, one.fingerprint)):
         near = next((other for other in groups if _alike(group, other)), None)
         if near is None:
@@ -69,7 +69,7 @@ def grouped(incidents: Iterable[Incident], redact: Callable[[str], str]) -> list
     return sorted(groups, key=lambda one: (-one.count, one.fingerprint))
 
 
-def _add(group: Group, incident: Incident, redact: Callable[[str], str]) -> None:
+def _add(group: ErrorGroup, incident: Incident, redact: Callable[[str], str]) -> None:
     group.incidents.append(incident.id)
     group.count += incident.count
     if incident.template.id not in group.fingerprints:
@@ -96,7 +96,7 @@ def _add(group: Group, incident: Incident, redact: Callable[[str], str]) -> None
             group.causes.append(told)
 
 
-def _alike(one: Group, other: Group) -> bool:
+def _alike(one: ErrorGroup, other: ErrorGroup) -> bool:
     first, second = words(one.templates[0]), words(other.templates[0])
     both = len(first & second) / max(1, len(first | second))
     return both >= ALIKE and one.severity == other.severity and _agree(one.causes, other.causes)
@@ -109,7 +109,7 @@ def _agree(one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) -> bo
     return support(str(one[0]["cause"]), str(other[0]["cause"]))[1] >= AGREE
 
 
-def _join(group: Group, other: Group) -> None:
+def _join(group: ErrorGroup, other: ErrorGroup) -> None:
     group.fingerprints += other.fingerprints
     group.templates += other.templates
     group.incidents = sorted({*group.incidents, *other.incidents})

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from cali.core.errors import Misconfigured
 from cali.usecases.learn import feedback, new_errors, reindex, retention, templates, weekly
-from cali.usecases.learn.step_results import HOME, Work, ran
+from cali.usecases.learn.step_results import HOME, StepRun, ran
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cali.usecases.learn.context import Parts
-    from cali.usecases.learn.step_results import Step
+    from cali.usecases.learn.context import LearnContext
+    from cali.usecases.learn.step_results import JobStep
 
 FIRST = date(2000, 1, 1)  # no logs are older
 
-_STEPS: Mapping[str, Mapping[str, Step]] = {
+_STEPS: Mapping[str, Mapping[str, JobStep]] = {
     "learn_new_errors": new_errors.STEPS,
     "learn_templates": templates.STEPS,
     "apply_feedback": feedback.STEPS,
@@ -31,7 +31,7 @@ JOBS: Mapping[str, tuple[str, ...]] = MappingProxyType({job: tuple(steps) for jo
 """The steps of each job, in the order in which they run."""
 
 
-def run(job: str, step: str, day: date, parts: Parts) -> Mapping[str, object]:
+def run(job: str, step: str, day: date, parts: LearnContext) -> Mapping[str, object]:
     """Runs one step of a job for a day (UTC), and returns a small summary that JSON can hold; its `again` is true when the
     step had been made from the same before, and nothing was done. Misconfigured when there is no such job or step, when
     the day has not begun, when the step before has not run, or when what it needs is not set; Retryable when something
@@ -46,10 +46,10 @@ def run(job: str, step: str, day: date, parts: Parts) -> Mapping[str, object]:
         raise Misconfigured(
             f"{day.isoformat()}: no day from {FIRST.isoformat()} to today, {today.isoformat()} (UTC)"
         )
-    return ran(Work(job, day, parts), step, steps[step])
+    return ran(StepRun(job, day, parts), step, steps[step])
 
 
-def status(parts: Parts) -> dict[str, dict[str, list[str]]]:
+def status(parts: LearnContext) -> dict[str, dict[str, list[str]]]:
     """Which steps are kept of each job and day."""
     found: dict[str, dict[str, list[str]]] = {job: {} for job in JOBS}
     for key in parts.objects.keys(HOME):

@@ -13,9 +13,9 @@ from cali.usecases.learn import feedback, templates
 from cali.usecases.learn import raw_lines as raw
 from cali.usecases.learn.drafts import Draft, Unexplained, drafted
 from cali.usecases.learn.gate import Confirmed, Ground, judged
-from cali.usecases.learn.groups import SAMPLES, Group, grouped, incident_of
+from cali.usecases.learn.groups import SAMPLES, ErrorGroup, grouped, incident_of
 from cali.usecases.learn.publishing import accepted, published
-from cali.usecases.learn.step_results import Made, Step, Work, digest
+from cali.usecases.learn.step_results import JobStep, Made, StepRun, digest
 from cali.usecases.releases.documents import entry_of, plain
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ PASSING = ("the model is unavailable", "another process is asking", "the model's
 __all__ = ["JOB", "STEPS", "accepted"]
 
 
-def _keys(work: Work, day: str = "") -> list[str]:
+def _keys(work: StepRun, day: str = "") -> list[str]:
     return list(work.parts.objects.keys(f"{HOME}{day or work.dt}/"))
 
 
-def _incidents(work: Work, day: str = "") -> Iterator[Incident | Poison]:
+def _incidents(work: StepRun, day: str = "") -> Iterator[Incident | Poison]:
     for key in _keys(work, day):
         try:
             yield incident_of(work.parts.objects.get(key) or b"")
@@ -44,14 +44,14 @@ def _incidents(work: Work, day: str = "") -> Iterator[Incident | Poison]:
             yield error
 
 
-def _grouping(work: Work) -> str:
+def _grouping(work: StepRun) -> str:
     bodies = [
         (key, digest((work.parts.objects.get(key) or b"").decode("utf-8", "replace"))) for key in _keys(work)
     ]
     return digest([bodies, [list(one) for one in feedback.said_on(work, feedback.records(work))]])
 
 
-def _group(work: Work) -> Made:
+def _group(work: StepRun) -> Made:
     redact = work.parts.refiner().redactor.text
     read = list(_incidents(work))
     incidents = [one for one in read if not isinstance(one, Poison)]
@@ -66,8 +66,8 @@ def _group(work: Work) -> Made:
 
 
 def _group_of(
-    groups: list[Group], said: feedback.Said, work: Work, redact: Callable[[str], str]
-) -> Group | None:
+    groups: list[ErrorGroup], said: feedback.Said, work: StepRun, redact: Callable[[str], str]
+) -> ErrorGroup | None:
     """The group that a person speaks of; one of its own when the error was known, by a wrong cause."""
     for group in groups:
         if said.fingerprint in group.fingerprints:
@@ -80,11 +80,11 @@ def _group_of(
     return made[0]
 
 
-def _drafting(work: Work) -> str:
+def _drafting(work: StepRun) -> str:
     return digest([work.digest_of("group"), work.parts.explain is not None])
 
 
-def _draft(work: Work) -> Made:
+def _draft(work: StepRun) -> Made:
     """Causes are asked for only where neither a person nor an earlier diagnosis gave one. When the model is away the step
     is made again by the next run."""
     parts, knowledge = work.parts, work.parts.knowledge()
@@ -97,7 +97,7 @@ def _draft(work: Work) -> Made:
     known = asked = 0
     away = ""
     for held in work.before("group")["groups"]:
-        group = Group(**{**held, "texts": [(told, text) for told, text in held["texts"]]})
+        group = ErrorGroup(**{**held, "texts": [(told, text) for told, text in held["texts"]]})
         if not group.said and _all_known(group, signatures):
             known += 1
             continue
@@ -130,11 +130,11 @@ def _draft(work: Work) -> Made:
     return Made(result, {**summary, "away": away} if away else summary, whole=not away)
 
 
-def _all_known(group: Group, signatures: Signatures) -> bool:
+def _all_known(group: ErrorGroup, signatures: Signatures) -> bool:
     return bool(group.texts) and all(signatures.matching(text) for _, text in group.texts)
 
 
-def _asked(group: Group, work: Work, explain: Callable[[Incident], Diagnosis]) -> str:
+def _asked(group: ErrorGroup, work: StepRun, explain: Callable[[Incident], Diagnosis]) -> str:
     """Adds what a model says of an incident of the group; why nothing can be said, if so."""
     incident = next(
         (one for one in _incidents(work) if not isinstance(one, Poison) and one.id in group.incidents), None
@@ -156,7 +156,7 @@ def _replaced(draft: Draft, signatures: Signatures, wrong: frozenset[str]) -> tu
     return tuple(sorted((held & wrong) - {draft.entry.id}))
 
 
-def _gate(work: Work) -> Made:
+def _gate(work: StepRun) -> Made:
     drafts = [_draft_of(item, work) for item in work.before("draft")["drafts"]]
     verdict = judged(drafts, _ground(work)) if drafts else judged((), Ground(work.parts.knowledge()))
     result = {
@@ -174,7 +174,7 @@ def _gate(work: Work) -> Made:
     )
 
 
-def _ground(work: Work) -> Ground:
+def _ground(work: StepRun) -> Ground:
     parts = work.parts
     found = feedback.records(work)
     recent = [
@@ -216,7 +216,7 @@ def _confirmed(incident: Incident) -> Confirmed:
     )
 
 
-def _publish(work: Work) -> Made:
+def _publish(work: StepRun) -> Made:
     gate = work.before("gate")
     drafts = [_draft_of(item, work) for item in gate["passed"]]
     return published(work, drafts, gate)
@@ -226,7 +226,7 @@ def _plain(draft: Draft) -> dict[str, Any]:
     return {**draft._asdict(), "entry": plain(draft.entry)}
 
 
-def _draft_of(item: dict[str, Any], work: Work) -> Draft:
+def _draft_of(item: dict[str, Any], work: StepRun) -> Draft:
     entry: KnowledgeEntry = entry_of(item["entry"], f"{work.job} {work.dt}")
     return Draft(
         entry,
@@ -239,8 +239,8 @@ def _draft_of(item: dict[str, Any], work: Work) -> Draft:
 
 
 STEPS = {
-    "group": Step(_grouping, _group),
-    "draft": Step(_drafting, _draft),
-    "gate": Step(lambda work: work.digest_of("draft"), _gate),
-    "publish": Step(lambda work: digest([work.digest_of("gate"), work.parts.policy.approval]), _publish),
+    "group": JobStep(_grouping, _group),
+    "draft": JobStep(_drafting, _draft),
+    "gate": JobStep(lambda work: work.digest_of("draft"), _gate),
+    "publish": JobStep(lambda work: digest([work.digest_of("gate"), work.parts.policy.approval]), _publish),
 }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cali.core.models import KnowledgeEntry
     from cali.stages.retrieve.knowledge import Knowledge
     from cali.usecases.learn.drafts import Draft
-    from cali.usecases.learn.step_results import Work
+    from cali.usecases.learn.step_results import StepRun
     from cali.usecases.releases import Current
 
 JOB = "learn_new_errors"
@@ -27,7 +27,7 @@ PROPOSAL = "proposal.yaml"
 LONGEST = 60_000  # characters of a pull request's text; GitHub takes 65,536
 
 
-def published(work: Work, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> Made:
+def published(work: StepRun, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> Made:
     """What becomes of the drafts that passed."""
     approval = work.parts.policy.approval
     names = [draft.entry.id for draft in drafts]
@@ -52,7 +52,7 @@ def published(work: Work, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> M
     return Made(said, said)
 
 
-def released(work: Work, entries: Iterable[KnowledgeEntry], replaced: Iterable[str], why: str) -> Current:
+def released(work: StepRun, entries: Iterable[KnowledgeEntry], replaced: Iterable[str], why: str) -> Current:
     """Puts entries in force, and lets the index find them when there is one."""
     new = {entry.id: entry for entry in entries}
     gone = set(replaced) - new.keys()
@@ -70,7 +70,7 @@ def released(work: Work, entries: Iterable[KnowledgeEntry], replaced: Iterable[s
     return current
 
 
-def accepted(work: Work) -> Current:
+def accepted(work: StepRun) -> Current:
     """Puts the proposal of a day in force as it is there now: a person may have corrected it, or left entries out.
     Misconfigured when there is none, or when an entry is wrong."""
     gate = work.made("gate", JOB)
@@ -103,12 +103,12 @@ def _checked(body: bytes, key: str, knowledge: Knowledge) -> list[KnowledgeEntry
     return list(found.entries)
 
 
-def _proposal(work: Work, drafts: Sequence[Draft]) -> str:
+def _proposal(work: StepRun, drafts: Sequence[Draft]) -> str:
     head = f"# What the errors of {work.dt} taught. `cali release accept {work.dt}` puts it in force.\n"
     return head + yaml_of((draft.entry for draft in drafts), work.dt, AREA)
 
 
-def _opened(work: Work, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> str:
+def _opened(work: StepRun, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> str:
     pulls = work.parts.pull_requests
     if pulls is None:
         raise Misconfigured(
@@ -124,7 +124,7 @@ def _opened(work: Work, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> str
     )
 
 
-def _body(work: Work, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> str:
+def _body(work: StepRun, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> str:
     """For who reviews: who says so, and what each entry would have answered."""
     lines = [f"Drafts of `learn_new_errors` for {work.dt}. All passed the replay gate.", ""]
     for draft in drafts:

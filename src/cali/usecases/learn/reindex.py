@@ -11,19 +11,19 @@ from cali.core.optimistic import update
 from cali.core.ports import Tagged
 from cali.stages.retrieve.index_rows import rows
 from cali.usecases.learn.drafts import AREA
-from cali.usecases.learn.step_results import HOME, Made, Step, digest
+from cali.usecases.learn.step_results import HOME, JobStep, Made, digest
 
 if TYPE_CHECKING:
     from cali.stages.retrieve.knowledge import Knowledge
     from cali.usecases.learn.context import Collections
-    from cali.usecases.learn.step_results import Work
+    from cali.usecases.learn.step_results import StepRun
 
 HISTORY = f"{HOME}collections.json"  # the collections that the alias stood for, the latest first
 AMONG = 5  # hits in which an entry must be when its own example is searched
 LEAST = 0.98  # share of the entries that must be: some examples say nothing once their values are left out
 
 
-def history(work: Work) -> list[str]:
+def history(work: StepRun) -> list[str]:
     """The collections that the alias stood for, the latest first."""
     return _names(work.parts.objects.get(HISTORY))
 
@@ -37,7 +37,7 @@ def _names(body: bytes | None) -> list[str]:
     return [str(name) for name in held] if isinstance(held, list) else []
 
 
-def indexed(work: Work, knowledge: Knowledge) -> str:
+def indexed(work: StepRun, knowledge: Knowledge) -> str:
     """Lets the alias stand for a whole collection of this knowledge; its name. Of the examples only those of learnt entries
     are searched: `check` looks at all, and takes a minute for it."""
     collections = _collections(work)
@@ -47,14 +47,14 @@ def indexed(work: Work, knowledge: Knowledge) -> str:
     return name
 
 
-def _build(work: Work) -> Made:
+def _build(work: StepRun) -> Made:
     knowledge = work.parts.knowledge()
     name = _collections(work).build(knowledge.version, list(knowledge.entries.values()))
     said = {"collection": name, "version": knowledge.version, "entries": len(knowledge.entries)}
     return Made(said, said)
 
 
-def _check(work: Work) -> Made:
+def _check(work: StepRun) -> Made:
     built, knowledge = work.before("build"), work.parts.knowledge()
     if built["version"] != knowledge.version:
         raise Misconfigured(
@@ -64,7 +64,7 @@ def _check(work: Work) -> Made:
     return Made(said, said)
 
 
-def _switch(work: Work) -> Made:
+def _switch(work: StepRun) -> Made:
     collections, name = _collections(work), str(work.before("check")["collection"])
     before = _switched(work, collections, name)
     return Made({"collection": name, "before": before}, {"collection": name, "before": before})
@@ -87,7 +87,7 @@ def _checked(
     return {"collection": name, "texts": held, "entries": len(entries), "not_found": lost}
 
 
-def _switched(work: Work, collections: Collections, name: str) -> str:
+def _switched(work: StepRun, collections: Collections, name: str) -> str:
     before, pointers = collections.switch(name), work.parts.pointers
 
     def changed(read: Tagged) -> Tagged | None:
@@ -104,14 +104,14 @@ def _switched(work: Work, collections: Collections, name: str) -> str:
     return before
 
 
-def _collections(work: Work) -> Collections:
+def _collections(work: StepRun) -> Collections:
     if work.parts.collections is None:
         raise Misconfigured(f"{work.job}: no Milvus is configured; set CALI_MILVUS_URI")
     return work.parts.collections()
 
 
 STEPS = {
-    "build": Step(lambda work: digest([work.dt, work.parts.knowledge().version]), _build),
-    "check": Step(lambda work: work.digest_of("build"), _check),
-    "switch": Step(lambda work: work.digest_of("check"), _switch),
+    "build": JobStep(lambda work: digest([work.dt, work.parts.knowledge().version]), _build),
+    "check": JobStep(lambda work: work.digest_of("build"), _check),
+    "switch": JobStep(lambda work: work.digest_of("check"), _switch),
 }

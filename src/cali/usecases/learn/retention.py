@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import orjson
 
 from cali.usecases.learn.reindex import HISTORY, history
-from cali.usecases.learn.step_results import HOME, Made, Step
+from cali.usecases.learn.step_results import HOME, JobStep, Made
 from cali.usecases.releases import BOOKS, KNOWLEDGE
 
 if TYPE_CHECKING:
-    from cali.usecases.learn.step_results import Work
+    from cali.usecases.learn.step_results import StepRun
 
 
-def _retain(work: Work) -> Made:
+def _retain(work: StepRun) -> Made:
     documents = _documents(work)
     releases = [*_releases(work, KNOWLEDGE), *_releases(work, BOOKS)]
     collections = _collections(work)
@@ -23,7 +23,7 @@ def _retain(work: Work) -> Made:
     return Made(gone, {name: len(dropped) for name, dropped in gone.items()})
 
 
-def _documents(work: Work) -> list[str]:
+def _documents(work: StepRun) -> list[str]:
     first = (work.day - timedelta(days=work.parts.policy.keep_days)).isoformat()
     old = [key for key in work.parts.objects.keys(HOME) if "/dt=" in key and _day(key) < first]
     for key in old:
@@ -35,7 +35,7 @@ def _day(key: str) -> str:
     return key.partition("/dt=")[2].partition("/")[0]
 
 
-def _releases(work: Work, kind: str) -> list[str]:
+def _releases(work: StepRun, kind: str) -> list[str]:
     releases, keep = work.parts.releases, work.parts.policy.keep_releases
     now = releases.current()
     versions = releases.versions(kind)
@@ -47,7 +47,7 @@ def _releases(work: Work, kind: str) -> list[str]:
     return old
 
 
-def _collections(work: Work) -> list[str]:
+def _collections(work: StepRun) -> list[str]:
     """Only collections that the alias stood for once: others may be those of a function with other shipped knowledge."""
     parts = work.parts
     if parts.collections is None:
@@ -63,4 +63,4 @@ def _collections(work: Work) -> list[str]:
     return old
 
 
-STEPS = {"retain": Step(lambda _: "", _retain)}
+STEPS = {"retain": JobStep(lambda _: "", _retain)}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from cali.usecases.learn.context import Parts
+    from cali.usecases.learn.context import LearnContext
 
 HOME = "learning/"
 FORMAT = 1
@@ -24,12 +24,12 @@ _FIELDS = {"source", "summary", "result"}
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class StepRun:
     """One run of one step."""
 
     job: str
     day: date
-    parts: Parts
+    parts: LearnContext
 
     @property
     def dt(self) -> str:
@@ -83,14 +83,14 @@ class Made(NamedTuple):
     whole: bool = True
 
 
-class Step(NamedTuple):
+class JobStep(NamedTuple):
     """`source` is a digest of what decides the result; with the same the step is not made again. An empty one: always made."""
 
-    source: Callable[[Work], str]
-    make: Callable[[Work], Made]
+    source: Callable[[StepRun], str]
+    make: Callable[[StepRun], Made]
 
 
-def ran(work: Work, name: str, step: Step) -> Mapping[str, object]:
+def ran(work: StepRun, name: str, step: JobStep) -> Mapping[str, object]:
     """Makes a step unless it was made from the same; `again` in the summary says which."""
     source = step.source(work)
     kept = work.made(name)

@@ -10,18 +10,18 @@ from cali.core.errors import Misconfigured
 from cali.core.models import Severity
 from cali.stages.refine import book as books
 from cali.usecases.learn import raw_lines as raw
-from cali.usecases.learn.step_results import Made, Step, digest
+from cali.usecases.learn.step_results import JobStep, Made, digest
 
 if TYPE_CHECKING:
     from cali.stages.refine.book import Book
-    from cali.usecases.learn.step_results import Work
+    from cali.usecases.learn.step_results import StepRun
 
 JOB = "learn_templates"
 BACK = 30  # days in which an older book is looked for
 EXAMPLES = 4_000  # healthy templates of which an example is kept, for the gate of learn_new_errors
 
 
-def collected(work: Work, day: str) -> list[dict[str, Any]]:
+def collected(work: StepRun, day: str) -> list[dict[str, Any]]:
     """What the lines of a day are made of: as it was collected, or read now if it was not."""
     document = work.made("collect", JOB, day)
     if document is not None:
@@ -31,7 +31,7 @@ def collected(work: Work, day: str) -> list[dict[str, Any]]:
     return read
 
 
-def _table(work: Work, day: str) -> dict[str, Any]:
+def _table(work: StepRun, day: str) -> dict[str, Any]:
     parts = work.parts
     numbered = raw.lines(parts.objects, parts.unpack, day, parts.policy.lines)
     table, tally = raw.table(numbered, parts.decoder(), parts.refiner(), parts.policy.templates)
@@ -49,13 +49,13 @@ def _table(work: Work, day: str) -> dict[str, Any]:
     }
 
 
-def _collect(work: Work) -> Made:
+def _collect(work: StepRun) -> Made:
     result = _table(work, work.dt)
     counts = {name: result[name] for name in ("lines", "events", "folded", "quarantined")}
     return Made(result, {**counts, "templates": len(result["rows"])})
 
 
-def _learn(work: Work) -> Made:
+def _learn(work: StepRun) -> Made:
     masks = work.parts.refiner().masks.version
     learnt = books.learn(masks, (str(row["template"]) for row in work.before("collect")["rows"]))
     older = _older(work, masks)
@@ -65,7 +65,7 @@ def _learn(work: Work) -> Made:
     return Made(result, {"merges": len(learnt.merges), "templates": len(result["templates"])})
 
 
-def _older(work: Work, masks: str) -> Book | None:
+def _older(work: StepRun, masks: str) -> Book | None:
     """The book that was learnt last before this day. One under other masks is of no use."""
     for day in list(work.days_back(BACK))[1:]:
         document = work.made("learn", JOB, day)
@@ -77,7 +77,7 @@ def _older(work: Work, masks: str) -> Book | None:
     return None
 
 
-def _publish(work: Work) -> Made:
+def _publish(work: StepRun) -> Made:
     parts = work.parts
     masks = parts.refiner().masks.version
     learnt = books.loads(orjson.dumps(work.before("learn")), masks, work.key("learn.json"))
@@ -91,7 +91,7 @@ def _publish(work: Work) -> Made:
 
 
 STEPS = {
-    "collect": Step(lambda work: digest(raw.keys(work.parts.objects, work.dt)), _collect),
-    "learn": Step(lambda work: work.digest_of("collect"), _learn),
-    "publish": Step(lambda work: work.digest_of("learn"), _publish),
+    "collect": JobStep(lambda work: digest(raw.keys(work.parts.objects, work.dt)), _collect),
+    "learn": JobStep(lambda work: work.digest_of("collect"), _learn),
+    "publish": JobStep(lambda work: work.digest_of("learn"), _publish),
 }

@@ -10,20 +10,20 @@ import orjson
 
 from cali.core.models import Origin, Status
 from cali.usecases.learn import feedback
-from cali.usecases.learn.step_results import Made, Step
+from cali.usecases.learn.step_results import JobStep, Made
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cali.core.models import Incident
-    from cali.usecases.learn.step_results import Work
+    from cali.usecases.learn.step_results import StepRun
 
 HOME = "reports/"
 MOST = 100_000  # incidents that are read
 TOP = 5
 
 
-def _report(work: Work) -> Made:
+def _report(work: StepRun) -> Made:
     """Writes the report when its figures changed, and posts it once."""
     parts = work.parts
     year, week, _ = work.day.isocalendar()
@@ -47,7 +47,7 @@ def _report(work: Work) -> Made:
     )
 
 
-def _figures(work: Work, days: list[str]) -> dict[str, Any]:
+def _figures(work: StepRun, days: list[str]) -> dict[str, Any]:
     begin = datetime.fromisoformat(days[0]).replace(tzinfo=UTC).timestamp()
     incidents = [one for one in _incidents(work) if _within(one, begin, begin + 7 * 86_400)]
     origins = Counter(_origin(one) for one in incidents)
@@ -76,7 +76,7 @@ def _figures(work: Work, days: list[str]) -> dict[str, Any]:
     }
 
 
-def _incidents(work: Work) -> Iterable[Incident]:
+def _incidents(work: StepRun) -> Iterable[Incident]:
     if work.parts.incidents is None:
         return []
     return [stored.incident for stored in work.parts.incidents().find(tuple(Status), MOST)]
@@ -114,4 +114,4 @@ def page(figures: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-STEPS = {"report": Step(lambda _: "", _report)}
+STEPS = {"report": JobStep(lambda _: "", _report)}

@@ -7,8 +7,17 @@
 `shelf.py` keeps and points, `forms.py` reads and writes, `watch.py` sees in a running process that the pointer moved.
 """
 
-from cali.usecases.releases.documents import Learnt, Standing, knowledge_over
-from cali.usecases.releases.follow import Watch
+from cali.usecases.releases.documents import EntryStanding, Learnt, knowledge_over
+from cali.usecases.releases.follow import ReleaseWatch
 from cali.usecases.releases.repository import BOOKS, KNOWLEDGE, Current, Releases
 
-__all__ = ["BOOKS", "KNOWLEDGE", "Current", "Learnt", "Releases", "Standing", "Watch", "knowledge_over"]
+__all__ = [
+    "BOOKS",
+    "KNOWLEDGE",
+    "Current",
+    "EntryStanding",
+    "Learnt",
+    "ReleaseWatch",
+    "Releases",
+    "knowledge_over",
+]

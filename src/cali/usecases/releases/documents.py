@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 
-class Standing(NamedTuple):
+class EntryStanding(NamedTuple):
     """How often people called the cause of an entry right and wrong, each person once for each incident."""
 
     right: int = 0
@@ -37,7 +37,7 @@ class Learnt:
     withdrawn."""
 
     entries: Mapping[str, KnowledgeEntry] = field(default_factory=dict)
-    standing: Mapping[str, Standing] = field(default_factory=dict)
+    standing: Mapping[str, EntryStanding] = field(default_factory=dict)
     withdrawn: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -120,7 +120,7 @@ def loads(body: bytes, version: str, where: str) -> tuple[Learnt, dict[str, Any]
         known = held["format"] == FORMAT and held["version"] == version
         items, said, compiled = list(held["entries"]), held["standing"], held["compiled"]
         withdrawn = {str(name): str(why) for name, why in held["withdrawn"].items()}
-        standing = {str(name): Standing(int(right), int(wrong)) for name, (right, wrong) in said.items()}
+        standing = {str(name): EntryStanding(int(right), int(wrong)) for name, (right, wrong) in said.items()}
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise Misconfigured(f"{where}: not a release of knowledge: {type(error).__name__}") from error
     if not known:

@@ -20,7 +20,7 @@ EVERY = 60.0  # seconds
 AWAY = 240.0  # more, after a store did not answer: to wait for it takes seconds, and lines are waiting
 
 
-class Watch:
+class ReleaseWatch:
     """What a process has loaded of the releases. It loads a kind when it is first asked for, and never raises for what the
     store or a release does: then the shipped knowledge, and no book, are what it has. `failures` counts."""
 

@@ -27,7 +27,7 @@ KNOWLEDGE, BOOKS = "knowledge", "books"
 _FIELD = {KNOWLEDGE: "knowledge", BOOKS: "book"}  # of Versions
 
 
-class Versions(NamedTuple):
+class ReleaseVersions(NamedTuple):
     """A version of each kind; empty for what was shipped alone."""
 
     knowledge: str = ""
@@ -38,8 +38,8 @@ class Versions(NamedTuple):
 class Current:
     """What is in force, what was before it, since when and why. `tag` is the pointer's."""
 
-    versions: Versions = field(default_factory=Versions)
-    previous: Versions = field(default_factory=Versions)
+    versions: ReleaseVersions = field(default_factory=ReleaseVersions)
+    previous: ReleaseVersions = field(default_factory=ReleaseVersions)
     at: str = ""
     why: str = ""
     tag: str = ""
@@ -131,7 +131,7 @@ class Releases:
     def use(self, version: str, at: str, why: str) -> Current:
         """Puts a kept version in force. One that cannot be read is refused."""
         kind = self.kind(version)
-        self._readable(Versions(**{_FIELD[kind]: version}))
+        self._readable(ReleaseVersions(**{_FIELD[kind]: version}))
 
         def changed(now: Current) -> Current | None:
             wanted = now.versions._replace(**{_FIELD[kind]: version})
@@ -147,7 +147,7 @@ class Releases:
         self._readable(now.previous)
         return self._point(_next(now, now.previous, at, why))
 
-    def _readable(self, versions: Versions) -> None:
+    def _readable(self, versions: ReleaseVersions) -> None:
         """Misconfigured when one of them is not there, or damaged: no process would take it."""
         self.learnt(versions.knowledge)
         if versions.book:
@@ -183,7 +183,7 @@ class Releases:
         return body
 
 
-def _next(now: Current, versions: Versions, at: str, why: str) -> Current:
+def _next(now: Current, versions: ReleaseVersions, at: str, why: str) -> Current:
     return Current(versions, now.versions, at, why, now.tag)
 
 
@@ -192,8 +192,8 @@ def _pointer(body: bytes, tag: str) -> Current:
         held = orjson.loads(body)
         before = held["previous"]
         return Current(
-            Versions(str(held["knowledge"]), str(held["book"])),
-            Versions(str(before["knowledge"]), str(before["book"])),
+            ReleaseVersions(str(held["knowledge"]), str(held["book"])),
+            ReleaseVersions(str(before["knowledge"]), str(before["book"])),
             str(held["at"]),
             str(held["why"]),
             tag,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from cali.core.life import Change, Kind, Stored
+from cali.core.life import Change, ChangeKind, StoredIncident
 from cali.core.models import Incident, Origin, Status
 from cali.stages.notify.words import words
 from cali.usecases.alert import Alerts, Parts
@@ -95,7 +95,7 @@ def _keep(store: IncidentStore, incident: Incident, change: Change) -> None:
     known = store.get(incident.id)
     told = incident.diagnosis is not None and incident.diagnosis.origin is not Origin.NONE
     active = Status.DIAGNOSED if told else Status.OPENED
-    quiet = change.kind is Kind.QUIET
+    quiet = change.kind is ChangeKind.QUIET
     now = replace(
         incident,
         count=change.count,
@@ -105,7 +105,7 @@ def _keep(store: IncidentStore, incident: Incident, change: Change) -> None:
         last_seen=None if incident.last_seen is None else min(incident.last_seen, change.at),
     )
     store.put(
-        Stored(
+        StoredIncident(
             now,
             heard_at=change.at,
             changes=change.number,

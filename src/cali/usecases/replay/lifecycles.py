@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from cali.core.life import Change, Kind
+from cali.core.life import Change, ChangeKind
 from cali.core.models import Event, Incident, Scope, Severity
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ TURNS = 64  # changes of one life that are kept
 class LifecycleTurn(NamedTuple):
     """One change in a life, before it has a number."""
 
-    kind: Kind
+    kind: ChangeKind
     at: float
     severity: Severity
     events: int
@@ -75,7 +75,7 @@ class LifecycleReplay:
             turns = list(life.turns)
             silence = self._silence(life)
             if end is not None and end - life.last >= silence:
-                turns.append(LifecycleTurn(Kind.QUIET, life.last + silence, life.severity, life.count))
+                turns.append(LifecycleTurn(ChangeKind.QUIET, life.last + silence, life.severity, life.count))
             found += [Change(incident.id, number, *turn) for number, turn in enumerate(turns, 1)]
         return tuple(sorted(found, key=lambda change: (change.at, change.incident, change.number)))
 
@@ -86,7 +86,7 @@ class LifecycleReplay:
         if life is None:
             if len(self._lives) < MOST:
                 self._lives[key] = _Life(
-                    time, severity, turns=[LifecycleTurn(Kind.OPENED, time, severity, 1)]
+                    time, severity, turns=[LifecycleTurn(ChangeKind.OPENED, time, severity, 1)]
                 )
             return
         life.count += 1
@@ -95,15 +95,15 @@ class LifecycleReplay:
             self._came_back(life, time, life.last + silence)
         if severity > life.severity:
             life.severity = severity
-            self._turn(life, LifecycleTurn(Kind.ESCALATED, time, severity, life.count))
+            self._turn(life, LifecycleTurn(ChangeKind.ESCALATED, time, severity, life.count))
         life.last = max(life.last, time)
 
     def _came_back(self, life: _Life, time: float, quiet_at: float) -> None:
         policy = self._policy
         soon = time - quiet_at < policy.flap_window
         life.flaps = min(life.flaps + 1, policy.flap_limit) if soon else 0
-        self._turn(life, LifecycleTurn(Kind.QUIET, quiet_at, life.severity, life.count - 1))
-        self._turn(life, LifecycleTurn(Kind.RECURRED, time, life.severity, life.count))
+        self._turn(life, LifecycleTurn(ChangeKind.QUIET, quiet_at, life.severity, life.count - 1))
+        self._turn(life, LifecycleTurn(ChangeKind.RECURRED, time, life.severity, life.count))
 
     def _silence(self, life: _Life) -> float:
         return self._policy.quiet_after * 2.0 ** min(life.flaps, self._policy.flap_limit)
