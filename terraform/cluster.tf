@@ -138,6 +138,10 @@ resource "aws_iam_role" "cluster" {
       Action    = ["sts:AssumeRole", "sts:TagSession"]
     }]
   })
+
+  permissions_boundary = local.arns.boundary["cluster"]
+
+  depends_on = [aws_iam_policy.boundary]
 }
 
 resource "aws_iam_role_policy_attachment" "cluster" {

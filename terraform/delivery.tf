@@ -6,6 +6,11 @@ locals {
   buffer_seconds = 60
   buffer_mb      = 5
   today          = "dt=!{timestamp:yyyy-MM-dd}/"
+
+  delivery_grants = {
+    raw    = ["firehose_reads", "firehose_logs", "firehose_writes_raw"]
+    search = ["firehose_reads", "firehose_logs", "firehose_writes_failures", "firehose_enriches", "firehose_indexes"]
+  }
 }
 
 # ---------------------------------------------------------------- Resources
@@ -142,7 +147,7 @@ resource "aws_kinesis_firehose_delivery_stream" "search" {
 # ---------------------------------------------------------------- Access
 
 resource "aws_iam_role" "firehose" {
-  for_each = toset(["raw", "search"])
+  for_each = local.delivery_grants
 
   name        = "${var.name}-firehose-${each.key}"
   description = "Firehose that delivers to ${each.key == "raw" ? "S3" : "OpenSearch"}"
@@ -155,13 +160,14 @@ resource "aws_iam_role" "firehose" {
       Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
     }]
   })
+
+  permissions_boundary = local.arns.boundary["workload"]
+
+  depends_on = [aws_iam_policy.boundary]
 }
 
 resource "aws_iam_role_policy" "firehose" {
-  for_each = {
-    raw    = ["firehose_reads", "firehose_logs", "firehose_writes_raw"]
-    search = ["firehose_reads", "firehose_logs", "firehose_writes_failures", "firehose_enriches", "firehose_indexes"]
-  }
+  for_each = local.delivery_grants
 
   name   = "grants"
   role   = aws_iam_role.firehose[each.key].name

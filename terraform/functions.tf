@@ -52,6 +52,10 @@ resource "aws_iam_role" "function" {
       Action    = "sts:AssumeRole"
     }]
   })
+
+  permissions_boundary = local.arns.boundary["workload"]
+
+  depends_on = [aws_iam_policy.boundary]
 }
 
 resource "aws_iam_role_policy" "function" {

@@ -1,11 +1,26 @@
-# Permissions of the role that releases: images, layers, and what `chalice deploy` calls.
+# Permissions of the role that releases: images, layers, and what `chalice deploy` calls. The functions and their API are named: it can
+# neither change another function, which may have a better role, nor another API. A person deploys first.
+
+# ---------------------------------------------------------------- Settings
+
+variable "rest_api_id" {
+  description = "The API that the first `make deploy` made, which the role that releases may change from then on. Empty: none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^([a-z0-9]{10})?$", var.rest_api_id))
+    error_message = "rest_api_id must be the ten small letters and digits of an API's id, or empty."
+  }
+}
 
 # ---------------------------------------------------------------- Facts
 
 locals {
-  own_functions = "arn:aws:lambda:${local.here}:function:${var.name}-${var.chalice_stage}*"
+  own_functions = values(local.arns.function)
+  own_api       = [for id in compact([var.rest_api_id]) : "arn:aws:apigateway:${var.region}::/restapis/${id}"]
 
-  release_functions = [
+  release_functions = concat([
     {
       Sid    = "Functions"
       Effect = "Allow"
@@ -27,7 +42,7 @@ locals {
       Sid      = "Layers"
       Effect   = "Allow"
       Action   = ["lambda:GetLayerVersion", "lambda:ListLayerVersions", "lambda:PublishLayerVersion"]
-      Resource = ["arn:aws:lambda:${local.here}:layer:${var.name}-*", "arn:aws:lambda:${local.here}:layer:${var.name}-*:*"]
+      Resource = ["arn:aws:lambda:${local.here}:layer:${var.name}-dependencies", "arn:aws:lambda:${local.here}:layer:${var.name}-dependencies:*"]
     },
     {
       Sid      = "LookAtMappings"
@@ -35,26 +50,37 @@ locals {
       Action   = ["lambda:GetEventSourceMapping", "lambda:ListEventSourceMappings", "lambda:ListFunctions", "lambda:ListLayers"]
       Resource = "*"
     },
-    {
-      Sid      = "Api"
+    { # Lambda asks it of who puts a function into a VPC, beside the function's own role
+      Sid      = "LookAtVpc"
       Effect   = "Allow"
-      Action   = ["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT"]
-      Resource = ["arn:aws:apigateway:${var.region}::/restapis", "arn:aws:apigateway:${var.region}::/restapis/*"]
+      Action   = ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"]
+      Resource = "*"
     },
     {
       Sid      = "Schedule"
       Effect   = "Allow"
       Action   = ["events:DeleteRule", "events:DescribeRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets"]
-      Resource = "arn:aws:events:${local.here}:rule/${var.name}-${var.chalice_stage}-*"
+      Resource = "arn:aws:events:${local.here}:rule/${var.name}-${var.chalice_stage}-sweep-event"
+    },
+    {
+      Sid      = "LookAtRoles"
+      Effect   = "Allow"
+      Action   = "iam:GetRole"
+      Resource = [for function in local.functions : "${local.arns.role}-${function}"]
     },
     {
       Sid       = "PassRoles"
       Effect    = "Allow"
-      Action    = ["iam:GetRole", "iam:PassRole"]
+      Action    = "iam:PassRole"
       Resource  = [for function in local.functions : "${local.arns.role}-${function}"]
-      Condition = { StringEqualsIfExists = { "iam:PassedToService" = "lambda.amazonaws.com" } }
+      Condition = { StringEquals = { "iam:PassedToService" = "lambda.amazonaws.com" } }
     },
-  ]
+    ], length(local.own_api) == 0 ? [] : [{
+      Sid      = "Api"
+      Effect   = "Allow"
+      Action   = ["apigateway:GET", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT"]
+      Resource = flatten([for api in local.own_api : [api, "${api}/*"]])
+  }])
 
   release_images = [
     { Sid = "SignIn", Effect = "Allow", Action = "ecr:GetAuthorizationToken", Resource = "*" },
@@ -65,7 +91,7 @@ locals {
         "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImageScanFindings", "ecr:DescribeImages",
         "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
       ]
-      Resource = "arn:aws:ecr:${local.here}:repository/${var.name}/*"
+      Resource = [for image in local.images : "arn:aws:ecr:${local.here}:repository/${var.name}/${image}"]
     },
   ]
 }

@@ -81,10 +81,13 @@ module "service_account" {
   provider_arn     = aws_iam_openid_connect_provider.cluster.arn
   issuer           = local.issuer
   managed_policies = each.value.managed
+  boundary         = local.arns.boundary[length(each.value.managed) == 0 ? "workload" : "cluster"]
 
   policy = length(each.value.grants) == 0 ? null : jsonencode({
     Version = "2012-10-17", Statement = flatten([for grant in each.value.grants : local.grants[grant]])
   })
+
+  depends_on = [aws_iam_policy.boundary]
 }
 
 # ---------------------------------------------------------------- Outputs

@@ -13,6 +13,10 @@ resource "aws_iam_role" "node" {
       Action    = "sts:AssumeRole"
     }]
   })
+
+  permissions_boundary = local.arns.boundary["cluster"]
+
+  depends_on = [aws_iam_policy.boundary]
 }
 
 resource "aws_iam_role_policy_attachment" "node" {

@@ -22,6 +22,6 @@ provider "aws" {
   region = var.region
 
   default_tags {
-    tags = merge({ Project = var.name, ManagedBy = "terraform" }, var.tags)
+    tags = merge(var.tags, { Project = var.name, ManagedBy = "terraform" }) # permissions go by Project
   }
 }

@@ -41,6 +41,7 @@ run "refused" {
     github_environment     = "prod env"
     github_provider_arn    = "arn:aws:iam::1:oidc-provider/x"
     alert_mail_identity    = "on call"
+    rest_api_id            = "https://x"
     settings               = { alert_rules = "raw/alerts.yaml" }
   }
 
@@ -77,6 +78,7 @@ run "refused" {
     var.github_environment,
     var.github_provider_arn,
     var.alert_mail_identity,
+    var.rest_api_id,
     var.settings,
   ]
 }

@@ -60,11 +60,11 @@ def statements(resource: Resource, field: str) -> Iterable[Statement]:
 
 
 def allowing(resources: Sequence[Resource]) -> list[Statement]:
-    """Every statement that allows something."""
+    """Every statement that allows something. A boundary allows nothing, it limits."""
     found = (
         one
         for resource in resources
-        if resource.type in FIELDS
+        if resource.type in FIELDS and not resource.address.startswith("aws_iam_policy.boundary[")
         for one in statements(resource, FIELDS[resource.type])
     )
     return [one for one in found if one.effect == "Allow"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
 from cali_ops.addons import WANTED
-from tests.infrastructure.policies import FIELDS, statements
+from tests.infrastructure.policies import FIELDS, permits, statements
 
 # Calls for which AWS knows no resource (Service Authorization Reference), each with why somebody needs it.
 NO_RESOURCE = {
@@ -14,9 +16,9 @@ NO_RESOURCE = {
     "xray:PutTraceSegments": "traces belong to the account",
     "kinesis:ListStreams": "Lambda asks for it when it makes an event-source mapping; it tells names alone",
     "ec2:DescribeNetworkInterfaces": "Lambda joins diagnose to the VPC",
-    "ec2:DescribeSecurityGroups": "Lambda joins diagnose to the VPC",
-    "ec2:DescribeSubnets": "Lambda joins diagnose to the VPC",
-    "ec2:DescribeVpcs": "Lambda joins diagnose to the VPC",
+    "ec2:DescribeSecurityGroups": "Lambda joins diagnose to the VPC, and asks it of who deploys",
+    "ec2:DescribeSubnets": "Lambda joins diagnose to the VPC, and asks it of who deploys",
+    "ec2:DescribeVpcs": "Lambda joins diagnose to the VPC, and asks it of who deploys",
     "cloudwatch:GetMetricData": "Grafana shows metrics, which are no resources",
     "cloudwatch:ListMetrics": "Grafana shows metrics, which are no resources",
     "autoscaling:DescribeAutoScalingGroups": "the autoscaler finds its groups by tag",
@@ -117,17 +119,20 @@ def test_nobody_is_an_administrator(resources):
     ]
 
 
-def test_only_what_terraform_calls_itself_reaches_its_own_roles(resources):
-    # Given the policy of the role that applies
-    (policy,) = (one for one in resources if one.address == 'aws_iam_policy.pipeline["apply-cluster"]')
+# What Lambda asks of the caller of CreateFunction and UpdateFunctionConfiguration beside lambda:* (its permissions reference).
+ASKED_OF_WHO_DEPLOYS = {
+    "iam:PassRole": "role/cali-diagnose",
+    "ec2:DescribeSecurityGroups": "*",
+    "ec2:DescribeSubnets": "*",
+    "ec2:DescribeVpcs": "*",
+    "lambda:GetLayerVersion": "layer:cali-dependencies:7",
+}
 
-    # Then it may not change what it may do itself
-    denied = [one for one in statements(policy, "policy") if one.effect == "Deny"]
-    assert any(
-        "iam:PutRolePolicy" in one.actions
-        and one.resources == ("arn:aws:iam::111122223333:role/cali-pipeline-*",)
-        for one in denied
-    )
+
+@pytest.mark.parametrize("action", sorted(ASKED_OF_WHO_DEPLOYS))
+def test_who_releases_may_put_a_function_into_the_vpc(allowed, action):
+    release = [one for one in allowed if one.address == 'aws_iam_policy.pipeline["release"]']
+    assert permits(release, action, ASKED_OF_WHO_DEPLOYS[action])
 
 
 def test_the_pipeline_reads_the_secrets_that_its_commands_draw_and_no_other(resources, allowed):

@@ -33,6 +33,11 @@ variable "policy" {
   default     = null
 }
 
+variable "boundary" {
+  description = "The permissions boundary: the most that the role may do."
+  type        = string
+}
+
 variable "managed_policies" {
   description = "Policies of AWS that the role takes as they are, by a name of ours."
   type        = map(string)
@@ -57,6 +62,8 @@ resource "aws_iam_role" "this" {
       } }
     }]
   })
+
+  permissions_boundary = var.boundary
 }
 
 resource "aws_iam_role_policy" "this" {
