@@ -176,11 +176,10 @@ def test_a_crash_is_bisected_until_only_the_bad_record_is_given_up(place: Place)
 
 def test_a_function_past_its_timeout_is_ended(place: Place) -> None:
     place.change(MaximumRetryAttempts=0)
-    begun = time.monotonic()
     place.put("slow:1")
     place.settle(lambda: place.counts("dropped") == 1)
 
-    assert 3 <= time.monotonic() - begun < 10
+    assert place.copied() == []  # it sleeps for a minute before it copies
 
 
 def test_a_kill_in_the_middle_loses_nothing(place: Place) -> None:

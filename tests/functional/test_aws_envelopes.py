@@ -111,7 +111,7 @@ def test_a_small_record_that_unpacks_to_gigabytes_is_refused() -> None:
         lines(gzip.compress(bytes(UNPACKED + 1), 9, mtime=0))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.binary(max_size=60), st.sampled_from([b"", b"\x1f\x8b\x08", b"\x78\x9c", b"\xf3\x89\x9a\xc2", b"{"])
 )

@@ -209,16 +209,12 @@ def test_the_package_is_small_and_holds_all_but_the_knowledge(package: zipfile.Z
     assert {"app.py", "chalicelib/shell.py"} <= held
 
 
-def test_analyze_is_imported_in_time_and_without_what_it_does_not_need(
-    package: zipfile.ZipFile, tmp_path: Path
-) -> None:
+def test_analyze_is_imported_without_what_it_does_not_need(package: zipfile.ZipFile, tmp_path: Path) -> None:
     package.extractall(tmp_path)
     program = """
-import sys, time
+import sys
 sys.path.insert(0, %r)
-begun = time.perf_counter()
 import app
-took = time.perf_counter() - begun
 assert callable(app.analyze)
 from cali.bootstrap.aws import Cloud
 from cali.core.settings import Settings
@@ -226,17 +222,13 @@ Cloud(Settings(incidents_table="t", incidents_stream="s"))._refiner
 import cali, cali.usecases.analyze_batch
 assert cali.__file__.startswith(%r), cali.__file__
 heavy = [name for name in ("pymilvus", "pandas", "numpy", "openai", "boto3") if name in sys.modules]
-print(took, ",".join(heavy))
+print(",".join(heavy))
 """
     program = program % (str(tmp_path), str(tmp_path))
-    answers = [
-        subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path
-        ).stdout.split(" ")
-        for _ in range(3)
-    ]
-    assert min(float(took) for took, _ in answers) < 0.3
-    assert answers[0][1].strip() == ""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert ran.stdout.strip() == ""
 
 
 def test_what_functions_never_read_is_left_out_of_the_layer(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,11 +88,9 @@ class Run:
         self.reasoner = Reasoner(KNOWLEDGE, known, REDACTOR.text, asking, self.model.name, ReasonSettings())
 
     def of(self, incidents: list[Incident]) -> list[Incident]:
-        start = time.perf_counter()
         try:
             return list(self.reasoner.diagnose_all(incidents))
         finally:
-            self.seconds = time.perf_counter() - start
             self.model.close()
             self.store.close()
 
@@ -167,7 +164,6 @@ def test_whatever_the_server_does_the_run_ends_and_nothing_is_lost(
     assert any(why in gate for gate in gates), gates
     assert KEY not in str(gates)
     assert all(one.diagnosis and one.diagnosis.evidence for one in done)
-    assert run.seconds < 8
 
 
 def test_nobody_at_the_address_is_no_reason_to_fail(tmp_path: Path) -> None:

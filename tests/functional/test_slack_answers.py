@@ -146,7 +146,7 @@ def test_a_replay_is_refused_for_as_long_as_it_would_be_believed():
     town.close()
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.recursive(
         st.none() | st.booleans() | st.text() | st.floats(),

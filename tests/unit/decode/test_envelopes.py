@@ -97,7 +97,7 @@ def changed(raw: bytes, edits: list[tuple[float, int, str]]) -> bytes:
     return raw.replace(b"\n", b" ")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.tuples(st.sampled_from(LOGS), changes), min_size=1, max_size=4))
 def test_a_broken_envelope_is_read_as_if_whole(lines):
     both = Both()
@@ -123,7 +123,7 @@ def test_a_line_that_is_no_json_takes_no_pod_from_its_end():
 words = st.sampled_from(["usr_31f56c", "0f8fad5b-d9cb-469f-a165-70867728950e", "INFO", "ERROR", "a1b2c3", "took", "17", "[main]", "x=1", "-", "12:00:00", "msg=ok", "level=warn", "2026-11-20"])  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(words, max_size=8), st.sampled_from([" ", "", "-", ": ", "/"]), st.booleans())
 def test_the_form_that_a_record_shares_is_that_of_its_message(parts, between, wrapped):
     text = between.join(parts)

@@ -201,7 +201,7 @@ words = st.sampled_from(["", "a", "ERROR: x ", "b", "INFO z", "1"])
 lines_of_a_stream = st.lists(st.lists(words, min_size=1, max_size=4), max_size=4)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(lines_of_a_stream, lines_of_a_stream, st.randoms(use_true_random=False), st.integers(0, 40))
 def test_however_streams_interleave_each_line_comes_once(first, second, order, cut):
     # given two streams of lines, cut anywhere, interleaved anyhow

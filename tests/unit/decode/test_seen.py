@@ -134,7 +134,7 @@ def ladder(raw: bytes, steps: list[tuple[float, str]]) -> bytes:
     return bytes(made)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.sampled_from(LOGS), places), min_size=1, max_size=6))
 def test_what_is_known_gives_what_reading_gives(lines):
     used = knowing(*map(line, LOGS))

@@ -208,7 +208,7 @@ def test_a_long_message_keeps_its_ends_and_their_line_numbers():
 
 
 @given(st.lists(st.text("ab\n", max_size=60), max_size=20), st.integers(20, 300))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_message_is_cut_to_the_bound_with_a_line_for_each_number(texts, chars):
     given = event("\n".join(texts))
     cut = shortened(given, chars)
@@ -272,7 +272,7 @@ def test_a_burst_against_its_own_past_is_marked():
         st.tuples(st.sampled_from("abcdef"), st.sampled_from(list(Severity)), st.booleans()), max_size=80
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_counts_are_exact_whatever_comes(rows):
     events = [
         event(text, severity, levelled=levelled, line=n)

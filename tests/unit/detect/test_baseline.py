@@ -86,7 +86,7 @@ def test_late_events_count_as_of_now_and_a_wrong_clock_starts_anew():
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(-1e12, 1e12), st.floats(0, 600)), max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_times_leave_a_state_of_sane_numbers(times):
     state = after(times)
     assert isinstance(state, Baseline)

@@ -227,7 +227,7 @@ def _sighting(source: str, start: int, length: int) -> Sighting | None:
 
 
 @given(batches, st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_order_overlap_and_duplication_gives_the_same_count_and_each_change_once(rows, chance):
     given = [one for row in rows if (one := _sighting(*row))]
     expected = {(one.source, p) for one in given for p, _ in one.positions}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from random import Random
-from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from cali.core.models import Severity
 from cali.stages.refine.severity import by_words, needs_digits, worst
+from tests.growth import LINEAR, growth
 from tests.unit.refine.severity_lines import CRITICAL, ERROR, SILENT, WARNING, WELL
 
 
@@ -72,7 +72,7 @@ EVERY_ROW = rows(CRITICAL + ERROR + WARNING + WELL + SILENT)
 
 
 @given(st.sampled_from(EVERY_ROW), st.randoms(use_true_random=False))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_unless_announced_digits_change_nothing(message: str, random: Random) -> None:
     other = "".join(str(random.randrange(10)) if c in "0123456789" else c for c in message)
     if not needs_digits(blind(message)):
@@ -109,7 +109,4 @@ def test_structure_wins_then_words_then_info() -> None:
     ],
 )
 def test_a_long_line_takes_no_longer_than_its_length_allows(part: str) -> None:
-    line = "error " + part * (40_000 // len(part))
-    begun = process_time()
-    by_words(line)
-    assert process_time() - begun < 5  # half a minute when the time grows with the square of the length
+    assert growth(lambda size: by_words("error " + part * (size // len(part))), 5_000) < LINEAR

@@ -118,7 +118,7 @@ PARTS = st.sampled_from(
 ODD = "\u212a\u017f\u0130\u0131"  # letters outside ASCII that stand for k, s and i when case does not count
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(PARTS, min_size=1, max_size=5).map("".join),
     st.text("abcdefghijklmnopqsxK1 \n" + ODD, max_size=30),

@@ -38,7 +38,7 @@ limits = st.builds(
     gap=st.integers(1, 40),
 )
 WIDE = Limits(gap=1_000_000)
-quick = settings(max_examples=150, deadline=None)
+quick = settings(max_examples=150)
 
 
 def _join(rows, bounds, cuts=frozenset(), flushes=frozenset()):

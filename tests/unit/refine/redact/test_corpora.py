@@ -66,7 +66,7 @@ PIECES = st.one_of(
 
 
 @given(st.lists(PIECES, max_size=4).map(" ".join))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_redaction_is_idempotent_and_the_same_by_way_of_the_shape(text: str) -> None:
     once = REDACTOR.text(text)
 
@@ -75,7 +75,7 @@ def test_redaction_is_idempotent_and_the_same_by_way_of_the_shape(text: str) -> 
 
 
 @given(st.sampled_from([line for _, line in planted()]), st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_candidates_depend_on_the_shape_alone_and_miss_no_rule(line: str, random: Random) -> None:
     other = "".join(str(random.randrange(10)) if c in "0123456789" else c for c in line)
 
