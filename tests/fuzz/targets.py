@@ -234,9 +234,7 @@ def _batch() -> Run:
         delivery = ShardBatch(items, (), decoder, refiner, events.append)
         delivery.read()
         left = delivery.settle(lambda _: False)
-        return (
-            f"{min(delivery.lines, 9)} {min(len(events), 9)} {len(delivery.quarantined) > 0} {len(left) > 0}"
-        )
+        return f"{min(delivery.tally.lines, 9)} {min(len(events), 9)} {len(delivery.quarantined) > 0} {len(left) > 0}"
 
     return run
 

@@ -34,10 +34,10 @@ from cali.stages.detect import Detector
 from cali.stages.reason import Reasoner
 from cali.stages.retrieve import retrieve
 from cali.testing.models import ModelServer, explanation
-from cali.usecases import pipeline
 from cali.usecases.analyze_batch import KIND
 from cali.usecases.diagnose import learnt_since, new_error, new_error_key
 from cali.usecases.learn import JOBS, run
+from cali.usecases.pipeline import Pipeline, known_severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -173,9 +173,9 @@ def _alerts(lines: Sequence[str], region: str, parts: LearnContext) -> tuple[lis
     knowledge, store = parts.knowledge(), parts.incidents()
     signatures, explain = knowledge.signatures(), parts.explain(knowledge)
     reasoner = Reasoner(knowledge, lambda text: retrieve(text, signatures), parts.refiner().redactor.text)
-    detector = Detector(lambda event: pipeline.raises(event, knowledge, signatures), KIND)
+    detector = Detector(lambda event: known_severity(event, knowledge, signatures), KIND)
     numbered = ((number, line.encode()) for number, line in enumerate(lines, 1))
-    for event in pipeline.events(numbered, Decoder(region), parts.refiner(), pipeline.Tally()):
+    for event in Pipeline(Decoder(region), parts.refiner()).events(numbered):
         detector.observe(event)
     told, new = [], []
     for incident in detector.incidents():

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cali.bench.clock import drain, seconds
+from cali.core.models import Block, Record
 from cali.simulator import ENVELOPES, enveloper, load_scenario, simulate
 from cali.stages.decode import Decoder
+from cali.stages.join import Joiner
 from cali.stages.refine.refiner import Refiner
-from cali.usecases import pipeline
+from cali.usecases.pipeline import Pipeline
 
 START = 1_795_168_800.0  # any time will do; a fixed one makes every run see the same lines
 
@@ -35,15 +37,28 @@ def measure(lines: int = 100_000, runs: int = 3) -> list[Pace]:
 
 def _measured(form: str, lines: int, runs: int) -> Pace:
     raw = simulated(form, lines)
-    records = list(pipeline.decoded(raw, Decoder(), pipeline.Tally()))
-    blocks = list(pipeline.joined(records))
+    records = decoded(raw)
+    blocks = joined(records)
     each = (
-        lambda: drain(pipeline.decoded(raw, Decoder(), pipeline.Tally())),
-        lambda: drain(pipeline.joined(records)),
+        lambda: drain(decoded(raw)),
+        lambda: drain(joined(records)),
         lambda: drain(map(Refiner().refine, blocks)),
-        lambda: drain(pipeline.events(raw, Decoder(), Refiner(), pipeline.Tally())),
+        lambda: drain(Pipeline(Decoder(), Refiner()).events(raw)),
     )
     return Pace(form, *(seconds(work, runs) / len(raw) * 1e6 for work in each))
+
+
+def decoded(lines: list[tuple[int, bytes]]) -> list[Record]:
+    """The records in lines that hold one each."""
+    decode = Decoder().decode
+    records = (decode(raw, number) for number, raw in lines)
+    return [record for record in records if isinstance(record, Record)]
+
+
+def joined(records: list[Record]) -> list[Block]:
+    """The blocks in records."""
+    joiner = Joiner()
+    return [block for record in records for block in joiner.push(record)] + joiner.flush()
 
 
 def simulated(form: str, count: int) -> list[tuple[int, bytes]]:

@@ -8,10 +8,8 @@ from typing import NamedTuple
 
 from cali import Refiner
 from cali.bench.clock import drain, seconds
-from cali.bench.pipeline import simulated
+from cali.bench.pipeline import decoded, simulated
 from cali.core.errors import Misconfigured
-from cali.stages.decode import Decoder
-from cali.usecases import pipeline
 
 _MASKS = (
     r"[\da-fA-F]{8}-[\da-fA-F]{4}-[\da-fA-F]{4}-[\da-fA-F]{4}-[\da-fA-F]{12}",  # UUID
@@ -41,8 +39,7 @@ class Duel(NamedTuple):
 
 def measure(messages: int = 20_000, runs: int = 5) -> Duel:
     """Medians over runs that each start with an empty parser. Without Drain3 it is Misconfigured."""
-    records = pipeline.decoded(simulated("raw", messages), Decoder(), pipeline.Tally())
-    texts = [record.message for record in records]
+    texts = [record.message for record in decoded(simulated("raw", messages))]
     peer = _drain3()
     ours = len(texts) / seconds(lambda: drain(map(Refiner().template, texts)), runs)
     return Duel(len(texts), ours, len(texts) / seconds(lambda: drain(map(peer(), texts)), runs))

@@ -234,9 +234,9 @@ class AwsParts:
 
     def _raises(self, event: Event) -> Severity | None:
         """The severity of the known error that an event is. The knowledge is read with the first doubtful line."""
-        from cali.usecases.pipeline import raises
+        from cali.usecases.pipeline import known_severity
 
-        return raises(event, self._knowledge, self._signatures)
+        return known_severity(event, self._knowledge, self._signatures)
 
     @cached_property
     def _incidents(self) -> DynamoIncidents:

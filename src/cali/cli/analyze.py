@@ -24,7 +24,7 @@ from cali.stages.decode import Decoder
 from cali.stages.detect import Detector
 from cali.stages.refine import book, masks
 from cali.stages.refine.refiner import Refiner
-from cali.usecases import pipeline
+from cali.usecases.pipeline import Pipeline, explained, known_severity
 
 FORMATS = ("text", "json", "html")
 LEVELS = [severity.label for severity in Severity]
@@ -77,21 +77,21 @@ def analyze(sources: Sequence[str], parts: Embedded, book_path: Path | None = No
     begun = time.perf_counter()
     learnt = book.load(book_path, masks.LATEST) if book_path else None
     refiner = Refiner(book=learnt)
-    detector = Detector(lambda event: pipeline.raises(event, parts.knowledge, parts.signatures))
-    tally = pipeline.Tally()
-    decoder = Decoder(parts.settings.cluster, year=time.gmtime().tm_year)
+    detector = Detector(lambda event: known_severity(event, parts.knowledge, parts.signatures))
+    path = Pipeline(Decoder(parts.settings.cluster, year=time.gmtime().tm_year), refiner)
     templates: set[str] = set()
     severities: Counter[Severity] = Counter()
     first, last = float("inf"), float("-inf")
-    for event in pipeline.events(counted(_lines(sources), sys.stderr), decoder, refiner, tally):
+    for event in path.events(counted(_lines(sources), sys.stderr)):
         detector.observe(event)
         templates.add(event.template.id)
         severities[event.severity] += 1
         if event.time is not None:
             first, last = min(first, event.time), max(last, event.time)
+    tally = path.tally
     versions = {"masks": refiner.masks.version, "redaction": refiner.redactor.version}
     reasoner = parts.reasoner(refiner.redactor, versions)
-    incidents = pipeline.explained(detector.incidents(), parts.knowledge, reasoner)
+    incidents = explained(detector.incidents(), parts.knowledge, reasoner)
     summary = Summary(
         lines=tally.lines,
         events=tally.events,

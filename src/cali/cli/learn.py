@@ -14,7 +14,7 @@ from cali.core.errors import Misconfigured
 from cali.stages.decode import Decoder
 from cali.stages.refine import book
 from cali.stages.refine.refiner import Refiner
-from cali.usecases import pipeline
+from cali.usecases.pipeline import Pipeline, Tally
 
 
 @click.command("learn")
@@ -32,7 +32,7 @@ def command(sources: tuple[str, ...], out: Path, others: tuple[Path, ...]) -> No
     if not out.parent.is_dir():
         raise Misconfigured(f"--out {out}: {out.parent} is not a directory")
     refiner = Refiner()
-    tally = pipeline.Tally()
+    tally = Tally()
     learnt = book.learn(refiner.masks.version, _texts(sources, refiner, tally))
     for other in others:
         learnt = book.merge(learnt, book.load(other, refiner.masks.version))
@@ -40,9 +40,9 @@ def command(sources: tuple[str, ...], out: Path, others: tuple[Path, ...]) -> No
     click.echo(f"{out}: {len(learnt.merges):,} merges learnt from {tally.events:,} events", err=True)
 
 
-def _texts(sources: Iterable[str], refiner: Refiner, tally: pipeline.Tally) -> Iterator[str]:
+def _texts(sources: Iterable[str], refiner: Refiner, tally: Tally) -> Iterator[str]:
     """The text of every event's template, as it comes: to learn takes a stream and keeps a sample of it."""
     for source in sources:
         lines = counted(files.lines(source), sys.stderr)
-        for event in pipeline.events(lines, Decoder(), refiner, tally):
+        for event in Pipeline(Decoder(), refiner, tally=tally).events(lines):
             yield event.template.text

@@ -17,7 +17,7 @@ from cali.core.models import Event, Severity, Template
 from cali.stages.decode import Decoder
 from cali.stages.refine import book, masks
 from cali.stages.refine.refiner import Refiner
-from cali.usecases import pipeline
+from cali.usecases.pipeline import Pipeline, Tally
 
 BATCH = 5_000  # events written at once
 
@@ -38,9 +38,8 @@ def command(source: str, each: bool, no_join: bool, book_path: Path | None) -> N
     {"line", "fingerprint", "template", "severity"}.
     """
     learnt = book.load(book_path, masks.LATEST) if book_path else None
-    tally = pipeline.Tally()
-    lines = counted(files.lines(source), sys.stderr)
-    events = pipeline.events(lines, Decoder(), Refiner(book=learnt), tally, join=not no_join)
+    pipeline = Pipeline(Decoder(), Refiner(book=learnt), join=not no_join)
+    events, tally = pipeline.events(counted(files.lines(source), sys.stderr)), pipeline.tally
     if each:
         _write_each(events)
     else:
@@ -70,7 +69,7 @@ def _write_each(events: Iterable[Event]) -> None:
     sys.stdout.buffer.write(b"".join(rows))
 
 
-def _write_table(events: Iterable[Event], tally: pipeline.Tally) -> None:
+def _write_table(events: Iterable[Event], tally: Tally) -> None:
     counts: Counter[Template] = Counter()
     worst: dict[str, Severity] = {}
     texts: dict[str, str] = {}

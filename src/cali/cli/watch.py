@@ -37,7 +37,7 @@ from cali.stages.reason import Reasoner, ReasonSettings
 from cali.stages.refine import book, masks
 from cali.stages.refine.refiner import Refiner
 from cali.stages.retrieve import retrieve
-from cali.usecases import pipeline
+from cali.usecases.pipeline import known_severity
 from cali.usecases.watch_stream import Live, News
 
 LOOK = 0.3  # seconds between two looks; an event is shown within two of them
@@ -138,7 +138,7 @@ def _live(parts: Embedded, refiner: Refiner, store: IncidentStore, no_error: Con
     return Live(
         Decoder(parts.settings.cluster, year=time.gmtime().tm_year),
         refiner,
-        lambda event: pipeline.raises(event, knowledge, signatures),
+        lambda event: known_severity(event, knowledge, signatures),
         quick.diagnose,
         store,
         time.time(),

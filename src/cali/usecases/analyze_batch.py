@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cali.core.errors import CaliError, Conflict, Poison, Retryable
+from cali.core.errors import Conflict, Poison, Retryable
 from cali.core.life import Span, StoredIncident
 from cali.stages.detect import Detector, DetectPolicy, LifePolicy, Outcome, Sighting, advance, ordered
 from cali.usecases import checkpoint as checkpoints
@@ -131,8 +131,8 @@ class Analyze:
         return BatchReport(
             records=len(items),
             again=len(items) - len(fresh),
-            lines=delivery.lines,
-            events=delivery.events,
+            lines=delivery.tally.lines,
+            events=delivery.tally.events,
             incidents=len(seen),
             held=len(left),
             quarantined=len(lost),
@@ -160,19 +160,10 @@ class Analyze:
     def _through(
         self, shard: str, items: Sequence[dict[str, Any]], taken: tuple[PendingBlock, ...], now: float
     ) -> tuple[ShardBatch, tuple[PendingBlock, ...], Detector]:
-        for careful in (False, True):
-            detector = Detector(self._raises, KIND)
-            delivery = ShardBatch(items, taken, self._decoder, self._refiner, detector.observe)
-            try:
-                delivery.read(careful)
-            except CaliError:
-                raise
-            except Exception:
-                if careful:
-                    raise
-                continue
-            return delivery, delivery.settle(self._may_go(shard, delivery, items, now)), detector
-        raise AssertionError("the loop returns or raises")
+        detector = Detector(self._raises, KIND)
+        delivery = ShardBatch(items, taken, self._decoder, self._refiner, detector.observe)
+        delivery.read()
+        return delivery, delivery.settle(self._may_go(shard, delivery, items, now)), detector
 
     def _may_go(
         self, shard: str, delivery: ShardBatch, items: Sequence[dict[str, Any]], now: float

@@ -1,14 +1,18 @@
-"""The stages in order.
+"""The event path, one for files, streams, batches and replays.
 
-lines -> decode -> join -> refine -> events
+    numbered lines -> decode -> join -> refine -> events
+                        \\-> quarantined, with the reason
+
+The caller passes each event on, most often to `Detector.observe`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cali.core.errors import CaliError
 from cali.core.models import Block, Event, Incident, KnowledgeEntry, Origin, Quarantined, Record, Severity
 from cali.stages.decode import Decoder
 from cali.stages.detect.order import ordered
@@ -20,73 +24,125 @@ if TYPE_CHECKING:
     from cali.stages.retrieve.knowledge import Knowledge
     from cali.stages.retrieve.signatures import Signatures
 
-KEPT = 100  # quarantined lines of which the reason is kept; all are counted
-
 
 @dataclass(slots=True)
 class Tally:
-    """What went through: every line read is an event's, blank, or quarantined. A piece of a line that goes on counts as
-    blank, for the line is told once."""
+    """Counts of one event path. Every line is part of an event, blank, or quarantined.
 
+    A piece of a line that a runtime cut counts as blank; the last piece stands for the whole line.
+    `reasons` holds the first `most` quarantined lines.
+    """
+
+    most: int = 100
     lines: int = 0
     events: int = 0
     blank: int = 0
     quarantined: int = 0
     reasons: list[Quarantined] = field(default_factory=list)
 
-
-def events(
-    lines: Iterable[tuple[int, bytes]], decoder: Decoder, refiner: Refiner, tally: Tally, *, join: bool = True
-) -> Iterator[Event]:
-    """The events in lines, in the order of their first lines. With `join` off each line is an event."""
-    records = decoded(lines, decoder, tally)
-    refine = refiner.refine
-    for block in joined(records) if join else map(_alone, records):
-        tally.events += 1
-        yield refine(block)
+    def quarantine(self, line: Quarantined) -> None:
+        self.quarantined += 1
+        if len(self.reasons) < self.most:
+            self.reasons.append(line)
 
 
-def decoded(lines: Iterable[tuple[int, bytes]], decoder: Decoder, tally: Tally) -> Iterator[Record]:
-    """The records in lines; what can't be read is counted, the first few with their reason."""
-    decode = decoder.decode
-    for number, raw in lines:
-        tally.lines += 1
-        record = decode(raw, number)
-        if record.__class__ is Record:
-            yield record
-        elif record is None:
-            tally.blank += 1
-        else:
-            _quarantined(record, tally)  # type: ignore[arg-type]  # neither a Record nor None
-    for left in decoder.rest():
-        if isinstance(left, Record):
-            yield left
-        else:
-            _quarantined(left, tally)
+class Pipeline:
+    """Turns numbered lines into events, in the order of the events' first lines.
+
+    `pending` are the blocks that an earlier pipeline left open; this one continues them. With `join` off, each line is
+    an event. Every method that yields events works only while its result is iterated.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        refiner: Refiner,
+        *,
+        pending: Sequence[Block] = (),
+        join: bool = True,
+        tally: Tally | None = None,
+    ) -> None:
+        self.tally = tally or Tally()
+        self._decoder = decoder
+        self._decoders = {"": decoder.apart(block.records[-1] for block in pending)}
+        self._refine = refiner.refine
+        self._joiner = Joiner(pending=pending)
+        self._push = self._joiner.push if join else _alone
+
+    def events(self, lines: Iterable[tuple[int, bytes]]) -> Iterator[Event]:
+        """Yield all events of an input that ends."""
+        yield from self.feed(lines)
+        yield from self.end()
+
+    def feed(self, lines: Iterable[tuple[int, bytes]], source: str = "") -> Iterator[Event]:
+        """Yield the events that these lines complete. Lines of two sources never make one event."""
+        decoder = self._decoders.get(source)
+        if decoder is None:
+            decoder = self._decoders[source] = self._decoder.apart()
+        return self._refined(self._joined(self._decoded(lines, decoder), source))
+
+    def end_lines(self, before: int | None = None) -> Iterator[Event]:
+        """Take the lines that a runtime cut as complete: all, or those without a new piece since the line `before`."""
+        for source, decoder in self._decoders.items():
+            yield from self._refined(self._joined(decoder.rest(before), source))
+
+    def end_blocks(self, is_complete: Callable[[Block], bool]) -> Iterator[Event]:
+        """Yield the events of the open blocks that are complete; the others stay open."""
+        return self._refined(self._joiner.release(is_complete))
+
+    def end(self) -> Iterator[Event]:
+        """Yield the events of all that is left."""
+        yield from self.end_lines()
+        yield from self._refined(self._joiner.flush())
+
+    def pending(self) -> tuple[Block, ...]:
+        """Return the open blocks, in order."""
+        return self._joiner.pending()
+
+    def _decoded(
+        self, lines: Iterable[tuple[int, bytes]], decoder: Decoder
+    ) -> Iterator[Record | Quarantined | None]:
+        tally, decode = self.tally, decoder.decode
+        for number, raw in lines:
+            tally.lines += 1
+            yield decode(raw, number)
+
+    def _joined(self, decoded: Iterable[Record | Quarantined | None], source: str) -> Iterator[Block]:
+        push, tally = self._push, self.tally
+        for record in decoded:
+            if isinstance(record, Record):
+                yield from push(record._replace(stream=f"{source}\0{record.stream}") if source else record)
+            elif record is None:
+                tally.blank += 1
+            else:
+                tally.quarantine(record)
+
+    def _refined(self, blocks: Iterable[Block]) -> Iterator[Event]:
+        refine, tally = self._refine, self.tally
+        for block in blocks:
+            tally.events += 1
+            try:
+                event = refine(block)
+            except CaliError:
+                raise
+            except Exception as error:  # a defect that one block shows must not stop the others
+                raw = "\n".join(record.message for record in block.records).encode(errors="replace")
+                reason = f"refine failed: {type(error).__name__}: {error}"
+                tally.quarantine(Quarantined(block.records[0].line, reason, raw))
+            else:
+                yield event
 
 
-def _quarantined(line: Quarantined, tally: Tally) -> None:
-    tally.quarantined += 1
-    if len(tally.reasons) < KEPT:
-        tally.reasons.append(line)
+def _alone(record: Record) -> list[Block]:
+    return [Block((record,))]
 
 
-def joined(records: Iterable[Record]) -> Iterator[Block]:
-    """The blocks in records, the last ones too."""
-    joiner = Joiner()
-    push = joiner.push
-    for record in records:
-        yield from push(record)
-    yield from joiner.flush()
+def known_severity(event: Event, knowledge: Knowledge, signatures: Signatures) -> Severity | None:
+    """Return the severity of the known error that an event is; None for any other event.
 
-
-def _alone(record: Record) -> Block:
-    return Block((record,))
-
-
-def raises(event: Event, knowledge: Knowledge, signatures: Signatures) -> Severity | None:
-    """The severity of the known error that an event is, if it is one. A line that gives no level, and no word of warning,
-    is raised only for errors: too many healthy lines look like something to be warned of."""
+    A line without a level and without a word of warning counts only if the known error is one: many healthy lines look
+    like something to warn of.
+    """
     known = signatures.matching(event.message)
     if not known:
         return None
@@ -97,7 +153,7 @@ def raises(event: Event, knowledge: Knowledge, signatures: Signatures) -> Severi
 def explained(
     incidents: Sequence[Incident], knowledge: Knowledge, reasoner: Reasoner
 ) -> tuple[Incident, ...]:
-    """Incidents with their diagnoses, in causal order: the first is the one to fix."""
+    """Return the incidents with their diagnoses, in causal order: the first is the one to fix."""
 
     def tags(incident: Incident) -> Collection[str]:
         entry = _entry(incident, knowledge)

@@ -11,18 +11,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from cali.core.life import ChangeKind, StoredIncident
-from cali.core.models import Block, Diagnosis, Event, Incident, Origin, Quarantined, Record, Severity, Status
+from cali.core.models import Diagnosis, Event, Incident, Origin, Severity, Status
 from cali.core.optimistic import update
 from cali.core.ports import IncidentStore
 from cali.stages.decode import Decoder
 from cali.stages.detect import Detector, LifePolicy, Sighting, advance, diagnose, sweep
 from cali.stages.detect.baseline import START, Baseline, observe
-from cali.stages.join import Joiner
 from cali.stages.refine.refiner import Refiner
-from cali.usecases.pipeline import Tally
+from cali.usecases.pipeline import Pipeline, Tally
 
 WINDOW = (
     2.0  # seconds that a detector lives, and that a warning waits for a line that says it worked after all
@@ -78,18 +79,15 @@ class Live:
         policy: LifePolicy | None = None,
         suppressed: Container[str] = (),
     ) -> None:
-        self.tally = Tally()
+        self._pipeline = Pipeline(decoder, refiner, tally=Tally(most=0))
+        self.tally = self._pipeline.tally
         self._suppressed = suppressed
         self.folded = 0
         self.opened = 0
-        self._decoder = decoder
-        self._decoders: dict[str, Decoder] = {}  # by source: the pieces of a line are of one
-        self._refine = refiner.refine
         self._raises = raises
         self._explain = explain
         self._store = store
         self._policy = policy or LifePolicy()
-        self._joiner = Joiner()
         self._settled = 0  # lines up to this one came before the last look
         self._judged: dict[tuple[str, Severity, bool], Severity | None] = {}
         self._heard: OrderedDict[str, _Heard] = OrderedDict()
@@ -100,40 +98,15 @@ class Live:
 
     def feed(self, lines: Iterable[tuple[str, bytes]]) -> None:
         """Takes lines with their sources, in the order in which each source wrote them."""
-        tally = self.tally
-        for source, raw in lines:
-            tally.lines += 1
-            decoder = self._decoders.get(source)
-            if decoder is None:
-                decoder = self._decoders[source] = self._decoder.apart()
-            record = decoder.decode(raw, tally.lines)
-            if record is None:
-                tally.blank += 1
-            else:
-                self._take(source, record)
-
-    def _take(self, source: str, record: Record | Quarantined) -> None:
-        if isinstance(record, Record):
-            # Sources are told apart, so that lines of two files never make one event.
-            self._observe(self._joiner.push(record._replace(stream=f"{source}\0{record.stream}")))
-        else:
-            self.tally.quarantined += 1
-
-    def _take_rest(self, before: int | None = None) -> None:
-        """Takes the lines whose end has not come, of those that began before a line."""
-        for source, decoder in self._decoders.items():
-            for record in decoder.rest(before):
-                self._take(source, record)
+        for source, group in groupby(lines, key=itemgetter(0)):
+            numbered = enumerate((raw for _, raw in group), self.tally.lines + 1)
+            self._observe(self._pipeline.feed(numbered, source))
 
     def look(self, now: float) -> list[News]:
         """What is new. An event is complete when nothing was added to it between two looks."""
-        self._take_rest(self._settled)
-        waiting = self._joiner.pending()
-        done = [block for block in waiting if block.records[-1].line <= self._settled]
-        if done:
-            open_ = [block for block in waiting if block.records[-1].line > self._settled]
-            self._joiner = Joiner(pending=open_)
-            self._observe(done)
+        settled = self._settled
+        self._observe(self._pipeline.end_lines(settled))
+        self._observe(self._pipeline.end_blocks(lambda block: block.records[-1].line <= settled))
         self._settled = self.tally.lines
         if now - self._swept >= SWEEP:
             self._sweep(now)
@@ -141,8 +114,7 @@ class Live:
 
     def end(self, now: float) -> list[News]:
         """What is new once nothing more comes: no event and no warning waits."""
-        self._take_rest()
-        self._observe(self._joiner.flush())
+        self._observe(self._pipeline.end())
         return self._told(now, final=True)
 
     def diagnosed(self, name: str, diagnosis: Diagnosis, now: float) -> list[News]:
@@ -160,10 +132,9 @@ class Live:
         found = [replace(heard.incident, count=heard.fresh) for heard in self._heard.values()]
         return sorted(found, key=lambda incident: (-incident.severity, -incident.count, incident.first_line))
 
-    def _observe(self, blocks: Iterable[Block]) -> None:
-        for block in blocks:
-            self.tally.events += 1
-            self._window.detector.observe(self._refine(block))
+    def _observe(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._window.detector.observe(event)
 
     def _known(self, event: Event) -> Severity | None:
         """As a detector asks it, remembered from one detector to the next."""

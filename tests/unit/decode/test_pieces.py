@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -12,8 +13,7 @@ from hypothesis import strategies as st
 from cali.core.models import Quarantined, Record, Severity
 from cali.stages.decode import Decoder
 from cali.stages.decode.partial_lines import GAP, LINE, OBJECT, STREAMS
-from cali.stages.join import text
-from cali.usecases.pipeline import Tally, decoded, joined
+from cali.stages.join import Joiner, text
 
 STAMP = "2026-11-20T10:00:00.5Z"
 
@@ -32,11 +32,22 @@ def docker(said: str, out: str = "stdout") -> bytes:
 
 
 def records(*lines: bytes) -> list[Record]:
-    return list(decoded(enumerate(lines, 1), Decoder(), Tally()))
+    return decoded(enumerate(lines, 1), Decoder())
+
+
+def decoded(lines: Iterable[tuple[int, bytes]], decoder: Decoder) -> list[Record]:
+    found = [decoder.decode(raw, number) for number, raw in lines] + decoder.rest()
+    return [record for record in found if isinstance(record, Record)]
+
+
+def joined(found: list[Record]) -> list[str]:
+    joiner = Joiner()
+    blocks = [block for record in found for block in joiner.push(record)] + joiner.flush()
+    return [text(block) for block in blocks]
 
 
 def events(*lines: bytes) -> list[str]:
-    return [text(block) for block in joined(decoded(enumerate(lines, 1), Decoder(), Tally()))]
+    return joined(records(*lines))
 
 
 def test_an_empty_end_ends_the_line():
@@ -214,9 +225,9 @@ def test_however_streams_interleave_each_line_comes_once(first, second, order, c
     numbered = list(enumerate(lines, 1))
     # when they are decoded in one go, and with a hand-over at any point
     whole = events(*lines)
-    before = list(decoded(numbered[:cut], Decoder(), Tally()))
-    after = list(decoded(numbered[cut:], Decoder().apart(lasts(before)), Tally()))
-    handed = [text(block) for block in joined([*before, *after])]
+    before = decoded(numbered[:cut], Decoder())
+    after = decoded(numbered[cut:], Decoder().apart(lasts(before)))
+    handed = joined([*before, *after])
     # then each line comes once, whole
     plain = [line for line in (*first, *second) if "".join(line).strip()]
     for found in (whole, handed):

@@ -9,12 +9,12 @@ import pytest
 from cali.core.models import Block, Event, Record, Severity
 from cali.stages.decode import Decoder
 from cali.stages.refine.refiner import Refiner
-from cali.usecases.pipeline import Tally, events
+from cali.usecases.pipeline import Pipeline
 
 
 def refined(*lines: str) -> list[Event]:
     numbered = [(number, line.encode()) for number, line in enumerate(lines, 1)]
-    return list(events(numbered, Decoder(), Refiner(), Tally()))
+    return list(Pipeline(Decoder(), Refiner()).events(numbered))
 
 
 @pytest.mark.parametrize(("level", "severity"), [("info", Severity.INFO), ("error", Severity.ERROR)])

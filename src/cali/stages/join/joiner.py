@@ -13,7 +13,7 @@ from cali.stages.join.grammar import Shape, following, opening
 from cali.stages.join.line_patterns import SUSPECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _suspect = SUSPECT.match
 _new = tuple.__new__  # a Block in half the time of Block(...), which goes through a Python function
@@ -104,6 +104,22 @@ class Joiner:
         self._streams.clear()
         return rest
 
+    def release(self, is_complete: Callable[[Block], bool]) -> list[Block]:
+        """Return the blocks that are complete; the others stay open."""
+        found, queue = [], self._queue
+        for records in list(queue):
+            block = Block(tuple(records))
+            queue.popleft()
+            if not is_complete(block):
+                queue.append(records)
+                continue
+            found.append(block)
+            stream = self._streams.get(records[0].stream)
+            if stream is not None and stream.block is records:
+                del self._streams[records[0].stream]
+        self._due = 0  # the front of the queue may be another one now
+        return found
+
     def pending(self) -> tuple[Block, ...]:
         """All blocks not returned yet, in order: plain data for a later `Joiner(limits, pending=...)`."""
         return tuple(Block(tuple(block)) for block in self._queue)
@@ -143,8 +159,8 @@ class Joiner:
         while queue:
             front = queue[0]
             name = front[0].stream
-            stream = streams[name]
-            if stream.block is front:
+            stream = streams.get(name)
+            if stream is not None and stream.block is front:
                 self._due = min(stream.seen + gap, stream.began + gap * _HOLD)
                 if count <= self._due:
                     break

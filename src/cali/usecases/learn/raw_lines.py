@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cali.core.models import Event, Severity
 from cali.stages.reason.numbered_lines import LONGEST
-from cali.usecases import pipeline
+from cali.usecases.pipeline import Pipeline, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -72,12 +72,12 @@ class Table:
 
 def table(
     numbered: Iterable[tuple[int, bytes]], decoder: Decoder, refiner: Refiner, most: int
-) -> tuple[Table, pipeline.Tally]:
+) -> tuple[Table, Tally]:
     """What lines are made of."""
-    made, tally = Table(most), pipeline.Tally()
-    for event in pipeline.events(numbered, decoder, refiner, tally):
+    made, pipeline = Table(most), Pipeline(decoder, refiner)
+    for event in pipeline.events(numbered):
         made.add(event)
-    return made, tally
+    return made, pipeline.tally
 
 
 def healthy(rows: Iterable[dict[str, Any]]) -> list[str]:

@@ -13,7 +13,7 @@ from cali.stages.reason import Reasoner, ReasonSettings
 from cali.stages.refine import masks
 from cali.stages.refine.refiner import Refiner
 from cali.stages.retrieve import Retrieved, retrieve
-from cali.usecases import pipeline
+from cali.usecases.pipeline import Pipeline, explained, known_severity
 from cali.usecases.replay.lifecycles import LifecycleReplay
 from cali.usecases.replay.model_cost import Cost, Meter
 from cali.usecases.replay.versions import ReplayVersions, Terms
@@ -67,12 +67,12 @@ def replay(
     knowledge = versions.knowledge
     signatures = knowledge.signatures()
     refiner = Refiner(masks=masks.load(versions.masks), book=versions.book)
-    lifecycles = LifecycleReplay(lambda event: pipeline.raises(event, knowledge, signatures), given.life)
+    lifecycles = LifecycleReplay(lambda event: known_severity(event, knowledge, signatures), given.life)
     detector = Detector(lifecycles.judge, given.policy)
-    tally = pipeline.Tally()
+    pipeline = Pipeline(Decoder(given.cluster, year=given.year), refiner)
+    tally = pipeline.tally
     read = _InputCounts()
-    events = pipeline.events(lines, Decoder(given.cluster, year=given.year), refiner, tally)
-    for event in read.within(events, given):
+    for event in read.within(pipeline.events(lines), given):
         detector.observe(event)
         lifecycles.observe(event)
 
@@ -91,7 +91,7 @@ def replay(
     )
     listed = detector.incidents()
     raised = [incident for incident in listed if incident.id not in given.suppressed]
-    incidents = tuple(map(_unasked, pipeline.explained(raised, knowledge, reasoner)))
+    incidents = tuple(map(_unasked, explained(raised, knowledge, reasoner)))
     ended = given.until if given.until is not None else lifecycles.time
     return ReplayResult(
         versions=_named(versions, refiner),

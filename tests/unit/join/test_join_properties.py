@@ -101,6 +101,27 @@ def test_a_hand_over_changes_no_block(rows, cuts):
 
 
 @quick
+@given(inputs, limits, places, st.integers(0, 3))
+def test_a_released_block_is_complete_and_no_record_is_lost(rows, bounds, looks, distance):
+    joiner, found, latest = Joiner(bounds), [], 0
+
+    def settled(block):
+        return block.records[-1].line <= latest - distance
+
+    for row in rows:
+        found += joiner.push(row)
+        if row.line in looks:
+            latest = row.line
+            released = joiner.release(settled)
+            assert all(map(settled, released))
+            assert not any(map(settled, joiner.pending()))
+            found += released
+    found += joiner.flush()
+
+    assert sorted(record for block in found for record in block.records) == sorted(rows)
+
+
+@quick
 @given(inputs)
 def test_the_form_that_lines_share_changes_no_block(rows):
     # given the same records as decode gives them when it knows what their messages share with others
