@@ -207,6 +207,12 @@ def test_a_models_server_is_asked_for_its_models() -> None:
     assert "wrong-key" not in wrong_key.detail
 
 
+def test_a_base_url_alone_is_no_choice_of_a_model() -> None:
+    found = asked(f"{NOWHERE}/v1", key="", model="")
+
+    assert (found.state, found.then) == (State.WARN, "set CALI_MODEL to a model of that server")
+
+
 def test_a_milvus_that_is_away_fails() -> None:
     settings = Settings(milvus_uri=NOWHERE, milvus_token="root:secret-word")
     (found,) = examine([reach.milvus], World(settings, _no_aws, lambda: 0.0, timeout=1.0))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cali.bootstrap.reasoner import DEFAULT_MODEL
 from cali.testing.models import BROKEN, Fault, ModelServer, explanation
 from tests.functional.shell import inside
 
@@ -88,6 +89,32 @@ def test_a_server_that_fails_costs_no_known_error_its_answer(
     assert origins(ran.report) == ["knowledge"] + ["none"] * 20
     assert ran.report["summary"]["lines"] == 10_000
     assert all(one["diagnosis"]["evidence"] for one in ran.report["incidents"])
+
+
+@pytest.mark.parametrize(
+    ("chosen", "asked"),
+    [
+        ({"CALI_OPENAI_BASE_URL": "SERVER"}, ""),
+        ({"CALI_MODEL": "local"}, ""),
+        ({"CALI_MODEL": "local", "CALI_OPENAI_BASE_URL": "SERVER"}, "local"),
+        ({"CALI_OPENAI_API_KEY": "a-key", "CALI_OPENAI_BASE_URL": "SERVER"}, DEFAULT_MODEL),
+        ({"CALI_OPENAI_API_KEY": "a-key", "CALI_MODEL": "local", "CALI_OPENAI_BASE_URL": "SERVER"}, "local"),
+    ],
+)
+def test_a_model_is_asked_only_when_a_key_or_a_name_chooses_it(
+    chosen: dict[str, str], asked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = tmp_path / "one.log"
+    one.write_text("2026-11-20T02:00:00Z ERROR alpha coupling lost phase\n", "utf-8")
+    monkeypatch.setenv("CALI_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("CALI_MODEL")
+    with ModelServer(honest) as server:
+        for name, value in chosen.items():
+            monkeypatch.setenv(name, server.url if value == "SERVER" else value)
+        ran = inside("analyze", one, "--format", "json")
+        (found,) = ran.report["incidents"]
+        assert (server.calls, found["diagnosis"]["origin"]) == ((1, "model") if asked else (0, "none"))
+        assert [sent["model"] for sent in server.requests] == ([asked] if asked else [])
 
 
 def test_a_server_that_is_not_there(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,7 @@ def test_planted_secrets_are_in_no_sink(tmp_path: Path, monkeypatch: pytest.Monk
     sinks: dict[str, bytes] = {}
     with ModelServer(honest) as server:
         monkeypatch.setenv("CALI_OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("CALI_MODEL", "local")
         for form in ("text", "json", "html"):
             ran = inside("analyze", log, "--format", form)
             assert ran.code == 0, ran.err

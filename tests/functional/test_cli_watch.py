@@ -165,6 +165,7 @@ class TestPipe:
     def test_a_model_that_hangs_holds_up_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with ModelServer(Fault(slow=60)) as server:
             monkeypatch.setenv("CALI_OPENAI_BASE_URL", server.url)
+            monkeypatch.setenv("CALI_MODEL", "local")
             with Watch() as watch:
                 watch.write(f"{STAMP} ERROR alpha gear jammed")
                 assert watch.next()[1]["title"] == "alpha gear jammed"
@@ -181,6 +182,7 @@ class TestPipe:
 
         with ModelServer(explanation("The zulu valve leaks.", ["L1"])) as server:
             monkeypatch.setenv("CALI_OPENAI_BASE_URL", server.url)
+            monkeypatch.setenv("CALI_MODEL", "local")
             ran = outside("watch", "--format", "json", stdin=f"{STAMP} ERROR zulu valve leaks\n".encode())
             assert server.calls == 1
         news = [json.loads(line) for line in ran.out.splitlines()]

@@ -6,7 +6,6 @@ A part that a function does not use is never imported: `analyze` runs without py
 from __future__ import annotations
 
 import logging
-import random
 import time
 from functools import cached_property
 from pathlib import Path
@@ -275,16 +274,16 @@ class AwsParts:
 
     @cached_property
     def _reasoner(self) -> Reasoner:
-        from cali.stages.reason import Reasoner, ReasonSettings
+        from cali.bootstrap.reasoner import build_reasoner
 
-        versions = {"masks": self._refiner.masks.version}
-        return Reasoner(
+        return build_reasoner(
+            self.settings,
             self._knowledge,
             self._retriever,
-            self._refiner.redactor.text,
-            self._asking,
+            self._refiner.redactor,
+            {"masks": self._refiner.masks.version},
+            self._gateway,
             self.settings.model,
-            ReasonSettings(language=self.settings.language, versions=versions),
         )
 
     @cached_property
@@ -347,29 +346,30 @@ class AwsParts:
         raise Misconfigured(f"CALI_EMBEDDER: {wanted.embedder!r} is none of hashed, openai, wordllama")
 
     @cached_property
-    def _asking(self) -> ModelGateway | None:
+    def _gateway(self) -> ModelGateway | None:
         wanted = self.settings
         if not wanted.model:
             return None
         from cali.adapters.aws.dynamodb_breaker import SharedBreaker
         from cali.adapters.aws.dynamodb_shared import DynamoAnswers, DynamoBudget
-        from cali.adapters.openai.model import OpenAIModel
-        from cali.stages.reason import ModelGateway, Retries, Runtime, prices
+        from cali.bootstrap.reasoner import model_gateway
+        from cali.stages.reason import Retries
         from cali.stages.reason.limits import BreakerSettings
 
-        self._api_key()  # what is not configured is said now, not with each question
+        self._api_key()  # fail now if the key is not configured, not with each question
         client, table = aws.client("dynamodb"), wanted.incidents_table
-        url = wanted.openai_base_url or None
-        return ModelGateway(
-            OpenAIModel(self._api_key, wanted.model, url, timeout=wanted.model_timeout),
+        return model_gateway(
+            wanted,
+            wanted.model,
+            self._api_key,
+            self._refiner.redactor,
             DynamoAnswers(client, table, self._now),
             DynamoBudget(client, table, self._now, wanted.calls_per_day, wanted.dollars_per_day),
-            # Sweep asks each minute for what has no diagnosis, so a model that is back is to be found soon.
+            # Each minute sweep asks about incidents without a diagnosis, so a recovered model must be found soon.
             SharedBreaker(self._notes, BreakerSettings(longest=120.0)),
-            Runtime(self._now, self._sleep, random.random),
-            prices(),
-            self._refiner.redactor.text,
             Retries(attempts=2, longest=5.0),
+            self._now,
+            self._sleep,
         )
 
     def _api_key(self) -> str:

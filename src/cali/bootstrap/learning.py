@@ -6,13 +6,12 @@ learning(data=DIR)   parts on a folder: objects below it, incidents.db, and know
 
 from __future__ import annotations
 
-import random
 import time
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cali.bootstrap.local import DEFAULT_MODEL
+from cali.bootstrap.reasoner import NO_KEY, model_name
 from cali.core import settings as settings_
 from cali.core.errors import Misconfigured
 from cali.usecases.learn import Approval, LearnContext, LearnPolicy
@@ -112,19 +111,22 @@ class _Builder:
         """A reasoner over a knowledge. It shares answers and budget with the functions: what was asked once is not paid again."""
 
         def over(knowledge: Knowledge) -> Callable[[Incident], Diagnosis]:
-            from cali.adapters.openai.model import OpenAIModel
-            from cali.stages.reason import Breaker, ModelGateway, Reasoner, ReasonSettings, Runtime, prices
+            from cali.bootstrap.reasoner import build_reasoner, model_gateway
             from cali.stages.refine.refiner import Refiner
             from cali.stages.retrieve import retrieve
 
-            wanted, refiner, signatures = self.settings, Refiner(), knowledge.signatures()
-            client = OpenAIModel(key(), model, wanted.openai_base_url or None, wanted.model_timeout)
-            runtime = Runtime(self.now, time.sleep, random.random)
-            redact = refiner.redactor.text
-            asking = ModelGateway(client, answers(), budget(), Breaker(), runtime, prices(), redact)
-            settings = ReasonSettings(language=wanted.language, versions={"masks": refiner.masks.version})
-            return Reasoner(
-                knowledge, lambda text: retrieve(text, signatures), redact, asking, model, settings
+            refiner, signatures = Refiner(), knowledge.signatures()
+            gateway = model_gateway(
+                self.settings, model, key(), refiner.redactor, answers(), budget(), now=self.now
+            )
+            return build_reasoner(
+                self.settings,
+                knowledge,
+                lambda text: retrieve(text, signatures),
+                refiner.redactor,
+                {"masks": refiner.masks.version},
+                gateway,
+                model,
             ).diagnose
 
         return over
@@ -218,9 +220,8 @@ class _Local(_Builder):
             return AnswersFile(self._data / "answers.db", wanted.calls_per_day, wanted.dollars_per_day)
 
         explain = None
-        if wanted.openai_api_key or wanted.openai_base_url:
-            key = wanted.openai_api_key or "none"
-            explain = self.explaining(wanted.model or DEFAULT_MODEL, lambda: key, answers, answers)
+        if model := model_name(wanted):
+            explain = self.explaining(model, lambda: wanted.openai_api_key or NO_KEY, answers, answers)
         return self.made(
             FolderObjects(self._data),
             feedback=cache(lambda: SqliteFeedback(state)),

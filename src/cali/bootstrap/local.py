@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cali.bootstrap.reasoner import NO_KEY, build_reasoner, model_gateway, model_name
 from cali.core.settings import Settings
 from cali.stages.retrieve import Retrieved, retrieve
 
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from cali.stages.refine.redact import Redactor
     from cali.stages.retrieve.knowledge import Knowledge
     from cali.stages.retrieve.signatures import Signatures
-
-DEFAULT_MODEL = "gpt-4o-mini"
 
 
 @dataclass(frozen=True)
@@ -67,32 +63,21 @@ class Embedded:
         return found if found.known else retrieve(text, self.signatures, self.index)
 
     def reasoner(self, redactor: Redactor, versions: dict[str, str]) -> Reasoner:
-        from cali.stages.reason import Reasoner, ReasonSettings
-
-        settings = ReasonSettings(language=self.settings.language, versions=versions)
-        asking = self._asking(redactor.text)
-        return Reasoner(
-            self.knowledge, self.retrieve, redactor.text, asking, self.model if asking else "", settings
+        gateway = self._gateway(redactor) if self.model else None
+        return build_reasoner(
+            self.settings, self.knowledge, self.retrieve, redactor, versions, gateway, self.model
         )
 
     @property
     def model(self) -> str:
-        """The name of the model to ask; empty when none is configured or none may be asked."""
-        reachable = self.settings.openai_api_key or self.settings.openai_base_url
-        return (self.settings.model or DEFAULT_MODEL) if reachable and self.ask else ""
+        """Return the name of the model to ask, or an empty text if none is chosen or none may be asked."""
+        return model_name(self.settings) if self.ask else ""
 
-    def _asking(self, redact: Callable[[str], str]) -> ModelGateway | None:
-        if not self.model:
-            return None
-        from cali.adapters.openai.model import OpenAIModel
+    def _gateway(self, redactor: Redactor) -> ModelGateway:
         from cali.adapters.sqlite.answers import AnswersFile
-        from cali.stages.reason import Breaker, ModelGateway, Runtime, prices
 
         settings = self.settings
         answers = AnswersFile(self.cache / "answers.db", settings.calls_per_day, settings.dollars_per_day)
-        key = (
-            settings.openai_api_key or "none"
-        )  # a server of one's own may want no key; the client wants a text
-        client = OpenAIModel(key, self.model, settings.openai_base_url or None, settings.model_timeout)
-        runtime = Runtime(now=time.time, sleep=time.sleep, chance=random.random)
-        return ModelGateway(client, answers, answers, Breaker(), runtime, prices(), redact)
+        return model_gateway(
+            settings, self.model, settings.openai_api_key or NO_KEY, redactor, answers, answers
+        )

@@ -60,8 +60,8 @@ def command(
     """Explain the incidents in logs: what broke, why, what to do, and the lines that prove it. Most severe first.
 
     FILE is a log of any format, gzipped or not; - is standard input. Lines of several files are numbered on from one file to
-    the next. Needs no account, key or server. With CALI_OPENAI_API_KEY or CALI_OPENAI_BASE_URL set, what the knowledge base
-    does not know is asked of that model, redacted, once per kind of error.
+    the next. Needs no account, key or server. A model is asked only if CALI_OPENAI_API_KEY is set, or CALI_MODEL and
+    CALI_OPENAI_BASE_URL. It then gets the redacted lines of errors that the knowledge base does not know, once per template.
     """
     if out is not None and not out.parent.is_dir():
         raise Misconfigured(f"--out {out}: {out.parent} is not a directory")

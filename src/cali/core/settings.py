@@ -31,8 +31,10 @@ class Settings:
     slack_secret: str = ""  # id of a secret {"webhook_url": ..., "signing_secret": ..., "bot_token": ...}
     openai_secret: str = ""  # id of a secret {"api_key": ...}
     openai_api_key: str = ""  # of the command line; functions take theirs from the secret
-    openai_base_url: str = ""  # of any server that speaks OpenAI's protocol
-    model: str = ""  # without one, no model is asked
+    openai_base_url: str = ""  # of any server that speaks OpenAI's protocol; alone it asks no model
+    model: str = (
+        ""  # without it functions ask no model, and the command line asks gpt-4o-mini if it has a key
+    )
     model_timeout: float = 20.0  # seconds for one call
     embedder: str = "hashed"  # `hashed`, `openai` for the model below, or `wordllama` where it is installed
     embedding_model: str = "text-embedding-3-small"  # with the embedder `openai`

@@ -23,6 +23,13 @@ def model(world: World) -> Iterator[Finding]:
     if not (wanted.openai_api_key or wanted.openai_base_url or wanted.openai_secret):
         yield ok("model", "none is configured; what the knowledge does not know stays unexplained")
         return
+    if not (wanted.model or wanted.openai_api_key or wanted.openai_secret):
+        yield warn(
+            "model",
+            "CALI_OPENAI_BASE_URL is set, but no model is chosen, so none is asked",
+            "set CALI_MODEL to a model of that server",
+        )
+        return
     key, fault = _key(world)
     if fault is not None:
         yield fault

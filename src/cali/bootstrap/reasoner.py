@@ -1,0 +1,66 @@
+"""The one assembly of the Reasoner and its model, for a terminal, the functions on AWS and the nightly jobs."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+from cali.stages.reason import Reasoner, ReasonSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cali.core.ports import AnswerCache, Budget
+    from cali.core.settings import Settings
+    from cali.stages.reason import Breaker, ModelGateway, Retries
+    from cali.stages.refine.redact import Redactor
+    from cali.stages.retrieve import Retrieved
+    from cali.stages.retrieve.knowledge import Knowledge
+
+DEFAULT_MODEL = "gpt-4o-mini"  # asked when a key is set and CALI_MODEL names no other
+NO_KEY = "none"  # a server of one's own may ask for no key; the client needs a text
+
+
+def model_name(settings: Settings) -> str:
+    """Return the model that a terminal asks, or an empty text. A base URL alone does not consent to any model."""
+    if settings.openai_api_key:
+        return settings.model or DEFAULT_MODEL
+    return settings.model if settings.openai_base_url else ""
+
+
+def model_gateway(
+    settings: Settings,
+    model: str,
+    api_key: str | Callable[[], str],
+    redactor: Redactor,
+    answers: AnswerCache,
+    budget: Budget,
+    breaker: Breaker | None = None,
+    retries: Retries | None = None,
+    now: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
+) -> ModelGateway:
+    """Build the way to a model: redaction, cached answers, budget, circuit breaker, retries, and the client itself."""
+    from cali.adapters.openai.model import OpenAIModel
+    from cali.stages.reason import Breaker, ModelGateway, Runtime, prices
+
+    client = OpenAIModel(api_key, model, settings.openai_base_url or None, settings.model_timeout)
+    runtime = Runtime(now, sleep, random.random)
+    return ModelGateway(
+        client, answers, budget, breaker or Breaker(), runtime, prices(), redactor.text, retries
+    )
+
+
+def build_reasoner(
+    settings: Settings,
+    knowledge: Knowledge,
+    retrieve: Callable[[str], Retrieved],
+    redactor: Redactor,
+    versions: Mapping[str, str],
+    gateway: ModelGateway | None = None,
+    model: str = "",
+) -> Reasoner:
+    """Build the Reasoner of a knowledge base. Without a gateway no model is asked."""
+    reason_settings = ReasonSettings(language=settings.language, versions=versions)
+    return Reasoner(knowledge, retrieve, redactor.text, gateway, model, reason_settings)
