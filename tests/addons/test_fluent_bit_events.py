@@ -11,10 +11,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cali.adapters.sources.envelopes import lines_of
 from cali.core.models import Block, Record, Severity
 from cali.simulator import enveloper, load_scenario, simulate
 from cali.stages.decode import Decoder
+from cali.stages.decode.kinesis_records import lines_of
 from cali.stages.join import Joiner, gist
 from cali.stages.join import text as whole
 from tests.addons.fluent_bit_engine import multiline, record, tail

@@ -57,10 +57,6 @@ DEBT = {  # to be removed row by row; nothing is added
     "doctor/reach.py adapters",
     "doctor/world.py adapters",
     "report/replay.py adapters",
-    "usecases/enrich.py adapters",
-    "usecases/poll_stream.py adapters",
-    "usecases/publish_changes.py adapters",
-    "usecases/shard_batch.py adapters",
 }
 
 

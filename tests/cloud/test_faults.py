@@ -6,10 +6,10 @@ from random import Random
 
 import pytest
 
-from cali.adapters.sources.envelopes import split
 from cali.core.errors import Misconfigured, Poison
 from cali.core.models import Quarantined
 from cali.stages.decode import Decoder
+from cali.stages.decode.kinesis_records import split
 from tests.cloud import whole
 from tests.cloud.batches import Row
 from tests.cloud.faults import FAULTS, KILLS, Put, Script, chosen, deliveries, poison, poisoned

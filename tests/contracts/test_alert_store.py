@@ -133,12 +133,12 @@ def test_the_last_verdict_says_whether_an_incident_is_suppressed(kept: FeedbackS
 
 
 def test_a_claim_is_for_one_until_it_is_given_back_or_over(claims: Claims):
-    assert claims.take("a", NOW, 10.0)
-    assert not claims.take("a", NOW + 9, 10.0)
-    assert claims.take("b", NOW, 10.0)
-    assert claims.take("a", NOW + 10, 10.0)
-    claims.give_back("a")
-    assert claims.take("a", NOW + 11, 10.0)
+    assert claims.claim("a", NOW, 10.0)
+    assert not claims.claim("a", NOW + 9, 10.0)
+    assert claims.claim("b", NOW, 10.0)
+    assert claims.claim("a", NOW + 10, 10.0)
+    claims.release("a")
+    assert claims.claim("a", NOW + 11, 10.0)
 
 
 def test_the_file_of_incidents_holds_alerts_too(tmp_path: Path):

@@ -8,7 +8,7 @@ import pytest
 from tests.contracts.entries import DISK, ENTRIES, HOST
 
 from cali.adapters.memory.knowledge_index import HashedEmbedder
-from cali.adapters.memory.learning import MemoryCollections
+from cali.adapters.memory.objects import MemoryCollections
 from cali.adapters.milvus.collections import ALIAS, MilvusCollections
 from cali.adapters.milvus.index import MilvusIndex
 from cali.stages.retrieve.index_rows import rows

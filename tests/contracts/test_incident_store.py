@@ -13,7 +13,6 @@ from tests.functional.aws_account import Account, account
 
 from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
 from cali.adapters.memory.incidents import MemoryIncidents
-from cali.adapters.memory.recent_incidents import RecentIncidents
 from cali.adapters.sqlite.incidents import SqliteIncidents
 from cali.core.errors import Conflict, Misconfigured, Retryable
 from cali.core.life import Change, ChangeKind, ReadPositions, Span, StoredIncident
@@ -81,12 +80,10 @@ def aws() -> Iterator[Account]:
         yield made
 
 
-@pytest.fixture(params=["memory", "recent", "sqlite", "dynamodb"])
+@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[IncidentStore]:
     made: Any = MemoryIncidents()
-    if request.param == "recent":
-        made = RecentIncidents()
-    elif request.param == "sqlite":
+    if request.param == "sqlite":
         made = SqliteIncidents(tmp_path / "incidents.db")
     elif request.param == "dynamodb":
         aws = request.getfixturevalue("aws")

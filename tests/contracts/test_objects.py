@@ -9,7 +9,7 @@ from tests.functional.aws_account import BUCKET, Account, account
 
 from cali.adapters.aws.s3 import S3Objects
 from cali.adapters.files.objects import FolderObjects
-from cali.adapters.memory.learning import MemoryObjects
+from cali.adapters.memory.objects import MemoryObjects
 from cali.core.errors import Conflict, Misconfigured
 from cali.core.ports import Tagged
 

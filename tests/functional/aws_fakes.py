@@ -8,11 +8,12 @@ from typing import Any
 
 import orjson
 
-from cali.adapters.aws.kinesis import Entry
 from cali.adapters.memory.incidents import MemoryIncidents
+from cali.adapters.memory.objects import MemoryObjects
 from cali.core.errors import Conflict, Retryable
 from cali.core.life import Change
 from cali.core.models import Diagnosis, Incident, Status
+from cali.core.ports import StreamEntry
 from cali.stages.decode import Decoder
 from cali.stages.reason.spend import Spend
 from cali.stages.refine.refiner import Refiner
@@ -54,31 +55,21 @@ class MemoryNotes:
         self.kept[name] = (body, version + 1)
 
 
-class MemoryObjects:
-    """A bucket."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    def put(self, key: str, body: bytes, kind: str = "") -> None:
-        self.kept[key] = body
+class Bucket(MemoryObjects):
+    """A bucket of JSON lines."""
 
     def rows(self, prefix: str) -> list[dict[str, Any]]:
-        return [
-            orjson.loads(line)
-            for key, body in self.kept.items()
-            if key.startswith(prefix)
-            for line in body.splitlines()
-        ]
+        bodies = [self.get(key) or b"" for key in self.keys(prefix)]
+        return [orjson.loads(line) for body in bodies for line in body.splitlines()]
 
 
 class MemoryStream:
     """A stream that keeps what was put."""
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[StreamEntry] = []
 
-    def put(self, entries: Iterable[Entry]) -> None:
+    def put(self, entries: Iterable[StreamEntry]) -> None:
         self.entries += list(entries)
 
     def messages(self) -> list[Change | DiagnosisRequest]:
@@ -201,7 +192,7 @@ class World:
         self.store: Any = MemoryIncidents()
         self.notes: Any = MemoryNotes()
         self.stream: Any = MemoryStream()
-        self.objects: Any = MemoryObjects()
+        self.objects: Any = Bucket()
 
     def analyze(self, **parts: Any) -> Analyze:
         """An analyze in which some of the parts are others."""

@@ -13,11 +13,12 @@ import pytest
 from cali.adapters.aws.dynamodb_breaker import SharedBreaker
 from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
 from cali.adapters.aws.dynamodb_shared import DynamoAnswers, DynamoBlobs, DynamoBudget, DynamoClaims
-from cali.adapters.aws.kinesis import Entry, KinesisStream
+from cali.adapters.aws.kinesis import KinesisStream
 from cali.adapters.aws.s3 import S3Objects
 from cali.adapters.aws.secrets import KEPT, Secrets
 from cali.adapters.slack.webhook import SlackWebhook
 from cali.core.errors import Conflict, Misconfigured, Poison, Retryable
+from cali.core.ports import StreamEntry
 from cali.stages.reason import BreakerSettings
 from tests.functional.aws_account import INCIDENTS, INCIDENTS_TABLE, LOGS, Account, account
 from tests.functional.aws_fakes import NOON, Clock, Failing
@@ -40,7 +41,7 @@ def dynamo(aws: Account) -> Any:
 def test_entries_arrive_in_the_stream_however_many(aws: Account) -> None:
     kinesis = aws.client("kinesis")
     stream = KinesisStream(kinesis, INCIDENTS)
-    stream.put(Entry("k", f"{n}".encode()) for n in range(1234))
+    stream.put(StreamEntry("k", f"{n}".encode()) for n in range(1234))
     shard = kinesis.list_shards(StreamName=INCIDENTS)["Shards"][0]["ShardId"]
     place = kinesis.get_shard_iterator(StreamName=INCIDENTS, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
     records = kinesis.get_records(ShardIterator=place["ShardIterator"])["Records"]
@@ -70,7 +71,7 @@ class Refusing:
 def test_only_the_refused_part_is_put_again() -> None:
     clock = Clock()
     kinesis = Refusing({1, 3}, {0})
-    KinesisStream(kinesis, "s", clock.sleep).put(Entry("k", b"%d" % n) for n in range(5))
+    KinesisStream(kinesis, "s", clock.sleep).put(StreamEntry("k", b"%d" % n) for n in range(5))
     assert kinesis.calls == [[b"0", b"1", b"2", b"3", b"4"], [b"1", b"3"], [b"1"]]
     assert clock.time > NOON
 
@@ -78,12 +79,12 @@ def test_only_the_refused_part_is_put_again() -> None:
 def test_a_stream_that_goes_on_refusing_says_how_much_is_left() -> None:
     kinesis = Refusing(*[{0}] * 20)
     with pytest.raises(Retryable, match="1 of 2 records were refused: Provisioned"):
-        KinesisStream(kinesis, "s", Clock().sleep).put([Entry("k", b"a"), Entry("k", b"b")])
+        KinesisStream(kinesis, "s", Clock().sleep).put([StreamEntry("k", b"a"), StreamEntry("k", b"b")])
 
 
 def test_a_missing_stream_table_or_bucket_is_misconfigured_in_one_line(aws: Account) -> None:
     calls = [
-        lambda: KinesisStream(aws.client("kinesis"), "nowhere").put([Entry("k", b"x")]),
+        lambda: KinesisStream(aws.client("kinesis"), "nowhere").put([StreamEntry("k", b"x")]),
         lambda: DynamoIncidents(aws.client("dynamodb"), "nowhere").get("x"),
         lambda: S3Objects(aws.client("s3"), "nowhere-1").put("k", b"x"),
     ]
@@ -128,12 +129,12 @@ def test_a_secret_holds_while_nobody_answers_and_a_rotated_one_is_seen(aws: Acco
 
 
 def test_a_mark_is_for_one_until_it_is_over_or_given_back(dynamo: Any) -> None:
-    marks = DynamoClaims(dynamo, INCIDENTS_TABLE)
-    assert marks.take("m", NOON, 30)
-    assert not marks.take("m", NOON + 29, 30)
-    assert marks.take("m", NOON + 30, 30)
-    marks.give_back("m")
-    assert marks.take("m", NOON, 30)
+    claims = DynamoClaims(dynamo, INCIDENTS_TABLE)
+    assert claims.claim("m", NOON, 30)
+    assert not claims.claim("m", NOON + 29, 30)
+    assert claims.claim("m", NOON + 30, 30)
+    claims.release("m")
+    assert claims.claim("m", NOON, 30)
 
 
 def test_answers_are_shared_and_claimed_by_one(dynamo: Any) -> None:

@@ -14,9 +14,9 @@ from tests.functional.aws_fakes import (
     NOON,
     REFINER,
     SHARD,
+    Bucket,
     Clock,
     Failing,
-    MemoryObjects,
     World,
     delivered,
     fluent,
@@ -80,6 +80,22 @@ def test_errors_open_incidents_with_their_counts_and_publish_it() -> None:
     assert sorted(counts.values()) == [1, 9, 20]
     assert {kind for _, _, kind in world.published()} == {"opened"}
     assert len(world.published()) == 3
+
+
+def test_the_changes_of_a_batch_are_published_together() -> None:
+    world = World()
+    stream = Failing(world.stream, (), before=True)
+    world.batch(DAY, stream=stream)
+    assert (stream.calls, len(world.published())) == (1, 3)
+
+
+def test_an_incident_that_cannot_be_stored_keeps_no_other_from_being_published() -> None:
+    world = World()
+    with pytest.raises(Retryable):
+        world.batch(DAY, store=Failing(world.store, [2], before=True, only="put"))
+    assert len(world.published()) == 2
+    world.batch(DAY)
+    same(world)
 
 
 def test_healthy_lines_write_nothing() -> None:
@@ -256,7 +272,7 @@ def test_a_checkpoint_is_read_back_as_it_was_written() -> None:
 
 
 def test_a_secret_that_the_end_of_what_is_kept_cuts_is_redacted() -> None:
-    objects = MemoryObjects()
+    objects = Bucket()
     raw = b"x" * (LONGEST - 11) + b" AKIAIOSFODNN7EXAMPLE is the key"
     Quarantine(objects, REFINER.redactor.text).keep(SHARD, [UnreadLine(1, "why", raw)], NOON)
     (row,) = objects.rows("quarantine/")

@@ -40,7 +40,7 @@ def test_what_is_not_known_is_kept_for_learning_under_one_name() -> None:
     scene = Scene(silent("shares too little with its lines"))
     assert scene.diagnose(scene.opened) is DiagnoseResult.SILENT
     scene.diagnose(scene.opened)
-    ((key, body),) = scene.objects.kept.items()
+    ((key, (body, _)),) = scene.objects.kept.items()
     assert key == f"new_errors/dt=2026-11-20/{scene.opened.incident}.json"
     held = json.loads(body)
     assert held["samples"][0]["message"] == scene.incident().samples[0].message

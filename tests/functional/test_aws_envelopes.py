@@ -13,10 +13,10 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cali.adapters.sources.envelopes import UNPACKED, lines_of, split
 from cali.core.errors import Poison
 from cali.core.models import Record, Severity
 from cali.stages.decode import Decoder
+from cali.stages.decode.kinesis_records import UNPACKED, lines_of, split
 
 
 def lines(raw: bytes) -> list[bytes]:

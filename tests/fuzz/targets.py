@@ -15,11 +15,11 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 
 from cali.adapters.memory.alerts import MemoryClaims, MemoryFeedback
 from cali.adapters.memory.incidents import MemoryIncidents
-from cali.adapters.sources import envelopes
 from cali.core.errors import CaliError
 from cali.core.models import Block, Incident, Quarantined, Record, Scope, Severity, Template
 from cali.simulator import enveloper, load_scenario, simulate
 from cali.stages.decode import Decoder
+from cali.stages.decode import kinesis_records as envelopes
 from cali.stages.join import Joiner
 from cali.stages.notify.signature import sign
 from cali.stages.refine.redact import Redactor

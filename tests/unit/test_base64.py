@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cali.adapters.sources.envelopes import unwrapped
+from cali.stages.decode.kinesis_records import unwrapped
 
 
 def outcome(read, data):

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from cali.adapters.aws.kinesis_reader import Shard, ShardRead, StreamReader
+from cali.adapters.aws.kinesis_reader import StreamReader
 from cali.core.errors import Misconfigured
+from cali.core.ports import Shard, ShardRead
 from cali.usecases.poll_stream import LISTED, StreamPoller
 from tests.functional.aws_fakes import Clock, MemoryNotes
 

@@ -14,7 +14,7 @@ from types import FrameType
 import click
 import orjson
 
-from cali.adapters.memory.recent_incidents import RecentIncidents
+from cali.adapters.memory.incidents import MemoryIncidents
 from cali.adapters.sources.tail import Tail
 from cali.adapters.sqlite.alerts import SqliteFeedback
 from cali.adapters.sqlite.incidents import SqliteIncidents
@@ -42,6 +42,7 @@ from cali.usecases.watch_stream import Live, News
 
 LOOK = 0.3  # seconds between two looks; an event is shown within two of them
 SUMMED = 20  # incidents in the summary
+REMEMBERED = 2_000  # incidents that a run without a state file keeps
 GRACE = 5.0  # seconds beyond the model's own timeout that the end of a pipe waits for its last answers
 
 
@@ -82,7 +83,7 @@ def command(
     parts = Embedded(chosen, ask=not no_model)
     tail = Tail(sources or ("-",), from_start)
     refiner = Refiner(book=book.load(book_path, masks.LATEST) if book_path else None)
-    store = SqliteIncidents(state) if state else RecentIncidents()
+    store = SqliteIncidents(state) if state else MemoryIncidents(REMEMBERED)
     no_error = Suppressions(SqliteFeedback(state), time.time) if state else ()
     live = _live(parts, refiner, store, no_error)
     background = _background(parts, refiner)

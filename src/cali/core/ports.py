@@ -3,9 +3,9 @@ shared contract suite, the embedded ones and those for AWS alike."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from cali.core.life import Feedback, StoredIncident
 from cali.core.models import Hit, KnowledgeEntry, Status
@@ -59,15 +59,20 @@ class Model(Protocol):
     def explain(self, request: Request) -> Answer: ...
 
 
-class AnswerCache(Protocol):
-    """Keeps what a model said, by key, for all who share it. Never raises: what it cannot keep is asked again."""
+class Claims(Protocol):
+    """Leases by name, so that only one process does something at a time."""
+
+    def claim(self, name: str, now: float, seconds: float) -> bool:
+        """Return True for one caller only, until the claim is released or has expired after `seconds`."""
+
+    def release(self, name: str) -> None: ...
+
+
+class AnswerCache(Claims, Protocol):
+    """Answers of a model by key, shared by all processes. It never raises: a lost answer is asked for again."""
 
     def get(self, key: str) -> str | None: ...
     def put(self, key: str, value: str) -> None: ...
-    def claim(self, key: str, now: float, seconds: float) -> bool:
-        """True for one caller only until the claim is released or so many seconds have passed."""
-
-    def release(self, key: str) -> None: ...
 
 
 class Budget(Protocol):
@@ -133,11 +138,50 @@ class FeedbackStore(Protocol):
         """The ids of the incidents of which people said last that they are no error. They must not be raised."""
 
 
-class Claims(Protocol):
-    """Lets one caller do something until it gives back or so many seconds have passed."""
+class BlobStore(Protocol):
+    """A few bytes under a name. A write over another version than the one that was read raises Conflict."""
 
-    def take(self, name: str, now: float, seconds: float) -> bool: ...
-    def give_back(self, name: str) -> None: ...
+    def read(self, name: str) -> tuple[bytes, int]:
+        """Return the bytes and their version; empty bytes and version 0 if there are none."""
+
+    def write(self, name: str, body: bytes, version: int) -> None: ...
+
+
+class StreamEntry(NamedTuple):
+    """A record to put into a stream. Entries of one key stay in order."""
+
+    key: str
+    data: bytes
+
+
+class OutputStream(Protocol):
+    """A stream to write to."""
+
+    def put(self, entries: Iterable[StreamEntry]) -> None: ...
+
+
+class Shard(NamedTuple):
+    """A shard of a stream. `parents` were split or merged into it and are read first. An `open` shard takes records."""
+
+    id: str
+    parents: tuple[str, ...]
+    open: bool = False
+
+
+class ShardRead(NamedTuple):
+    """The records of one read of a shard. After `ended` there are no more."""
+
+    items: tuple[dict[str, Any], ...]
+    ended: bool
+
+
+class InputStream(Protocol):
+    """A stream to read from, shard by shard."""
+
+    @property
+    def name(self) -> str: ...
+    def shards(self) -> list[Shard]: ...
+    def read(self, shard: str, after: str, limit: int) -> ShardRead: ...
 
 
 class Tagged(NamedTuple):

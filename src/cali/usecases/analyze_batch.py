@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
 
     from cali.core.models import Event, Incident, Severity
+    from cali.core.ports import BlobStore
     from cali.stages.decode import Decoder
     from cali.stages.refine.refiner import Refiner
     from cali.usecases.checkpoint import Checkpoint, PendingBlock
@@ -32,13 +33,6 @@ if TYPE_CHECKING:
 # A batch has at most 10,000 records. `undone=0`: a warning counts even if a later line says that it worked after all, for
 # whether that line is in the same batch is chance. Where a batch ends must not decide what is counted.
 KIND = DetectPolicy(positions=100_000, undone=0)
-
-
-class BlobStore(Protocol):
-    """A few bytes under a name, changed by whoever read them last: a write over another version is a Conflict."""
-
-    def read(self, name: str) -> tuple[bytes, int]: ...
-    def write(self, name: str, body: bytes, version: int) -> None: ...
 
 
 class LogStream(Protocol):

@@ -62,7 +62,7 @@ class Desk:
             if isinstance(signed, Refused):
                 return Status(signed.status, signed.why)
             claim = f"slack:{blake2b(signed.mark.encode(), digest_size=16).hexdigest()}"
-            if not parts.claims.take(claim, now, 2 * WINDOW + 60):
+            if not parts.claims.claim(claim, now, 2 * WINDOW + 60):
                 return Status(409, "a replay")
         except CaliError as error:
             return Status(503, str(error))
@@ -72,7 +72,7 @@ class Desk:
             return Status(400, str(error))
         except CaliError as error:
             with suppress(CaliError):  # it runs out by itself
-                parts.claims.give_back(claim)
+                parts.claims.release(claim)
             return Status(503, str(error))
 
     def _answered(self, said: object) -> Status:

@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 
     from cali.core.life import Change, StoredIncident
     from cali.core.models import Incident
-    from cali.core.ports import IncidentStore
+    from cali.core.ports import IncidentStore, Objects
     from cali.stages.reason import Spend
     from cali.usecases.publish_changes import ChangePublisher
-    from cali.usecases.quarantine import Objects
 
 # What `Reasoner` says under `gate` when asking again later may help.
 RETURNED = (ChangeKind.RECURRED, ChangeKind.REGRESSED)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from cali.adapters.sources.envelopes import lines_of
 from cali.core.errors import Poison
 from cali.core.models import Block, Quarantined, Record, Severity
+from cali.stages.decode.kinesis_records import lines_of
 from cali.stages.join import Joiner
 
 if TYPE_CHECKING:

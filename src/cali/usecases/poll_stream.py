@@ -11,28 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from cali.core.errors import Conflict
 
 if TYPE_CHECKING:
-    from cali.adapters.aws.kinesis_reader import Shard, ShardRead
-    from cali.usecases.analyze_batch import BlobStore
+    from cali.core.ports import BlobStore, InputStream, Shard
 
 # Takes records of one shard, named `<stream>/<shard>`, and says how many of the first ones are done.
 BatchHandler = Callable[[str, Sequence[dict[str, Any]]], int]
 
 ENDED = b"ended"
 LISTED = 60.0  # seconds for which the list of shards is good
-
-
-class ShardedStream(Protocol):
-    """A stream to read; see `cali.adapters.aws.kinesis_reader.StreamReader`."""
-
-    name: str
-
-    def shards(self) -> list[Shard]: ...
-    def read(self, shard: str, after: str, limit: int) -> ShardRead: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +39,7 @@ class StreamPoller:
 
     def __init__(
         self,
-        source: ShardedStream,
+        source: InputStream,
         notes: BlobStore,
         purpose: str,
         take: BatchHandler,

@@ -1,9 +1,9 @@
-"""Changes in the lives of incidents: kept first, then published, then marked as published.
+"""Changes in the lives of incidents: stored, then published, then marked as published.
 
-    read -> change -> put (Conflict: again) -> publish what is unsent -> put `sent`
+    read -> change -> put (on Conflict again) -> publish the unsent changes -> put `sent`
 
-Whoever stops in between leaves the changes unsent, and whoever touches the incident next publishes them. So a change is
-published at least once and always under the same number.
+After a crash in between, the changes are stored as unsent, and the next step of the incident publishes them. So a change
+is published at least once, and always under the same number.
 """
 
 from __future__ import annotations
@@ -11,54 +11,80 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from cali.adapters.aws.kinesis import Entry
 from cali.core.errors import Conflict, Poison
 from cali.core.life import Change, ChangeKind
 from cali.core.models import Severity
 from cali.core.optimistic import update
+from cali.core.ports import StreamEntry
 from cali.stages.detect import sent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from cali.core.life import StoredIncident
-    from cali.core.ports import IncidentStore
+    from cali.core.ports import IncidentStore, OutputStream
     from cali.stages.detect import Outcome
 
     Step = Callable[[StoredIncident | None], Outcome | None]
 
 ATTEMPTS = 12
 THREADS = 8
-HOPELESS = (
-    16  # failures after which the rest waits for the next try: a table that is away takes seconds for each
-)
+HOPELESS = 16  # failures after which the rest waits for the next try: each may have taken seconds
 VERSION = 1
-
-
-class ChangeStream(Protocol):
-    """Where changes are published."""
-
-    def put(self, entries: Iterable[Entry]) -> None: ...
+T = TypeVar("T")
 
 
 class DiagnosisRequest(NamedTuple):
-    """A wish that an incident be diagnosed, for which nothing changed."""
+    """A request to diagnose an incident that has not changed."""
 
     incident: str
 
 
 class ChangePublisher:
-    """Applies steps to incidents."""
+    """Applies steps to incidents and publishes what changed."""
 
-    def __init__(self, store: IncidentStore, stream: ChangeStream, sleep: Callable[[float], None]) -> None:
+    def __init__(self, store: IncidentStore, stream: OutputStream, sleep: Callable[[float], None]) -> None:
         self._store = store
         self._stream = stream
         self._sleep = sleep
 
     def apply(self, incident: str, step: Step) -> StoredIncident | None:
         """Return the incident after a step, stored and published. A step that returns None changes nothing."""
+        stored, skipped = self._changed(incident, step)
+        if stored is None or skipped or not stored.unsent:
+            return stored
+        self._publish([stored])
+        return self._marked(stored)
+
+    def apply_all(self, steps: Mapping[str, Step]) -> None:
+        """Apply steps to several incidents and publish all their changes together. A step that fails does not stop the
+        others, unless too many fail. Raises the first error at the end."""
+        unsent: list[StoredIncident] = []
+
+        def change(pair: tuple[str, Step]) -> None:
+            stored, skipped = self._changed(*pair)
+            if stored is not None and stored.unsent and not skipped:
+                unsent.append(stored)
+
+        failures = _each(change, list(steps.items()))
+        if unsent:
+            try:
+                self._publish(unsent)
+            except Exception as error:  # the step that failed first is the one to report
+                failures.append(error)
+            else:
+                failures += _each(self._marked, unsent)
+        if failures:
+            raise failures[0]
+
+    def ask(self, incidents: Sequence[str]) -> None:
+        """Request the diagnosis of incidents."""
+        self._stream.put(StreamEntry(name, dumps(DiagnosisRequest(name))) for name in incidents)
+
+    def _changed(self, incident: str, step: Step) -> tuple[StoredIncident | None, bool]:
+        """Return the incident after a step, stored, and whether the step returned None."""
         skipped = False
 
         def change(known: StoredIncident | None) -> StoredIncident | None:
@@ -69,45 +95,43 @@ class ChangePublisher:
 
         read = partial(self._store.get, incident)
         stored = update(read, change, self._store.put, f"incident {incident}", ATTEMPTS, self._sleep)
-        return stored if stored is None or skipped else self._published(stored)
+        return stored, skipped
 
-    def apply_all(self, steps: Mapping[str, Step]) -> None:
-        """All steps, some at a time. One that fails does not keep the others from being tried, unless too many do."""
-        failed: list[Exception] = []
+    def _publish(self, incidents: Sequence[StoredIncident]) -> None:
+        changes = [change for stored in incidents for change in stored.unsent]
+        self._stream.put(StreamEntry(change.incident, dumps(change)) for change in changes)
 
-        def tried(pair: tuple[str, Step]) -> None:
-            if len(failed) >= HOPELESS:
-                return
-            try:
-                self.apply(*pair)
-            except Exception as error:  # raised again once the others were tried
-                failed.append(error)
-
-        if len(steps) < 3:
-            for pair in steps.items():
-                tried(pair)
-        else:
-            with ThreadPoolExecutor(min(THREADS, len(steps))) as pool:
-                list(pool.map(tried, steps.items()))
-        if failed:
-            raise failed[0]
-
-    def ask(self, incidents: Sequence[str]) -> None:
-        """Asks for the diagnosis of incidents."""
-        self._stream.put(Entry(name, dumps(DiagnosisRequest(name))) for name in incidents)
-
-    def _published(self, stored: StoredIncident) -> StoredIncident:
-        if not stored.unsent:
-            return stored
-        self._stream.put(Entry(change.incident, dumps(change)) for change in stored.unsent)
+    def _marked(self, stored: StoredIncident) -> StoredIncident:
+        """Mark the changes of an incident as published."""
         try:
             return self._store.put(sent(stored, stored.unsent[-1].number))
         except Conflict:
-            return stored  # whoever was faster has read them as unsent, and publishes them under the same numbers
+            return stored  # the faster process read them as unsent, and publishes them under the same numbers
+
+
+def _each(act: Callable[[T], object], items: Sequence[T]) -> list[Exception]:
+    """Do something with each item, some at a time, and return the errors. After too many of them skip the rest."""
+    failures: list[Exception] = []
+
+    def tried(item: T) -> None:
+        if len(failures) >= HOPELESS:
+            return
+        try:
+            act(item)
+        except Exception as error:  # returned, so that the other items are tried
+            failures.append(error)
+
+    if len(items) < 3:
+        for item in items:
+            tried(item)
+    else:
+        with ThreadPoolExecutor(min(THREADS, len(items))) as pool:
+            list(pool.map(tried, items))
+    return failures
 
 
 def dumps(message: Change | DiagnosisRequest) -> bytes:
-    """A message of the incidents stream: JSON on one line."""
+    """Return a message of the incidents stream: JSON on one line."""
     if isinstance(message, DiagnosisRequest):
         plain: dict[str, object] = {"v": VERSION, "type": "diagnose", "incident": message.incident}
     else:
@@ -128,7 +152,7 @@ def dumps(message: Change | DiagnosisRequest) -> bytes:
 
 
 def loads(data: bytes) -> Change | DiagnosisRequest:
-    """What `dumps` wrote. Poison if it is anything else."""
+    """Parse a message of the incidents stream. Raises Poison if it is anything else."""
     try:
         plain = json.loads(data)
         if plain["type"] == "diagnose":

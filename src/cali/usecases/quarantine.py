@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from cali.core.ports import Objects
 
 LONGEST = 64 * 1024  # of a line is kept; the whole of it is in raw/
 AROUND = 4 * 1024  # more is redacted, so that a secret which the end cuts is known for one
@@ -24,12 +26,6 @@ class UnreadLine(NamedTuple):
     position: int
     reason: str
     raw: bytes
-
-
-class Objects(Protocol):
-    """Objects by key."""
-
-    def put(self, key: str, body: bytes, kind: str = ...) -> None: ...
 
 
 class Quarantine:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from cali.adapters.sources.envelopes import PACKED, lines_of, unwrapped
 from cali.core.errors import CaliError, Poison
 from cali.core.life import Span
 from cali.core.models import Block, Quarantined, Severity
+from cali.stages.decode.kinesis_records import PACKED, lines_of, unwrapped
 from cali.stages.join.line_patterns import SUSPECT
 from cali.stages.refine.severity import by_words
 from cali.usecases.checkpoint import PLACES, PendingBlock, newest, position

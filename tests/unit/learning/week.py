@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cali.adapters.memory.alerts import MemoryFeedback
 from cali.adapters.memory.incidents import MemoryIncidents
-from cali.adapters.memory.learning import MemoryCollections, MemoryObjects, MemoryPullRequests
+from cali.adapters.memory.objects import MemoryCollections, MemoryObjects, MemoryPullRequests
 from cali.adapters.sources.raw_records import readable
 from cali.core.life import Feedback, StoredIncident, Verdict
 from cali.core.models import Diagnosis, Event, Evidence, Hit, Incident, Origin, Scope, Severity

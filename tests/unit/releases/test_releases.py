@@ -7,7 +7,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from cali.adapters.memory.learning import MemoryObjects
+from cali.adapters.memory.objects import MemoryObjects
 from cali.core.errors import Misconfigured, Retryable
 from cali.core.models import KnowledgeEntry
 from cali.stages.refine.book import learn

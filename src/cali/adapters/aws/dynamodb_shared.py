@@ -22,7 +22,7 @@ class DynamoClaims:
         self._client = client
         self._table = table
 
-    def take(self, name: str, now: float, seconds: float) -> bool:
+    def claim(self, name: str, now: float, seconds: float) -> bool:
         """True for one caller until `seconds` have passed or it gives back."""
         free_at = now + seconds
         try:
@@ -41,7 +41,7 @@ class DynamoClaims:
             return False
         return True
 
-    def give_back(self, name: str) -> None:
+    def release(self, name: str) -> None:
         """Another caller may take it at once."""
         with said(f"table {self._table}"):
             self._client.delete_item(TableName=self._table, Key=key("mark", name))
@@ -55,7 +55,7 @@ class DynamoAnswers:
         self._client = client
         self._table = table
         self._now = now
-        self._marks = DynamoClaims(client, table)
+        self._claims = DynamoClaims(client, table)
 
     def get(self, key_: str) -> str | None:
         try:
@@ -82,15 +82,15 @@ class DynamoAnswers:
         except CaliError:
             return
 
-    def claim(self, key_: str, now: float, seconds: float) -> bool:
+    def claim(self, name: str, now: float, seconds: float) -> bool:
         try:
-            return self._marks.take(f"answer:{key_}", now, seconds)
+            return self._claims.claim(f"answer:{name}", now, seconds)
         except CaliError:
             return False
 
-    def release(self, key_: str) -> None:
+    def release(self, name: str) -> None:
         try:
-            self._marks.give_back(f"answer:{key_}")
+            self._claims.release(f"answer:{name}")
         except CaliError:
             return
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cali.adapters.aws.clients import said
 from cali.core.errors import Retryable
@@ -11,18 +11,13 @@ from cali.core.errors import Retryable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from cali.core.ports import StreamEntry
+
 RECORDS, BYTES = (
     500,
     4_500_000,
 )  # of one PutRecords call; the service takes 500 records and 5 MiB, keys included
 ATTEMPTS, FIRST_PAUSE = 6, 0.1
-
-
-class Entry(NamedTuple):
-    """What goes into a stream. Entries of one key stay in order."""
-
-    key: str
-    data: bytes
 
 
 class KinesisStream:
@@ -34,7 +29,7 @@ class KinesisStream:
         self._name = name
         self._sleep = sleep
 
-    def put(self, entries: Iterable[Entry]) -> None:
+    def put(self, entries: Iterable[StreamEntry]) -> None:
         for batch in _batches(entries):
             self._put(batch)
 
@@ -56,8 +51,8 @@ class KinesisStream:
             found = self._client.get_records(ShardIterator=at["ShardIterator"], Limit=1)["Records"]
         return found[0]["ApproximateArrivalTimestamp"].timestamp() if found else None
 
-    def _put(self, batch: Sequence[Entry]) -> None:
-        left: Sequence[Entry] = batch
+    def _put(self, batch: Sequence[StreamEntry]) -> None:
+        left: Sequence[StreamEntry] = batch
         why = ""
         for attempt in range(ATTEMPTS):
             if attempt:
@@ -78,8 +73,8 @@ class KinesisStream:
         raise Retryable(f"stream {self._name}: {len(left)} of {len(batch)} records were refused: {why}")
 
 
-def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
-    batch: list[Entry] = []
+def _batches(entries: Iterable[StreamEntry]) -> Iterator[list[StreamEntry]]:
+    batch: list[StreamEntry] = []
     size = 0
     for entry in entries:
         weight = len(entry.data) + len(entry.key)

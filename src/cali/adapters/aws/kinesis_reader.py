@@ -4,26 +4,10 @@ from __future__ import annotations
 
 from base64 import b64encode
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from cali.adapters.aws.clients import said
-
-
-class Shard(NamedTuple):
-    """A shard and those that it was split or merged from, which are to be read before it. An `open` one still takes records."""
-
-    id: str
-    parents: tuple[str, ...]
-    open: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ShardRead:
-    """What one look at a shard gave. `ended` says that nothing will ever come after these."""
-
-    items: tuple[dict[str, Any], ...]
-    ended: bool
+from cali.core.ports import Shard, ShardRead
 
 
 class StreamReader:

@@ -64,13 +64,13 @@ class MemoryClaims:
     def __init__(self) -> None:
         self.kept: dict[str, float] = {}
 
-    def take(self, name: str, now: float, seconds: float) -> bool:
+    def claim(self, name: str, now: float, seconds: float) -> bool:
         if self.kept.get(name, 0.0) > now:
             return False
         self.kept[name] = now + seconds
         return True
 
-    def give_back(self, name: str) -> None:
+    def release(self, name: str) -> None:
         self.kept.pop(name, None)
 
 

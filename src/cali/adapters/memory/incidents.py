@@ -1,12 +1,12 @@
-"""An IncidentStore in memory. It passes the contract suite of its port, as the real adapters do."""
+"""An incident store in memory, for processes that keep nothing on disk and for tests."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cali.core.errors import Conflict
-from cali.stages.detect.incident_json import dumps, loads
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -16,28 +16,33 @@ if TYPE_CHECKING:
 
 
 class MemoryIncidents:
-    """Keeps what would be written, not the objects, so that what cannot be written shows."""
+    """An IncidentStore of one process. Beyond `limit` incidents it forgets the one that was written longest ago; if that
+    one occurs again, it is new."""
 
-    def __init__(self) -> None:
-        self._kept: dict[str, tuple[int, str]] = {}
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
+        self._incidents: OrderedDict[str, StoredIncident] = OrderedDict()
+        self.forgotten = 0
 
     def get(self, incident: str) -> StoredIncident | None:
-        kept = self._kept.get(incident)
-        return loads(kept[1], kept[0]) if kept else None
+        return self._incidents.get(incident)
 
     def put(self, stored: StoredIncident) -> StoredIncident:
-        incident = stored.incident.id
-        version = self._kept[incident][0] if incident in self._kept else 0
-        if version != stored.version:
-            raise Conflict(f"incident {incident}: changed since version {stored.version} was read")
-        self._kept[incident] = (version + 1, dumps(stored))
-        return replace(stored, version=version + 1)
+        name = stored.incident.id
+        known = self._incidents.get(name)
+        if (known.version if known else 0) != stored.version:
+            raise Conflict(f"incident {name}: changed since version {stored.version} was read")
+        new = self._incidents[name] = replace(stored, version=stored.version + 1)
+        self._incidents.move_to_end(name)
+        if self._limit is not None and len(self._incidents) > self._limit:
+            self._incidents.popitem(last=False)
+            self.forgotten += 1
+        return new
 
     def find(
         self, statuses: Collection[Status], limit: int, heard_before: float | None = None
     ) -> list[StoredIncident]:
-        found = [loads(body, version) for version, body in self._kept.values()]
-        found = [stored for stored in found if stored.incident.status in statuses]
+        found = [stored for stored in self._incidents.values() if stored.incident.status in statuses]
         if heard_before is None:
             found.sort(key=lambda stored: (-stored.heard_at, stored.incident.id))
         else:
@@ -46,4 +51,4 @@ class MemoryIncidents:
         return found[: max(limit, 0)]
 
     def count(self, status: Status, most: int) -> int:
-        return len(self.find([status], most))
+        return min(most, sum(stored.incident.status is status for stored in self._incidents.values()))

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from cali.adapters.sources.envelopes import UNPACKED, split
 from cali.adapters.sources.files import LONGEST_LINE
 from cali.core.errors import Misconfigured, Poison
+from cali.stages.decode.kinesis_records import UNPACKED, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import contextmanager
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
 
-from cali.adapters.sqlite.incidents import SqliteIncidents
-from cali.core.errors import Conflict, Misconfigured, Retryable
+from cali.adapters.sqlite.file import CLAIM, SqliteFile
+from cali.core.errors import Conflict
 from cali.core.life import Feedback, Verdict
 from cali.core.models import Scope
 from cali.core.ports import Note
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS alerts (key TEXT PRIMARY KEY, version INTEGER NOT NULL, due REAL, body TEXT NOT NULL) WITHOUT ROWID;
@@ -29,45 +22,24 @@ CREATE TABLE IF NOT EXISTS claims (name TEXT PRIMARY KEY, until REAL NOT NULL) W
 """
 _INSERT = "INSERT INTO alerts (version, due, body, key) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _UPDATE = "UPDATE alerts SET version = ?, due = ?, body = ? WHERE key = ? AND version = ?"
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 
 
-class _Tables:
-    """The file, opened, with the tables in it."""
-
-    def __init__(self, path: Path, patience: float = 5.0) -> None:
-        SqliteIncidents(path, patience).close()  # makes the file, or says why it cannot be used
-        self._path = path
-        with self._said():
-            self._db = sqlite3.connect(path, timeout=patience, isolation_level=None)
-            self._db.executescript(_TABLES)
-
-    def close(self) -> None:
-        self._db.close()
-
-    @contextmanager
-    def _said(self) -> Iterator[None]:
-        """Says what SQLite says in our words."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            kind = Retryable if code in _BUSY else Misconfigured
-            raise kind(f"{self._path}: {error}") from error
+class _AlertsFile(SqliteFile):
+    tables = _TABLES
 
 
-class SqliteAlerts(_Tables):
+class SqliteAlerts(_AlertsFile):
     """An AlertStore."""
 
     def get(self, key: str) -> Note | None:
-        with self._said():
+        with self._errors():
             row = self._db.execute("SELECT body, due, version FROM alerts WHERE key = ?", (key,)).fetchone()
         return Note(key, *row) if row else None
 
     def put(self, note: Note) -> Note:
         new = replace(note, version=note.version + 1)
         row = (new.version, new.due, new.body, new.key)
-        with self._said():
+        with self._errors():
             if note.version == 0:
                 written = self._db.execute(_INSERT, row).rowcount
             else:
@@ -78,11 +50,11 @@ class SqliteAlerts(_Tables):
 
     def due(self, now: float, limit: int) -> list[str]:
         query = "SELECT key FROM alerts WHERE due <= ? ORDER BY due, key LIMIT ?"
-        with self._said():
+        with self._errors():
             return [str(row[0]) for row in self._db.execute(query, (now, max(limit, 0)))]
 
 
-class SqliteFeedback(_Tables):
+class SqliteFeedback(_AlertsFile):
     """A FeedbackStore."""
 
     def put(self, record: Feedback) -> bool:
@@ -95,33 +67,31 @@ class SqliteFeedback(_Tables):
         query = (
             "INSERT INTO feedback (id, incident, verdict, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         )
-        with self._said():
+        with self._errors():
             return self._db.execute(query, row).rowcount == 1
 
     def find(self, limit: int, incident: str = "") -> list[Feedback]:
         query = "SELECT body FROM feedback WHERE ? IN ('', incident) ORDER BY place DESC LIMIT ?"
-        with self._said():
+        with self._errors():
             return [_feedback(row[0]) for row in self._db.execute(query, (incident, max(limit, 0)))]
 
     def suppressed(self) -> frozenset[str]:
         query = """SELECT incident FROM feedback WHERE place IN (SELECT max(place) FROM feedback GROUP BY incident)
             AND verdict = ?"""
-        with self._said():
+        with self._errors():
             return frozenset(row[0] for row in self._db.execute(query, (Verdict.NOT_AN_ERROR.value,)))
 
 
-class SqliteClaims(_Tables):
+class SqliteClaims(_AlertsFile):
     """The Claims of one machine."""
 
-    def take(self, name: str, now: float, seconds: float) -> bool:
-        query = """INSERT INTO claims VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET until = excluded.until
-            WHERE until <= ?"""
-        with self._said():
+    def claim(self, name: str, now: float, seconds: float) -> bool:
+        with self._errors():
             self._db.execute("DELETE FROM claims WHERE until <= ?", (now - 86_400.0,))
-            return self._db.execute(query, (name, now + seconds, now)).rowcount == 1
+            return self._db.execute(CLAIM, (name, now + seconds, now)).rowcount == 1
 
-    def give_back(self, name: str) -> None:
-        with self._said():
+    def release(self, name: str) -> None:
+        with self._errors():
             self._db.execute("DELETE FROM claims WHERE name = ?", (name,))
 
 

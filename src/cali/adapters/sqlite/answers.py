@@ -11,6 +11,8 @@ from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
+from cali.adapters.sqlite.file import CLAIM
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -45,18 +47,11 @@ class AnswersFile:
     def put(self, key: str, value: str) -> None:
         self._do(lambda db: db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, value)))
 
-    def claim(self, key: str, now: float, seconds: float) -> bool:
-        def take(db: sqlite3.Connection) -> bool:
-            taken = db.execute(
-                "INSERT INTO claims VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET until = excluded.until WHERE until <= ?",
-                (key, now + seconds, now),
-            )
-            return taken.rowcount == 1
+    def claim(self, name: str, now: float, seconds: float) -> bool:
+        return self._do(lambda db: db.execute(CLAIM, (name, now + seconds, now)).rowcount == 1)
 
-        return self._do(take)
-
-    def release(self, key: str) -> None:
-        self._do(lambda db: db.execute("DELETE FROM claims WHERE key = ?", (key,)))
+    def release(self, name: str) -> None:
+        self._do(lambda db: db.execute("DELETE FROM claims WHERE key = ?", (name,)))
 
     def take(self, day: str, dollars: float) -> bool:
         def book(db: sqlite3.Connection) -> bool:

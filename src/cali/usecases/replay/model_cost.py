@@ -65,10 +65,10 @@ class Meter:
     def put(self, key: str, value: str) -> None:
         self._answers[key] = value
 
-    def claim(self, key: str, now: float, seconds: float) -> bool:  # noqa: ARG002 - as an AnswerCache's
+    def claim(self, name: str, now: float, seconds: float) -> bool:  # noqa: ARG002 - as an AnswerCache's
         return True
 
-    def release(self, key: str) -> None:
+    def release(self, name: str) -> None:
         """Nobody else asks."""
 
     # As a Budget: without a limit, for the question is what it would cost.
