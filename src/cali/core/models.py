@@ -54,9 +54,7 @@ class Record(NamedTuple):
     scope: Scope = NOWHERE
     stream: str = ""  # lines of one stream were written by one process, in order
     partial: bool = False  # the runtime cut this line; the next record of the stream continues it
-    alike: bytes = (
-        b""  # `message` as its like have it (core/normalise.py), one object for them all, if decode knows it
-    )
+    normalised: bytes = b""  # the message, digits and ids normalised (core/normalise.py), if decode knows it
 
 
 class Quarantined(NamedTuple):

@@ -1,7 +1,7 @@
-"""Lines that differ only in digits and in hexadecimal ids, made the same line.
+"""Text made comparable: clean text from bytes, and lines that differ only in digits and hexadecimal ids made one.
 
-What the rules say of such a line they say of every line that becomes it, so it is worked out once and remembered.
-Every character keeps its place: spans found in the result hold in the line itself.
+What the rules decide for a normalised line they decide for every line that becomes it, so it is worked out once and remembered.
+Every character keeps its place: spans found in the normalised line hold in the line itself.
 """
 
 from __future__ import annotations
@@ -22,43 +22,47 @@ _id_at = re.compile(
     rb"(?<![A-Za-z0-9%\\])[0a-f]{6}(?:[0a-f]{2}(?P<uuid>-[0a-f]{4}-[0a-f]{4}-[0a-f]{4}-[0a-f]{12})|[0a-f]*+)(?![A-Za-z0-9])"
 ).match
 _run_at = re.compile(rb"[0a-f]*+").match
+# Colours and cursor moves, titles, and two-character escapes, as terminals know them.
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ud800-\udfff]")
+_GARBAGE = 0.3  # a line of which more is no text was never one
 
 
-def ids_alike(blind: bytes) -> bytes:
-    """A digit-blind line with its ids made alike: UUIDs, and runs of six or more hexadecimal digits and letters.
+def normalise_ids(blind: bytes) -> bytes:
+    """Normalise the ids in a digit-blind line: UUIDs, and runs of six or more hexadecimal digits and letters.
 
-    A run keeps its length and whether it begins with a letter, as names do. Upper case is left as it is.
+    A run keeps its length and whether it begins with a letter, as names do. Upper case stays.
     """
-    found = ids_in(blind)
+    found = find_ids(blind)
     if not found:
         return blind
-    made, done = b"", 0  # what is written, and how much of the line it stands for
+    made, position = b"", 0  # what is written, and how much of the line it stands for
     for match in found:
         start, end = match.span()
         if match.lastindex:
-            form = _UUID
+            replacement = _UUID
         else:
-            form = (b"0a" if blind[start] == _ZERO else b"a0") + b"0" * (end - start - 2)
-        made += blind[done:start] + form
-        done = end
-    return made + blind[done:]
+            replacement = (b"0a" if blind[start] == _ZERO else b"a0") + b"0" * (end - start - 2)
+        made += blind[position:start] + replacement
+        position = end
+    return made + blind[position:]
 
 
-def ids_in(blind: bytes) -> list[re.Match[bytes]]:
-    """The ids in a digit-blind line, in order."""
+def find_ids(blind: bytes) -> list[re.Match[bytes]]:
+    """Return the ids in a digit-blind line, in order."""
     # An id, or a UUID's beginning, has a letter beside a digit. To look for such borders first, and for ids only around
     # them, takes half the time of a search with one expression, and spares most lines the expression.
     letters = blind.translate(_HEX_TO_A)
     found: list[re.Match[bytes]] = []
-    at, done = _border(letters, 0), 0
+    at, position = _border(letters, 0), 0
     while at >= 0:
-        match = _id_at(blind, done + len(letters[done:at].rstrip(b"0a")))
+        match = _id_at(blind, position + len(letters[position:at].rstrip(b"0a")))
         if match is None:
             at = _border(letters, _run_at(blind, at).end())  # type: ignore[union-attr]  # it fits anywhere
         else:
             found.append(match)
-            done = match.end()
-            at = _border(letters, done)
+            position = match.end()
+            at = _border(letters, position)
     return found
 
 
@@ -66,3 +70,30 @@ def _border(letters: bytes, at: int) -> int:
     """Where the next digit and letter stand side by side; -1 if they do nowhere."""
     one, other = letters.find(b"0a", at), letters.find(b"a0", at)
     return one if other < 0 or 0 <= one < other else other
+
+
+def clean(text: str) -> str:
+    """The text without terminal sequences and control characters; tabs and line feeds stay."""
+    if text.isprintable() or not _CONTROL.search(text):  # the first is a third of the second's cost
+        return text
+    return _CONTROL.sub("", _ANSI.sub("", text))
+
+
+def text_of(raw: bytes) -> str | None:
+    """The clean text of a line, or None when too much of it is no text. Undecodable bytes become U+FFFD.
+
+    NULs at the ends are no evidence against a line: a log that is truncated while open starts with them.
+    """
+    raw = raw.strip(b"\x00")
+    try:
+        text, broken = raw.decode(), 0
+    except UnicodeDecodeError:
+        text = raw.decode(errors="replace")
+        broken = text.count("\ufffd")
+    if (text.isprintable() and not broken) or not _CONTROL.search(text):
+        return None if broken > _GARBAGE * len(text) else text
+    plain = _ANSI.sub("", text)
+    broken += len(_CONTROL.findall(plain.rstrip("\r")))
+    if broken > _GARBAGE * len(plain) and broken > 1:
+        return None
+    return _CONTROL.sub("", plain)

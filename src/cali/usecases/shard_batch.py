@@ -85,7 +85,7 @@ class ShardBatch:
         left: list[PendingBlock] = []
         for block in self._pipeline.pending():
             records = (
-                record._replace(line=self.position(record.line), alike=b"") for record in block.records
+                record._replace(line=self.position(record.line), normalised=b"") for record in block.records
             )
             left.append(PendingBlock(Block(tuple(records)), self._arrived_last(block)))
         return tuple(left)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cali.core.models import Quarantined, Record, Severity
-from cali.core.normalise import ZEROS, ids_alike
+from cali.core.normalise import ZEROS, normalise_ids
 from cali.stages.decode import Decoder
 
 METADATA = {
@@ -43,11 +43,11 @@ def line(log: object, **more: object) -> bytes:
 
 
 def told(decoder: Decoder, raw: bytes) -> object:
-    """What a line gives, but for blanks at its end and for `alike`, which a line of JSON read whole has not."""
+    """What a line gives, but for blanks at its end and for `normalised`, which a line of JSON read whole has not."""
     record = decoder.decode(raw, 1) or next(iter(decoder.rest()), None)
     if isinstance(record, Quarantined):
         return record._replace(raw=record.raw.rstrip(b" "))
-    return record and record._replace(message=record.message.rstrip(" "), alike=b"")
+    return record and record._replace(message=record.message.rstrip(" "), normalised=b"")
 
 
 class Both:
@@ -130,5 +130,5 @@ def test_the_form_that_a_record_shares_is_that_of_its_message(parts, between, wr
     decoder = Decoder()
     for _ in range(2):
         record = decoder.decode(line(text) if wrapped else text.encode(), 1)
-        if isinstance(record, Record) and record.alike:
-            assert record.alike == ids_alike(record.message.encode().translate(ZEROS))
+        if isinstance(record, Record) and record.normalised:
+            assert record.normalised == normalise_ids(record.message.encode().translate(ZEROS))

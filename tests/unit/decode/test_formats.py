@@ -36,9 +36,9 @@ def decoded(decoder: Decoder, line: str) -> Record | Quarantined | None:
 
 
 def rounded(record: Record | Quarantined | None) -> Record:
-    """The record as a case can tell it: its time rounded, and without `alike`, which the message decides."""
+    """The record as a case can tell it: its time rounded, and without `normalised`, which the message decides."""
     assert isinstance(record, Record)
-    return record._replace(time=None if record.time is None else round(record.time, 4), alike=b"")
+    return record._replace(time=None if record.time is None else round(record.time, 4), normalised=b"")
 
 
 @pytest.mark.parametrize("case", CASES)

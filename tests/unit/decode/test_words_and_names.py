@@ -6,8 +6,7 @@ import pytest
 
 from cali.core.models import Record, Scope, Severity
 from cali.stages.decode import Decoder, parse_level, workload_of
-from cali.stages.decode.severity import from_number, from_status
-from cali.stages.decode.timestamps import Clock
+from cali.stages.decode.values import TimestampParser, from_number, from_status
 
 
 @pytest.mark.parametrize(
@@ -117,14 +116,14 @@ def test_a_label_names_the_workload_before_the_pods_name(labels, workload):
     ],
 )
 def test_one_moment_in_many_spellings(value):
-    assert Clock().value(value) == pytest.approx(1795168800.0)
+    assert TimestampParser().value(value) == pytest.approx(1795168800.0)
 
 
 @pytest.mark.parametrize(
     "value", ["", "soon", "2026-13-40T10:00:00Z", True, None, [], 5, -1, float("inf"), float("nan")]
 )
 def test_no_moment(value):
-    assert Clock().value(value) is None
+    assert TimestampParser().value(value) is None
 
 
 @pytest.mark.parametrize(
@@ -133,10 +132,10 @@ def test_no_moment(value):
 )
 def test_a_known_minute_changes_no_answer(value):
     # given a clock that knows the minute
-    clock = Clock()
+    clock = TimestampParser()
     clock.value("2026-11-20T10:00:00Z")
     # then it reads as one that does not
-    assert clock.value(value) == Clock().value(value)
+    assert clock.value(value) == TimestampParser().value(value)
 
 
 def test_a_stamp_without_a_year_needs_one():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cali.core.models import Record, Severity
-from cali.core.normalise import ZEROS, ids_alike
+from cali.core.normalise import ZEROS, normalise_ids
 from cali.stages.join import Joiner, Limits, gist, text
 
 _CASES = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text(encoding="utf-8"))
@@ -25,7 +25,7 @@ records = st.builds(
     severity=st.sampled_from([None, None, None, Severity.INFO, Severity.ERROR]),
     stream=st.sampled_from(["", "a", "b", "c"]),
     partial=st.sampled_from([False, False, False, False, True]),
-    alike=st.just(b""),
+    normalised=st.just(b""),
 )
 inputs = st.lists(records, max_size=60).map(
     lambda rows: [row._replace(line=place) for place, row in enumerate(rows, 1)]
@@ -126,7 +126,7 @@ def test_a_released_block_is_complete_and_no_record_is_lost(rows, bounds, looks,
 def test_the_form_that_lines_share_changes_no_block(rows):
     # given the same records as decode gives them when it knows what their messages share with others
     known = [
-        row._replace(alike=ids_alike(row.message.encode("utf-8", "surrogatepass").translate(ZEROS)))
+        row._replace(normalised=normalise_ids(row.message.encode("utf-8", "surrogatepass").translate(ZEROS)))
         for row in rows
     ]
 

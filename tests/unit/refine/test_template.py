@@ -63,7 +63,7 @@ class NoSecrets:
     def ids_matter(self, blind: str) -> bool:
         return False
 
-    def lost_in_ids(self, alike: bytes) -> tuple[str, ...]:
+    def lost_in_ids(self, normalised: bytes) -> tuple[str, ...]:
         return ()
 
     def suspects_spaced(self, blind: str) -> int:

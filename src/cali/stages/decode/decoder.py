@@ -1,7 +1,7 @@
 """One physical line in, one record out.
 
-The layout of a text line is remembered under the line with its digits made alike, and that of an object under its
-keys: of a stream's lines nearly all have been seen but for their digits (README.md has the figures).
+The layout of a text line is cached under the line with its digits normalised, the plan of an object under its keys:
+nearly all lines of a stream differ from an earlier one only in digits and ids (README.md has the figures).
 """
 
 from __future__ import annotations
@@ -11,18 +11,22 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from cali.core.models import Quarantined, Record, Scope, Severity
-from cali.core.normalise import ZEROS, ids_alike
-from cali.stages.decode.clean import clean, text_of
-from cali.stages.decode.envelope import METADATA, Envelopes
-from cali.stages.decode.fields import Plan, is_cut, plan
-from cali.stages.decode.jsonlog import Spoken, bare, load, special, spoken
-from cali.stages.decode.layout import Layout, complete
-from cali.stages.decode.partial_lines import Open, Piece, Pieces, from_object, from_text
-from cali.stages.decode.scope import Source, Sources
-from cali.stages.decode.severity import from_priority, from_status
-from cali.stages.decode.shape_cache import Seen
-from cali.stages.decode.text import layout_of
-from cali.stages.decode.timestamps import Clock
+from cali.core.normalise import ZEROS, clean, normalise_ids, text_of
+from cali.stages.decode.envelope import METADATA, Envelopes, ShapeCache
+from cali.stages.decode.jsonlog import (
+    ObjectText,
+    Plan,
+    envelope_text,
+    is_cut,
+    load,
+    object_text,
+    plan,
+    special_text,
+)
+from cali.stages.decode.layout import Layout, complete, layout_of
+from cali.stages.decode.partial_lines import OpenLine, Piece, Pieces, from_object, from_text
+from cali.stages.decode.scope import OriginResolver, Source
+from cali.stages.decode.values import TimestampParser, from_priority, from_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,14 +54,14 @@ class Decoder:
     def __init__(self, cluster: str = "", *, year: int | None = None) -> None:
         self._nowhere = Scope(cluster)
         self._unknown = Source(self._nowhere, "")
-        self._clock = Clock(year)
-        self._sources = Sources(cluster)
+        self._clock = TimestampParser(year)
+        self._sources = OriginResolver(cluster)
         self._layouts: dict[bytes, Layout] = {}
         self._before_object: dict[bytes, Layout] = {}
         self._plans: dict[tuple[str, ...], Plan] = {}
         self._envelopes = Envelopes(self._sources)
-        self._seen = Seen(self._envelopes.ends, self._clock)
-        self._known = self._seen.read
+        self._shape_cache = ShapeCache(self._envelopes.ends, self._clock)
+        self._known = self._shape_cache.read
         self._pieces = Pieces()
         self._cut = False  # the line at hand is a piece, or some line is open
 
@@ -95,7 +99,7 @@ class Decoder:
     ) -> Record | Quarantined | None:
         """What there is to give out once this line, which was decoded by itself, takes its place among the pieces."""
         piece, pieces = self._peeled(raw), self._pieces
-        pieces.pass_by()
+        pieces.count_line()
         if piece is None:
             self._cut = bool(pieces)
             return record
@@ -103,7 +107,7 @@ class Decoder:
         found = pieces.add(piece, line, scope, time)
         if found is None and pieces.overdue:
             found = pieces.overdue.popleft()
-        given = record if found is piece else self._ended(found) if isinstance(found, Open) else None
+        given = record if found is piece else self._ended(found) if isinstance(found, OpenLine) else None
         self._cut = bool(pieces)
         return given
 
@@ -116,7 +120,7 @@ class Decoder:
         where = self._plans.get(tuple(doc)) or self._plan(tuple(doc))
         return from_object(doc, where, self._envelope(doc, where)[1])
 
-    def _ended(self, known: Open) -> Record | Quarantined | None:
+    def _ended(self, known: OpenLine) -> Record | Quarantined | None:
         """The record of a line that was put together; of one whose beginning was given out before, its text as it is."""
         if known.begun:
             if known.partial and not known.text:
@@ -129,7 +133,7 @@ class Decoder:
         )
         return record._replace(partial=known.partial) if isinstance(record, Record) else record
 
-    def _whole_object(self, doc: dict[str, Any], known: Open) -> Record | None:
+    def _whole_object(self, doc: dict[str, Any], known: OpenLine) -> Record | None:
         return self._object(doc, bytes(known.text), known.line, 0)
 
     def _line(self, raw: bytes, line: int) -> Record | Quarantined | None:
@@ -149,7 +153,7 @@ class Decoder:
                 if doc is not None:
                     return self._behind(raw[:at].decode(), layout, doc, raw[at:], line, 0)
         shape = raw.translate(ZEROS)
-        layout = self._layouts.get(shape) or self._layouts.get(ids_alike(shape))
+        layout = self._layouts.get(shape) or self._layouts.get(normalise_ids(shape))
         if layout is not None:
             return self._apply(raw.decode(), layout, line, 0)
         text = text_of(raw)
@@ -168,14 +172,14 @@ class Decoder:
         if time is not None and text[0] != "{" and not (where.tags and is_cut(head, where)):
             inner_text = text.rstrip("\r\n")
             shape = inner_text.encode("utf-8", "replace").translate(ZEROS)
-            layout = self._layouts.get(shape) or self._layouts.get(ids_alike(shape))
+            layout = self._layouts.get(shape) or self._layouts.get(normalise_ids(shape))
             if layout is not None and layout.plain is not None:
-                self._seen.remember(raw[:at], where, inner_text, layout.plain)
-                start, end, pieces, severity, status, alike = layout.plain
+                self._shape_cache.remember(raw[:at], where, inner_text, layout.plain)
+                start, end, pieces, severity, status, normalised = layout.plain
                 if status is not None:
                     severity = from_status(inner_text[status[0] : status[1]])
                 message = " ".join([inner_text[a:b] for a, b in pieces]) if pieces else inner_text[start:end]
-                return _new(Record, (line, message, time, severity, scope, stream, False, alike))
+                return _new(Record, (line, message, time, severity, scope, stream, False, normalised))
             inner = (
                 self._unseen(clean(inner_text), line, 1)
                 if layout is None
@@ -183,10 +187,10 @@ class Decoder:
             )
         else:
             if time is not None and text[0] == "{" and not where.tags:
-                self._seen.remember_object(raw[:at], where, text.rstrip("\r\n"))
+                self._shape_cache.remember_object(raw[:at], where, text.rstrip("\r\n"))
             inner = self._text(text, line, 1, time is not None)
-        said = Spoken(text, "", None, "")
-        return inner and self._collected(head, where, said, inner, time, scope, stream)
+        content = ObjectText(text, "", None, "")
+        return inner and self._collected(head, where, content, inner, time, scope, stream)
 
     def _from_pod(self, raw: bytes, at: int, line: int) -> Record | Quarantined | None:
         """The line behind kubectl's prefix, by itself: so what is known of it serves all pods."""
@@ -194,9 +198,9 @@ class Decoder:
         if inner is None or isinstance(inner, Quarantined):
             return inner and inner._replace(raw=raw)
         source = self._sources.prefix(raw[1:at].decode())
-        _, message, time, severity, _, out, cut, alike = inner
+        _, message, time, severity, _, out, cut, normalised = inner
         stream = f"{source.stream}/{out}" if out else source.stream
-        return _new(Record, (line, message, time, severity, source.scope, stream, cut, alike))
+        return _new(Record, (line, message, time, severity, source.scope, stream, cut, normalised))
 
     def _text(self, text: str, line: int, depth: int, timed: bool) -> Record | None:
         """The record of a line that was found inside another; its own time is not read when that one told it."""
@@ -206,20 +210,20 @@ class Decoder:
             if doc is not None:
                 return self._object(doc, text, line, depth + 1, timed)
         shape = text.encode(errors="replace").translate(ZEROS)
-        layout = self._layouts.get(shape) or self._layouts.get(ids_alike(shape))
+        layout = self._layouts.get(shape) or self._layouts.get(normalise_ids(shape))
         if layout is not None:
             return self._apply(text, layout, line, depth, timed=timed)
         return self._unseen(clean(text), line, depth)
 
     def _unseen(self, text: str, line: int, depth: int) -> Record | None:
         # The rules see the line as the memo does: what they say then holds for all lines that share its key.
-        shape = ids_alike(text.encode(errors="replace").translate(ZEROS))
-        seen = shape.decode()[:MESSAGE_LIMIT]
-        layout = layout_of(seen)
+        shape = normalise_ids(text.encode(errors="replace").translate(ZEROS))
+        normalised = shape.decode()[:MESSAGE_LIMIT]
+        layout = layout_of(normalised)
         if layout.special != "json" and len(text) <= _MEMO_LENGTH:
             if len(self._layouts) >= _MEMO_LINES:
                 self._layouts.clear()
-            layout = self._layouts[shape] = complete(layout, seen)
+            layout = self._layouts[shape] = complete(layout, normalised)
         elif layout.start and layout.special == "json" and text.find("{") == layout.start:
             if len(self._before_object) >= _MEMO_LINES:
                 self._before_object.clear()
@@ -230,9 +234,22 @@ class Decoder:
         self, text: str, layout: Layout, line: int, depth: int, *, timed: bool = False
     ) -> Record | None:
         """The record of a line of this layout; with `timed` its time is not wanted."""
-        start, end, pieces, span, severity, status, priority, origin, space, out, partial, kind, alike, _ = (
-            layout
-        )
+        (
+            start,
+            end,
+            pieces,
+            span,
+            severity,
+            status,
+            priority,
+            origin,
+            space,
+            out,
+            partial,
+            kind,
+            normalised,
+            _,
+        ) = layout
         if kind:
             return self._special(text, layout, line, depth)
         if span is None or timed:
@@ -256,7 +273,7 @@ class Decoder:
             message = text[start:end] if start or end else text
         if len(message) > MESSAGE_LIMIT:
             message = message[:MESSAGE_LIMIT]
-        return _new(Record, (line, message, time, severity, scope, stream, partial, alike))
+        return _new(Record, (line, message, time, severity, scope, stream, partial, normalised))
 
     def _origin(
         self, text: str, origin: tuple[int, int], space: tuple[int, int] | None, out: str
@@ -296,22 +313,22 @@ class Decoder:
         if where is None:
             where = self._plan(keys)
         if where.bare:
-            said = bare(doc, where)
+            content = envelope_text(doc, where)
         else:
-            said = (special(doc, where.kind) if where.kind else None) or spoken(doc, where)
+            content = (special_text(doc, where.kind) if where.kind else None) or object_text(doc, where)
         if where.pod or "stream" in doc:
             place, stream = self._envelope(doc, where)
         else:
             place, stream = self._nowhere, ""
         time = self._time(doc, where) if where.time and not timed else None
-        text, more, severity, workload = said
+        text, more, severity, workload = content
         if not text:
             return self._unsaid(doc, raw, Record(line, "", time, severity, place, stream))
         if where.raw and depth < _NESTING:
             inner = self._text(text, line, depth + 1, timed or time is not None)
             if inner is None:
                 return None
-            return self._collected(doc, where, said, inner, time, place, stream)
+            return self._collected(doc, where, content, inner, time, place, stream)
         message = self._whole(text, more)
         if not message or message.isspace():
             return None
@@ -335,15 +352,15 @@ class Decoder:
         self,
         doc: dict[str, Any],
         where: Plan,
-        said: Spoken,
+        content: ObjectText,
         inner: Record,
         time: float | None,
         scope: Scope,
         stream: str,
     ) -> Record:
         """The line in an envelope; the envelope knows best where and when."""
-        text, more, graded, workload = said
-        line, message, inner_time, severity, inner_scope, inner_stream, cut, alike = inner
+        text, more, graded, workload = content
+        line, message, inner_time, severity, inner_scope, inner_stream, cut, normalised = inner
         if not scope.workload:
             scope = self._sources.named(workload).scope if workload else inner_scope
         if where.docker and text[-1] != "\n":
@@ -360,7 +377,7 @@ class Decoder:
             scope,
             stream or inner_stream,
             cut,
-            b"" if more else alike,
+            b"" if more else normalised,
         )
         return _new(Record, fields)
 

@@ -1,4 +1,13 @@
-"""Envelopes whose end is a pod's metadata, as Fluent Bit writes them: opened without parsing that end again."""
+"""Envelopes that end with a pod's metadata, as Fluent Bit writes them.
+
+`Envelopes` opens one without parsing that end again. `ShapeCache` reads a line that differs from an earlier one only in digits
+and ids without parsing it at all:
+
+    raw -> find the end -> shape -> cut out time and message
+
+A shape (line_shape.py) is found under the beginning of the envelope with its digits as zeros; if its lines hold ids, under the
+same with the letters a to f as zeros too. More lines share that key than share a shape, so what they have in common is compared.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +15,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from cali.stages.decode.fields import Plan, plan
-from cali.stages.decode.jsonlog import load
+from cali.core.models import Record
+from cali.core.normalise import ZEROS
+from cali.stages.decode.jsonlog import Plan, load, plan
+from cali.stages.decode.line_shape import LineShape, fits, of_object, of_text
+from cali.stages.decode.values import from_status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cali.core.models import Scope
-    from cali.stages.decode.scope import Sources
+    from cali.stages.decode.layout import Plain
+    from cali.stages.decode.scope import OriginResolver
+    from cali.stages.decode.values import TimestampParser
 
 METADATA = b',"kubernetes":{'
 """Where the end of an envelope begins."""
@@ -19,6 +35,13 @@ METADATA = b',"kubernetes":{'
 _ENDS = 4_096  # containers; the end of an envelope has some 400 bytes
 _HEADS = 16_384
 _new = tuple.__new__
+_KEYS = 8_192  # each with its forms 1 to 2 KB
+_EACH = 6  # forms of one key: words that differ in a to f, ids that begin with a digit or a letter, statuses
+_LONGEST = 2_048  # bytes of an envelope's beginning
+_MINUTES = 4_096
+_STATUSES = {b"%03d" % code: from_status(f"{code:03}") for code in range(1000)}
+_HEX = bytes.maketrans(b"123456789abcdef", b"0" * 15)
+_loads = orjson.loads
 
 
 class End(NamedTuple):
@@ -28,7 +51,7 @@ class End(NamedTuple):
     streams: dict[str, str]
 
 
-class Opened(NamedTuple):
+class OpenedEnvelope(NamedTuple):
     """What stands in an envelope: its members before the metadata, where to look in them, the line, and who wrote it."""
 
     head: dict[str, Any]
@@ -41,12 +64,12 @@ class Opened(NamedTuple):
 class Envelopes:
     """Opens envelopes. `ends` are theirs, as they are, with what they tell: None if they have to be read each time."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: OriginResolver) -> None:
         self._sources = sources
         self._heads: dict[tuple[str, ...], Plan] = {}
         self.ends: dict[bytes, End | None] = {}
 
-    def opened(self, raw: bytes, at: int) -> Opened | None:
+    def opened(self, raw: bytes, at: int) -> OpenedEnvelope | None:
         """What stands in an envelope whose end, from `at` on, is its pod's metadata; None if it must be read as a
         whole. That end is the same in all lines of a container, so it is parsed and validated once. What stands before it
         is an object of its own, once it is closed, or the line is no JSON."""
@@ -67,7 +90,7 @@ class Envelopes:
         scope, streams = end
         out = head.get("stream")
         stream = streams.get(out) if out.__class__ is str else streams[""]
-        return _new(Opened, (head, where, text, scope, stream or f"{streams['']}/{out}"))
+        return _new(OpenedEnvelope, (head, where, text, scope, stream or f"{streams['']}/{out}"))
 
     def _end(self, tail: bytes) -> End | None:
         """What the end of an envelope tells; None if there is more in it, or it names nobody."""
@@ -90,3 +113,88 @@ class Envelopes:
             self._heads.clear()
         self._heads[keys] = where
         return where
+
+
+class ShapeCache:
+    """The forms of the lines that came, bounded: it gives what the longer way gives, or None. `ends` are the ends of
+    envelopes that are known."""
+
+    def __init__(self, ends: dict[bytes, End | None], clock: TimestampParser) -> None:
+        self._end = ends.get
+        self._clock = clock
+        self._plain: dict[
+            bytes, LineShape
+        ] = {}  # those without checks, under the envelope with digits as zeros
+        self._shapes: dict[bytes, tuple[LineShape, ...]] = {}
+        self._once: set[bytes] = set()  # keys of objects that came once: most never come again
+        self._minutes: dict[bytes, float] = {}
+
+    def read(self, raw: bytes, line: int) -> Record | None:
+        """The record of a line of a known form, in an envelope with a known end; None for all others."""
+        at = raw.rfind(METADATA)  # the first of several would have been in no form
+        known = self._end(raw[at:])
+        if known is None:
+            return None
+        head = raw[:at]
+        blind = head.translate(ZEROS)
+        shape = self._plain.get(blind)
+        if shape is None:
+            for shape in self._shapes.get(head.translate(_HEX), ()):
+                if fits(shape, head, blind):
+                    break
+            else:
+                return None
+        _, minute, second, zone, start, end, pieces, escaped, more, severity, status, out, normalised = shape
+        begun = self._minutes.get(head[minute:second]) or self._minute(head[minute:second])
+        if begun is None:
+            return None
+        body = b" ".join([head[a:b] for a, b in pieces]) if pieces else head[start:end]
+        message: str = _loads(b'"%b"' % body) if escaped else body.decode()
+        if more:
+            message += more
+        if status is not None:
+            code = head[status[0] : status[1]]
+            severity = _STATUSES[code] if code in _STATUSES else from_status(code.decode())
+        scope, streams = known
+        time = begun + float(head[second:zone])
+        return _new(Record, (line, message, time, severity, scope, streams[out], False, normalised))
+
+    def remember(self, head: bytes, where: Plan, text: str, plain: Plain) -> None:
+        """Takes in the form of a line that was read the longer way: `head` is its envelope up to the end, `text` the line
+        in it, and `plain` says what of that the line's layout asks for."""
+        if len(head) <= _LONGEST:
+            self._remember(head, head.translate(_HEX), lambda: of_text(head, where, text, plain))
+
+    def remember_object(self, head: bytes, where: Plan, text: str) -> None:
+        """The same of a line that is an object."""
+        if len(head) > _LONGEST:
+            return
+        key = head.translate(_HEX)
+        if key in self._shapes or key in self._once:
+            self._remember(head, key, lambda: of_object(head, where, text))
+            return
+        if len(self._once) >= _KEYS:
+            self._once.clear()
+        self._once.add(key)
+
+    def _remember(self, head: bytes, key: bytes, shape: Callable[[], LineShape | None]) -> None:
+        shapes = self._shapes.get(key)
+        if shapes is not None and not 0 < len(shapes) < _EACH:  # such a line has no form, or too many
+            return
+        made = shape()
+        if made and not made.checks:
+            if len(self._plain) >= _KEYS:
+                self._plain.clear()
+            self._plain[head.translate(ZEROS)] = made
+            return
+        if shapes is None and len(self._shapes) >= _KEYS:
+            self._shapes.clear()
+        self._shapes[key] = (*(shapes or ()), made) if made else ()
+
+    def _minute(self, minute: bytes) -> float | None:
+        begun = self._clock.value(minute.decode() + "00Z")
+        if begun is not None:
+            if len(self._minutes) >= _MINUTES:
+                self._minutes.clear()
+            self._minutes[minute] = begun
+        return begun

@@ -1,4 +1,7 @@
-"""JSON log lines: what the application said, and of its fields only those that explain a failure."""
+"""JSON log lines: what the application wrote, and of its fields only those that explain a failure.
+
+Which keys mean what is a pure function of the keys of an object: its plan.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,10 @@ import orjson
 
 from cali.core.models import Severity
 from cali.stages.decode.scope import workload_of
-from cali.stages.decode.severity import LEVELS, from_number, from_status, parse_level
+from cali.stages.decode.values import LEVELS, from_number, from_status, parse_level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from cali.stages.decode.fields import Plan
 
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much, and this runs for every line
 _NOTHING = ("null", "undefined", "None", "nil", "<nil>")
@@ -30,8 +31,116 @@ _STACK_KEYS = (
     "traceback",
 )
 
+# What Fluent Bit, pino, bunyan, zap, logrus, structlog, ECS, Serilog, winston, log4j2, GELF, journald ... write.
+_MESSAGE = (
+    "msg", "message", "@m", "@mt", "short_message", "event", "log", "MESSAGE", "text", "textPayload", "full_message", "body",
+    "RenderedMessage", "Message", "MessageTemplate",
+)  # fmt: skip
+_LEVEL = (
+    "level", "severity", "log.level", "lvl", "levelname", "loglevel", "logLevel", "log_level", "severity_text", "severityText",
+    "@l", "level_name", "LogLevel", "Level", "PRIORITY", "priority",
+)  # fmt: skip
+_TIME = (
+    "@timestamp", "time", "timestamp", "ts", "date", "@t", "t", "asctime", "datetime", "eventTime", "instant", "timeMillis",
+    "__REALTIME_TIMESTAMP", "Timestamp", "lastTimestamp", "eventTimestamp",
+)  # fmt: skip
+_STACKS = (
+    "stack", "stack_trace", "stacktrace", "stackTrace", "error.stack_trace", "err.stack", "error.stack", "exception.stacktrace",
+    "exc_info", "exception", "@x", "thrown", "traceback", "backtrace", "full_message", "Exception",
+)  # fmt: skip
+_EXPLAIN = (
+    "error", "err", "reason", "cause", "error.message", "error.type", "error.code", "exception.message", "err.message", "errmsg",
+    "status", "status_code", "statusCode", "http.response.status_code", "code", "exit_code", "exitCode",
+)  # fmt: skip
+_WORKLOAD = (
+    "service",
+    "service.name",
+    "service_name",
+    "serviceName",
+    "app",
+    "application",
+    "app_name",
+    "appname",
+    "_app",
+)
+_STATUS = ("status", "status_code", "statusCode", "http.response.status_code")
+_EXIT = ("exit_code", "exitCode", "exitcode")
+_TAGS = ("logtag", "_p", "partial_message")
+_DOCKER = frozenset({"log", "stream", "time", "attrs"})
 
-class Spoken(NamedTuple):
+
+class Plan(NamedTuple):
+    """Where to look in objects with one set of keys; each tuple is in the order in which keys are trusted."""
+
+    message: tuple[str, ...]
+    level: tuple[str, ...]
+    time: tuple[str, ...]
+    stacks: tuple[str, ...]
+    explain: tuple[str, ...]
+    workload: tuple[str, ...]
+    status: tuple[str, ...]
+    exit: tuple[str, ...]
+    pod: bool  # Fluent Bit's kubernetes filter saw it
+    raw: bool  # the message is a collected line: it is decoded again
+    docker: bool
+    serilog: bool
+    graded: bool  # some key may tell the severity
+    explained: bool  # some key may tell why it failed
+    tags: tuple[str, ...]  # marks of a line that the runtime cut
+    bare: bool  # nothing but a message: an envelope around a line
+    kind: str  # "mongo", "event", or "" for all others
+
+
+def plan(keys: tuple[str, ...]) -> Plan:
+    """The plan for an object with these keys."""
+    have = frozenset(keys)
+
+    def present(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name in names if name in have)
+
+    pod = "kubernetes" in have
+    message, level = present(_MESSAGE), present(_LEVEL)
+    collected = "log" in have and bool(have & {"stream", "kubernetes", "time", "date", "@timestamp"})
+    if collected:
+        message = ("log", *(name for name in message if name != "log"))
+    serilog = bool(have & {"@m", "@mt"})
+    kind = (
+        "mongo"
+        if {"t", "s", "msg"} <= have
+        else "event"
+        if {"involvedObject", "reason", "type"} <= have
+        else ""
+    )
+    workload, tags = present(_WORKLOAD), present(_TAGS)
+    graded = serilog or ("log" in have and len(message) > 1) or bool(have & {*_LEVEL, *_STATUS, *_EXIT})
+    explained = bool(have & {*_STACKS, *_EXPLAIN})
+    return Plan(
+        message=message,
+        level=level,
+        time=present(_TIME),
+        stacks=present(_STACKS),
+        explain=present(_EXPLAIN),
+        workload=workload,
+        status=present(_STATUS),
+        exit=present(_EXIT),
+        pod=pod,
+        raw=not serilog and not kind and not (level and not collected),
+        docker={"log", "stream"} <= have <= _DOCKER,
+        serilog=serilog,
+        graded=graded,
+        explained=explained,
+        tags=tags,
+        bare=len(message) == 1 and not (kind or serilog or graded or explained or workload),
+        kind=kind,
+    )
+
+
+def is_cut(doc: Mapping[str, Any], where: Plan) -> bool:
+    """Whether a collector marked the line in this object as one that goes on."""
+    return any(doc[tag] in ("P", "true", True) for tag in where.tags)
+
+
+class ObjectText(NamedTuple):
     """What an object says. `text` is the message alone, empty if there is none; `more` is what explains it, ready
     to be appended."""
 
@@ -41,10 +150,10 @@ class Spoken(NamedTuple):
     workload: str
 
 
-_SILENT = Spoken("", "", None, "")
+_NO_TEXT = ObjectText("", "", None, "")
 
 
-def spoken(doc: Mapping[str, Any], plan: Plan) -> Spoken:
+def object_text(doc: Mapping[str, Any], plan: Plan) -> ObjectText:
     """What an object says. Without a message its error is one; a mere status is none."""
     text = ""
     for key in plan.message:
@@ -57,15 +166,15 @@ def spoken(doc: Mapping[str, Any], plan: Plan) -> Spoken:
         told = plan.stacks or any(doc[key] for key in plan.explain if key not in plan.status)
         text, more = (more.strip(), "") if told else ("", "")
     severity = _severity(doc, plan) if plan.graded else None
-    return _new(Spoken, (text, more, severity, _workload(doc, plan) if plan.workload else ""))
+    return _new(ObjectText, (text, more, severity, _workload(doc, plan) if plan.workload else ""))
 
 
-def bare(doc: Mapping[str, Any], plan: Plan) -> Spoken:
+def envelope_text(doc: Mapping[str, Any], plan: Plan) -> ObjectText:
     """What an envelope says: as `spoken`, for an object whose keys tell nothing but one message."""
     value = doc[plan.message[0]]
     if value.__class__ is str and value and not value.isspace():
-        return _new(Spoken, (value, "", None, ""))
-    return _SILENT
+        return _new(ObjectText, (value, "", None, ""))
+    return _NO_TEXT
 
 
 def _filled(template: str, doc: Mapping[str, Any]) -> str:
@@ -93,12 +202,12 @@ def _lenient(raw: bytes | str) -> Any:
         return None
 
 
-def special(doc: Mapping[str, Any], kind: str) -> Spoken | None:
+def special_text(doc: Mapping[str, Any], kind: str) -> ObjectText | None:
     """What an object of a shape of its own says: a MongoDB line, or a Kubernetes event."""
     return _mongo(doc) if kind == "mongo" else _event(doc)
 
 
-def _event(doc: Mapping[str, Any]) -> Spoken | None:
+def _event(doc: Mapping[str, Any]) -> ObjectText | None:
     about, text, reason = doc["involvedObject"], doc.get("message") or doc.get("note"), doc["reason"]
     if (
         not isinstance(about, dict)
@@ -112,17 +221,19 @@ def _event(doc: Mapping[str, Any]) -> Spoken | None:
     if kind == "Pod":
         workload = workload_of(workload)
     level = doc["type"]
-    return Spoken(f"{reason} {text}", "", parse_level(level) if isinstance(level, str) else None, workload)
+    return ObjectText(
+        f"{reason} {text}", "", parse_level(level) if isinstance(level, str) else None, workload
+    )
 
 
-def _mongo(doc: Mapping[str, Any]) -> Spoken | None:
+def _mongo(doc: Mapping[str, Any]) -> ObjectText | None:
     """`t` is an object, `s` a letter, and `attr` tells what failed."""
     letter, text, attr = doc.get("s"), doc.get("msg"), doc.get("attr")
     if not isinstance(letter, str) or not isinstance(text, str) or not text.strip():
         return None
     error = attr.get("error") if isinstance(attr, dict) else None
     more = f" error={_flat(error)}" if error else ""
-    return Spoken(text, more, parse_level(letter[:1]), "")
+    return ObjectText(text, more, parse_level(letter[:1]), "")
 
 
 def _severity(doc: Mapping[str, Any], plan: Plan) -> Severity | None:

@@ -1,26 +1,52 @@
-"""Where the parts of a line lie.
+"""Where the parts of a line of text lie.
 
-A layout is a pure function of the line with its digits and its ids made alike: no rule looks at the value of either,
-so two lines that differ only in them share one. What does depend on digits (the time, an HTTP status, a syslog priority, a pod's name) is
-kept as a span and read from each line.
+A layout is a pure function of the line with its digits and ids normalised: no rule looks at the value of either, so two
+lines that differ only in them share one. What does depend on digits (the time, an HTTP status, a syslog priority, a pod's
+name) is kept as a span and read from each line.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from cali.core.normalise import ids_alike
-from cali.stages.decode.severity import parse_level
-
-if TYPE_CHECKING:
-    from cali.core.models import Severity
+from cali.core.models import Severity
+from cali.core.normalise import normalise_ids
+from cali.stages.decode.layout_rules import AFTER_STAMP, RULES, STAMPS, SYSLOG
+from cali.stages.decode.values import parse_level
 
 Span = tuple[int, int]
-# start, end, pieces, severity, status, alike
-Plain = tuple[int, int | None, tuple[Span, ...], "Severity | None", Span | None, bytes]
+# start, end, pieces, severity, status, normalised
+Plain = tuple[int, int | None, tuple[Span, ...], Severity | None, Span | None, bytes]
 _IN_ID = re.compile(r"[A-Za-z0-9-]{2}")
 _new = tuple.__new__
+_DEPTH = 4  # kubectl's prefix, a runtime's stamp, syslog, the application: nothing real wraps deeper
+_TIME_OF_DAY = len("10:00")  # alone it may well be part of a sentence, so a rule must follow it
+_OTHER_RULES = RULES[""]
+_OTHER_AFTER = AFTER_STAMP[""]
+_BLANK = re.compile(r"\s*\Z")
+_GAP = (" ", "\t")
+_MARKS = {"#": Severity.WARNING, "*": Severity.NOTICE, "-": Severity.INFO, ".": Severity.DEBUG}
+
+# logfmt: `level=error msg="failed to sync" err=timeout`
+_KEY = r"[A-Za-z_@][\w.@/-]*"
+_PAIR = rf'{_KEY}=(?:"(?:[^"\\]|\\.)*+"|[^\s"]*+)'
+_LINE = re.compile(rf"{_PAIR}(?: ++{_PAIR})*+ *\Z", re.ASCII | re.DOTALL)
+_PAIRS = re.compile(rf'(?P<k>{_KEY})=(?:"(?P<q>(?:[^"\\]|\\.)*)"|(?P<v>[^\s"]*))', re.ASCII | re.DOTALL)
+_STAMP = re.compile(
+    r"(?P<t>\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d):(?P<s>\d\d(?:[.,]\d{1,9})?)(?P<z> ?(?:Z|[+-]\d\d:?\d\d))?\Z",
+    re.ASCII,
+)
+_LEVEL = frozenset({"level", "lvl", "severity"})
+_MESSAGE = frozenset({"msg", "message"})
+_TIME = frozenset({"ts", "time", "timestamp", "t"})
+_HEADER = (
+    _LEVEL
+    | _MESSAGE
+    | _TIME
+    | {"caller", "source", "logger", "trace_id", "span_id", "traceid", "spanid", "traceID", "spanID"}
+)
+_FAILURE = ("err", "error", "reason", "cause", "exception")
 
 
 class Layout(NamedTuple):
@@ -38,71 +64,28 @@ class Layout(NamedTuple):
     out: str = ""
     partial: bool = False
     special: str = ""  # "json": an object begins at `start`; "blank": there is no message
-    alike: bytes = b""  # the message of all its lines with digits and ids made alike, if known (`complete`)
+    normalised: bytes = (
+        b""  # the message of all its lines with digits and ids normalised, if known (`complete`)
+    )
     plain: Plain | None = (
         None  # what is left to look at when an envelope told the time, if that is all (`complete`)
     )
 
 
-def complete(layout: Layout, seen: str) -> Layout:
-    """The layout with what follows from it; `seen` is one of its lines, with digits and ids made alike."""
+def complete(layout: Layout, line: str) -> Layout:
+    """Return the layout with what follows from it; `line` is one of its lines, digits and ids normalised."""
     start, end, pieces, _, severity, status, priority, origin, space, out, partial, special, _, _ = layout
     if special:
         return layout
-    spans = pieces or ((start, len(seen) if end is None else end),)
+    spans = pieces or ((start, len(line) if end is None else end),)
     # A message that begins or ends within an id has a part of it that differs from line to line.
-    if any(_IN_ID.fullmatch(seen[at - 1 : at + 1]) for span in spans for at in span if at):
-        alike = b""
+    if any(_IN_ID.fullmatch(line[at - 1 : at + 1]) for span in spans for at in span if at):
+        normalised = b""
     else:
-        alike = ids_alike(" ".join([seen[a:b] for a, b in spans]).encode())
+        normalised = normalise_ids(" ".join([line[a:b] for a, b in spans]).encode())
     if priority or origin or space or out or partial:
-        return layout._replace(alike=alike)
-    return layout._replace(alike=alike, plain=(start, end, pieces, severity, status, alike))
-
-
-class Rule(NamedTuple):
-    """A format. Its pattern names the parts: t, s, z (time), lvl, m (message), n (status), pri, who, ns,
-    out, part, rest.
-
-    `rest` is text that is decoded again. `first` are the characters a line of this format can begin with.
-    """
-
-    name: str
-    first: str
-    pattern: re.Pattern[str]
-
-
-DIGITS = "0123456789"
-UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-LOWER = UPPER.lower()
-ANY = ""
-
-# Some text must remain when a header is taken off; a bare header is its own message.
-M = r"(?P<m>(?=\s*+\S).*)"
-REST = r"(?P<rest>.*)"
-_WORDS = (
-    "TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRIT(?:ICAL)?|FATAL|SEVERE|ALERT|EMERG(?:ENCY)?|"
-    "D?PANIC|VERBOSE|FINE(?:ST|R)?|CONFIG"
-)
-LEVEL = rf"(?P<lvl>{_WORDS})"
-ANYCASE = rf"(?P<lvl>(?i:{_WORDS}|NOTE|SYSTEM|INFORMATION|TRC|DBG|INF|WRN|FTL|LOG))"
-
-
-def rule(name: str, first: str, pattern: str) -> Rule:
-    """A rule whose pattern is compiled the one way that rules are: ASCII classes, `.` takes newlines too.
-
-    Spaces that were taken are never given back: a line of many spaces would cost their number squared.
-    """
-    pattern = pattern.replace(" +", " ++").replace(" *", " *+")
-    return Rule(name, first, re.compile(pattern, re.ASCII | re.DOTALL))
-
-
-def by_first(rules: tuple[Rule, ...]) -> dict[str, tuple[re.Pattern[str], ...]]:
-    """The patterns to try for each first character; key "" for characters that no rule names. Order is kept."""
-    chars = {char for entry in rules for char in entry.first}
-    table = {char: tuple(r.pattern for r in rules if not r.first or char in r.first) for char in chars}
-    table[""] = tuple(r.pattern for r in rules if not r.first)
-    return table
+        return layout._replace(normalised=normalised)
+    return layout._replace(normalised=normalised, plain=(start, end, pieces, severity, status, normalised))
 
 
 def read(match: re.Match[str]) -> Layout:
@@ -164,3 +147,137 @@ def _time(match: re.Match[str]) -> tuple[int, int, int, int, int] | None:
     seconds = match.span("s")
     tail = match.end("z") if "z" in match.re.groupindex else -1
     return (*match.span("t"), *seconds, max(tail, seconds[1]))
+
+
+def layout_of(text: str, at: int = 0, depth: int = 0) -> Layout:
+    """The layout of the text from `at` on. Text that no rule knows is a message as a whole."""
+    first = text[at : at + 1]
+    if _BLANK.match(text, at):
+        return Layout(at, special="blank")
+    if first == "{":
+        return Layout(at, special="json")
+    stamps = STAMPS.get(first)
+    if stamps:
+        for stamp in stamps:
+            match = stamp.match(text, at)
+            if match:
+                found = _stamped(text, match, depth)
+                if found:
+                    return found
+                break
+    if "=" in text and first.isalpha():
+        found = _logfmt(text, at)
+        if found:
+            return found
+    for pattern in RULES.get(first, _OTHER_RULES):
+        match = pattern.match(text, at)
+        if match:
+            return _headed(text, match, depth)
+    return Layout(at)
+
+
+def _stamped(text: str, stamp: re.Match[str], depth: int) -> Layout | None:
+    """What follows a stamp; None when nothing does, so that a lone stamp stays a message."""
+    at = stamp.end()
+    bracketed = text[stamp.start()] == "["
+    if bracketed and text[at : at + 1] == "]":
+        at += 1
+    elif bracketed and text[at : at + 2] != ": ":
+        return None
+    if text[at : at + 2] != ": ":
+        while text[at : at + 1] in _GAP:
+            at += 1
+    outer = read(stamp)
+    for pattern in AFTER_STAMP.get(text[at : at + 1], _OTHER_AFTER):
+        match = pattern.match(text, at)
+        if match:
+            return nest(outer, _follow(text, match, depth))
+    if stamp.start("t") == stamp.start() and text[stamp.start()].isalpha():
+        match = SYSLOG.match(text, at)
+        if match:
+            return nest(outer, _follow(text, match, depth))
+    if text[stamp.end() : stamp.end() + 1] not in (" ", "\t", "]"):
+        return None
+    if outer.time is None or outer.time[1] - outer.time[0] <= _TIME_OF_DAY or _BLANK.match(text, at):
+        return None
+    return nest(outer, layout_of(text, at, depth + 1)) if depth < _DEPTH else outer._replace(start=at)
+
+
+def _follow(text: str, match: re.Match[str], depth: int) -> Layout:
+    """The layout of a match, and of the text it wraps, if it wraps any."""
+    found = read(match)
+    if "rest" not in match.re.groupindex:
+        return found
+    at = match.start("rest")
+    if at < 0:
+        return found._replace(special="blank")
+    return (
+        nest(found, layout_of(text, at, depth + 1)) if depth < _DEPTH else found._replace(start=at, end=None)
+    )
+
+
+def _headed(text: str, match: re.Match[str], depth: int) -> Layout:
+    found = _follow(text, match, depth)
+    groups = match.re.groupindex
+    if "mark" in groups:
+        return found._replace(severity=_MARKS[match["mark"]])
+    if "more" not in groups:
+        return found
+    # An event's row: what happened, then the kubelet's own words. Its object names the workload.
+    pieces = (match.span("m"), match.span("more"))
+    if "object" not in groups:
+        return found._replace(pieces=pieces)
+    return found._replace(pieces=pieces, origin=match.span("object"))
+
+
+def _logfmt(text: str, at: int) -> Layout | None:
+    """The layout of the logfmt line that starts at `at`, or None when it is none: pairs alone make no log line,
+    there must be a message, or a level together with a time."""
+    head = _PAIRS.match(text, at)
+    if not head or not _LINE.match(text, at):
+        return None
+    every = list(_PAIRS.finditer(text, at))
+    pairs = {match["k"]: match for match in reversed(every)}  # the first of a key counts
+    message = next((_value(pairs[key]) for key in ("msg", "message") if key in pairs), None)
+    level = next((pairs[key] for key in ("level", "lvl", "severity") if key in pairs), None)
+    stamp = next((pairs[key] for key in ("ts", "time", "timestamp", "t") if key in pairs), None)
+    if message is None and not (level and stamp):
+        return None
+    pieces = _pieces(every, pairs, message)
+    if not pieces:
+        return None
+    return Layout(
+        pieces[0][0],
+        pieces[0][1],
+        pieces=pieces,
+        time=_logfmt_time(text, stamp),
+        severity=_logfmt_severity(level),
+    )
+
+
+def _value(pair: re.Match[str]) -> Span:
+    return pair.span("q") if pair["q"] is not None else pair.span("v")
+
+
+def _logfmt_severity(pair: re.Match[str] | None) -> Severity | None:
+    return parse_level(pair["q"] or pair["v"] or "") if pair else None
+
+
+def _pieces(
+    every: list[re.Match[str]], pairs: dict[str, re.Match[str]], message: Span | None
+) -> tuple[Span, ...]:
+    first = [message] if message and message[0] < message[1] else []
+    failed = [pairs[key].span() for key in _FAILURE if key in pairs]
+    # All of them, since keys may differ in a digit alone (p50, p99), which no rule may see.
+    others = [pair.span() for pair in every if pair["k"] not in _HEADER and pair["k"] not in _FAILURE]
+    return (*first, *failed, *others)
+
+
+def _logfmt_time(text: str, pair: re.Match[str] | None) -> tuple[int, int, int, int, int] | None:
+    if pair is None:
+        return None
+    start, end = _value(pair)
+    match = _STAMP.match(text[:end], start)
+    if match is None:
+        return None
+    return (*match.span("t"), *match.span("s"), match.end())

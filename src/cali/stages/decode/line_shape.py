@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from cali.core.normalise import ZEROS, ids_alike, ids_in
-from cali.stages.decode.fields import plan
-from cali.stages.decode.jsonlog import special, spoken
+from cali.core.normalise import ZEROS, find_ids, normalise_ids
+from cali.stages.decode.jsonlog import object_text, plan, special_text
 
 if TYPE_CHECKING:
     from cali.core.models import Severity
-    from cali.stages.decode.fields import Plan
+    from cali.stages.decode.jsonlog import Plan
     from cali.stages.decode.layout import Plain, Span
 
 _ZERO = ord("0")
@@ -37,12 +36,12 @@ _is_number = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,2})?", re.AS
 _is_long = re.compile(r"-?(\d)\d", re.ASCII).match
 
 
-class Id(NamedTuple):
+class IdSpan(NamedTuple):
     """Where an id stands. It is one only if there are digits and letters between `start` and `told`."""
 
     before: bytes  # what stands between the last id and this one, digits as zeros
     start: int
-    told: int  # the end, or of a UUID the end of its first group
+    digits_end: int  # the end, or of a UUID the end of its first group
     end: int
     digit: bool | None  # whether it begins with a digit, where that matters
 
@@ -50,13 +49,13 @@ class Id(NamedTuple):
 class Checks(NamedTuple):
     """What is to be compared where digits made zeros are not enough."""
 
-    ids: tuple[Id, ...]
+    ids: tuple[IdSpan, ...]
     rest: bytes  # what stands behind the last id, digits as zeros
     exact: tuple[tuple[int, int, bytes], ...]  # from, to, what stands there
     firsts: tuple[int, ...]  # first digits of numbers, which are not zero
 
 
-class Form(NamedTuple):
+class LineShape(NamedTuple):
     """What all lines of one form share, and where lies what they do not share. All places are bytes of the envelope."""
 
     checks: Checks | None  # None if digits made zeros are enough
@@ -71,7 +70,7 @@ class Form(NamedTuple):
     severity: Severity | None
     status: Span | None  # an HTTP status that decides the severity
     out: str
-    alike: bytes
+    normalised: bytes
 
 
 class _Frame(NamedTuple):
@@ -82,21 +81,21 @@ class _Frame(NamedTuple):
     out: str
 
 
-def fits(form: Form, head: bytes, blind: bytes) -> bool:
+def fits(shape: LineShape, head: bytes, blind: bytes) -> bool:
     """Whether an envelope is of a form that has checks; `blind` is `head` with its digits as zeros."""
-    ids, rest, exact, firsts = form.checks  # type: ignore[misc]  # it has them
-    done = 0
-    for before, start, told, end, digit in ids:
-        value = blind[start:told]
+    ids, rest, exact, firsts = shape.checks  # type: ignore[misc]  # it has them
+    position = 0
+    for before, start, digits_end, end, digit in ids:
+        value = blind[start:digits_end]
         if (
-            blind[done:start] != before
+            blind[position:start] != before
             or value.isdigit()
             or value.isalpha()
             or (digit is not None and (value[0] == _ZERO) is not digit)
         ):
             return False
-        done = end
-    if blind[done:] != rest:
+        position = end
+    if blind[position:] != rest:
         return False
     for start, end, said in exact:
         if head[start:end] != said:
@@ -104,21 +103,21 @@ def fits(form: Form, head: bytes, blind: bytes) -> bool:
     return not firsts or _ZERO not in [head[at] for at in firsts]
 
 
-def of_text(head: bytes, where: Plan, text: str, plain: Plain) -> Form | None:
+def of_text(head: bytes, where: Plan, text: str, plain: Plain) -> LineShape | None:
     """The form of a line of text, of which `plain` says what its layout asks for; None if it has none."""
     frame = _frame(head, where)
     if frame is None:
         return None
     at = _places(head, frame.log)
-    start, end, pieces, severity, status, alike = plain
+    start, end, pieces, severity, status, normalised = plain
     spans = tuple((at[a], at[b]) for a, b in pieces or ((start, len(text) if end is None else end),))
     ids, rest = _ids(head, text, at)
     checks = Checks(ids, rest, (), ()) if ids else None
     code = status and (at[status[0]], at[status[1]])
-    return _form(head, frame, checks, spans, "", severity, code, alike)
+    return _shape(head, frame, checks, spans, "", severity, code, normalised)
 
 
-def of_object(head: bytes, where: Plan, text: str) -> Form | None:
+def of_object(head: bytes, where: Plan, text: str) -> LineShape | None:
     """The form of a line that is an object with a level, and a message that needs no more decoding, or an event of
     Kubernetes; None of others."""
     frame = _frame(head, where)
@@ -129,7 +128,7 @@ def of_object(head: bytes, where: Plan, text: str) -> Form | None:
     if frame is None or doc.__class__ is not dict or not text.isprintable():
         return None
     keys, values = plan(tuple(doc)), _values(text)
-    said = special(doc, keys.kind) if keys.kind else spoken(doc, keys)
+    said = special_text(doc, keys.kind) if keys.kind else object_text(doc, keys)
     names, telling = _named(doc, keys)
     spans = [(values[name][0] + 1, values[name][1] - 1) for name in names]
     message = " ".join(text[a:b] for a, b in spans)
@@ -151,10 +150,10 @@ def of_object(head: bytes, where: Plan, text: str) -> Form | None:
         tuple((a, b, head[a:b]) for a, b in exact if _digit(head[a:b])),
         tuple(at[m.start(1)] for span in numbers if (m := _is_long(text, *span))),
     )
-    alike = ids_alike((message + said.more).encode().translate(ZEROS))
+    normalised = normalise_ids((message + said.more).encode().translate(ZEROS))
     places = tuple((at[a], at[b]) for a, b in spans)
     needed = checks if ids or checks.exact or checks.firsts else None
-    return _form(head, frame, needed, places, said.more, said.severity, None, alike)
+    return _shape(head, frame, needed, places, said.more, said.severity, None, normalised)
 
 
 def _named(doc: dict[str, Any], keys: Plan) -> tuple[tuple[str, ...], set[str]]:
@@ -167,7 +166,7 @@ def _named(doc: dict[str, Any], keys: Plan) -> tuple[tuple[str, ...], set[str]]:
     return () if keys.kind else keys.message[:1], telling
 
 
-def _form(
+def _shape(
     head: bytes,
     frame: _Frame,
     checks: Checks | None,
@@ -175,10 +174,10 @@ def _form(
     more: str,
     severity: Severity | None,
     status: Span | None,
-    alike: bytes,
-) -> Form:
+    normalised: bytes,
+) -> LineShape:
     (minute, zone), (start, end) = frame.time, spans[0]
-    return Form(
+    return LineShape(
         checks,
         minute,
         minute + _TO_SECONDS,
@@ -191,7 +190,7 @@ def _form(
         severity,
         status,
         frame.out,
-        alike,
+        normalised,
     )
 
 
@@ -225,19 +224,19 @@ def _places(head: bytes, log: Span) -> list[int]:
 def _spans(text: str) -> list[Span]:
     """The ids in a line, in characters."""
     line = text.encode().translate(ZEROS)
-    return [(len(line[: m.start()].decode()), len(line[: m.end()].decode())) for m in ids_in(line)]
+    return [(len(line[: m.start()].decode()), len(line[: m.end()].decode())) for m in find_ids(line)]
 
 
-def _ids(head: bytes, text: str, at: list[int]) -> tuple[tuple[Id, ...], bytes]:
+def _ids(head: bytes, text: str, at: list[int]) -> tuple[tuple[IdSpan, ...], bytes]:
     """The ids in a line whose characters stand `at` these places of its envelope; and what stands behind them."""
-    blind, found, done = head.translate(ZEROS), [], 0
+    blind, found, position = head.translate(ZEROS), [], 0
     for a, b in _spans(text):
         start, end = at[a], at[b]
         uuid = text[a:b].count("-") > 0
         digit = None if uuid else blind[start] == _ZERO
-        found.append(Id(blind[done:start], start, start + 8 if uuid else end, end, digit))
-        done = end
-    return tuple(found), blind[done:]
+        found.append(IdSpan(blind[position:start], start, start + 8 if uuid else end, end, digit))
+        position = end
+    return tuple(found), blind[position:]
 
 
 def _values(text: str) -> dict[str, Span]:

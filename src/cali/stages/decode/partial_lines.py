@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from cali.core.models import Scope
-    from cali.stages.decode.fields import Plan
+    from cali.stages.decode.jsonlog import Plan
 
 LINE = 48 * 1024
 """Bytes after which a line is given out though it goes on: with one more piece of 16 KiB, as much as a message keeps."""
@@ -50,7 +50,7 @@ class Piece(NamedTuple):
 
 
 @dataclass(slots=True)
-class Open:
+class OpenLine:
     """A line that is being put together. With `begun` its beginning was given out before: the rest is plain text."""
 
     first: Piece
@@ -59,7 +59,7 @@ class Open:
     time: float | None
     begun: bool = False
     partial: bool = True  # the end has not come
-    seen: int = 0
+    count: int = 0
     last: int = 0  # the number of the line that its last piece came in
     text: bytearray = field(default_factory=bytearray)
 
@@ -106,26 +106,26 @@ class Pieces:
     """
 
     def __init__(self, begun: dict[str, tuple[Scope, float | None]] | None = None) -> None:
-        self._open: dict[str, Open] = {}  # the one that waits longest first
+        self._open: dict[str, OpenLine] = {}  # the one that waits longest first
         self._begun = dict(begun or {})
-        self._seen = 0
-        self.overdue: deque[Open] = deque()
+        self._count = 0
+        self.overdue: deque[OpenLine] = deque()
 
     def __bool__(self) -> bool:
         return bool(self._open or self._begun)
 
-    def pass_by(self) -> None:
+    def count_line(self) -> None:
         """Counts a line, and gives up those that have waited too long."""
-        self._seen += 1
+        self._count += 1
         while self._open:
             stream, oldest = next(iter(self._open.items()))
-            if self._seen - oldest.seen <= GAP:
+            if self._count - oldest.count <= GAP:
                 return
             self._give_up(self._open.pop(stream))
-        if self._seen > GAP:
+        if self._count > GAP:
             self._begun.clear()
 
-    def add(self, piece: Piece, line: int, scope: Scope, time: float | None) -> Open | Piece | None:
+    def add(self, piece: Piece, line: int, scope: Scope, time: float | None) -> OpenLine | Piece | None:
         """The line that this piece ends, or as much of it as is gathered at once; the piece itself if it is a line of
         its own; None while more is to come."""
         stream = piece.stream
@@ -134,25 +134,25 @@ class Pieces:
             self._give_up(known)
             known = None
         if known is None and stream in self._begun:
-            known = Open(piece, line, *self._begun.pop(stream), begun=True)
+            known = OpenLine(piece, line, *self._begun.pop(stream), begun=True)
         if known is None:
             if not piece.cut:
                 return piece
-            known = Open(piece, line, scope, time)
+            known = OpenLine(piece, line, scope, time)
         known.text += piece.text
         known.time = time if time is not None else known.time
-        known.seen, known.last, known.partial = self._seen, line, piece.cut
+        known.count, known.last, known.partial = self._count, line, piece.cut
         if not piece.cut:
             return known
         full = len(known.text) >= _limit(known)
         self._open[stream] = (
-            Open(piece, line, known.scope, time, True, seen=self._seen, last=line) if full else known
+            OpenLine(piece, line, known.scope, time, True, count=self._count, last=line) if full else known
         )
         if len(self._open) > STREAMS:
             self._give_up(self._open.pop(next(iter(self._open))))
         return known if full else None
 
-    def rest(self, before: int | None) -> list[Open]:
+    def rest(self, before: int | None) -> list[OpenLine]:
         """All that is left, or what of it had its last piece up to this line; nothing of it is kept."""
         left = list(self.overdue)
         self.overdue.clear()
@@ -163,10 +163,10 @@ class Pieces:
             self._begun.clear()
         return left
 
-    def _give_up(self, known: Open) -> None:
+    def _give_up(self, known: OpenLine) -> None:
         known.partial = False  # its rest is not coming: what follows is another line
         self.overdue.append(known)
 
 
-def _limit(known: Open) -> int:
+def _limit(known: OpenLine) -> int:
     return OBJECT if known.text[:1] == b"{" and not known.begun else LINE

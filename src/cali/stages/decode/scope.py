@@ -83,7 +83,7 @@ def source_of(cluster: str, k8s: Kubernetes) -> Source:
     )
 
 
-class Sources:
+class OriginResolver:
     """Remembers the source of each container, so that its metadata is validated once and not for every line."""
 
     def __init__(self, cluster: str) -> None:

@@ -17,8 +17,8 @@ from cali.stages.join.line_patterns import (
     ROWS,
     TITLE,
     TROUBLE,
-    Form,
     Row,
+    TraceFormat,
 )
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from cali.core.models import Record
 
-_PLAIN_FORMS = (Form.PLAIN, Form.TEXT, Form.ANNOUNCED)
-_BEFORE_FRAMES = (Form.HEAD, Form.HEAD_TEXT)
-_FREE_TEXT = (Form.HEAD_TEXT, Form.STARTUP_TEXT)
+_PLAIN = (TraceFormat.PLAIN, TraceFormat.TEXT, TraceFormat.ANNOUNCED)
+_BEFORE_FRAMES = (TraceFormat.HEAD, TraceFormat.HEAD_TEXT)
+_FREE_TEXT = (TraceFormat.HEAD_TEXT, TraceFormat.STARTUP_TEXT)
 _FREE_LINES = 30  # lines of a block that may hold free text: messages that explain themselves are shorter
 _HEAD = 400  # characters of a head in which words are looked for
 
@@ -36,66 +36,66 @@ _HEAD = 400  # characters of a head in which words are looked for
 class Shape(NamedTuple):
     """What a block is so far, as far as the next line needs to know it."""
 
-    form: Form
+    fmt: TraceFormat
     depth: int  # brackets opened at the ends of lines and not closed yet
 
 
 def opening(record: Record) -> Shape:
     """The shape of a block that holds only this record."""
     message = record.message
-    form = _first(OPENINGS, message)
-    if form is None:
-        form = Form.ANNOUNCED if _announces(record) else Form.PLAIN
-    return Shape(form, max(0, _nesting(record)))
+    fmt = _first(OPENINGS, message)
+    if fmt is None:
+        fmt = TraceFormat.ANNOUNCED if _announces(record) else TraceFormat.PLAIN
+    return Shape(fmt, max(0, _nesting(record)))
 
 
 def following(shape: Shape, block: Sequence[Record], record: Record) -> Shape | None:
     """The shape of the block once it holds this record too, or None when the record starts an event of its own."""
     if block[-1].partial:
-        return _grown(shape, shape.form, record)
+        return _grown(shape, shape.fmt, record)
     message = record.message
     frame = _first(FRAMES, message)
     if frame is not None:
-        return _grown(shape, _after_frame(shape.form, frame), record)
-    if shape.form is not Form.PYTHON_END and ":  " in message and POSTGRES_FIELD.match(message):
-        return Shape(Form.POSTGRES, 0) if _owns_field(shape, block[0], message) else None
+        return _grown(shape, _after_frame(shape.fmt, frame), record)
+    if shape.fmt is not TraceFormat.PYTHON_END and ":  " in message and POSTGRES_FIELD.match(message):
+        return Shape(TraceFormat.POSTGRES, 0) if _owns_field(shape, block[0], message) else None
     if record.severity is not None or (record.time is not None and block[0].time is None):
         return None
-    form = _first(CONTINUES.get(shape.form, ()), message)
-    if form is None:
-        form = (
+    fmt = _first(CONTINUES.get(shape.fmt, ()), message)
+    if fmt is None:
+        fmt = (
             _indented(shape, block[0], message)
             if message[:1] in (" ", "\t")
             else _unindented(shape, block[0], message)
         )
-    if form is None and shape.form in _FREE_TEXT and len(block) < _FREE_LINES and not LOGGED.match(message):
-        form = shape.form
-    return None if form is None else _grown(shape, form, record)
+    if fmt is None and shape.fmt in _FREE_TEXT and len(block) < _FREE_LINES and not LOGGED.match(message):
+        fmt = shape.fmt
+    return None if fmt is None else _grown(shape, fmt, record)
 
 
-def _first(rows: Sequence[Row], message: str) -> Form | None:
-    for pattern, form in rows:
+def _first(rows: Sequence[Row], message: str) -> TraceFormat | None:
+    for pattern, fmt in rows:
         if pattern.match(message):
-            return form
+            return fmt
     return None
 
 
-def _after_frame(now: Form, frame: Form) -> Form:
+def _after_frame(now: TraceFormat, frame: TraceFormat) -> TraceFormat:
     """A frame tells what the block is, unless that is known. Python is told again: a frame reopens a traceback."""
-    if now in _PLAIN_FORMS or now in _BEFORE_FRAMES or now is Form.DONE or frame is Form.PYTHON:
+    if now in _PLAIN or now in _BEFORE_FRAMES or now is TraceFormat.CLOSED or frame is TraceFormat.PYTHON:
         return frame
-    return Form.TRACE if now is Form.NODE_CODE and frame is Form.TRACE else now
+    return TraceFormat.TRACE if now is TraceFormat.NODE_CODE and frame is TraceFormat.TRACE else now
 
 
-def _indented(shape: Shape, head: Record, message: str) -> Form | None:
-    form = shape.form
-    if form is Form.PYTHON or shape.depth:
-        return form
-    if form is Form.DONE or ROWS.match(message):
+def _indented(shape: Shape, head: Record, message: str) -> TraceFormat | None:
+    fmt = shape.fmt
+    if fmt is TraceFormat.PYTHON or shape.depth:
+        return fmt
+    if fmt is TraceFormat.CLOSED or ROWS.match(message):
         return None
-    if form in _PLAIN_FORMS:
-        return Form.TEXT if _logged(head) and not _stands_alone(head, message) else None
-    return form
+    if fmt in _PLAIN:
+        return TraceFormat.TEXT if _logged(head) and not _stands_alone(head, message) else None
+    return fmt
 
 
 def _stands_alone(head: Record, message: str) -> bool:
@@ -108,12 +108,12 @@ def _stands_alone(head: Record, message: str) -> bool:
     )
 
 
-def _unindented(shape: Shape, head: Record, message: str) -> Form | None:
-    if shape.depth and shape.form is not Form.PYTHON and message[:1] in ("}", "]", ")"):
-        return shape.form
-    if shape.form in _PLAIN_FORMS and (adopted := _first(ADOPTED, message)) is not None and _troubled(head):
+def _unindented(shape: Shape, head: Record, message: str) -> TraceFormat | None:
+    if shape.depth and shape.fmt is not TraceFormat.PYTHON and message[:1] in ("}", "]", ")"):
+        return shape.fmt
+    if shape.fmt in _PLAIN and (adopted := _first(ADOPTED, message)) is not None and _troubled(head):
         return adopted
-    return Form.TEXT if shape.form is Form.ANNOUNCED and not LOGGED.match(message) else None
+    return TraceFormat.TEXT if shape.fmt is TraceFormat.ANNOUNCED and not LOGGED.match(message) else None
 
 
 def _announces(head: Record) -> bool:
@@ -136,7 +136,7 @@ def _troubled(head: Record) -> bool:
 
 def _owns_field(shape: Shape, head: Record, message: str) -> bool:
     """Decode may have taken "[72] ERROR:  " off the head: then its severity is all that is left of it."""
-    if shape.form is not Form.POSTGRES and (shape.form not in _PLAIN_FORMS or head.severity is None):
+    if shape.fmt is not TraceFormat.POSTGRES and (shape.fmt not in _PLAIN or head.severity is None):
         return False
     one, other = POSTGRES_PID.search(head.message), POSTGRES_PID.search(message)
     return one is None or other is None or one[1] == other[1]
@@ -151,8 +151,8 @@ def _nesting(record: Record) -> int:
     return len(message) - len(message.rstrip("{[(")) - closed
 
 
-def _grown(shape: Shape, form: Form, record: Record) -> Shape:
+def _grown(shape: Shape, fmt: TraceFormat, record: Record) -> Shape:
     depth = max(0, shape.depth + _nesting(record))
-    if form in _PLAIN_FORMS and shape.depth and not depth:
-        form = Form.DONE
-    return Shape(form, depth)
+    if fmt in _PLAIN and shape.depth and not depth:
+        fmt = TraceFormat.CLOSED
+    return Shape(fmt, depth)

@@ -77,14 +77,14 @@ def _of_trace(lines: list[str]) -> str:
     if head is not None and "panicked at" in head and head.endswith(":") and len(lines) > 1:
         return f"{head}\n{lines[1]}"
     named = _exceptions(lines[1:] if head is not None else lines)
-    kept = [] if head is None else [head]
+    parts = [] if head is None else [head]
     ends = named[:1] + named[1:][-1:]
     if head is not None and ends and ends[0].is_cause:
         ends = ends[-1:]  # the head names the outermost itself
     for name, _ in ends:
-        if not any(name in line for line in kept):
-            kept.append(name)
-    return "\n".join(kept) or next((line.strip() for line in reversed(lines) if line.strip()), "")
+        if not any(name in line for line in parts):
+            parts.append(name)
+    return "\n".join(parts) or next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 class _Named(NamedTuple):

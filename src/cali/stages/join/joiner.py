@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _suspect = SUSPECT.match
 _new = tuple.__new__  # a Block in half the time of Block(...), which goes through a Python function
 _PAGE = 12  # bits: a record counts once, and once more for every 4 KiB, so that `gap` bounds memory too
-_REMEMBERED = 16_384  # forms of lines, each of 1 KB at the most
+_MEMO = 16_384  # forms of lines, each of 1 KB at the most
 _HOLD = 8  # gaps after which a block is released though it still grows
 
 
@@ -45,16 +45,16 @@ class Limits:
                 raise Misconfigured(f"join limits: {name} must be more than 0, is {getattr(self, name)}")
 
 
-class _Stream:
+class _OpenStream:
     """The open block of one stream. `shape` is None while the block is one ordinary line: worked out if ever needed."""
 
-    __slots__ = ("began", "block", "seen", "shape", "size")
+    __slots__ = ("block", "first_count", "last_count", "shape", "size")
 
     def __init__(self, block: list[Record], shape: Shape | None, count: int) -> None:
         self.block = block
         self.shape = shape
         self.size = 0  # bytes, counted from the second record on
-        self.seen = self.began = count
+        self.last_count = self.first_count = count
 
 
 class Joiner:
@@ -65,7 +65,7 @@ class Joiner:
 
     def __init__(self, limits: Limits = Limits(), pending: Iterable[Block] = ()) -> None:
         self._limits = limits
-        self._streams: dict[str, _Stream] = {}
+        self._streams: dict[str, _OpenStream] = {}
         self._queue: deque[list[Record]] = (
             deque()
         )  # blocks not given out; one is open if it is its stream's last
@@ -83,18 +83,19 @@ class Joiner:
             stream is None
             or stream.shape is not None
             or record.partial
-            or (_ordinary[alike] if (alike := record.alike) else _is_ordinary(message)) is False
+            or (_ordinary[normalised] if (normalised := record.normalised) else _is_ordinary(message))
+            is False
         ):
             return self._consider(stream, record)
         queue = self._queue
         last = stream.block
         stream.block = fresh = [record]
-        stream.seen = stream.began = count
+        stream.last_count = stream.first_count = count
         queue.append(fresh)
         if queue[0] is last:
             queue.popleft()
-            done = _new(Block, ((last[0],),))
-            return [done] if queue[0] is fresh else self._drain([done])
+            block = _new(Block, ((last[0],),))
+            return [block] if queue[0] is fresh else self._drain([block])
         return self._drain([]) if count > self._due else []
 
     def flush(self) -> list[Block]:
@@ -124,22 +125,22 @@ class Joiner:
         """All blocks not returned yet, in order: plain data for a later `Joiner(limits, pending=...)`."""
         return tuple(Block(tuple(block)) for block in self._queue)
 
-    def _consider(self, stream: _Stream | None, record: Record) -> list[Block]:
+    def _consider(self, stream: _OpenStream | None, record: Record) -> list[Block]:
         """The careful way, for a record or a block that is not an ordinary line."""
         if stream is None:
-            self._streams[record.stream] = stream = _Stream([record], _shape(record), self._count)
+            self._streams[record.stream] = stream = _OpenStream([record], _shape(record), self._count)
             self._queue.append(stream.block)
         elif not self._joins(stream, record):
             stream.block, stream.shape, stream.size = [record], _shape(record), 0
-            stream.began = self._count
+            stream.first_count = self._count
             self._queue.append(stream.block)
-        stream.seen = self._count
+        stream.last_count = self._count
         return self._drain([])
 
-    def _joins(self, stream: _Stream, record: Record) -> bool:
+    def _joins(self, stream: _OpenStream, record: Record) -> bool:
         block, limits = stream.block, self._limits
         before = block[-1].time
-        if len(block) >= limits.lines or self._count - stream.seen > limits.gap:
+        if len(block) >= limits.lines or self._count - stream.last_count > limits.gap:
             return False
         if before is not None and record.time is not None and record.time - before > limits.seconds:
             return False
@@ -161,7 +162,7 @@ class Joiner:
             name = front[0].stream
             stream = streams.get(name)
             if stream is not None and stream.block is front:
-                self._due = min(stream.seen + gap, stream.began + gap * _HOLD)
+                self._due = min(stream.last_count + gap, stream.first_count + gap * _HOLD)
                 if count <= self._due:
                     break
                 del streams[name]
@@ -179,7 +180,7 @@ class Joiner:
         for last, record in pairwise(records):
             shape = following(shape or opening(records[0]), (records[0], last), record) or shape
             size += _size(record)
-        stream = self._streams[records[0].stream] = _Stream(records, shape, 0)
+        stream = self._streams[records[0].stream] = _OpenStream(records, shape, 0)
         stream.size = size
         self._queue.append(records)
 
@@ -194,12 +195,12 @@ def _is_ordinary(message: str) -> bool:
 
 
 class _Ordinary(dict[bytes, bool]):
-    """The same of all lines that are alike: what is looked for has no digit of a value, and no hexadecimal id."""
+    """Whether lines are ordinary, by their normalised message: no pattern depends on a digit or a hexadecimal id."""
 
-    def __missing__(self, alike: bytes) -> bool:
-        if len(self) >= _REMEMBERED:
+    def __missing__(self, normalised: bytes) -> bool:
+        if len(self) >= _MEMO:
             self.clear()
-        found = self[alike] = _is_ordinary(alike.decode("utf-8", "surrogatepass"))
+        found = self[normalised] = _is_ordinary(normalised.decode("utf-8", "surrogatepass"))
         return found
 
 

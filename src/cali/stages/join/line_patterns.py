@@ -11,12 +11,12 @@ import re
 from enum import IntEnum
 
 
-class Form(IntEnum):
+class TraceFormat(IntEnum):
     """What an open block is so far; it decides which lines may follow."""
 
     PLAIN = 0  # one line, nothing special
     TEXT = 1  # a log line with indented lines
-    DONE = 2  # brackets that have closed again: only frames may follow
+    CLOSED = 2  # brackets that have closed again: only frames may follow
     TRACE = 3  # Java, .NET, Node, Ruby: frames and causes
     PYTHON = 4  # inside a traceback, before its exception line
     PYTHON_END = 5  # after the exception line
@@ -42,11 +42,11 @@ class Form(IntEnum):
     STARTUP_TEXT = 24  # ... its description and action
 
 
-Row = tuple[re.Pattern[str], Form]
+Row = tuple[re.Pattern[str], TraceFormat]
 
 
-def _row(pattern: str, form: Form) -> Row:
-    return re.compile(pattern), form
+def _row(pattern: str, fmt: TraceFormat) -> Row:
+    return re.compile(pattern), fmt
 
 
 # A qualified exception name, as Java, .NET and Python print it: "java.io.IOException: x", "a.b.MyError".
@@ -60,24 +60,26 @@ _GO_FUNCTION = r"(?:[\w.~-]+/[\w./~-]*|main|runtime|testing)\.(?:\(\*?\w+\)\.)?[
 _RUBY_FRAME = r"\S+\.(?:rb|erb|rake|ru):\d+:in [`'][^']*'"
 
 FRAMES: tuple[Row, ...] = (
-    _row(r'\s+File "[^"]*", line \d+', Form.PYTHON),  # Python
+    _row(r'\s+File "[^"]*", line \d+', TraceFormat.PYTHON),  # Python
     _row(
-        r"\s+at \S.*(?:\(|:\d|:line \d|<anonymous>|\.\w)|\s+at <anonymous>", Form.TRACE
+        r"\s+at \S.*(?:\(|:\d|:line \d|<anonymous>|\.\w)|\s+at <anonymous>", TraceFormat.TRACE
     ),  # Java, Node, .NET, Rust
     _row(
-        r"\s*\.\.\. \d+ (?:more|common frames omitted|lines matching cause)", Form.TRACE
+        r"\s*\.\.\. \d+ (?:more|common frames omitted|lines matching cause)", TraceFormat.TRACE
     ),  # Java, Logback, Node
     _row(
-        r"\s+(?:Caused by|Suppressed|Wrapped by): \S", Form.TRACE
+        r"\s+(?:Caused by|Suppressed|Wrapped by): \S", TraceFormat.TRACE
     ),  # Java: a cause inside a suppressed exception
-    _row(r"\s+--- End of ", Form.TRACE),  # .NET
-    _row(r"\s+---> \S", Form.TRACE),  # .NET: inner exception
-    _row(r"\s+(?:\d+: )?from \S+:\d+(?::in |$)", Form.TRACE),  # Ruby
-    _row(r"\t\S+\.(?:go|s):\d+(?: \+0x|$)", Form.GO),  # Go
-    _row(r"#\d+ (?:\S+\(\d+\): |\{main\}|\[internal function\])", Form.PHP),  # PHP
-    _row(r"  thrown in \S", Form.PHP),  # PHP
-    _row(r"\s+\d+: +(?:0x[0-9a-f]+ - )?[<\w][\w<>]*(?:::| as )", Form.RUST),  # Rust
-    _row(r"\s+(?:\| |\+-\+?-{4,}|\+ Exception Group Traceback)", Form.PYTHON_END),  # Python: exception groups
+    _row(r"\s+--- End of ", TraceFormat.TRACE),  # .NET
+    _row(r"\s+---> \S", TraceFormat.TRACE),  # .NET: inner exception
+    _row(r"\s+(?:\d+: )?from \S+:\d+(?::in |$)", TraceFormat.TRACE),  # Ruby
+    _row(r"\t\S+\.(?:go|s):\d+(?: \+0x|$)", TraceFormat.GO),  # Go
+    _row(r"#\d+ (?:\S+\(\d+\): |\{main\}|\[internal function\])", TraceFormat.PHP),  # PHP
+    _row(r"  thrown in \S", TraceFormat.PHP),  # PHP
+    _row(r"\s+\d+: +(?:0x[0-9a-f]+ - )?[<\w][\w<>]*(?:::| as )", TraceFormat.RUST),  # Rust
+    _row(
+        r"\s+(?:\| |\+-\+?-{4,}|\+ Exception Group Traceback)", TraceFormat.PYTHON_END
+    ),  # Python: exception groups
 )
 
 # Lines without indentation that never start anything, for the runtimes of Form.TRACE.
@@ -87,20 +89,20 @@ _LINKS = _row(
     r"|Node\.js v\d"  # Node, last line of a crash
     r"|From previous event:"  # Node, Bluebird's long traces
     r"|" + _RUBY_FRAME + r"$",  # Rails
-    Form.TRACE,
+    TraceFormat.TRACE,
 )
 
 _CHAIN = r"During handling of the above exception|The above exception was the direct cause"
 _LEVELS = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)\b"
-_RUST = (_row(r"stack backtrace:|note: (?:run with|Some details)", Form.RUST),)
+_RUST = (_row(r"stack backtrace:|note: (?:run with|Some details)", TraceFormat.RUST),)
 # A field of a Postgres error. Postgres always writes two spaces after the colon.
 POSTGRES_FIELD = re.compile(r"(?:.*[\s\]])?(?:DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION):  ")
 POSTGRES_PID = re.compile(r"\[(\d+)(?:-\d+)?\]")
-_GO_FATAL = _row(r"fatal error: ", Form.GO)
+_GO_FATAL = _row(r"fatal error: ", TraceFormat.GO)
 
 _PYDANTIC = (
-    _row(_VALIDATION + r"errors for \S", Form.FIELDS),
-    _row(_VALIDATION + r"error for \S", Form.ONE_FIELD),
+    _row(_VALIDATION + r"errors for \S", TraceFormat.FIELDS),
+    _row(_VALIDATION + r"error for \S", TraceFormat.ONE_FIELD),
 )
 _LOCATION = r"[A-Za-z_][\w.\[\]-]*(?: -> [\w.]+)*$"  # of a field, as "user.address.0.zip"
 # How SQLAlchemy begins the lines of a statement.
@@ -108,114 +110,123 @@ _CLAUSE = (
     r"(?:SELECT|FROM|WHERE|(?:LEFT |RIGHT |FULL |INNER |CROSS )?(?:OUTER )?JOIN|ORDER BY|GROUP BY|HAVING|LIMIT|OFFSET"
     r"|VALUES|RETURNING|SET|AND|OR|ON|UNION|FOR UPDATE)\b"
 )
-_CAUSE = _row(r"Caused by: \S", Form.HEAD)
-_CHAINED = _row(_CHAIN, Form.PYTHON_CHAIN)
-_SPRING_PART = _row(r"(?:Description|Action):$", Form.STARTUP_TEXT)
+_CAUSE = _row(r"Caused by: \S", TraceFormat.HEAD)
+_CHAINED = _row(_CHAIN, TraceFormat.PYTHON_CHAIN)
+_SPRING_PART = _row(r"(?:Description|Action):$", TraceFormat.STARTUP_TEXT)
 
-CONTINUES: dict[Form, tuple[Row, ...]] = {
-    Form.TRACE: (_CAUSE, _LINKS),
-    Form.HEAD: (_CAUSE, _LINKS, _row(r"[A-Z][a-z][^:]*:$", Form.HEAD_TEXT)),
-    Form.HEAD_TEXT: (_CAUSE, _LINKS),
-    Form.PYTHON: (
+CONTINUES: dict[TraceFormat, tuple[Row, ...]] = {
+    TraceFormat.TRACE: (_CAUSE, _LINKS),
+    TraceFormat.HEAD: (_CAUSE, _LINKS, _row(r"[A-Z][a-z][^:]*:$", TraceFormat.HEAD_TEXT)),
+    TraceFormat.HEAD_TEXT: (_CAUSE, _LINKS),
+    TraceFormat.PYTHON: (
         *_PYDANTIC,
         _row(
-            rf"(?!{_LEVELS})[A-Za-z_][\w.<>]*(?:: .*|:)?$", Form.PYTHON_END
+            rf"(?!{_LEVELS})[A-Za-z_][\w.<>]*(?:: .*|:)?$", TraceFormat.PYTHON_END
         ),  # "ValueError: x", "KeyboardInterrupt"
         _CHAINED,
     ),
-    Form.PYTHON_END: (
+    TraceFormat.PYTHON_END: (
         _CHAINED,
-        _row(r"\[SQL: .*\]$|\[parameters: |\(Background on this error at: ", Form.PYTHON_END),  # SQLAlchemy
-        _row(r"\[SQL: ", Form.SQL),
-        _row(r"LINE \d+: |(?:DETAIL|HINT|CONTEXT):  ", Form.PYTHON_END),  # psycopg
+        _row(
+            r"\[SQL: .*\]$|\[parameters: |\(Background on this error at: ", TraceFormat.PYTHON_END
+        ),  # SQLAlchemy
+        _row(r"\[SQL: ", TraceFormat.SQL),
+        _row(r"LINE \d+: |(?:DETAIL|HINT|CONTEXT):  ", TraceFormat.PYTHON_END),  # psycopg
     ),
-    Form.SQL: (
+    TraceFormat.SQL: (
         _row(
             _CLAUSE + r".*\]$",
-            Form.PYTHON_END,
+            TraceFormat.PYTHON_END,
         ),
         _row(
             _CLAUSE,
-            Form.SQL,
+            TraceFormat.SQL,
         ),
-        _row(r"\s.*\]$", Form.PYTHON_END),
+        _row(r"\s.*\]$", TraceFormat.PYTHON_END),
     ),
-    Form.ONE_FIELD: (_CHAINED, _row(_LOCATION, Form.PYTHON_END), _row(r"\s", Form.PYTHON_END)),
-    Form.FIELDS: (_CHAINED, _row(_LOCATION, Form.FIELD)),
-    Form.FIELD: (_row(r"\s+\S", Form.FIELDS),),
-    Form.ANNOUNCED: (_row(_STARS, Form.BOX),),
-    Form.BOX: (_row(r"APPLICATION FAILED TO START$", Form.STARTUP),),
-    Form.STARTUP: (_row(_STARS, Form.STARTUP), _SPRING_PART),
-    Form.STARTUP_TEXT: (_SPRING_PART,),
-    Form.PYTHON_CHAIN: (
-        _row(_TRACEBACK, Form.PYTHON),
+    TraceFormat.ONE_FIELD: (
+        _CHAINED,
+        _row(_LOCATION, TraceFormat.PYTHON_END),
+        _row(r"\s", TraceFormat.PYTHON_END),
+    ),
+    TraceFormat.FIELDS: (_CHAINED, _row(_LOCATION, TraceFormat.FIELD)),
+    TraceFormat.FIELD: (_row(r"\s+\S", TraceFormat.FIELDS),),
+    TraceFormat.ANNOUNCED: (_row(_STARS, TraceFormat.BOX),),
+    TraceFormat.BOX: (_row(r"APPLICATION FAILED TO START$", TraceFormat.STARTUP),),
+    TraceFormat.STARTUP: (_row(_STARS, TraceFormat.STARTUP), _SPRING_PART),
+    TraceFormat.STARTUP_TEXT: (_SPRING_PART,),
+    TraceFormat.PYTHON_CHAIN: (
+        _row(_TRACEBACK, TraceFormat.PYTHON),
         _row(
-            rf"(?!{_LEVELS})[A-Za-z_][\w.]*(?:: .*)?$", Form.PYTHON_END
+            rf"(?!{_LEVELS})[A-Za-z_][\w.]*(?:: .*)?$", TraceFormat.PYTHON_END
         ),  # an exception that was never raised
     ),
-    Form.GO_PRELUDE: (_GO_FATAL, _row(r"runtime: |runtime stack:", Form.GO_PRELUDE)),
-    Form.GO: (
-        _row(_GOROUTINE, Form.GO),
+    TraceFormat.GO_PRELUDE: (_GO_FATAL, _row(r"runtime: |runtime stack:", TraceFormat.GO_PRELUDE)),
+    TraceFormat.GO: (
+        _row(_GOROUTINE, TraceFormat.GO),
         _row(
-            r"(?:panic|[\w/@%~-]+\.[^\s(]*(?:\(\*?[\w\[\].]+\)[^\s(]*)?)\(.*\)$", Form.GO
+            r"(?:panic|[\w/@%~-]+\.[^\s(]*(?:\(\*?[\w\[\].]+\)[^\s(]*)?)\(.*\)$", TraceFormat.GO
         ),  # "main.(*T).run(0xc00001, 0x1)"
-        _row(_GO_FUNCTION, Form.GO),
-        _row(r"created by \S", Form.GO),
+        _row(_GO_FUNCTION, TraceFormat.GO),
+        _row(r"created by \S", TraceFormat.GO),
         _row(
-            r"\[signal SIG|\[recovered|runtime stack:|PC=0x|\.\.\.additional frames|\.\.\.\d+ frames", Form.GO
+            r"\[signal SIG|\[recovered|runtime stack:|PC=0x|\.\.\.additional frames|\.\.\.\d+ frames",
+            TraceFormat.GO,
         ),
-        _row(r"r(?:[a-z]{2}|\d+|flags) +0x|[c-g]s +0x", Form.GO),  # registers
-        _row(r"exit status \d+$", Form.GO),  # go run
+        _row(r"r(?:[a-z]{2}|\d+|flags) +0x|[c-g]s +0x", TraceFormat.GO),  # registers
+        _row(r"exit status \d+$", TraceFormat.GO),  # go run
     ),
-    Form.RUST_PANIC: (
-        _row(r"(?!\d{4}-\d\d)", Form.RUST),
+    TraceFormat.RUST_PANIC: (
+        _row(r"(?!\d{4}-\d\d)", TraceFormat.RUST),
     ),  # the message of the panic: any text but a log line
-    Form.RUST: _RUST,
-    Form.NODE_SOURCE: (
-        _row(r"(?!\[?\d{4}-\d\d)", Form.NODE_CODE),
+    TraceFormat.RUST: _RUST,
+    TraceFormat.NODE_SOURCE: (
+        _row(r"(?!\[?\d{4}-\d\d)", TraceFormat.NODE_CODE),
     ),  # the line of code: any text but a log line
-    Form.NODE_CODE: (
-        _row(r"\^+$", Form.NODE_CODE),  # the caret
-        _row(r"(?:Uncaught )?\[?[\w.$]*(?:Error|Exception|Rejection)\b", Form.TRACE),
-        _row(r"Node\.js v\d|Thrown at:", Form.TRACE),
+    TraceFormat.NODE_CODE: (
+        _row(r"\^+$", TraceFormat.NODE_CODE),  # the caret
+        _row(r"(?:Uncaught )?\[?[\w.$]*(?:Error|Exception|Rejection)\b", TraceFormat.TRACE),
+        _row(r"Node\.js v\d|Thrown at:", TraceFormat.TRACE),
     ),
-    Form.PHP: (_row(r"Stack trace:|Next \S+|\[stacktrace\]|\"\}\s*$", Form.PHP),),
-    Form.POSTGRES: (),  # its fields are checked with their process id, in grammar.py
-    Form.ERLANG: (_row(r"\*\* ", Form.ERLANG),),  # "** Reason for termination == "
+    TraceFormat.PHP: (_row(r"Stack trace:|Next \S+|\[stacktrace\]|\"\}\s*$", TraceFormat.PHP),),
+    TraceFormat.POSTGRES: (),  # its fields are checked with their process id, in grammar.py
+    TraceFormat.ERLANG: (_row(r"\*\* ", TraceFormat.ERLANG),),  # "** Reason for termination == "
 }
 
 ADOPTED: tuple[Row, ...] = (
-    _row(_TRACEBACK + "$", Form.PYTHON),  # Python: logging.exception
+    _row(_TRACEBACK + "$", TraceFormat.PYTHON),  # Python: logging.exception
     *_PYDANTIC,
-    _row(_TYPE, Form.HEAD),  # Java and .NET loggers print the exception below the message
-    _row(_GOROUTINE, Form.GO),  # Go: net/http, debug.Stack
-    _row(r"\[signal SIG", Form.GO),  # Go
-    _row(_GO_FUNCTION, Form.GO),  # Go: zap's stack trace
-    _row(r"Stack trace:$|\[stacktrace\]$", Form.PHP),  # PHP, Laravel
-    _row(r"stack backtrace:|note: run with", Form.RUST),  # Rust
+    _row(_TYPE, TraceFormat.HEAD),  # Java and .NET loggers print the exception below the message
+    _row(_GOROUTINE, TraceFormat.GO),  # Go: net/http, debug.Stack
+    _row(r"\[signal SIG", TraceFormat.GO),  # Go
+    _row(_GO_FUNCTION, TraceFormat.GO),  # Go: zap's stack trace
+    _row(r"Stack trace:$|\[stacktrace\]$", TraceFormat.PHP),  # PHP, Laravel
+    _row(r"stack backtrace:|note: run with", TraceFormat.RUST),  # Rust
     _LINKS,
-    _row(r"\*\* (?:Last message|When Server|Reason for)", Form.ERLANG),  # Erlang, after a log line of its own
+    _row(
+        r"\*\* (?:Last message|When Server|Reason for)", TraceFormat.ERLANG
+    ),  # Erlang, after a log line of its own
 )
 
 OPENINGS: tuple[Row, ...] = (
     *FRAMES,  # a stream that begins in the middle of a trace
-    _row(_TRACEBACK + "$", Form.PYTHON),  # Python
-    _row(r"runtime: (?:goroutine stack|out of memory|cannot allocate)", Form.GO_PRELUDE),  # Go
-    _row(r"panic: |fatal error: |SIG[A-Z]+: |" + _GOROUTINE, Form.GO),  # Go
-    _row(r"thread '.*' (?:\(\d+\) )?panicked at [^']+:\d+:\d+:$", Form.RUST_PANIC),  # Rust since 1.73
-    _row(r"thread '.*' (?:\(\d+\) )?panicked at ", Form.RUST),  # Rust before
+    _row(_TRACEBACK + "$", TraceFormat.PYTHON),  # Python
+    _row(r"runtime: (?:goroutine stack|out of memory|cannot allocate)", TraceFormat.GO_PRELUDE),  # Go
+    _row(r"panic: |fatal error: |SIG[A-Z]+: |" + _GOROUTINE, TraceFormat.GO),  # Go
+    _row(r"thread '.*' (?:\(\d+\) )?panicked at [^']+:\d+:\d+:$", TraceFormat.RUST_PANIC),  # Rust since 1.73
+    _row(r"thread '.*' (?:\(\d+\) )?panicked at ", TraceFormat.RUST),  # Rust before
     _row(
-        r"(?:(?:file://)?/\S*\.[cm]?[jt]sx?|node:\S+|[A-Z]:\\\S*\.[cm]?[jt]sx?):\d+$", Form.NODE_SOURCE
+        r"(?:(?:file://)?/\S*\.[cm]?[jt]sx?|node:\S+|[A-Z]:\\\S*\.[cm]?[jt]sx?):\d+$", TraceFormat.NODE_SOURCE
     ),  # Node
-    _row(r"(?:PHP )?(?:Fatal|Recoverable fatal|Parse) error: +", Form.PHP),  # PHP
+    _row(r"(?:PHP )?(?:Fatal|Recoverable fatal|Parse) error: +", TraceFormat.PHP),  # PHP
     _row(
-        r"=[A-Z ]+ REPORT====|\*\* (?:Generic server|State machine|gen_event handler) ", Form.ERLANG
+        r"=[A-Z ]+ REPORT====|\*\* (?:Generic server|State machine|gen_event handler) ", TraceFormat.ERLANG
     ),  # Erlang
-    _row(_STARS, Form.BOX),  # Spring Boot
+    _row(_STARS, TraceFormat.BOX),  # Spring Boot
     *_PYDANTIC,
-    _row(_TYPE, Form.HEAD),  # Java, .NET, Python: an exception as first line
+    _row(_TYPE, TraceFormat.HEAD),  # Java, .NET, Python: an exception as first line
     _row(
-        r"(?:.*[\s\]])?(?:ERROR|FATAL|PANIC|WARNING|NOTICE|LOG|INFO|DEBUG\d?):  \S", Form.POSTGRES
+        r"(?:.*[\s\]])?(?:ERROR|FATAL|PANIC|WARNING|NOTICE|LOG|INFO|DEBUG\d?):  \S", TraceFormat.POSTGRES
     ),  # Postgres
 )
 

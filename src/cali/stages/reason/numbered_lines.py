@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from cali.core.models import Evidence, Severity
-from cali.stages.decode.clean import clean
+from cali.core.normalise import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

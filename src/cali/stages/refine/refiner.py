@@ -48,7 +48,7 @@ class Refiner:
         record = records[0]
         if len(records) > 1 or "\n" in record.message:  # a collector may have joined what one call wrote
             return self._joined(records)
-        message, template = self._redacted(record.message, record.alike)
+        message, template = self._redacted(record.message, record.normalised)
         if record.severity is not None:
             fields = ((record.line,), message, record.time, record.severity, record.scope, template, True)
             return _new(Event, fields)
@@ -70,10 +70,10 @@ class Refiner:
         whole = text(Block(records))
         structure = next((record.severity for record in records if record.severity is not None), None)
         time = next((record.time for record in records if record.time is not None), None)
-        if whole[:1] == "{" and (said := self._object(whole, records[0])) is not None:
-            whole = said.message
-            structure = said.severity if structure is None else structure
-            time = said.time if time is None else time
+        if whole[:1] == "{" and (inner := self._object(whole, records[0])) is not None:
+            whole = inner.message
+            structure = inner.severity if structure is None else structure
+            time = inner.time if time is None else time
         tell = gist(whole)
         if structure is None:
             severity = worst(None, by_words(whole if len(whole) <= LONGEST else tell))
@@ -90,7 +90,7 @@ class Refiner:
         line by line. None for an object without a level and a message, and for what is no object."""
         if whole.rstrip()[-1:] != "}":
             return None
-        said = self._decoder.apart().decode(whole.encode(errors="replace"), first.line)
-        if not isinstance(said, Record) or (said.severity is None and said.message[:1] == "{"):
+        inner = self._decoder.apart().decode(whole.encode(errors="replace"), first.line)
+        if not isinstance(inner, Record) or (inner.severity is None and inner.message[:1] == "{"):
             return None
-        return said
+        return inner

@@ -2,7 +2,7 @@
 
 The rules never look at a digit's value, so what they say of a message holds for every message that differs from
 it in digits alone. Where no digit is kept and no secret is suspected, they do not even see the ids in a message,
-but one id in the place of all (`alike`). So the memos are exact: of such shapes, of the tokens in a message, and of
+but one id in the place of all (`normalised`). So the memos are exact: of such shapes, of the tokens in a message, and of
 messages whose tokens are masked. All are bounded, and may be dropped at any moment without changing a result.
 """
 
@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from cali.core.models import Template
-from cali.core.normalise import ZEROS, ids_alike, ids_in
+from cali.core.normalise import ZEROS, find_ids, normalise_ids
 from cali.stages.refine import masks as mask_table
 from cali.stages.refine.masks import WILDCARD, Masks
 
@@ -24,7 +24,7 @@ LONGEST = 4_096  # a longer message is refined each time: to remember it would c
 
 # A letter of a script that nobody writes stands for a digit that belongs to a word. A control character marks a token
 # that may hold a secret: one that is not ASCII would make every string that it is joined into four times as wide.
-_KEPT, _SUSPECT = "\U00010450", "\x01"
+_WORD_DIGIT, _SUSPECT = "\U00010450", "\x01"
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 _ONE = re.compile(r"<[a-z][a-z0-9-]*>")
@@ -36,7 +36,7 @@ class Secrets(Protocol):
     token or a text, which rules could fit a digit-blind text that got no such no, and their work on a message."""
 
     def ids_matter(self, blind: str) -> bool: ...
-    def lost_in_ids(self, alike: bytes) -> tuple[str, ...]: ...
+    def lost_in_ids(self, normalised: bytes) -> tuple[str, ...]: ...
     def suspects_token(self, blind: str) -> int: ...
     def suspects_spaced(self, blind: str) -> int: ...
     def candidates(self, blind: str) -> tuple[Any, ...]: ...
@@ -49,22 +49,22 @@ class Merges(Protocol):
     def merged(self, text: str) -> str: ...
 
 
-class _Kept(NamedTuple):
+class _DigitShape(NamedTuple):
     """A shape whose words hold digits: where they stand in the message, and the shape's masked form."""
 
     at: tuple[int, ...]
     masked: str
 
 
-class _Secret(NamedTuple):
+class _SuspectShape(NamedTuple):
     """A shape that redaction must see: each message of it is looked at, with the rules that could fit it. `bare` is
     what holds when they find nothing."""
 
     rules: tuple[Any, ...]
-    bare: _Kept
+    bare: _DigitShape
 
 
-class _Alike(NamedTuple):
+class _SharedShape(NamedTuple):
     """What holds for all shapes that differ in ids alone: their template, unless digits of theirs are kept, and
     whether redaction must see each of them, or only those that hold one of the literals that an id may hide."""
 
@@ -80,7 +80,7 @@ class _Settled(NamedTuple):
     lost: tuple[str, ...]
 
 
-_Shape = Template | _Kept | _Secret
+_Shape = Template | _DigitShape | _SuspectShape
 
 
 def blind(message: str) -> bytes:
@@ -135,7 +135,7 @@ class Templater:
         self._remembered = self._shapes.get
         self._settled: _Memo[bytes, Template | _Settled] = _Memo()
         self._settled_for = self._settled.get
-        self._alikes: _Memo[bytes, _Alike] = _Memo()
+        self._shared_shapes: _Memo[bytes, _SharedShape] = _Memo()
         self._tokens = _Tokens(self._mask_token)
         self._templates: _Memo[tuple[str, str], Template] = _Memo()
 
@@ -145,10 +145,10 @@ class Templater:
         found = self._remembered(shape)
         return found if found.__class__ is Template else self._refined(found, shape, message)[1]
 
-    def redacted(self, message: str, alike: bytes = b"") -> tuple[str, Template]:
-        """A message with its secrets hidden, and its template. `alike` is the message with its digits and ids made
+    def redacted(self, message: str, normalised: bytes = b"") -> tuple[str, Template]:
+        """A message with its secrets hidden, and its template. `normalised` is the message with its digits and ids made
         alike, if that is known: without ids it is all that a template depends on, most often."""
-        settled = self._settled_for(alike)
+        settled = self._settled_for(normalised)
         if isinstance(settled, Template):
             return message, settled
         shape = message.encode("utf-8", "surrogatepass").translate(ZEROS)
@@ -161,42 +161,44 @@ class Templater:
                 return message, settled.template
         found = self._remembered(shape)
         if found.__class__ is not Template:
-            return self._refined(found, shape, message, alike)
-        if alike and not ids_in(alike):
-            self._settle(alike, found)
+            return self._refined(found, shape, message, normalised)
+        if normalised and not find_ids(normalised):
+            self._settle(normalised, found)
         return message, found
 
-    def _settle(self, alike: bytes, found: Template | _Settled) -> None:
-        self._settled.keep(alike, found, len(alike))
+    def _settle(self, normalised: bytes, found: Template | _Settled) -> None:
+        self._settled.keep(normalised, found, len(normalised))
 
     def _refined(
-        self, found: _Shape | None, shape: bytes, message: str, alike: bytes = b""
+        self, found: _Shape | None, shape: bytes, message: str, normalised: bytes = b""
     ) -> tuple[str, Template]:
         if found is None:
-            found = self._alike(shape, alike) or self._look(shape)
+            found = self._shared(shape, normalised) or self._look(shape)
         if isinstance(found, Template):
             return message, found
-        if isinstance(found, _Secret):
+        if isinstance(found, _SuspectShape):
             hidden = self._secrets.apply(message, found.rules)
-            found = found.bare if hidden == message else self._kept(_text(blind(hidden)))
+            found = found.bare if hidden == message else self._digit_shape(_text(blind(hidden)))
             message = hidden
         return message, self._finish(found, message)
 
-    def _alike(self, shape: bytes, alike: bytes) -> Template | None:
+    def _shared(self, shape: bytes, normalised: bytes) -> Template | None:
         """The template of all shapes that differ in ids alone, if no digit is kept and no rule of redaction fits."""
-        given, alike = alike, alike or ids_alike(shape)
-        if alike == shape:
+        given, normalised = normalised, normalised or normalise_ids(shape)
+        if normalised == shape:
             return None
-        found, text = self._alikes.get(alike), _text(shape)
+        found, text = self._shared_shapes.get(normalised), _text(shape)
         if found is None:
-            found = self._look_alike(alike)
+            found = self._look_shared(normalised)
             matters = found.template is not None and (found.suspect or self._secrets.ids_matter(text))
             return None if matters and self._secrets.candidates(text) else found.template
         template = found.template
         if template is None:
             return None
         if found.lost is None:
-            found = self._alikes[alike] = found._replace(lost=self._secrets.lost_in_ids(alike))
+            found = self._shared_shapes[normalised] = found._replace(
+                lost=self._secrets.lost_in_ids(normalised)
+            )
         lost = found.lost or ()
         if given and not found.suspect:
             self._settle(given, _Settled(template, lost))
@@ -209,14 +211,14 @@ class Templater:
                 return found.template
         return None if self._secrets.candidates(text) else found.template
 
-    def _look_alike(self, alike: bytes) -> _Alike:
-        text = _text(alike)
+    def _look_shared(self, normalised: bytes) -> _SharedShape:
+        text = _text(normalised)
         masked = self._masked(text)
         suspect = _SUSPECT in masked or self._secrets.suspects_spaced(text) != 0
-        kept = self._kept(text, masked)
+        kept = self._digit_shape(text, masked)
         template = None if kept.at else self._finish(kept, text)
-        found = _Alike(template, suspect)
-        self._alikes.keep(alike, found, len(alike))
+        found = _SharedShape(template, suspect)
+        self._shared_shapes.keep(normalised, found, len(normalised))
         return found
 
     def _look(self, shape: bytes) -> _Shape:
@@ -225,8 +227,8 @@ class Templater:
         masked = self._masked(text)
         suspect = _SUSPECT in masked or self._secrets.suspects_spaced(text)
         rules = self._secrets.candidates(text) if suspect else ()
-        kept = self._kept(text, masked)
-        found: _Shape = _Secret(rules, kept) if rules else kept if kept.at else self._finish(kept, text)
+        kept = self._digit_shape(text, masked)
+        found: _Shape = _SuspectShape(rules, kept) if rules else kept if kept.at else self._finish(kept, text)
         self._shapes.keep(shape, found, len(shape))
         return found
 
@@ -234,11 +236,11 @@ class Templater:
         text = mask_table.apply(self.masks.spans, text)
         return " ".join(map(self._tokens.__getitem__, text.split(" ")))
 
-    def _kept(self, text: str, masked: str | None = None) -> _Kept:
+    def _digit_shape(self, text: str, masked: str | None = None) -> _DigitShape:
         masked = (self._masked(text) if masked is None else masked).replace(_SUSPECT, "")
-        return _Kept(self._kept_digits(text) if _KEPT in masked else (), masked)
+        return _DigitShape(self._word_digits(text) if _WORD_DIGIT in masked else (), masked)
 
-    def _finish(self, shape: _Kept, message: str) -> Template:
+    def _finish(self, shape: _DigitShape, message: str) -> Template:
         digits = "".join([message[i] for i in shape.at])
         found = self._templates.get((shape.masked, digits))
         if found is None:
@@ -247,10 +249,10 @@ class Templater:
         return found
 
     def _template(self, masked: str, digits: str) -> Template:
-        if masked.count(_KEPT) == len(digits):
+        if masked.count(_WORD_DIGIT) == len(digits):
             for digit in digits:
-                masked = masked.replace(_KEPT, digit, 1)
-        text = mask_table.apply(self.masks.context, masked.replace(_KEPT, "0"))
+                masked = masked.replace(_WORD_DIGIT, digit, 1)
+        text = mask_table.apply(self.masks.context, masked.replace(_WORD_DIGIT, "0"))
         text = _ONE.sub(WILDCARD, text)
         if self._book:
             text = self._book.merged(text)
@@ -268,10 +270,10 @@ class Templater:
             masked = masks.token.sub(_keep_or_mask, token)
         return masked + _SUSPECT if self._secrets.suspects_token(token) else masked
 
-    def _kept_digits(self, text: str) -> tuple[int, ...]:
+    def _word_digits(self, text: str) -> tuple[int, ...]:
         found, start, tokens = [], 0, self._tokens
         for token in text.split(" "):
-            if _KEPT in tokens[token]:
+            if _WORD_DIGIT in tokens[token]:
                 for match in self.masks.token.finditer(token):
                     if match[1]:
                         found += [start + i for i in range(*match.span(1)) if token[i] == "0"]
@@ -286,4 +288,4 @@ def fingerprint(text: str, version: str) -> str:
 
 
 def _keep_or_mask(match: re.Match[str]) -> str:
-    return match[1].replace("0", _KEPT) if match[1] else WILDCARD
+    return match[1].replace("0", _WORD_DIGIT) if match[1] else WILDCARD

@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from cali.core.normalise import ID_CHARACTERS, ids_in
+from cali.core.normalise import ID_CHARACTERS, find_ids
 from cali.stages.refine.redact.rules import Rule
 
 _Groups = tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
@@ -66,13 +66,13 @@ class Suspicion(dict[str, int]):
         """Whether a literal is in the text that could be lost when its ids are made alike."""
         return _found(self._maybe_in_ids, blind.lower()) != 0
 
-    def lost_in_ids(self, alike: bytes) -> tuple[str, ...]:
+    def lost_in_ids(self, normalised: bytes) -> tuple[str, ...]:
         """The literals that a text could hold, and lose when its ids are made alike, of the texts that become this one."""
         marked, done = b"", 0
-        for found in ids_in(alike):
-            marked += alike[done : found.start()] + _NO_DASH.sub(_ID, found[0])
+        for found in find_ids(normalised):
+            marked += normalised[done : found.start()] + _NO_DASH.sub(_ID, found[0])
             done = found.end()
-        low = (marked + alike[done:]).decode("utf-8", "surrogatepass").lower()
+        low = (marked + normalised[done:]).decode("utf-8", "surrogatepass").lower()
         return tuple(literal for literal, pattern in self._in_ids if pattern.search(low))
 
     def text(self, blind: str) -> int:

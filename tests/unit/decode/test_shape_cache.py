@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cali.core.models import Record, Severity
-from cali.core.normalise import ZEROS, ids_alike
+from cali.core.normalise import ZEROS, normalise_ids
 from cali.stages.decode import Decoder
 
 LOGS = [
@@ -39,9 +39,9 @@ def line(
 
 
 def told(decoder: Decoder, raw: bytes) -> object:
-    """What a line gives, but for `alike`, which an object has only from its like."""
+    """What a line gives, but for `normalised`, which an object has only from its like."""
     record = decoder.decode(raw, 1) or next(iter(decoder.rest()), None)
-    return record._replace(alike=b"") if isinstance(record, Record) else record
+    return record._replace(normalised=b"") if isinstance(record, Record) else record
 
 
 def knowing(*lines: bytes) -> Decoder:
@@ -53,7 +53,7 @@ def knowing(*lines: bytes) -> Decoder:
 
 
 def is_known(decoder: Decoder, raw: bytes) -> bool:
-    return decoder._seen.read(raw, 1) is not None  # that it is used cannot be told from results
+    return decoder._shape_cache.read(raw, 1) is not None  # that it is used cannot be told from results
 
 
 @pytest.mark.parametrize("log", LOGS[:11])
@@ -143,5 +143,5 @@ def test_what_is_known_gives_what_reading_gives(lines):
         raw = ladder(line(log), steps)
         assert told(used, raw) == told(Decoder("prod"), raw)
         record = used.decode(raw, 1)
-        if isinstance(record, Record) and record.alike:
-            assert record.alike == ids_alike(record.message.encode().translate(ZEROS))
+        if isinstance(record, Record) and record.normalised:
+            assert record.normalised == normalise_ids(record.message.encode().translate(ZEROS))

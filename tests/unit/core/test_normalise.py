@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cali.core.models import Record
-from cali.core.normalise import ZEROS, ids_alike
+from cali.core.normalise import ZEROS, normalise_ids
 from cali.stages.decode import Decoder
 from cali.stages.refine.redact import Redactor
 from cali.stages.refine.refiner import Refiner
@@ -15,8 +15,8 @@ from cali.stages.refine.refiner import Refiner
 UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 
-def alike(text: str) -> str:
-    return ids_alike(text.encode().translate(ZEROS)).decode()
+def normalised(text: str) -> str:
+    return normalise_ids(text.encode().translate(ZEROS)).decode()
 
 
 @pytest.mark.parametrize(
@@ -28,22 +28,22 @@ def alike(text: str) -> str:
     ],
 )
 def test_ids_of_one_form_are_made_alike(one: str, other: str):
-    assert alike(one) == alike(other)
+    assert normalised(one) == normalised(other)
 
 
 @pytest.mark.parametrize(
     "text", ["the facade of a decade", "order 00000000 paid", "a%0dbead00ff", "xdeadbeef0", "DEADBEEF00"]
 )
 def test_words_numbers_and_escapes_are_no_ids(text: str):
-    assert alike(text) == text
+    assert normalised(text) == text
 
 
 @given(st.text(alphabet="0af-_ %=:.x", max_size=60))
 def test_every_character_keeps_its_place(text: str):
-    made = alike(text)
+    made = normalised(text)
 
     assert len(made) == len(text)
-    assert alike(made) == made
+    assert normalised(made) == made
 
 
 _WORDS = st.sampled_from(
@@ -81,7 +81,7 @@ def test_what_was_seen_before_changes_neither_redaction_nor_template(before: lis
     assert template == fresh.template(message)
 
     # and the same if the caller knows what it shares with others, twice: the second time it is from memory
-    form = ids_alike(message.encode().translate(ZEROS))
+    form = normalise_ids(message.encode().translate(ZEROS))
     for _ in range(2):
         assert used._templates.redacted(message, form) == (redacted, template)
 
