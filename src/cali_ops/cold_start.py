@@ -30,7 +30,7 @@ BATCH = "aws_lambda_powertools.utilities.batch"
 HEAVY = ("pymilvus", "pandas", "openai")
 
 
-class Handler(NamedTuple):
+class ColdStart(NamedTuple):
     """A function, the packages that its first event imports, what it imports of our own then, and the limits in
     milliseconds: of its import, and of that and the packages together."""
 
@@ -42,12 +42,12 @@ class Handler(NamedTuple):
 
 
 HANDLERS = (
-    Handler(
+    ColdStart(
         "analyze",
         ("boto3", *SHELL),
         ("cali.usecases.analyze_batch", "cali.stages.refine.refiner", "cali.adapters.aws.dynamodb_shared"),
     ),
-    Handler(
+    ColdStart(
         "diagnose",
         ("pymilvus", "openai", BATCH, *SHELL),
         (
@@ -55,13 +55,13 @@ HANDLERS = (
             *("cali.adapters.milvus.index", "cali.adapters.openai.model", "boto3"),
         ),
     ),
-    Handler(
+    ColdStart(
         "alert",
         ("boto3", BATCH, *SHELL),
         ("cali.bootstrap.alerts", "cali.adapters.aws.dynamodb_alerts", "cali.adapters.slack.webhook"),
     ),
-    Handler("enrich", SHELL, ("cali.usecases.enrich", "cali.stages.refine.refiner")),
-    Handler(
+    ColdStart("enrich", SHELL, ("cali.usecases.enrich", "cali.stages.refine.refiner")),
+    ColdStart(
         "sweep",
         ("boto3", *SHELL),
         ("cali.usecases.sweep", "cali.usecases.analyze_batch", "cali.bootstrap.alerts"),
@@ -117,7 +117,7 @@ def unpacked(home: Path, layer: Path) -> list[str]:
     return [str(place) for place in (task, *layers, runtime)]
 
 
-def measured(path: list[str], handler: Handler, runs: int = RUNS) -> Took:
+def measured(path: list[str], handler: ColdStart, runs: int = RUNS) -> Took:
     """The median of some fresh processes, after one that warms the files."""
     python = getattr(sys, "_base_executable", sys.executable)
     given = [json.dumps(path), handler.name, json.dumps([handler.packages, handler.own]), json.dumps(HEAVY)]

@@ -1,6 +1,6 @@
 """What a plan costs in a day, resource by resource, at the planned volume and at multiples of it.
 
-    resources of a plan + Volume + Prices -> lines -> table
+    resources of a plan + Volume + ResourcePrices -> lines -> table
 
 A type of resource that is neither priced nor known to be free is refused: a plan cannot grow a cost that nobody sees.
 """
@@ -12,7 +12,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cali.core.errors import Misconfigured
-from cali_ops.priced import MONTH, Prices, Volume
+from cali_ops.priced import MONTH, ResourcePrices, Volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +28,7 @@ class Resource(NamedTuple):
     values: dict[str, Any]
 
 
-class Line(NamedTuple):
+class CostLine(NamedTuple):
     """One line of the table: what costs, what drives it, dollars a day."""
 
     what: str
@@ -53,8 +53,8 @@ def _walk(module: dict[str, Any]) -> Iterable[Resource]:
 
 
 def lines(
-    resources: Sequence[Resource], volume: Volume, prices: Prices, model_dollars: float
-) -> tuple[Line, ...]:
+    resources: Sequence[Resource], volume: Volume, prices: ResourcePrices, model_dollars: float
+) -> tuple[CostLine, ...]:
     """The cost of a day, dearest first. The model counts with all that it may cost."""
     unknown = sorted({resource.type for resource in resources} - set(PRICED) - FREE)
     if unknown:
@@ -69,40 +69,40 @@ def lines(
         sums[what, driver] += dollars
     sums["The model", "its daily budget, used up"] += model_dollars
     return tuple(
-        sorted((Line(*key, dollars) for key, dollars in sums.items()), key=lambda line: -line.dollars)
+        sorted((CostLine(*key, dollars) for key, dollars in sums.items()), key=lambda line: -line.dollars)
     )
 
 
-def _free(_resource: Resource, _volume: Volume, _prices: Prices) -> Iterable[Line]:
+def _free(_resource: Resource, _volume: Volume, _prices: ResourcePrices) -> Iterable[CostLine]:
     return ()
 
 
-def _cluster(_resource: Resource, volume: Volume, prices: Prices) -> Iterable[Line]:
-    yield Line("EKS control plane", "hours", 24 * prices.of("eks.cluster_hour"))
-    yield Line(
+def _cluster(_resource: Resource, volume: Volume, prices: ResourcePrices) -> Iterable[CostLine]:
+    yield CostLine("EKS control plane", "hours", 24 * prices.of("eks.cluster_hour"))
+    yield CostLine(
         "EKS audit logs",
         "calls to the API",
         volume.assumed["cluster"]["audit_gb_per_day"] * prices.of("logs.gb"),
     )
 
 
-def _nodes(resource: Resource, volume: Volume, prices: Prices) -> Iterable[Line]:
+def _nodes(resource: Resource, volume: Volume, prices: ResourcePrices) -> Iterable[CostLine]:
     kind, least = resource.values["instance_types"][0], resource.values["scaling_config"][0]["min_size"]
     if resource.values["capacity_type"] == "SPOT":
-        yield Line("Spot nodes", "how many run all day", least * 24 * prices.of("ec2.spot_hour", kind))
+        yield CostLine("Spot nodes", "how many run all day", least * 24 * prices.of("ec2.spot_hour", kind))
         return
     count = max(least, volume.nodes)
-    yield Line("Nodes", "how many, of which size", count * 24 * prices.of("ec2.hour", kind))
-    yield Line("Disks of nodes", "nodes", count * 30 * prices.of("ebs.gp3_gb_month") / MONTH)
+    yield CostLine("Nodes", "how many, of which size", count * 24 * prices.of("ec2.hour", kind))
+    yield CostLine("Disks of nodes", "nodes", count * 30 * prices.of("ebs.gp3_gb_month") / MONTH)
 
 
-def _stream(resource: Resource, volume: Volume, prices: Prices) -> Iterable[Line]:
+def _stream(resource: Resource, volume: Volume, prices: ResourcePrices) -> Iterable[CostLine]:
     if resource.address.endswith(".incidents"):
-        yield Line("Incidents stream", "hours", 24 * prices.of("kinesis.shard_hour"))
+        yield CostLine("Incidents stream", "hours", 24 * prices.of("kinesis.shard_hour"))
         return
     if resource.values["stream_mode_details"][0]["stream_mode"] == "ON_DEMAND":
         moved = volume.gb * (prices.of("kinesis.on_demand_gb_in") + 3 * prices.of("kinesis.on_demand_gb_out"))
-        yield Line(
+        yield CostLine(
             "Log stream",
             "bytes in, and out to three readers",
             24 * prices.of("kinesis.on_demand_hour") + moved,
@@ -110,29 +110,29 @@ def _stream(resource: Resource, volume: Volume, prices: Prices) -> Iterable[Line
         return
     shards = max(resource.values["shard_count"], volume.shards)
     extended = prices.of("kinesis.extended_shard_hour") if resource.values["retention_period"] > 24 else 0.0
-    yield Line(
+    yield CostLine(
         "Log stream",
         "shards, for the busiest second",
         shards * 24 * (prices.of("kinesis.shard_hour") + extended),
     )
-    yield Line("Log stream, puts", "lines", volume.lines / 1e6 * prices.of("kinesis.put_million"))
+    yield CostLine("Log stream, puts", "lines", volume.lines / 1e6 * prices.of("kinesis.put_million"))
 
 
-def _firehose(resource: Resource, volume: Volume, prices: Prices) -> Iterable[Line]:
+def _firehose(resource: Resource, volume: Volume, prices: ResourcePrices) -> Iterable[CostLine]:
     billed = volume.lines * 5e3 * ceil(volume.bytes_per_line / 5e3) / GB
     name = "S3" if resource.values["destination"] == "extended_s3" else "OpenSearch"
-    yield Line(f"Firehose to {name}", "lines: each counts as 5 KB", billed * prices.of("firehose.gb"))
+    yield CostLine(f"Firehose to {name}", "lines: each counts as 5 KB", billed * prices.of("firehose.gb"))
 
 
-def _search(resource: Resource, volume: Volume, prices: Prices) -> Iterable[Line]:
+def _search(resource: Resource, volume: Volume, prices: ResourcePrices) -> Iterable[CostLine]:
     nodes = resource.values["cluster_config"][0]
     kind, count = nodes["instance_type"], nodes["instance_count"]
     disk = resource.values["ebs_options"][0]["volume_size"] * count
     if volume.index_gb > disk:  # what is configured does not hold the days that are kept
         kind, count = search_tier(volume)
         disk = ceil(volume.index_gb)
-    yield Line("OpenSearch nodes", "days kept", count * 24 * prices.of("opensearch.hour", kind))
-    yield Line("OpenSearch disks", "days kept", disk * prices.of("opensearch.gp3_gb_month") / MONTH)
+    yield CostLine("OpenSearch nodes", "days kept", count * 24 * prices.of("opensearch.hour", kind))
+    yield CostLine("OpenSearch disks", "days kept", disk * prices.of("opensearch.gp3_gb_month") / MONTH)
 
 
 def search_tier(volume: Volume) -> tuple[str, int]:
@@ -145,60 +145,64 @@ def search_tier(volume: Volume) -> tuple[str, int]:
     return last["type"], ceil(volume.index_gb * last["count"] / last["up_to_gb"])
 
 
-def _nat(_resource: Resource, _volume: Volume, prices: Prices) -> Iterable[Line]:
-    yield Line("NAT gateway", "zones that have one", 24 * prices.of("nat.hour"))
+def _nat(_resource: Resource, _volume: Volume, prices: ResourcePrices) -> Iterable[CostLine]:
+    yield CostLine("NAT gateway", "zones that have one", 24 * prices.of("nat.hour"))
 
 
-def _address(_resource: Resource, _volume: Volume, prices: Prices) -> Iterable[Line]:
-    yield Line("Public addresses", "NAT gateways", 24 * prices.of("ipv4.hour"))
+def _address(_resource: Resource, _volume: Volume, prices: ResourcePrices) -> Iterable[CostLine]:
+    yield CostLine("Public addresses", "NAT gateways", 24 * prices.of("ipv4.hour"))
 
 
-def _traffic(_resource: Resource, volume: Volume, prices: Prices) -> Iterable[Line]:
+def _traffic(_resource: Resource, volume: Volume, prices: ResourcePrices) -> Iterable[CostLine]:
     through = volume.gb + volume.assumed["cluster"]["other_gb_per_day"]
-    yield Line("NAT traffic", "lines, images, the model", through * prices.of("nat.gb"))
+    yield CostLine("NAT traffic", "lines, images, the model", through * prices.of("nat.gb"))
 
 
-def _endpoint(resource: Resource, _volume: Volume, prices: Prices) -> Iterable[Line]:
+def _endpoint(resource: Resource, _volume: Volume, prices: ResourcePrices) -> Iterable[CostLine]:
     if resource.values["vpc_endpoint_type"] == "Interface":
         zones = len(resource.values.get("subnet_ids") or [1, 1])
-        yield Line("Interface endpoints", "services and zones", zones * 24 * prices.of("endpoint.zone_hour"))
+        yield CostLine(
+            "Interface endpoints", "services and zones", zones * 24 * prices.of("endpoint.zone_hour")
+        )
 
 
-def _balancer(_resource: Resource, _volume: Volume, prices: Prices) -> Iterable[Line]:
-    yield Line("Balancer of Milvus", "hours", 24 * prices.of("nlb.hour"))
+def _balancer(_resource: Resource, _volume: Volume, prices: ResourcePrices) -> Iterable[CostLine]:
+    yield CostLine("Balancer of Milvus", "hours", 24 * prices.of("nlb.hour"))
 
 
-def _raw_bucket(resource: Resource, volume: Volume, prices: Prices) -> Iterable[Line]:
+def _raw_bucket(resource: Resource, volume: Volume, prices: ResourcePrices) -> Iterable[CostLine]:
     if "access-logs" in str(resource.values.get("bucket")):
         return
     kept = volume.gb / volume.assumed["lines"]["compression"]
     classes = (("s3.standard_gb_month", 30), ("s3.ia_gb_month", 60), ("s3.glacier_gb_month", 275))
-    yield Line(
+    yield CostLine(
         "S3, a full year of raw lines",
         "lines",
         sum(kept * days * prices.of(name) for name, days in classes) / MONTH,
     )
     puts = max(86400 / 60, volume.gb * 1e9 / 5e6) / 1e3
-    yield Line("S3 puts", "one a minute, or 5 MB", puts * prices.of("s3.put_thousand"))
+    yield CostLine("S3 puts", "one a minute, or 5 MB", puts * prices.of("s3.put_thousand"))
 
 
-def _table(_resource: Resource, volume: Volume, prices: Prices) -> Iterable[Line]:
+def _table(_resource: Resource, volume: Volume, prices: ResourcePrices) -> Iterable[CostLine]:
     assumed = volume.assumed["incidents"]
     writes = volume.lines * assumed["writes_per_line"] / 1e6
     calls = writes * 2 * prices.of("dynamodb.write_million")  # the index is written too
     calls += writes * assumed["reads_per_write"] * prices.of("dynamodb.read_million")
     kept = assumed["gb"] * (prices.of("dynamodb.gb_month") + prices.of("dynamodb.recovery_gb_month")) / MONTH
-    yield Line("DynamoDB", "errors", calls + kept)
+    yield CostLine("DynamoDB", "errors", calls + kept)
 
 
-def _monthly(what: str, driver: str, price: str) -> Callable[[Resource, Volume, Prices], Iterable[Line]]:
-    def priced(_resource: Resource, _volume: Volume, prices: Prices) -> Iterable[Line]:
-        yield Line(what, driver, prices.of(price) / MONTH)
+def _monthly(
+    what: str, driver: str, price: str
+) -> Callable[[Resource, Volume, ResourcePrices], Iterable[CostLine]]:
+    def priced(_resource: Resource, _volume: Volume, prices: ResourcePrices) -> Iterable[CostLine]:
+        yield CostLine(what, driver, prices.of(price) / MONTH)
 
     return priced
 
 
-def _functions(volume: Volume, prices: Prices) -> Iterable[Line]:
+def _functions(volume: Volume, prices: ResourcePrices) -> Iterable[CostLine]:
     assumed = volume.assumed["functions"]
     batches = (
         86400 * volume.shards * assumed["batches_per_shard_second"] + volume.gb * GB / 5e5
@@ -207,23 +211,23 @@ def _functions(volume: Volume, prices: Prices) -> Iterable[Line]:
     cost = batches / 1e6 * prices.of("lambda.request_million") + seconds * assumed["gb"] * prices.of(
         "lambda.gb_second"
     )
-    yield Line("Lambda", "shards, lines", cost)
+    yield CostLine("Lambda", "shards, lines", cost)
 
 
-def _claims(volume: Volume, prices: Prices) -> Iterable[Line]:
-    yield Line(
+def _claims(volume: Volume, prices: ResourcePrices) -> Iterable[CostLine]:
+    yield CostLine(
         "Disks of add-ons",
         "what they claim",
         volume.assumed["cluster"]["claims_gb"] * prices.of("ebs.gp3_gb_month") / MONTH,
     )
-    yield Line(
+    yield CostLine(
         "Images",
         "how many are kept",
         volume.assumed["cluster"]["images_gb"] * prices.of("ecr.gb_month") / MONTH,
     )
 
 
-PRICED: dict[str, Callable[[Resource, Volume, Prices], Iterable[Line]]] = {
+PRICED: dict[str, Callable[[Resource, Volume, ResourcePrices], Iterable[CostLine]]] = {
     "aws_cloudwatch_metric_alarm": _monthly("Alarms", "how many", "alarm.month"),
     "aws_dynamodb_table": _table,
     "aws_eip": _address,

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cali_ops.cost import Line, Resource, lines, search_tier
+from cali_ops.cost import CostLine, Resource, lines, search_tier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cali_ops.priced import Prices, Volume
+    from cali_ops.priced import ResourcePrices, Volume
 
 FACTORS = (1, 10, 100)
 
 
-def table(resources: Sequence[Resource], volume: Volume, prices: Prices, model_dollars: float) -> str:
+def table(resources: Sequence[Resource], volume: Volume, prices: ResourcePrices, model_dollars: float) -> str:
     """Dollars a day for each kind of resource at 1, 10 and 100 times the volume, dearest first, with what changes."""
     volumes = [volume.times(factor) for factor in FACTORS]
     days = [lines(resources, one, prices, model_dollars) for one in volumes]
@@ -37,12 +37,12 @@ def table(resources: Sequence[Resource], volume: Volume, prices: Prices, model_d
             *text,
             "",
             *_changes(resources, volumes),
-            f"Prices: {prices.version}, list prices without tax or discounts.",
+            f"ResourcePrices: {prices.version}, list prices without tax or discounts.",
         ]
     )
 
 
-def total(day: Sequence[Line]) -> float:
+def total(day: Sequence[CostLine]) -> float:
     """Dollars of a day in all."""
     return sum(line.dollars for line in day)
 

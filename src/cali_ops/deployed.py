@@ -50,7 +50,7 @@ def read(text: bytes, where: str) -> Deployed:
         raise Misconfigured(f"{where}: not a record of a deployment: {error}") from error
 
 
-class Kept:
+class Deployments:
     """The deployments that a bucket keeps, one for each stage."""
 
     def __init__(self, s3: Any, bucket: str) -> None:
@@ -76,7 +76,7 @@ class Kept:
         )
 
 
-def fetch(kept: Kept, stage: str, folder: Path = RECORDS) -> str:
+def fetch(kept: Deployments, stage: str, folder: Path = RECORDS) -> str:
     """Puts the shared record in Chalice's place, and says what was done."""
     found = kept.get(stage)
     if found is None:
@@ -86,7 +86,7 @@ def fetch(kept: Kept, stage: str, folder: Path = RECORDS) -> str:
     return f"stage {stage}: runs {found.commit}"
 
 
-def keep(kept: Kept, stage: str, commit: str, folder: Path = RECORDS) -> str:
+def keep(kept: Deployments, stage: str, commit: str, folder: Path = RECORDS) -> str:
     """Shares what Chalice wrote down, and says what was done."""
     if not _COMMIT.fullmatch(commit):
         raise Misconfigured(f"--commit: {commit!r} is no commit")
@@ -102,14 +102,14 @@ def keep(kept: Kept, stage: str, commit: str, folder: Path = RECORDS) -> str:
     return f"stage {stage}: {commit} kept"
 
 
-def approve(kept: Kept, stage: str) -> str:
+def approve(kept: Deployments, stage: str) -> str:
     """Marks what the stage runs as what to go back to, and says what was done."""
     found = _found(kept, stage)
     kept.put(stage, replace(found, good=found.commit))
     return f"stage {stage}: {found.commit} is good"
 
 
-def good(kept: Kept, stage: str) -> str:
+def good(kept: Deployments, stage: str) -> str:
     """The last commit that was seen to work."""
     found = _found(kept, stage)
     if not found.good:
@@ -119,7 +119,7 @@ def good(kept: Kept, stage: str) -> str:
     return found.good
 
 
-def _found(kept: Kept, stage: str) -> Deployed:
+def _found(kept: Deployments, stage: str) -> Deployed:
     found = kept.get(stage)
     if found is None:
         raise Misconfigured(f"stage {stage}: nothing is deployed")
@@ -151,7 +151,7 @@ def _run(do: str, stage: str, commit: str, name: str) -> str:
 
     with aws.said("deployed"):
         account = aws.client("sts").get_caller_identity()["Account"]
-        kept = Kept(aws.client("s3"), bucket_name(name, account))
+        kept = Deployments(aws.client("s3"), bucket_name(name, account))
         if do == "keep":
             return keep(kept, stage, commit)
         return {"fetch": fetch, "approve": approve, "good": good}[do](kept, stage)

@@ -47,7 +47,7 @@ IMAGES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ImageStep:
     """One program to run and why; `secret` goes to its standard input."""
 
     command: tuple[str, ...]
@@ -74,7 +74,7 @@ def stage(root: Path = Path()) -> tuple[Path, ...]:
     shutil.rmtree(target, ignore_errors=True)
     wheels = target / "wheels"
     _run(
-        Step(
+        ImageStep(
             (sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps",
              "--no-build-isolation", "--wheel-dir", str(wheels.resolve()), "."),
             "cali's wheel",
@@ -97,7 +97,7 @@ def present(tag: str, name: str, clients: Clients) -> frozenset[str]:
     return frozenset(image.repository for image in IMAGES if _has(f"{name}/{image.repository}", tag, clients))
 
 
-def plan(repositories: Mapping[str, str], tag: str, there: frozenset[str], platform: str) -> list[Step]:
+def plan(repositories: Mapping[str, str], tag: str, there: frozenset[str], platform: str) -> list[ImageStep]:
     """What is to be built and pushed, in order. `repositories` is the output image_repositories."""
     steps = []
     for image in IMAGES:
@@ -107,24 +107,24 @@ def plan(repositories: Mapping[str, str], tag: str, there: frozenset[str], platf
         context = str(STAGED / image.folder)
         build = ("docker", "build", "--pull", "--platform", platform, "--tag", url, context)
         steps += [
-            Step(build, f"build {image.repository}"),
-            Step(("docker", "push", url), f"push {image.repository}"),
+            ImageStep(build, f"build {image.repository}"),
+            ImageStep(("docker", "push", url), f"push {image.repository}"),
         ]
     return steps
 
 
-def login(repositories: Mapping[str, str], clients: Clients) -> Step:
+def login(repositories: Mapping[str, str], clients: Clients) -> ImageStep:
     """Docker's way into ECR, for twelve hours."""
     answer = perform(Call("ecr", "get_authorization_token"), clients)
     token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode()
     user, _, password = token.partition(":")
     registry = next(iter(repositories.values())).partition("/")[0]
-    return Step(
+    return ImageStep(
         ("docker", "login", "--username", user, "--password-stdin", registry), "log in to ECR", password
     )
 
 
-def perform_all(steps: Sequence[Step], root: Path = Path()) -> None:
+def perform_all(steps: Sequence[ImageStep], root: Path = Path()) -> None:
     """Runs the steps; the person sees what they print. Misconfigured when one fails."""
     if shutil.which("docker") is None:
         raise Misconfigured("docker is not installed: https://docs.docker.com/engine/install/")
@@ -138,7 +138,7 @@ def _has(repository: str, tag: str, clients: Clients) -> bool:
     return bool(found and found["images"])
 
 
-def _run(step: Step, root: Path) -> None:
+def _run(step: ImageStep, root: Path) -> None:
     done = subprocess.run(step.command, cwd=root, check=False, text=True, input=step.secret or None)  # noqa: S603 - our own arguments
     if done.returncode:
         raise Misconfigured(

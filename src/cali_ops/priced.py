@@ -15,8 +15,8 @@ MONTH = 30.4  # days
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
-    """Prices by name; some by name and size."""
+class ResourcePrices:
+    """ResourcePrices by name; some by name and size."""
 
     version: str
     table: dict[str, Any]
@@ -67,10 +67,10 @@ class Volume:
         return replace(self, gb=self.gb * factor)
 
 
-def load_prices(version: str = "2026-11-20") -> Prices:
+def load_prices(version: str = "2026-11-20") -> ResourcePrices:
     """The price file of a version."""
     data = _load(f"prices-{version}.yaml")
-    return Prices(data["version"], data["prices"])
+    return ResourcePrices(data["version"], data["prices"])
 
 
 def load_volume(version: str = "2026-11-20", gb: float | None = None) -> Volume:

@@ -21,7 +21,7 @@ import yaml
 
 from cali.stages.reason import prices as model_prices
 from cali_ops.cost import search_tier
-from cali_ops.priced import Prices, Volume, load_prices, load_volume
+from cali_ops.priced import ResourcePrices, Volume, load_prices, load_volume
 
 SHARDS = (1, 10, 100, 1_000)
 HOUR, BUSY = 3_600, 900  # seconds; the busy quarter begins after another one
@@ -57,7 +57,7 @@ class Hot(NamedTuple):
     gave_up: float  # share of the batches
 
 
-class Row(NamedTuple):
+class ScaleRow(NamedTuple):
     """A number of shards."""
 
     shards: int
@@ -143,7 +143,7 @@ def hot(inputs: Inputs, shards: int, window: float, seed: int = 1) -> Hot:
     return Hot(done / SECONDS, tries / max(1, done), lost / max(1, done + lost))
 
 
-def row(inputs: Inputs, shards: int, waits: float) -> Row:
+def row(inputs: Inputs, shards: int, waits: float) -> ScaleRow:
     """All figures for a number of shards; `waits` is the lag of one."""
     average = inputs.of("load", "records_per_second")
     records, busy = shards * average, shards * average * inputs.of("load", "peak")
@@ -157,7 +157,7 @@ def row(inputs: Inputs, shards: int, waits: float) -> Row:
     held = batch_seconds(inputs, min(inputs.of("aws", "batch"), average * inputs.of("load", "peak")))
     window = inputs.of("aws", "window_seconds")
     questions = opened * unknown
-    return Row(
+    return ScaleRow(
         shards,
         records,
         held,
@@ -203,19 +203,19 @@ def dollars(inputs: Inputs, records: float, questions: float) -> dict[str, float
     }  # fmt: skip
 
 
-def _search(volume: Volume, prices: Prices) -> float:
+def _search(volume: Volume, prices: ResourcePrices) -> float:
     kind, count = search_tier(volume)
     disk = volume.index_gb * prices.of("opensearch.gp3_gb_month") / MONTH
     return count * 24 * prices.of("opensearch.hour", kind) + disk
 
 
-def rows(inputs: Inputs, shards: Sequence[int] = SHARDS) -> list[Row]:
+def rows(inputs: Inputs, shards: Sequence[int] = SHARDS) -> list[ScaleRow]:
     """The rows of the table."""
     waits = lag(inputs)
     return [row(inputs, count, waits) for count in shards]
 
 
-def table(found: Sequence[Row]) -> Iterator[str]:
+def table(found: Sequence[ScaleRow]) -> Iterator[str]:
     """The rows as a table in Markdown, a column for each number of shards."""
     yield "| shards | " + " | ".join(f"{one.shards:,}" for one in found) + " |"
     yield "|---|" + "---:|" * len(found)

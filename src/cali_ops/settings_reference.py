@@ -21,7 +21,7 @@ A variable that is set to nothing counts as not set. One that cannot be read is 
 """
 
 
-class Row(NamedTuple):
+class SettingRow(NamedTuple):
     """A setting as a person meets it."""
 
     variable: str
@@ -30,7 +30,7 @@ class Row(NamedTuple):
     meaning: str
 
 
-def rows() -> list[Row]:
+def rows() -> list[SettingRow]:
     """Every setting, in the order of the source."""
     text = inspect.getsource(settings)
     said = {
@@ -44,7 +44,7 @@ def rows() -> list[Row]:
         if isinstance(node, ast.ClassDef) and node.name == "Settings"
     ]
     return [
-        Row(
+        SettingRow(
             settings.PREFIX + field.target.id.upper(),
             {"str": "text", "int": "number", "float": "number"}[ast.unparse(field.annotation)],
             str(ast.literal_eval(field.value)),

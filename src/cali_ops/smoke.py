@@ -34,7 +34,7 @@ TRIES = 5  # of the page
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SmokeFinding:
     """What was looked at, and what is wrong with it; nothing when it works."""
 
     what: str
@@ -53,17 +53,17 @@ class Look:
     page: Callable[[str], str] = lambda url: _page(url)
 
 
-def looked(record: dict[str, Any], mappings: Mappings, look: Look) -> Iterator[Seen]:
+def looked(record: dict[str, Any], mappings: Mappings, look: Look) -> Iterator[SmokeFinding]:
     """What was seen of each part of a deployment, as Chalice wrote it down."""
     for resource in record.get("resources", []):
         if resource.get("resource_type") == "lambda_function":
             name = str(resource["name"])
-            yield Seen(
+            yield SmokeFinding(
                 f"function {name}", _ready(str(resource["lambda_arn"]), look) or _answers(resource, look)
             )
         elif resource.get("resource_type") == "rest_api":
-            yield Seen("health", _healthy(str(resource["rest_api_url"]), look))
-    yield Seen("event sources", "; ".join(map(str, mappings.verify())))
+            yield SmokeFinding("health", _healthy(str(resource["rest_api_url"]), look))
+    yield SmokeFinding("event sources", "; ".join(map(str, mappings.verify())))
 
 
 def _ready(arn: str, look: Look) -> str:
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if any(one.wrong for one in seen) else 0
 
 
-def _run(stage: str, name: str, folder: Path = RECORDS) -> list[Seen]:
+def _run(stage: str, name: str, folder: Path = RECORDS) -> list[SmokeFinding]:
     from cali.adapters.aws import clients as aws
 
     path = folder / f"{stage}.json"

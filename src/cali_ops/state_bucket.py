@@ -20,7 +20,7 @@ ACCESS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class BucketSetting:
     """One setting of a bucket: the call that reads it, the call that writes it, and what both speak of."""
 
     read: str
@@ -34,7 +34,7 @@ def bucket_name(name: str, account: str) -> str:
     return f"{name}-terraform-state-{account}"
 
 
-def settings(bucket: str) -> tuple[Setting, ...]:
+def settings(bucket: str) -> tuple[BucketSetting, ...]:
     """What the bucket must be: private, encrypted, versioned, TLS only."""
     policy = {
         "Version": "2012-10-17",
@@ -52,11 +52,11 @@ def settings(bucket: str) -> tuple[Setting, ...]:
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     owner = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
     return (
-        Setting("get_public_access_block", "put_public_access_block", {"PublicAccessBlockConfiguration": ACCESS}, "nobody outside reads it"),
-        Setting("get_bucket_ownership_controls", "put_bucket_ownership_controls", {"OwnershipControls": owner}, "no access lists"),
-        Setting("get_bucket_versioning", "put_bucket_versioning", {"VersioningConfiguration": {"Status": "Enabled"}}, "a broken state can be put back"),
-        Setting("get_bucket_encryption", "put_bucket_encryption", {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}, "encrypted at rest"),
-        Setting("get_bucket_policy", "put_bucket_policy", {"Policy": policy}, "encrypted on its way"),
+        BucketSetting("get_public_access_block", "put_public_access_block", {"PublicAccessBlockConfiguration": ACCESS}, "nobody outside reads it"),
+        BucketSetting("get_bucket_ownership_controls", "put_bucket_ownership_controls", {"OwnershipControls": owner}, "no access lists"),
+        BucketSetting("get_bucket_versioning", "put_bucket_versioning", {"VersioningConfiguration": {"Status": "Enabled"}}, "a broken state can be put back"),
+        BucketSetting("get_bucket_encryption", "put_bucket_encryption", {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}, "encrypted at rest"),
+        BucketSetting("get_bucket_policy", "put_bucket_policy", {"Policy": policy}, "encrypted on its way"),
     )  # fmt: skip
 
 

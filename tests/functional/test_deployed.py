@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cali.core.errors import Misconfigured
-from cali_ops.deployed import Kept, approve, fetch, good, keep
+from cali_ops.deployed import Deployments, approve, fetch, good, keep
 from tests.functional.aws_account import BUCKET, Account, account
 
 RECORD = {"resources": [{"name": "analyze", "resource_type": "lambda_function", "lambda_arn": "arn:x"}]}
@@ -23,7 +23,7 @@ def aws() -> Iterator[Account]:
 
 
 def test_a_second_machine_finds_what_the_first_deployed(aws: Account, tmp_path: Path) -> None:
-    kept = Kept(aws.client("s3"), BUCKET)
+    kept = Deployments(aws.client("s3"), BUCKET)
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
     (first / "two.json").write_text(json.dumps(RECORD))
@@ -37,7 +37,7 @@ def test_a_second_machine_finds_what_the_first_deployed(aws: Account, tmp_path: 
 
 
 def test_a_stage_goes_back_to_what_was_seen_to_work(aws: Account, tmp_path: Path) -> None:
-    kept = Kept(aws.client("s3"), BUCKET)
+    kept = Deployments(aws.client("s3"), BUCKET)
     (tmp_path / "back.json").write_text(json.dumps(RECORD))
 
     keep(kept, "back", "1111111", tmp_path)
@@ -52,7 +52,7 @@ def test_a_stage_goes_back_to_what_was_seen_to_work(aws: Account, tmp_path: Path
 
 
 def test_what_was_not_deployed_is_not_kept(aws: Account, tmp_path: Path) -> None:
-    kept = Kept(aws.client("s3"), BUCKET)
+    kept = Deployments(aws.client("s3"), BUCKET)
     with pytest.raises(Misconfigured, match=r"was `chalice deploy` run\?"):
         keep(kept, "never", "abcdef1", tmp_path)
     with pytest.raises(Misconfigured, match="'main' is no commit"):
@@ -66,4 +66,4 @@ def test_what_was_not_deployed_is_not_kept(aws: Account, tmp_path: Path) -> None
 def test_a_damaged_record_is_not_taken_for_none(aws: Account, tmp_path: Path) -> None:
     aws.client("s3").put_object(Bucket=BUCKET, Key="chalice/bad.json", Body=b'{"commit": 1}')
     with pytest.raises(Misconfigured, match=r"chalice/bad\.json: not a record of a deployment"):
-        fetch(Kept(aws.client("s3"), BUCKET), "bad", tmp_path)
+        fetch(Deployments(aws.client("s3"), BUCKET), "bad", tmp_path)

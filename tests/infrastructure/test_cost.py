@@ -12,7 +12,7 @@ from cali.core.errors import Misconfigured
 from cali_ops import cost_table
 from cali_ops.command import group
 from cali_ops.cost import Resource, lines, resources_in, search_tier
-from cali_ops.priced import Prices, Volume, load_prices, load_volume
+from cali_ops.priced import ResourcePrices, Volume, load_prices, load_volume
 from tests.infrastructure.conftest import ROOT
 
 MODEL = 5.0
@@ -64,7 +64,7 @@ def test_a_type_without_a_price_is_refused():
 
 def test_a_missing_price_is_named():
     with pytest.raises(Misconfigured, match=r"prices-x: has no price ec2.hour of z9.huge"):
-        Prices("prices-x", {"ec2.hour": {}}).of("ec2.hour", "z9.huge")
+        ResourcePrices("prices-x", {"ec2.hour": {}}).of("ec2.hour", "z9.huge")
 
 
 def test_shards_follow_the_busiest_second():

@@ -12,7 +12,7 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
-from cali.bench.clock import best
+from cali.bench.cpu_time import best
 from cali.simulator import enveloper, load_scenario, simulate
 from cali.stages.decode import Decoder
 from cali.stages.detect import Detector

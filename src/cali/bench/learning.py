@@ -28,7 +28,7 @@ from cali.bootstrap.learning import learning
 from cali.core.life import Feedback, StoredIncident, Verdict
 from cali.core.models import Incident, Origin
 from cali.core.settings import Settings
-from cali.simulator import Line, enveloper, load_scenario, simulate
+from cali.simulator import SimulatedLine, enveloper, load_scenario, simulate
 from cali.stages.decode import Decoder
 from cali.stages.detect import Detector
 from cali.stages.reason import Reasoner
@@ -248,7 +248,7 @@ def _lines(number: int, begin: float, region: str, town: _Town, rng: random.Rand
         )
     )
     pods = sorted({line.pod for line in calm}, key=lambda pod: pod.name)
-    more: list[Line] = []
+    more: list[SimulatedLine] = []
 
     def write(text: str, level: str, times: int) -> None:
         for pod in rng.sample(pods, times):
@@ -257,7 +257,7 @@ def _lines(number: int, begin: float, region: str, town: _Town, rng: random.Rand
                 told = text.replace("{id}", f"{rng.getrandbits(48):012x}")
                 while "{n}" in told:
                     told = told.replace("{n}", str(rng.randint(10, 99_999)), 1)
-                more.append(Line(at, f'level={level} msg="{told}"', pod, "stderr", None))
+                more.append(SimulatedLine(at, f'level={level} msg="{told}"', pod, "stderr", None))
 
     for kind in town.kinds:
         if kind.day == number or (kind.day < number and rng.random() < RECURS):

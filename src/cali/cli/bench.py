@@ -16,7 +16,7 @@ def command() -> None:
 )
 def refine(messages: int) -> None:
     """Templates per second beside Drain3 with ten masks."""
-    from cali.bench.refine import measure
+    from cali.bench.beside_drain3 import measure
 
     duel = measure(messages)
     click.echo(f"{duel.messages:,} simulated messages, medians of 5 runs")
@@ -31,7 +31,7 @@ def refine(messages: int) -> None:
 )
 def pipeline(lines: int) -> None:
     """Lines per second from bytes to refined events, and what each stage costs a line."""
-    from cali.bench.pipeline import measure
+    from cali.bench.throughput import measure
 
     click.echo(f"{lines:,} simulated lines of each form, medians of 3 runs, microseconds a line")
     click.echo(f"{'form':10} {'decode':>7} {'join':>7} {'refine':>7} {'whole':>7} {'lines/s':>10}")

@@ -1,25 +1,34 @@
 """A small shop on Kubernetes that writes logs, healthy ones and those of planted faults, and knows which is which.
 
-    scenario file -> load_scenario -> simulate -> Line -> envelope
+    scenario file -> load_scenario -> simulate -> SimulatedLine -> envelope
                                  \\-> truth ---------------------\\-> score (score.py)
 
 It uses nothing of the stages: the truth must not come from what is measured against it.
 """
 
-from cali.simulator.envelopes import ENVELOPES, envelope, enveloper
-from cali.simulator.fleet import Line, Pod
+from cali.simulator.collectors import ENVELOPES, envelope, enveloper
+from cali.simulator.fleet import Pod, SimulatedLine
 from cali.simulator.run import paced, simulate
-from cali.simulator.scenario import Fault, Kind, Say, Scenario, Service, Truth, load_scenario, truth
+from cali.simulator.scenario import (
+    FaultKind,
+    PlantedFault,
+    Say,
+    Scenario,
+    Service,
+    Truth,
+    load_scenario,
+    truth,
+)
 
 __all__ = [
     "ENVELOPES",
-    "Fault",
-    "Kind",
-    "Line",
+    "FaultKind",
+    "PlantedFault",
     "Pod",
     "Say",
     "Scenario",
     "Service",
+    "SimulatedLine",
     "Truth",
     "envelope",
     "enveloper",

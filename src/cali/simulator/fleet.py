@@ -27,7 +27,7 @@ class Pod:
     metadata: str
 
 
-class Line(NamedTuple):
+class SimulatedLine(NamedTuple):
     """One line as the application wrote it. `fault` is the id of the fault that made it, None for healthy ones."""
 
     time: float

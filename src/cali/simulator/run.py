@@ -15,10 +15,10 @@ from random import Random
 from typing import NamedTuple, TypeVar
 
 from cali.core.errors import Misconfigured
-from cali.simulator.fleet import Line, Pod, pods
+from cali.simulator.fleet import Pod, SimulatedLine, pods
 from cali.simulator.phrase import Draw, Speak, compile_phrase, suffix
-from cali.simulator.scenario import Fault, Say, Scenario, Service
-from cali.simulator.values import Clock, draws
+from cali.simulator.scenario import PlantedFault, Say, Scenario, Service
+from cali.simulator.values import SimulatedClock, draws
 
 _T = TypeVar("_T")
 _STAYS_TOGETHER = 0.75  # how often the next line of a stack trace follows the last with nothing in between
@@ -57,24 +57,24 @@ class _Streams:
             self._order.append(key)
         queue.extend((line, fault) for line in text.split("\n"))
 
-    def take(self, now: float) -> Line:
+    def take(self, now: float) -> SimulatedLine:
         index = int(self._random() ** 2 * len(self._order))  # the oldest first, mostly
         key = self._order[index]
         queue = self._waiting[key]
         text, fault = queue.popleft()
         if not queue:
             del self._waiting[key], self._order[index]
-        return Line(now, text, key[0], key[1], fault)
+        return SimulatedLine(now, text, key[0], key[1], fault)
 
 
 def simulate(
     scenario: Scenario, *, seed: int, lines: int | None = None, seconds: float | None = None, start: float
-) -> Iterator[Line]:
+) -> Iterator[SimulatedLine]:
     """The lines of a run in order of time; the same seed and size give the same lines. With only one of `lines`
     and `seconds` the other follows from the scenario's own pace. The clock is simulated and begins at `start`."""
     lines, seconds = _size(scenario, lines, seconds)
     rng = Random(seed)
-    clock = Clock(start)
+    clock = SimulatedClock(start)
     values = draws(rng, clock)
     fleet = {service.name: pods(service, rng) for service in scenario.services}
     voices, ladder = _healthy(scenario, fleet, values, rng)
@@ -87,12 +87,12 @@ def simulate(
 def _write(
     lines: int,
     step: float,
-    clock: Clock,
+    clock: SimulatedClock,
     rng: Random,
     voices: list[_Voice],
     ladder: list[float],
     due: Iterator[tuple[float, tuple[_Voice, ...]]],
-) -> Iterator[Line]:
+) -> Iterator[SimulatedLine]:
     random, total = rng.random, ladder[-1]
     waiting = _Streams(rng)
     place, spoken = next(due, (float("inf"), ()))
@@ -121,13 +121,13 @@ def _write(
         if "\n" in text or waiting.busy(pod, stream):
             waiting.put(pod, stream, text, fault)
             continue
-        yield Line(now, text, pod, stream, fault)
+        yield SimulatedLine(now, text, pod, stream, fault)
         written += 1
 
 
 def paced(
-    lines: Iterable[Line], rate: float, sleep: Callable[[float], None], clock: Callable[[], float]
-) -> Iterator[Line]:
+    lines: Iterable[SimulatedLine], rate: float, sleep: Callable[[float], None], clock: Callable[[], float]
+) -> Iterator[SimulatedLine]:
     """The same lines at `rate` per second of that clock, at most a hundredth of a second early; 0 means no waiting."""
     if rate <= 0:
         yield from lines
@@ -184,7 +184,7 @@ def _speakers(
 
 
 def _occasions(
-    fault: Fault,
+    fault: PlantedFault,
     scenario: Scenario,
     fleet: dict[str, tuple[Pod, ...]],
     values: dict[str, Draw],
@@ -213,7 +213,7 @@ def _occasions(
 
 
 def _plan(
-    fault: Fault,
+    fault: PlantedFault,
     lines: int,
     rng: Random,
     begin: tuple[_Voice, ...],

@@ -43,7 +43,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FaultKind:
     """A way to fail: what is written when it begins, while it lasts and when it ends, and what explains it.
     With `one_pod` the failing service speaks from a single pod."""
 
@@ -59,12 +59,12 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class PlantedFault:
     """A kind of failure at a place in the run. `at` and `lasts` are fractions of the run, `rate` is how often
     it speaks per 1,000 lines while it lasts, `root` the fault that brought it about."""
 
     id: str
-    kind: Kind
+    kind: FaultKind
     at: float
     lasts: float
     rate: float
@@ -79,7 +79,7 @@ class Scenario:
     lines: int
     seconds: float
     services: tuple[Service, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[PlantedFault, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +157,13 @@ def _service(entry: Node) -> Service:
     )
 
 
-def _fault(entry: Node, services: Mapping[str, Service]) -> Fault:
+def _fault(entry: Node, services: Mapping[str, Service]) -> PlantedFault:
     entry.only("id", "kind", "at", "lasts", "rate", "root")
     at = entry.number("at", least=0.0)
     lasts = entry.number("lasts", least=0.0)
     if at + lasts > 1:
         raise Misconfigured(f"{entry.where}: at + lasts is {at + lasts:g}, beyond the end of the run (1)")
-    return Fault(
+    return PlantedFault(
         id=entry.text("id"),
         kind=_kind(entry.text("kind"), entry, services),
         at=at,
@@ -173,7 +173,7 @@ def _fault(entry: Node, services: Mapping[str, Service]) -> Fault:
     )
 
 
-def _kind(name: str, entry: Node, services: Mapping[str, Service]) -> Kind:
+def _kind(name: str, entry: Node, services: Mapping[str, Service]) -> FaultKind:
     node = read(data_file("faults", name, entry.where))
     node.only("service", "known", "cause_any", "markers", "one_pod", "first", "says", "last")
     service = node.text("service")
@@ -184,7 +184,7 @@ def _kind(name: str, entry: Node, services: Mapping[str, Service]) -> Kind:
     def spoken(key: str, *, needed: bool) -> tuple[Say, ...]:
         return tuple(_fault_say(line, service, services, asked) for line in node.nodes(key, needed=needed))
 
-    kind = Kind(
+    kind = FaultKind(
         name=name,
         service=service,
         known=node.flag("known"),
@@ -228,7 +228,7 @@ def _no_doubles(names: Iterable[str], what: str, node: Node) -> None:
         seen.add(name)
 
 
-def _roots_hold(faults: tuple[Fault, ...], node: Node) -> None:
+def _roots_hold(faults: tuple[PlantedFault, ...], node: Node) -> None:
     starts = {fault.id: fault.at for fault in faults}
     for fault in faults:
         if fault.root is None:

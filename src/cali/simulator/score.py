@@ -43,7 +43,7 @@ class Score:
         return 1 - len(self.false_alarms) / self.incidents if self.incidents else 1.0
 
 
-class _Seen(NamedTuple):
+class IncidentView(NamedTuple):
     """What counts of an incident: the faults its evidence belongs to, and what is said about them."""
 
     id: str
@@ -98,10 +98,10 @@ def _incidents(report: Any) -> list[Mapping[str, Any]]:
     return incidents
 
 
-def _seen(incident: Mapping[str, Any], labels: Mapping[int, str]) -> _Seen:
+def _seen(incident: Mapping[str, Any], labels: Mapping[int, str]) -> IncidentView:
     diagnosis = incident.get("diagnosis") or {}
     lines = (evidence.get("line") for evidence in diagnosis.get("evidence") or ())
-    return _Seen(
+    return IncidentView(
         id=str(incident.get("id", "")),
         faults=frozenset(labels[line] for line in lines if line in labels),
         origin=str(diagnosis.get("origin") or "none"),
@@ -109,7 +109,7 @@ def _seen(incident: Mapping[str, Any], labels: Mapping[int, str]) -> _Seen:
     )
 
 
-def _cause_is_right(fault: Truth, seen: Iterable[_Seen]) -> bool:
+def _cause_is_right(fault: Truth, seen: Iterable[IncidentView]) -> bool:
     mine = [incident for incident in seen if fault.id in incident.faults]
     if not fault.known:
         return all(incident.origin in ("none", "model") for incident in mine)
@@ -121,7 +121,7 @@ def _cause_is_right(fault: Truth, seen: Iterable[_Seen]) -> bool:
     )
 
 
-def _firsts(truth: Sequence[Truth], seen: Sequence[_Seen]) -> dict[str, bool]:
+def _firsts(truth: Sequence[Truth], seen: Sequence[IncidentView]) -> dict[str, bool]:
     """For every cascade that was seen at all: whether its first-listed incident is its root's."""
     firsts: dict[str, bool] = {}
     for root in dict.fromkeys(fault.root for fault in truth if fault.root):

@@ -42,7 +42,7 @@ _DATABASE_USERS = ("orders", "orders", "inventory", "auth")
 _NETWORKS = (24, 31, 46, 62, 77, 78, 81, 84, 88, 91, 93, 109, 151, 178, 185, 188, 203, 212)
 
 
-class Clock:
+class SimulatedClock:
     """The simulated time, written as each format wants it. The minute part is made once a minute."""
 
     def __init__(self, start: float) -> None:
@@ -174,6 +174,6 @@ def _things(rng: Random) -> dict[str, Draw]:
     }
 
 
-def draws(rng: Random, clock: Clock) -> dict[str, Draw]:
+def draws(rng: Random, clock: SimulatedClock) -> dict[str, Draw]:
     """Every value a phrase may ask for, drawn from this generator and this clock."""
     return {**clock.draws(), **_ids(rng), **_things(rng)}

@@ -7,14 +7,14 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from cali.bench import pipeline, refine
+from cali.bench import beside_drain3, throughput
 from cali.cli.bench import command
 from cali.core.errors import Misconfigured
 from cali.simulator import ENVELOPES
 
 
 def test_every_form_of_line_is_timed():
-    paces = pipeline.measure(lines=300, runs=1)
+    paces = throughput.measure(lines=300, runs=1)
 
     assert [pace.form for pace in paces] == list(ENVELOPES)
     assert all(min(pace[1:]) > 0 for pace in paces)
@@ -22,7 +22,7 @@ def test_every_form_of_line_is_timed():
 
 
 def test_the_ratio_follows_from_both_rates():
-    duel = refine.measure(messages=300, runs=1)
+    duel = beside_drain3.measure(messages=300, runs=1)
 
     assert 290 <= duel.messages <= 300  # a blank line is no message
     assert duel.ratio == duel.ours / duel.peer > 0
@@ -32,7 +32,7 @@ def test_a_missing_peer_is_one_clear_line(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "drain3", None)
 
     with pytest.raises(Misconfigured, match="drain3 is not installed"):
-        refine.measure(messages=10, runs=1)
+        beside_drain3.measure(messages=10, runs=1)
 
 
 def test_the_command_prints_a_row_for_each_form():

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from cali.core.errors import Misconfigured
-from cali.simulator import Line, envelope, load_scenario, simulate
+from cali.simulator import SimulatedLine, envelope, load_scenario, simulate
 
 LINE = next(
     line
@@ -12,8 +12,8 @@ LINE = next(
 )
 
 
-def with_text(text: str, time: float = 1763661600.25) -> Line:
-    return Line(time, text, LINE.pod, "stderr", None)
+def with_text(text: str, time: float = 1763661600.25) -> SimulatedLine:
+    return SimulatedLine(time, text, LINE.pod, "stderr", None)
 
 
 def test_fluent_bit_keeps_the_line_and_says_where_it_is_from():

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from cali.core.errors import Misconfigured
-from cali.simulator import Line, Pod, load_scenario, paced, simulate, truth
+from cali.simulator import Pod, SimulatedLine, load_scenario, paced, simulate, truth
 
 START = 1763661600.0
 SHOP = load_scenario("shop")
@@ -17,7 +17,7 @@ def hour():
     return list(simulate(SHOP, seed=7, start=START))
 
 
-def fingerprint(lines: Iterable[Line]) -> list[object]:
+def fingerprint(lines: Iterable[SimulatedLine]) -> list[object]:
     return [(line.time, line.text, line.pod.metadata, line.stream, line.fault) for line in lines]
 
 
@@ -161,9 +161,9 @@ class Time:
         self.now += seconds
 
 
-def lines_of(count: int) -> list[Line]:
+def lines_of(count: int) -> list[SimulatedLine]:
     pod = Pod("p-0", "n", "p", "c", "node", False, "{}")
-    return [Line(0.0, str(number), pod, "stdout", None) for number in range(count)]
+    return [SimulatedLine(0.0, str(number), pod, "stdout", None) for number in range(count)]
 
 
 def test_a_paced_stream_takes_its_time():

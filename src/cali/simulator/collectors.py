@@ -9,7 +9,7 @@ from functools import lru_cache
 import orjson
 
 from cali.core.errors import Misconfigured
-from cali.simulator.fleet import Line
+from cali.simulator.fleet import SimulatedLine
 
 
 @lru_cache(maxsize=64)
@@ -22,12 +22,12 @@ def _stamp(now: float) -> str:
     return f"{_minute(minute)}{min(now - minute * 60, 59.999999):09.6f}"
 
 
-def _fluentbit(line: Line) -> str:
+def _fluentbit(line: SimulatedLine) -> str:
     log = orjson.dumps(line.text).decode()
     return f'{{"@timestamp":"{_stamp(line.time)}Z","log":{log},"stream":"{line.stream}","kubernetes":{line.pod.metadata}}}'
 
 
-def _cri(line: Line) -> str:
+def _cri(line: SimulatedLine) -> str:
     return f"{_stamp(line.time)}{_nanos(line.time)}Z {line.stream} F {line.text}"
 
 
@@ -36,15 +36,15 @@ def _nanos(now: float) -> str:
     return f"{int(now * 1e6) * 7919 % 1000:03d}"
 
 
-def _raw(line: Line) -> str:
+def _raw(line: SimulatedLine) -> str:
     return line.text
 
 
-def _kubectl(line: Line) -> str:
+def _kubectl(line: SimulatedLine) -> str:
     return f"[pod/{line.pod.name}/{line.pod.container}] {line.text}"
 
 
-_ENVELOPES: dict[str, Callable[[Line], str]] = {
+_ENVELOPES: dict[str, Callable[[SimulatedLine], str]] = {
     "fluentbit": _fluentbit,
     "cri": _cri,
     "raw": _raw,
@@ -53,7 +53,7 @@ _ENVELOPES: dict[str, Callable[[Line], str]] = {
 ENVELOPES = tuple(_ENVELOPES)
 
 
-def enveloper(kind: str) -> Callable[[Line], str]:
+def enveloper(kind: str) -> Callable[[SimulatedLine], str]:
     """The function that wraps a line in this kind of envelope, for loops over many lines."""
     try:
         return _ENVELOPES[kind]
@@ -61,6 +61,6 @@ def enveloper(kind: str) -> Callable[[Line], str]:
         raise Misconfigured(f"unknown envelope {kind!r}; there are {', '.join(ENVELOPES)}") from None
 
 
-def envelope(line: Line, kind: str = "fluentbit") -> str:
+def envelope(line: SimulatedLine, kind: str = "fluentbit") -> str:
     """The line as the collector writes it, without a line end."""
     return enveloper(kind)(line)

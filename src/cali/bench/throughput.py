@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cali.bench.clock import drain, seconds
+from cali.bench.cpu_time import drain, seconds
 from cali.core.models import Block, Record
 from cali.simulator import ENVELOPES, enveloper, load_scenario, simulate
 from cali.stages.decode import Decoder

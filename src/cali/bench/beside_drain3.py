@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cali import Refiner
-from cali.bench.clock import drain, seconds
-from cali.bench.pipeline import decoded, simulated
+from cali.bench.cpu_time import drain, seconds
+from cali.bench.throughput import decoded, simulated
 from cali.core.errors import Misconfigured
+from cali.stages.refine.refiner import Refiner
 
 _MASKS = (
     r"[\da-fA-F]{8}-[\da-fA-F]{4}-[\da-fA-F]{4}-[\da-fA-F]{4}-[\da-fA-F]{12}",  # UUID
