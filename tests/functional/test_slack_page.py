@@ -17,7 +17,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        BROWSER is None, reason="no chromium is installed: the messages were not seen in a browser"
+        BROWSER is None, reason="the package chromium is not installed: no message was opened in a browser"
     ),
 ]
 TRACE = (

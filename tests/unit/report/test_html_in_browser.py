@@ -22,7 +22,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        BROWSER is None, reason="no chromium is installed: the page was not opened in a browser"
+        BROWSER is None, reason="the package chromium is not installed: no page was opened in a browser"
     ),
 ]
 
