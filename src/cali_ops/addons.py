@@ -1,4 +1,4 @@
-"""What `make addons` does beside Terraform: fills secrets that nobody has filled, and looks whether it can begin."""
+"""The steps of `make addons` beside Terraform: fill empty secrets, and check the prerequisites."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _word() -> str:
     return secrets.token_urlsafe(24)
 
 
-# What the add-ons read of each secret, and how a value is made that nobody gave.
+# The fields that the add-ons read of each secret, and how a missing value is generated.
 WANTED: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "airflow": {
         "fernet_key": fernet_key,
@@ -50,7 +50,7 @@ def missing(name: str, value: Mapping[str, Any]) -> list[str]:
 
 
 def empty(entries: Mapping[str, str], clients: Clients) -> list[str]:
-    """`secret.field` of what nobody has filled. `entries` is the output secrets."""
+    """Return `secret.field` of each empty secret. `entries` is the output `secrets`."""
     return [
         f"{entries[name]}.{field}"
         for name in WANTED

@@ -1,4 +1,4 @@
-"""What a step wants done in AWS, as data; one executor; one place that imports boto3."""
+"""Calls to AWS as data, and the one executor that imports boto3."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def values(outputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def local() -> dict[str, Any]:
-    """What stands for Terraform's output in the local cloud, which has no network of its own."""
+    """Return the outputs for the local cloud, which has no network of its own."""
     role = f"arn:aws:iam::{LOCAL_ACCOUNT}:role/cali-app"
     return {
         "role_arns": {function.role: role for function in FUNCTIONS},

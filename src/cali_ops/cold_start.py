@@ -1,4 +1,4 @@
-"""What a cold start imports: each handler in a fresh process, from the built layer and the sources as they are deployed.
+"""Measures the imports of a cold start: each handler in a new process, from the built layer and the staged sources.
 
     make layer && python -m cali_ops.cold_start
 
@@ -104,7 +104,7 @@ def unpacked(home: Path, layer: Path) -> list[str]:
     shutil.copytree(ROOT / "chalice_app", task, ignore=ignore)
     shutil.copytree(ROOT / "src" / "cali", task / "cali", ignore=ignore)
     (task / "chalice").mkdir()
-    for name in ("__init__.py", "app.py"):  # what Chalice packs of itself
+    for name in ("__init__.py", "app.py"):  # the modules of Chalice that it packages
         shutil.copy(_place("chalice") / name, task / "chalice")
     with zipfile.ZipFile(layer) as archive:
         archive.extractall(home / "layer")

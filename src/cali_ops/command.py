@@ -28,7 +28,7 @@ OUTPUTS = "chalice/outputs.json"  # in the state bucket, where the role that rel
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """Which installation the command is about."""
+    """The installation that a command works on."""
 
     terraform: Terraform
     name: str
@@ -39,7 +39,7 @@ class Here:
         return aws_clients(self.region)
 
     def variables(self) -> tuple[str, ...]:
-        """What Terraform must be told so that both speak of the same installation."""
+        """Return Terraform's variables for this installation."""
         return (f"-var=name={self.name}", f"-var=region={self.region}")
 
 
@@ -322,7 +322,7 @@ def _share(here: Here, clients: Clients) -> None:
 
 
 def _shared(here: Here, clients: Clients) -> str:
-    """What _share kept. Misconfigured when it did not."""
+    """Return the state that `_share` stored. Raise Misconfigured if there is none."""
     bucket = state_bucket.bucket_name(here.name, _account(clients))
     kept = ask(Call("s3", "get_object", {"Bucket": bucket, "Key": OUTPUTS}), clients)
     if kept is None:
@@ -331,7 +331,7 @@ def _shared(here: Here, clients: Clients) -> str:
 
 
 def _safe(here: Here, tag: str, clients: Clients) -> None:
-    """Waits for ECR's scans. Misconfigured when an image has a critical flaw that nobody has accepted."""
+    """Wait for ECR's scans. Raise Misconfigured if an image has a critical flaw that is not accepted."""
     names = [f"{here.name}/{image.repository}" for image in images_.IMAGES]
     found = scans.flaws(names, tag, clients, scans.accepted(images_.ACCEPTED))
     if found:

@@ -1,8 +1,8 @@
-"""What a plan costs in a day, resource by resource, at the planned volume and at multiples of it.
+"""The daily cost of a plan, per resource, at the planned volume and at multiples of it.
 
     resources of a plan + Volume + ResourcePrices -> lines -> table
 
-A type of resource that is neither priced nor known to be free is refused: a plan cannot grow a cost that nobody sees.
+A resource type that is neither priced nor listed as free is an error, so a plan cannot hide a cost.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Resource(NamedTuple):
 
 
 class CostLine(NamedTuple):
-    """One line of the table: what costs, what drives it, dollars a day."""
+    """One line of the table: the resource, its cost driver, dollars a day."""
 
     what: str
     driver: str
@@ -128,7 +128,7 @@ def _search(resource: Resource, volume: Volume, prices: ResourcePrices) -> Itera
     nodes = resource.values["cluster_config"][0]
     kind, count = nodes["instance_type"], nodes["instance_count"]
     disk = resource.values["ebs_options"][0]["volume_size"] * count
-    if volume.index_gb > disk:  # what is configured does not hold the days that are kept
+    if volume.index_gb > disk:  # the configured disk is too small for the retention
         kind, count = search_tier(volume)
         disk = ceil(volume.index_gb)
     yield CostLine("OpenSearch nodes", "days kept", count * 24 * prices.of("opensearch.hour", kind))

@@ -57,7 +57,7 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _changes(resources: Sequence[Resource], volumes: Sequence[Volume]) -> list[str]:
-    """What must be set differently at each volume."""
+    """Return the settings that must change at each volume."""
     domain = next((one.values for one in resources if one.type == "aws_opensearch_domain"), None)
     said = []
     for volume in volumes[1:]:

@@ -1,12 +1,12 @@
-"""What a stage runs, kept in the state bucket, where everybody who deploys finds it.
+"""The deployment of each stage, recorded in the state bucket for everybody who deploys.
 
     python -m cali_ops.deployed fetch --stage dev                  # before `chalice deploy`
     python -m cali_ops.deployed keep --stage dev --commit ID       # after it
-    python -m cali_ops.deployed approve --stage dev                # when what was deployed has proven to work
-    python -m cali_ops.deployed good --stage dev                   # prints the last commit that has
+    python -m cali_ops.deployed approve --stage dev                # after the smoke test has passed
+    python -m cali_ops.deployed good --stage dev                   # prints the last approved commit
 
-Chalice writes down what it made in `.chalice/deployed/<stage>.json`, on the machine that deployed. A second machine without that
-record makes a second API and cannot find the first one's mappings, so the record is shared, with the commit that it came from.
+Chalice records its resources in `.chalice/deployed/<stage>.json` on the machine that deployed. A second machine without that
+record creates a second API and cannot find the first one's mappings. So the record is shared, together with its commit.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Deployed:
 
 
 def read(text: bytes, where: str) -> Deployed:
-    """What was kept. Misconfigured when it is damaged: deploying over it would make everything a second time."""
+    """Return the stored record. Raise Misconfigured if it is damaged, because a deployment over it would duplicate everything."""
     try:
         held = json.loads(text)
         return Deployed(str(held["commit"]), str(held["good"]), dict(held["record"]))
@@ -58,7 +58,7 @@ class Deployments:
         self._bucket = bucket
 
     def get(self, stage: str) -> Deployed | None:
-        """What the stage runs; None when it was never deployed."""
+        """Return the deployment of the stage, or None if it was never deployed."""
         from botocore.exceptions import ClientError
 
         key = _key(stage)
@@ -95,7 +95,7 @@ def keep(kept: Deployments, stage: str, commit: str, folder: Path = RECORDS) -> 
         record = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise Misconfigured(f"{path}: cannot be read; was `chalice deploy` run? {error}") from error
-    if not isinstance(record, dict):  # kept, nobody could fetch it again
+    if not isinstance(record, dict):  # a stored record of another shape could not be read again
         raise Misconfigured(f"{path}: not what `chalice deploy` writes")
     before = kept.get(stage)
     kept.put(stage, Deployed(commit, before.good if before else "", record))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FOLDERS = Path("eks_addons/images")
 STAGED = Path("out/images")
-SOURCES = ("src", "requirements", "pyproject.toml", "eks_addons/images")  # what images are made of
+SOURCES = ("src", "requirements", "pyproject.toml", "eks_addons/images")  # the sources of the images
 ACCEPTED = FOLDERS / "accepted.txt"
 
 
@@ -69,7 +69,7 @@ def tag(root: Path = Path()) -> str:
 
 
 def stage(root: Path = Path()) -> tuple[Path, ...]:
-    """Makes the contexts anew and returns their folders."""
+    """Create the build contexts and return their folders."""
     target = root / STAGED
     shutil.rmtree(target, ignore_errors=True)
     wheels = target / "wheels"
@@ -98,7 +98,7 @@ def present(tag: str, name: str, clients: Clients) -> frozenset[str]:
 
 
 def plan(repositories: Mapping[str, str], tag: str, there: frozenset[str], platform: str) -> list[ImageStep]:
-    """What is to be built and pushed, in order. `repositories` is the output image_repositories."""
+    """Return the build and push steps in order. `repositories` is the output `image_repositories`."""
     steps = []
     for image in IMAGES:
         if image.repository in there:

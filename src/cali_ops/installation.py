@@ -23,7 +23,7 @@ class Command:
 
 
 def backend(bucket: str, region: str) -> tuple[str, ...]:
-    """What `terraform init` must be told about the state."""
+    """Return the backend settings for `terraform init`."""
     return ("-reconfigure", f"-backend-config=bucket={bucket}", f"-backend-config=region={region}")
 
 

@@ -1,12 +1,12 @@
-"""Builds the dependency layer: pinned wheels for Lambda, compiled, without what functions never read.
+"""Builds the dependency layer: pinned wheels for Lambda, compiled, without files that functions never read.
 
     python -m cali_ops.layer build [--python 3.12] [--arch x86_64]      layers/build/python, layers/build/layer.zip
     python -m cali_ops.layer lock                                        pins layers/requirements.in by hash
     python -m cali_ops.layer publish                                     puts it on AWS, prints its ARN
 
-Chalice deploys for the interpreter that runs it, so by default the layer is for that one too. The .pyc files are made
-here because Lambda's disk is read-only: without them every cold start compiles everything anew. They take the place of
-the sources, so a trace through a dependency names files and lines without their text.
+Chalice deploys for the interpreter that runs it, so the layer is built for the same one by default. Lambda's disk is
+read-only, so without .pyc files every cold start would compile all modules. The .pyc files replace the sources: a
+traceback through a dependency shows files and lines without their text.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def build(python: str, arch: str, home: Path = HOME) -> Path:
 
 
 def useless(root: Path) -> Iterable[Path]:
-    """What is in a folder of packages and never read by a function."""
+    """Yield the files and folders of packages that no function reads."""
     found = [root / place for place in USELESS_PLACES if (root / place).exists()]
     for path in sorted(root.rglob("*")):
         if path.is_dir():

@@ -14,7 +14,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 TARGET = ROOT / "docs" / "architecture.svg"
 ROW = re.compile(r"^\| (\w+) \| (.+?) -> (.+?) \| `src/cali/(\S+?)` \|", re.MULTILINE)
-SHELLS = (  # who runs which stages: the name, what it is, its first and its last stage
+SHELLS = (  # a function, its trigger, its first and its last stage
     ("analyze", "Lambda: log stream", "decode", "detect"),
     ("diagnose", "Lambda: changes", "retrieve", "reason"),
     ("alert", "Lambda: changes", "notify", "notify"),

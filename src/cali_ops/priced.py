@@ -33,7 +33,7 @@ class ResourcePrices:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """What flows in a day, and what else the cost depends on."""
+    """The planned volume of a day, and the other drivers of cost."""
 
     gb: float
     bytes_per_line: int

@@ -50,7 +50,7 @@ class Inputs:
 
 
 class Hot(NamedTuple):
-    """What becomes of one incident that every shard writes. `gave_up` batches come again as a whole."""
+    """The result for one incident that every shard writes. Lambda retries the `gave_up` batches as a whole."""
 
     writes: float  # a second, done
     tries: float  # for each write that was done
@@ -70,7 +70,7 @@ class ScaleRow(NamedTuple):
     hot_slow: Hot  # with a window of ten seconds
     concurrency: float
     opened: float  # incidents at once in a regional fault
-    told: float  # seconds until Slack has been told of them one by one
+    told: float  # seconds until Slack has received all of them, one by one
     questions: float  # that the model should answer in a day
     wait: float  # minutes for the questions of a regional fault
     dollars: Mapping[str, float]  # a day
@@ -178,7 +178,7 @@ def row(inputs: Inputs, shards: int, waits: float) -> ScaleRow:
 
 
 def dollars(inputs: Inputs, records: float, questions: float) -> dict[str, float]:
-    """What a day costs, by part. What does not grow with lines (EKS, Milvus, NAT) is in `make cost`."""
+    """Return the dollars of a day by part. Costs that do not grow with lines (EKS, Milvus, NAT) are in `make cost`."""
     prices, volume = (
         load_prices(),
         load_volume(gb=records * 86_400 * inputs.of("load", "bytes_per_record") / 1e9),

@@ -1,4 +1,4 @@
-"""What ECR found in the images: waits for its scans, and refuses an image with a critical flaw that nobody has accepted.
+"""Findings of ECR's image scans: waits for the scans and rejects an image with a critical flaw that is not accepted.
 
 ECR scans what is pushed -> findings -> critical, less eks_addons/images/accepted.txt -> none, or the push has failed
 """
@@ -38,7 +38,7 @@ class Flaw:
 
 
 def accepted(path: Path) -> frozenset[str]:
-    """The findings that somebody accepted: the first word of each line. Misconfigured when one gives no reason."""
+    """Return the accepted findings: the first word of each line. Raise Misconfigured if a line gives no reason."""
     names = set()
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         said = line.partition("#")[0].split(maxsplit=1)

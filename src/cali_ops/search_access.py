@@ -1,4 +1,4 @@
-"""Who may do what inside OpenSearch, and how long its indexes live. AWS lets neither be set from outside the domain."""
+"""Roles inside OpenSearch and the retention of its indexes. Both can only be set through the domain's own API."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Session:
         return self._send("GET", "/_plugins/_security/authinfo", None, {401}) is not None
 
     def get(self, path: str) -> Any | None:
-        """What is at the path; None when nothing is."""
+        """Return the document at a path, or None."""
         return self._send("GET", path, None, {404})
 
     def put(self, put: Put) -> None:

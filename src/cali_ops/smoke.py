@@ -35,7 +35,7 @@ TRIES = 5  # of the page
 
 @dataclass(frozen=True, slots=True)
 class SmokeFinding:
-    """What was looked at, and what is wrong with it; nothing when it works."""
+    """One check and its failure, which is empty if the check passed."""
 
     what: str
     wrong: str = ""
@@ -54,7 +54,7 @@ class Look:
 
 
 def looked(record: dict[str, Any], mappings: Mappings, look: Look) -> Iterator[SmokeFinding]:
-    """What was seen of each part of a deployment, as Chalice wrote it down."""
+    """Return the result of each check of a deployment that Chalice recorded."""
     for resource in record.get("resources", []):
         if resource.get("resource_type") == "lambda_function":
             name = str(resource["name"])
@@ -94,7 +94,7 @@ def _answers(resource: dict[str, Any], look: Look) -> str:
 
 def _healthy(url: str, look: Look) -> str:
     wrong = ""
-    for _ in range(TRIES):  # what fails here is taken back, so one request that is lost must not decide
+    for _ in range(TRIES):  # a failure here rolls back, so one lost request must not decide
         wrong = _unwell(url, look)
         if not wrong:
             break

@@ -35,7 +35,7 @@ def bucket_name(name: str, account: str) -> str:
 
 
 def settings(bucket: str) -> tuple[BucketSetting, ...]:
-    """What the bucket must be: private, encrypted, versioned, TLS only."""
+    """Return the required settings of the bucket: private, encrypted, versioned, TLS only."""
     policy = {
         "Version": "2012-10-17",
         "Statement": [
@@ -61,7 +61,7 @@ def settings(bucket: str) -> tuple[BucketSetting, ...]:
 
 
 def read(bucket: str, clients: Clients) -> Mapping[str, Any] | None:
-    """What is there, by reading call; None when there is no bucket."""
+    """Return the bucket's settings by the call that reads them, or None if there is no bucket."""
     if ask(Call("s3", "head_bucket", {"Bucket": bucket}), clients) is None:
         return None
     return {

@@ -1,4 +1,4 @@
-"""What stands in the way of `terraform destroy`: things in the VPC that Terraform did not make."""
+"""Leftovers that block `terraform destroy`: resources in the VPC that Terraform did not create."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What was found. Only what bears this installation's name or lies in its VPC is ever listed."""
+    """The leftovers of an installation. They carry its name or lie in its VPC."""
 
     functions: tuple[str, ...] = ()  # deployed by Chalice
     mappings: tuple[str, ...] = ()  # their event-source mappings

@@ -1,5 +1,5 @@
-"""Tells Slack one line about a delivery: python -m cali_ops.tell TEXT. The webhook's address is in SLACK_WEBHOOK_URL; without
-one the line is printed and nothing is sent. It never fails a delivery: what Slack refuses is said on the console."""
+"""Posts one line about a delivery to Slack: python -m cali_ops.tell TEXT. SLACK_WEBHOOK_URL holds the webhook's address. Without
+it the line is only printed. A refusal by Slack is printed and never fails a delivery."""
 
 from __future__ import annotations
 

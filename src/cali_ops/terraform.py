@@ -55,7 +55,7 @@ class Terraform:
         return {name: one["value"] for name, one in json.loads(self.run("output", "-json")).items()}
 
     def addresses(self) -> frozenset[str]:
-        """What the state holds; nothing when there is none yet."""
+        """Return the addresses in the state, none if there is no state yet."""
         shown = json.loads(self.run("show", "-json"))  # `state list` fails before the first apply
         return (
             frozenset(resource.address for resource in resources_in(shown))
@@ -78,7 +78,7 @@ class Terraform:
 
 
 def planned_without_aws(terraform: Terraform) -> dict[str, Any]:
-    """What the root with its terraform.tfvars would make, worked out with AWS mocked: it needs no account."""
+    """Return the resources that the root and its terraform.tfvars would create. AWS is mocked, so no account is needed."""
     downloaded = terraform.folder / ".terraform" / "providers"
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "terraform")
