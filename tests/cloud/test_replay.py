@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from cali.adapters.sources.raw_logs import raw_logs
-from cali.bootstrap.local import Embedded
-from cali.cli.analyze import analyze
+from cali.bootstrap.local import LocalParts
 from cali.core.models import Incident, Origin
 from cali.core.settings import Settings
 from cali.simulator import enveloper, load_scenario, simulate
@@ -91,7 +90,7 @@ def test_the_command_line_finds_the_same_in_the_lines_as_they_were_written(run: 
     written = simulate(scenario, seed=OPTIONS.seed, lines=OPTIONS.lines, seconds=None, start=OPTIONS.start)
     (tmp_path / "shop.log").write_text("".join(f"{wrap(line)}\n" for line in written))
 
-    parts = Embedded(Settings(cluster="local", cache_dir=str(tmp_path / "cache")), ask=False)
-    analyzed = analyze([str(tmp_path / "shop.log")], parts)
+    parts = LocalParts(Settings(cluster="local", cache_dir=str(tmp_path / "cache")), ask_model=False)
+    analyzed = parts.analyze([str(tmp_path / "shop.log")])
 
     assert seen(run.as_analyzed.incidents) == seen(analyzed.incidents)

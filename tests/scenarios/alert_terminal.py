@@ -16,8 +16,7 @@ import pytest
 from cali.adapters.sqlite.alerts import SqliteAlerts, SqliteFeedback
 from cali.adapters.sqlite.incidents import SqliteIncidents
 from cali.bootstrap.incident_stores import applying
-from cali.cli import main
-from cali.cli.clock import Clock
+from cali.cli import Clock, main
 from cali.core.life import Change, StoredIncident
 from cali.core.models import Status
 from cali.stages.detect import Outcome, sweep

@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cali.bootstrap.local import Embedded
-from cali.cli.analyze import analyze
+from cali.bootstrap.local import LocalParts
 from cali.core import settings
 from cali.report.json import as_json
 from tests.functional.shell import outside
@@ -33,21 +32,23 @@ PATTERNS = ("title", "cause", "severity", "scope", "shows")
 
 
 @pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Embedded:
-    return Embedded(settings.read({"CALI_CACHE_DIR": str(tmp_path_factory.mktemp("cache"))}), ask=False)
+def parts(tmp_path_factory: pytest.TempPathFactory) -> LocalParts:
+    return LocalParts(
+        settings.read({"CALI_CACHE_DIR": str(tmp_path_factory.mktemp("cache"))}), ask_model=False
+    )
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_scenario(case: dict[str, Any], parts: Embedded, tmp_path: Path) -> None:
+def test_scenario(case: dict[str, Any], parts: LocalParts, tmp_path: Path) -> None:
     import orjson
 
     log = tmp_path / "given.log"
     log.write_text(case["given"], "utf-8")
-    check(case, orjson.loads(as_json(analyze([str(log)], parts))))
+    check(case, orjson.loads(as_json(parts.analyze([str(log)]))))
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.values[0]["name"] in IN_A_PROCESS])  # type: ignore[index]  # a case is a mapping
-def test_scenario_in_a_process_of_its_own(case: dict[str, Any], parts: Embedded) -> None:
+def test_scenario_in_a_process_of_its_own(case: dict[str, Any], parts: LocalParts) -> None:
     env = {name: "" for name in os.environ if name.startswith("CALI_")}
     ran = outside(
         "analyze",

@@ -1,30 +1,76 @@
-"""The one place that builds adapters. Each is imported and built when it is first needed."""
+"""Builds CALI on one machine: no server, and no network unless a model is chosen.
+
+`LocalParts` has one method per use case. Each adapter is imported and built when it is first needed.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cali.bootstrap.reasoner import NO_KEY, build_reasoner, model_gateway, model_name
+from cali.adapters.sources.files import lines as read_lines
 from cali.core.settings import Settings
-from cali.stages.retrieve import Retrieved, retrieve
 
 if TYPE_CHECKING:
     from cali.core.ports import KnowledgeIndex
     from cali.stages.reason import ModelGateway, Reasoner
-    from cali.stages.refine.redact import Redactor
+    from cali.stages.refine.refiner import Refiner
+    from cali.stages.retrieve import Retrieved
     from cali.stages.retrieve.knowledge import Knowledge
     from cali.stages.retrieve.signatures import Signatures
+    from cali.usecases.analyze_files import Analysis
+
+    Lines = Iterable[tuple[int, bytes]]
+
+__all__ = ["LocalParts", "build_refiner", "read_lines"]
+
+
+def build_refiner(book_path: Path | None = None) -> Refiner:
+    """Build the newest Refiner, with the template book of a file if one is given."""
+    from cali.stages.refine import book, masks
+    from cali.stages.refine.refiner import Refiner
+
+    return Refiner(book=book.load(book_path, masks.LATEST) if book_path else None)
 
 
 @dataclass(frozen=True)
-class Embedded:
-    """The parts of CALI on one machine: no server, and no network unless a model is configured."""
+class LocalParts:
+    """Parts that the commands of one machine share. With `ask_model` off, no model is asked even if one is chosen."""
 
     settings: Settings
-    ask: bool = True  # whether a configured model may be asked
+    ask_model: bool = True
+
+    def analyze(
+        self,
+        sources: Sequence[str],
+        book_path: Path | None = None,
+        progress: Callable[[Lines], Lines] = iter,
+    ) -> Analysis:
+        """Analyse files. `progress` may count the lines on their way."""
+        from cali.stages.decode import Decoder
+        from cali.stages.detect import Detector
+        from cali.usecases.analyze_files import analyze_files
+        from cali.usecases.pipeline import Pipeline, known_severity
+
+        refiner = build_refiner(book_path)
+        versions = {"masks": refiner.masks.version, "redaction": refiner.redactor.version}
+        return analyze_files(
+            sources,
+            progress(read_lines(*sources)),
+            Pipeline(Decoder(self.settings.cluster, year=time.gmtime().tm_year), refiner),
+            Detector(lambda event: known_severity(event, self.knowledge, self.signatures)),
+            self.knowledge,
+            self.reasoner(refiner, versions),
+            versions,
+        )
+
+    @cached_property
+    def cache(self) -> Path:
+        return Path(self.settings.cache_dir or "~/.cache/cali").expanduser()
 
     @cached_property
     def knowledge(self) -> Knowledge:
@@ -34,17 +80,15 @@ class Embedded:
         return knowledge.load(team=Path(team).expanduser() if team else None, cache=self.cache)
 
     @cached_property
-    def cache(self) -> Path:
-        return Path(self.settings.cache_dir or "~/.cache/cali").expanduser()
-
-    @cached_property
     def signatures(self) -> Signatures:
         return self.knowledge.signatures()
 
     @cached_property
     def index(self) -> KnowledgeIndex:
-        """Milvus: a server if one is configured, else Milvus Lite in the cache folder. It opens with the first search
-        that nobody has made before."""
+        """The index in Milvus: a server if one is configured, else Milvus Lite in the cache folder.
+
+        It is opened by the first search whose answer is not cached.
+        """
         from cali.adapters.milvus.cached_index import RememberedHits
         from cali.adapters.milvus.index import MilvusIndex
         from cali.adapters.wordllama.embedder import WordLlamaEmbedder
@@ -58,26 +102,35 @@ class Embedded:
         return index
 
     def retrieve(self, text: str) -> Retrieved:
-        """What is known about a redacted text. The index is asked only when no signature holds."""
+        """Return what is known about a redacted text. The index is searched only if no signature matches."""
+        from cali.stages.retrieve import retrieve
+
         found = retrieve(text, self.signatures)
         return found if found.known else retrieve(text, self.signatures, self.index)
 
-    def reasoner(self, redactor: Redactor, versions: dict[str, str]) -> Reasoner:
-        gateway = self._gateway(redactor) if self.model else None
+    def reasoner(self, refiner: Refiner, versions: dict[str, str]) -> Reasoner:
+        from cali.bootstrap.reasoner import build_reasoner
+
+        model = self.model
+        gateway = self._gateway(model, refiner) if model else None
         return build_reasoner(
-            self.settings, self.knowledge, self.retrieve, redactor, versions, gateway, self.model
+            self.settings, self.knowledge, self.retrieve, refiner.redactor, versions, gateway, model
         )
 
     @property
     def model(self) -> str:
-        """Return the name of the model to ask, or an empty text if none is chosen or none may be asked."""
-        return model_name(self.settings) if self.ask else ""
+        """Name of the model to ask. Empty if none is chosen or none may be asked."""
+        if not self.ask_model:
+            return ""
+        from cali.bootstrap.reasoner import model_name
 
-    def _gateway(self, redactor: Redactor) -> ModelGateway:
+        return model_name(self.settings)
+
+    def _gateway(self, model: str, refiner: Refiner) -> ModelGateway:
         from cali.adapters.sqlite.answers import AnswersFile
+        from cali.bootstrap.reasoner import NO_KEY, model_gateway
 
         settings = self.settings
         answers = AnswersFile(self.cache / "answers.db", settings.calls_per_day, settings.dollars_per_day)
-        return model_gateway(
-            settings, self.model, settings.openai_api_key or NO_KEY, redactor, answers, answers
-        )
+        key = settings.openai_api_key or NO_KEY
+        return model_gateway(settings, model, key, refiner.redactor, answers, answers)

@@ -1,6 +1,7 @@
-"""The shell people use. Each command is a file of this folder with a click command named `command`.
+"""The command line: finds the command, turns errors into one line and an exit code, writes the output.
 
-A command is imported when it is called, so that `cali refine` never waits for what `cali analyze` needs.
+Each command is a file of this folder with a click command named `command`. It is imported when it is called, so that
+`cali refine` does not wait for the imports of `cali analyze`.
 """
 
 from __future__ import annotations
@@ -8,13 +9,14 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
-from cali.cli.clock import Clock
-from cali.core.errors import CaliError
+from cali.core.errors import CaliError, Misconfigured
 
 COMMANDS = {
     "alerts": "cali.cli.alerts",
@@ -35,8 +37,24 @@ COMMANDS = {
 }
 
 
+PROGRESS_LINES = 20_000  # between two looks at the clock
+PROGRESS_SECONDS = 0.5  # between two updates of the progress line
+
+
+class Clock(NamedTuple):
+    """Time of the commands on incidents and alerts. Tests give `main` another one."""
+
+    now: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+
+
+def clock(context: click.Context) -> Clock:
+    """Return the clock that the command line was started with."""
+    return context.find_object(Clock) or Clock()
+
+
 class Commands(click.Group):
-    """Finds a command by its name and imports it then."""
+    """Group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
@@ -59,14 +77,13 @@ def root() -> None:
 
 
 def main(args: Sequence[str] | None = None, clock: Clock | None = None) -> None:
-    """Runs the command line, by default of this process. Errors that a person can mend are one clear line and exit code 2.
-    `clock` is the time of the commands on incidents and alerts."""
-    if sys.stderr is None:  # closed by `2>&-`: there is nowhere to complain to
+    """Run the command line, by default that of this process. An error that a person can mend is one line and exit code 2."""
+    if sys.stderr is None:  # closed by `2>&-`
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process ends
     if sys.stdout is None:
         sys.exit(_fail("standard output is closed, there is nowhere to write to"))
     try:
-        # Not root.main(): it has words and exit codes of its own for a closed pipe and for Ctrl-C.
+        # Not root.main(): it has its own messages and exit codes for a closed pipe and for Ctrl-C.
         with root.make_context("cali", list(sys.argv[1:] if args is None else args), obj=clock) as context:
             status = root.invoke(context)
         sys.stdout.flush()
@@ -90,6 +107,50 @@ def main(args: Sequence[str] | None = None, clock: Clock | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         code = _fail("interrupted", 130)
     sys.exit(code)
+
+
+def color_wanted() -> bool:
+    """Return whether standard output takes colours."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def write(content: str | bytes, out: Path | None) -> None:
+    """Write to standard output, or to a file: whole or not at all."""
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    if out is None:
+        sys.stdout.buffer.write(data)
+        return
+    part = out.with_name(out.name + ".part")
+    try:
+        part.write_bytes(data)
+        part.replace(out)
+    except OSError as error:
+        raise Misconfigured(f"--out {out}: {error.strerror}") from error
+
+
+def check_folder(out: Path | None) -> None:
+    """Raise Misconfigured if `--out` names a file in a folder that does not exist."""
+    if out is not None and not out.parent.is_dir():
+        raise Misconfigured(f"--out {out}: {out.parent} is not a directory")
+
+
+def with_progress(lines: Iterable[tuple[int, bytes]]) -> Iterable[tuple[int, bytes]]:
+    """Return the same lines. If standard error is a terminal, it shows how many were read and how fast."""
+    return _counted(lines) if sys.stderr.isatty() else lines
+
+
+def _counted(lines: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    begun = last = time.monotonic()
+    try:
+        for count, line in enumerate(lines, 1):
+            if count % PROGRESS_LINES == 0 and (now := time.monotonic()) - last >= PROGRESS_SECONDS:
+                last = now
+                sys.stderr.write(f"\r{count:>13,} lines  {count / (now - begun):>9,.0f} lines/s")
+                sys.stderr.flush()
+            yield line
+    finally:
+        sys.stderr.write("\r\033[K")
+        sys.stderr.flush()
 
 
 def _fail(message: str, code: int = 2) -> int:

@@ -13,9 +13,9 @@ import click
 
 from cali.adapters.memory.incidents import MemoryIncidents
 from cali.adapters.sinks.registry import SinkEnvironment, Sinks, preview
-from cali.bootstrap.local import Embedded
+from cali.bootstrap.local import LocalParts
+from cali.cli import clock
 from cali.cli.alerts_send import read_rules, send
-from cali.cli.clock import clock
 from cali.cli.incident_file import incidents
 from cali.core import settings
 from cali.core.errors import Misconfigured
@@ -81,7 +81,7 @@ def test(
     if not found:
         raise Misconfigured(f"{incident}: no incident{f' with the id {name}' if name else ''}")
     try:
-        tester = _Tester(read, found, words(chosen.language), now, Embedded(chosen, ask=False))
+        tester = _Tester(read, found, words(chosen.language), now, LocalParts(chosen, ask_model=False))
     except Misconfigured as error:
         raise Misconfigured(f"{rules}: {error}") from error
     rows = [tester.row(one) for one in found]
@@ -95,7 +95,9 @@ def test(
 class _Tester:
     """Decides as the alert function would, on the first change of each incident."""
 
-    def __init__(self, rules: Rules, found: list[Incident], say: Words, now: float, parts: Embedded) -> None:
+    def __init__(
+        self, rules: Rules, found: list[Incident], say: Words, now: float, parts: LocalParts
+    ) -> None:
         store = MemoryIncidents()
         for one in found:
             if store.get(one.id) is None:

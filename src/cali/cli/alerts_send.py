@@ -12,8 +12,8 @@ import click
 from cali.adapters.sinks.registry import SinkEnvironment, Sinks
 from cali.adapters.sqlite.alerts import SqliteAlerts
 from cali.bootstrap.incident_stores import IncidentStores, in_file
-from cali.bootstrap.local import Embedded
-from cali.cli.clock import Clock, clock
+from cali.bootstrap.local import LocalParts
+from cali.cli import Clock, clock
 from cali.core import settings
 from cali.core.errors import Misconfigured, Retryable
 from cali.core.life import StoredIncident
@@ -119,7 +119,7 @@ def _told(known: StoredIncident | None, number: int) -> Outcome | None:
 def _sender(rules: Path, state: Path, secrets: Path | None, clock_: Clock) -> Sender:
     chosen = settings.read(os.environ)
     kept, read, held = in_file(state), read_rules(rules), _Secrets(secrets)
-    parts = Embedded(chosen, ask=False)
+    parts = LocalParts(chosen, ask_model=False)
     try:
         sinks = Sinks(read, SinkEnvironment(held.value, clock_.now, clock_.sleep))
         sinks.check()

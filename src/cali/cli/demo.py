@@ -12,8 +12,9 @@ from pathlib import Path
 import click
 import orjson
 
-from cali.bootstrap.local import Embedded
-from cali.cli.analyze import analyze, colored, rendered, write
+from cali.bootstrap.local import LocalParts
+from cali.cli import color_wanted, write
+from cali.cli.analyze import rendered
 from cali.core import settings
 from cali.core.errors import Misconfigured
 from cali.simulator import Scenario, Truth, enveloper, load_scenario, simulate, truth
@@ -62,12 +63,12 @@ def command(lines: int | None, seed: int, scenario: str, out: Path) -> int:
         f"{run.lines:,} lines of {len(story.services)} services with {len(run.faults)} faults: {log}\n"
     )
     begun = time.perf_counter()
-    analysis = analyze([str(log)], Embedded(settings.read(os.environ), ask=False))
+    analysis = LocalParts(settings.read(os.environ), ask_model=False).analyze([str(log)])
     seconds = time.perf_counter() - begun
     found = score(run.faults, run.labels, orjson.loads(rendered(analysis, "json", color=False)))
     for form, name in (("json", "report.json"), ("html", "report.html")):
         write(rendered(analysis, form, color=False), out / name)
-    write(rendered(analysis, "text", color=colored()), None)
+    write(rendered(analysis, "text", color=color_wanted()), None)
     click.echo()
     click.echo("\n".join(verdict(run.faults, found, seconds)))
     click.echo(f"\nThe report: {out / 'report.html'}")

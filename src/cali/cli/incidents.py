@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from cali.adapters.sinks.text import moment, text
 from cali.bootstrap.incident_stores import IncidentStores, in_file, in_table
-from cali.cli.clock import Clock, clock
+from cali.cli import Clock, clock
 from cali.core import settings
 from cali.core.errors import Misconfigured
 from cali.core.life import StoredIncident, Verdict

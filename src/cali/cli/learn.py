@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
-from cali.adapters.sources import files
-from cali.cli.progress import counted
-from cali.core.errors import Misconfigured
+from cali.bootstrap.local import read_lines
+from cali.cli import check_folder, with_progress
 from cali.stages.decode import Decoder
 from cali.stages.refine import book
 from cali.stages.refine.refiner import Refiner
@@ -29,8 +27,7 @@ def command(sources: tuple[str, ...], out: Path, others: tuple[Path, ...]) -> No
     The book does not depend on the order of its input, and merging books equals learning from all their inputs.
     Use it with `cali refine --book BOOK`.
     """
-    if not out.parent.is_dir():
-        raise Misconfigured(f"--out {out}: {out.parent} is not a directory")
+    check_folder(out)
     refiner = Refiner()
     tally = Tally()
     learnt = book.learn(refiner.masks.version, _texts(sources, refiner, tally))
@@ -41,8 +38,8 @@ def command(sources: tuple[str, ...], out: Path, others: tuple[Path, ...]) -> No
 
 
 def _texts(sources: Iterable[str], refiner: Refiner, tally: Tally) -> Iterator[str]:
-    """The text of every event's template, as it comes: to learn takes a stream and keeps a sample of it."""
+    """Yield the text of every event's template. `book.learn` reads it as a stream and keeps a sample."""
     for source in sources:
-        lines = counted(files.lines(source), sys.stderr)
+        lines = with_progress(read_lines(source))
         for event in Pipeline(Decoder(), refiner, tally=tally).events(lines):
             yield event.template.text

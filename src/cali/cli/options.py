@@ -1,4 +1,4 @@
-"""The options that several commands share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -10,3 +10,11 @@ book = click.option(
     "--book", "book_path", metavar="BOOK", type=Path, help="A template book, as learnt by `cali learn`."
 )
 no_model = click.option("--no-model", is_flag=True, help="Ask no model, even if one is configured.")
+text_or_json = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print.",
+)

@@ -10,13 +10,10 @@ from pathlib import Path
 import click
 import orjson
 
-from cali.adapters.sources import files
-from cali.cli import options
-from cali.cli.progress import counted
+from cali.bootstrap.local import build_refiner, read_lines
+from cali.cli import options, with_progress
 from cali.core.models import Event, Severity, Template
 from cali.stages.decode import Decoder
-from cali.stages.refine import book, masks
-from cali.stages.refine.refiner import Refiner
 from cali.usecases.pipeline import Pipeline, Tally
 
 BATCH = 5_000  # events written at once
@@ -37,9 +34,8 @@ def command(source: str, each: bool, no_join: bool, book_path: Path | None) -> N
     FILE is a log of any format, gzipped or not; - is standard input. With --each every event is one line of JSON:
     {"line", "fingerprint", "template", "severity"}.
     """
-    learnt = book.load(book_path, masks.LATEST) if book_path else None
-    pipeline = Pipeline(Decoder(), Refiner(book=learnt), join=not no_join)
-    events, tally = pipeline.events(counted(files.lines(source), sys.stderr)), pipeline.tally
+    pipeline = Pipeline(Decoder(), build_refiner(book_path), join=not no_join)
+    events, tally = pipeline.events(with_progress(read_lines(source))), pipeline.tally
     if each:
         _write_each(events)
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,9 +13,7 @@ import click
 from cali.adapters.memory.alerts import MemoryAlerts
 from cali.adapters.memory.incidents import MemoryIncidents
 from cali.adapters.sources.raw_logs import RawLogs, raw_logs
-from cali.cli import options
-from cali.cli.analyze import colored, write
-from cali.cli.progress import counted
+from cali.cli import check_folder, color_wanted, options, with_progress, write
 from cali.cli.replay_options import Given, moment, versions
 from cali.core import settings
 from cali.core.errors import Misconfigured
@@ -147,7 +144,7 @@ def command(
 
         click.echo(f"cali: {state}: {keep(outcome, state):,} incidents kept", err=True)
     result = Replayed(asked.logs, outcome, asked.count_alerts(outcome, one))
-    write(as_json(result) if form == "json" else as_text(result, color=out is None and colored()), out)
+    write(as_json(result) if form == "json" else as_text(result, color=out is None and color_wanted()), out)
     return 0
 
 
@@ -169,8 +166,7 @@ def _check(
         raise Misconfigured("--write: not with --dry-run, which writes nothing")
     if state and pair:
         raise Misconfigured("--write: not with --compare, which version is to be kept?")
-    if out is not None and not out.parent.is_dir():
-        raise Misconfigured(f"--out {out}: {out.parent} is not a directory")
+    check_folder(out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +180,7 @@ class _Asked:
 
     def outcome(self, chosen: ReplayVersions) -> ReplayResult:
         terms = replace(self.terms, year=self.logs.year)
-        found = replay(counted(self.logs.lines(), sys.stderr), chosen, terms)
+        found = replay(with_progress(self.logs.lines()), chosen, terms)
         for damaged in self.logs.damaged:
             click.echo(f"cali: {damaged}; what could be read of it counts", err=True)
         return found

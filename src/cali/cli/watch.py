@@ -18,9 +18,8 @@ from cali.adapters.memory.incidents import MemoryIncidents
 from cali.adapters.sources.tail import Tail
 from cali.adapters.sqlite.alerts import SqliteFeedback
 from cali.adapters.sqlite.incidents import SqliteIncidents
-from cali.bootstrap.local import Embedded
-from cali.cli import options
-from cali.cli.analyze import colored
+from cali.bootstrap.local import LocalParts, build_refiner
+from cali.cli import color_wanted, options
 from cali.cli.background import Background
 from cali.core import settings
 from cali.core.errors import Misconfigured
@@ -34,7 +33,6 @@ from cali.stages.decode import Decoder
 from cali.stages.detect import LifePolicy
 from cali.stages.notify.feedback_rules import Suppressions
 from cali.stages.reason import Reasoner, ReasonSettings
-from cali.stages.refine import book, masks
 from cali.stages.refine.refiner import Refiner
 from cali.stages.retrieve import retrieve
 from cali.usecases.pipeline import known_severity
@@ -80,10 +78,15 @@ def command(
     that is back, a model's answer. Ends with a summary at the end of the pipe, or on Ctrl-C with exit code 130.
     """
     chosen = settings.read(os.environ)
-    parts = Embedded(chosen, ask=not no_model)
+    parts = LocalParts(chosen, ask_model=not no_model)
     tail = Tail(sources or ("-",), from_start)
+<<<<<<< HEAD
     refiner = Refiner(book=book.load(book_path, masks.LATEST) if book_path else None)
     store = SqliteIncidents(state) if state else MemoryIncidents(REMEMBERED)
+=======
+    refiner = build_refiner(book_path)
+    store = SqliteIncidents(state) if state else MemoryIncidents(REMEMBERED)
+>>>>>>> 0f9dd5e (cli: move the analysis of files to a use case)
     no_error = Suppressions(SqliteFeedback(state), time.time) if state else ()
     live = _live(parts, refiner, store, no_error)
     background = _background(parts, refiner)
@@ -126,7 +129,7 @@ def _follow(
     live.feed(tail.rest())
 
 
-def _live(parts: Embedded, refiner: Refiner, store: IncidentStore, no_error: Container[str] = ()) -> Live:
+def _live(parts: LocalParts, refiner: Refiner, store: IncidentStore, no_error: Container[str] = ()) -> Live:
     """What is known is answered here at once, from signatures: to open an index would hold up the reading."""
     knowledge, signatures = parts.knowledge, parts.signatures
     versions = {"masks": refiner.masks.version, "redaction": refiner.redactor.version}
@@ -148,11 +151,11 @@ def _live(parts: Embedded, refiner: Refiner, store: IncidentStore, no_error: Con
     )
 
 
-def _background(parts: Embedded, refiner: Refiner) -> Background | None:
+def _background(parts: LocalParts, refiner: Refiner) -> Background | None:
     if not parts.model:
         return None
     versions = {"masks": refiner.masks.version, "redaction": refiner.redactor.version}
-    return Background(parts.reasoner(refiner.redactor, versions).diagnose)
+    return Background(parts.reasoner(refiner, versions).diagnose)
 
 
 def _ask(background: Background, news: Sequence[News]) -> None:
@@ -168,7 +171,7 @@ def _answers(live: Live, told: Sequence[tuple[str, Diagnosis]]) -> list[News]:
 
 def _shown(form: str) -> Callable[[list[News]], None]:
     """Writes news at once: who reads the other end of a pipe waits for them."""
-    color = colored()
+    color = color_wanted()
 
     def line(news: News) -> bytes:
         if form == "json":
@@ -208,7 +211,7 @@ def _summary(live: Live, form: str, left_out: int) -> bytes:
     if live.folded:
         facts.append(f"{wording.number(live.folded, 'rarer incident')} not kept")
     rows = ["", "; ".join(facts)]
-    rows += [f"  {one_line(incident, color=colored())}" for incident in incidents[:SUMMED]]
+    rows += [f"  {one_line(incident, color=color_wanted())}" for incident in incidents[:SUMMED]]
     if len(incidents) > SUMMED:
         rows.append(f"  and {len(incidents) - SUMMED:,} more")
     return "\n".join((*rows, "")).encode("utf-8", "replace")

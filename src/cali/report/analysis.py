@@ -2,56 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from cali.core.models import Evidence, Incident, Origin, Severity
+from cali.core.models import Evidence, Incident, Origin
+from cali.usecases.analyze_files import Analysis, Summary
 
-
-class Spend(Protocol):
-    """What a model cost, as `cali.stages.reason` counts it. `priced` is false when no dollars are known for the model."""
-
-    @property
-    def calls(self) -> int: ...
-    @property
-    def cached(self) -> int: ...
-    @property
-    def dollars(self) -> float: ...
-    @property
-    def priced(self) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What went through. `quarantine` holds the line number and the reason of the first lines that could not be read,
-    never the lines; `healthy` counts by severity the events that belong to no incident."""
-
-    lines: int
-    events: int
-    templates: int
-    quarantined: int = 0
-    quarantine: tuple[Evidence, ...] = ()
-    seconds: float | None = None
-    sources: tuple[str, ...] = ()
-    versions: Mapping[str, str] = field(default_factory=dict)
-    spend: Spend | None = None
-    healthy: Mapping[Severity, int] = field(default_factory=dict)
-    began: float | None = None  # the earliest and the latest time in the log, seconds since the epoch
-    ended: float | None = None
-
-    @property
-    def lines_per_second(self) -> float | None:
-        return self.lines / self.seconds if self.seconds else None
-
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """A summary and the incidents in display order. `context` holds, by incident id, lines around its evidence."""
-
-    summary: Summary
-    incidents: tuple[Incident, ...] = ()
-    context: Mapping[str, tuple[Evidence, ...]] = field(default_factory=dict)
+__all__ = ["Analysis", "IncidentGroup", "Summary", "evidence", "explained", "groups"]
 
 
 class IncidentGroup(NamedTuple):

@@ -1,4 +1,4 @@
-"""Lines of files and of standard input, as bytes, with their numbers."""
+"""Reads the lines of files and of standard input, as bytes, with their numbers."""
 
 from __future__ import annotations
 
@@ -7,23 +7,29 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from cali.core.errors import Misconfigured
 
 STDIN = "-"
-LONGEST_LINE = (
-    8 * 1024 * 1024
-)  # a line without an end must not fill the memory; the rest becomes a line of its own
+LONGEST_LINE = 8 * 1024 * 1024  # bytes; the rest of a longer line becomes a line of its own
 _PEEK = 4096
 _MEMBER = b"\x1f\x8b\x08"
 _CONTROL = bytes(set(range(32)) - {1, 7, 8, 9, 10, 12, 13, 27})  # 1 separates the fields of FIX
 
 
-def lines(source: str) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file or of `-`, numbered from 1. Gzip is seen through, also in an object of raw/, where each record is
-    gzipped by itself and all of them once more. What can't be read is Misconfigured."""
+def lines(*sources: str) -> Iterator[tuple[int, bytes]]:
+    """Return the lines of files, or of standard input for `-`, numbered on from one file to the next.
+
+    Gzip is unpacked, also twice: in an object of raw/ each record is gzipped, and so is the object. Raises
+    Misconfigured for a source that cannot be read.
+    """
+    return enumerate(chain.from_iterable(map(_lines, sources)), 1)
+
+
+def _lines(source: str) -> Iterator[bytes]:
     if not source:
         raise Misconfigured("FILE is an empty name; name a log, or give - for standard input")
     name = "standard input" if source == STDIN else source
@@ -35,7 +41,7 @@ def lines(source: str) -> Iterator[tuple[int, bytes]]:
             if head[:3] == _MEMBER:
                 from cali.adapters.sources.raw_records import CHUNK, records
 
-                yield from enumerate(records(iter(lambda: file.read(CHUNK), b"")), 1)
+                yield from records(iter(lambda: file.read(CHUNK), b""))
                 return
             if _is_wide(head):
                 raise Misconfigured(
@@ -43,16 +49,12 @@ def lines(source: str) -> Iterator[tuple[int, bytes]]:
                 )
             if _is_binary(head):
                 raise Misconfigured(f"{name}: a binary file, not a log")
-            yield from enumerate(_split(file), 1)
+            while line := file.readline(LONGEST_LINE):
+                yield line.rstrip(b"\r\n")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise Misconfigured(f"{name}: damaged gzip file: {error}") from error
     except OSError as error:
         raise Misconfigured(f"{name}: {error.strerror or error}") from error
-
-
-def _split(file: BinaryIO) -> Iterator[bytes]:
-    while line := file.readline(LONGEST_LINE):
-        yield line.rstrip(b"\r\n")
 
 
 @contextmanager
@@ -80,7 +82,7 @@ def _unpacked(file: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def _is_wide(head: bytes) -> bool:
-    """Text of two or four bytes for each character: it says so itself, or every other byte is NUL."""
+    """Return whether the text has two or four bytes per character: by its mark, or because every other byte is NUL."""
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return True
     even, odd = head[::2], head[1::2]
@@ -89,8 +91,11 @@ def _is_wide(head: bytes) -> bool:
 
 
 def _is_binary(head: bytes) -> bool:
-    """Text has few control characters, in whatever encoding: no byte of EUC-KR, Shift-JIS, GBK or Latin-1 is one. Of what
-    is compressed or compiled, a tenth is; UTF-8 is certain to be text, and may quote bytes."""
+    """Return whether too many bytes are control characters for a text.
+
+    Text in EUC-KR, Shift-JIS, GBK or Latin-1 has hardly any. A tenth of compressed or compiled bytes are. Valid UTF-8 is
+    text for certain and may quote binary data, so its limit is higher.
+    """
     share = 1 - len(head.translate(None, _CONTROL)) / len(head)
     return share > (0.3 if _is_utf8(head) else 0.04)
 
