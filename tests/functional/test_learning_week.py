@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cali.bench.learning import Size, page, week
+from tests.bench.learning_week import Size, page, week
 
 
 @pytest.fixture(scope="module")

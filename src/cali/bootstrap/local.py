@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     Lines = Iterable[tuple[int, bytes]]
 
-__all__ = ["LocalParts", "build_refiner", "read_lines"]
+__all__ = ["LocalParts", "benchmark_indexes", "build_refiner", "read_lines"]
 
 
 def build_refiner(book_path: Path | None = None) -> Refiner:
@@ -35,6 +36,17 @@ def build_refiner(book_path: Path | None = None) -> Refiner:
     from cali.stages.refine.refiner import Refiner
 
     return Refiner(book=book.load(book_path, masks.LATEST) if book_path else None)
+
+
+@contextmanager
+def benchmark_indexes(folder: str) -> Iterator[dict[str, KnowledgeIndex]]:
+    """Build the indexes that `cali bench retrieval` compares, by name. Milvus Lite keeps its files in the folder."""
+    from cali.adapters.memory.knowledge_index import HashedEmbedder, ReferenceIndex
+    from cali.adapters.milvus.index import MilvusIndex
+    from cali.adapters.wordllama.embedder import WordLlamaEmbedder
+
+    with closing(MilvusIndex(folder, WordLlamaEmbedder())) as milvus:
+        yield {"milvus lite": milvus, "in memory": ReferenceIndex(HashedEmbedder())}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`cali bench`: how fast and how right the parts are, each beside a peer or by itself, measured here and now."""
+"""`cali bench`: measures speed and accuracy of the stages on this machine."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def pipeline(lines: int) -> None:
 )
 def retrieval(sample: int) -> None:
     """How often an example that was held back finds its knowledge entry again."""
-    from cali.cli.bench_retrieval import DEPTH, bench_retrieval
+    from cali.bench.retrieval import DEPTH, measure
 
     click.echo(f"one example of up to {sample} entries held back")
     click.echo(f"{'':12} {'hit@1':>7} {f'hit@{DEPTH}':>7} {'ready s':>8} {'answer ms':>10}")
-    for outcome in bench_retrieval(sample=sample):
+    for score in measure(sample=sample):
         click.echo(
-            f"{outcome.name:12} {outcome.first:>7.1%} {outcome.among_five:>7.1%} {outcome.ready_s:>8.2f}"
-            f" {outcome.answer_ms:>10.2f}"
+            f"{score.name:12} {score.first:>7.1%} {score.among_five:>7.1%} {score.ready_s:>8.2f}"
+            f" {score.answer_ms:>10.2f}"
         )

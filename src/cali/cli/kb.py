@@ -1,4 +1,4 @@
-"""`cali kb`: look at the knowledge base, ask it, check it, add to it."""
+"""`cali kb`: lists, searches, checks and extends the knowledge base."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cali.bootstrap.local import LocalParts
+from cali.cli import options
 from cali.core.errors import Misconfigured
+from cali.core.settings import Settings
 from cali.stages.retrieve import retrieve
 from cali.stages.retrieve.knowledge import Knowledge, load, shipped, yaml_files
 
@@ -21,26 +24,21 @@ if TYPE_CHECKING:
     from cali.core.models import KnowledgeEntry
     from cali.stages.retrieve.schema import SchemaFault
 
-FORMAT = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to print.",
-)
 EXISTING = click.Path(exists=True, path_type=Path)
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the knowledge of this run lies: the team's folder, if there is one, and the folder for caches."""
+    """Folders of this run: the team's entries, if there are any, and the caches."""
 
     team: Path | None
     cache: Path
 
+    def parts(self) -> LocalParts:
+        return LocalParts(Settings(cache_dir=str(self.cache), knowledge_dir=str(self.team or "")))
+
     def knowledge(self) -> Knowledge:
-        return load(team=self.team, cache=self.cache)
+        return self.parts().knowledge
 
 
 @click.group("kb")
@@ -69,7 +67,7 @@ def command(context: click.Context, team: Path | None, cache: Path) -> None:
 @command.command("list")
 @click.option("--area", help="Only entries of this area, for example kubernetes.")
 @click.option("--tag", help="Only entries with this tag.")
-@FORMAT
+@options.text_or_json
 @click.pass_obj
 def list_entries(places: Places, area: str | None, tag: str | None, form: str) -> None:
     """List the entries, one per line."""
@@ -94,7 +92,7 @@ def list_entries(places: Places, area: str | None, tag: str | None, form: str) -
 
 @command.command("show")
 @click.argument("name", metavar="ID")
-@FORMAT
+@options.text_or_json
 @click.pass_obj
 def show(places: Places, name: str, form: str) -> None:
     """Show one entry in full."""
@@ -109,23 +107,13 @@ def show(places: Places, name: str, form: str) -> None:
 @click.option(
     "--limit", type=click.IntRange(1, 50), default=5, show_default=True, help="How many entries at most."
 )
-@FORMAT
+@options.text_or_json
 @click.pass_obj
 def search(places: Places, text: str, limit: int, form: str) -> None:
-    """Find the entries that explain TEXT, best first. A star marks one whose signature holds in it."""
-    from cali.adapters.milvus.cached_index import RememberedHits
-    from cali.adapters.milvus.index import MilvusIndex
-    from cali.adapters.wordllama.embedder import WordLlamaEmbedder
-
-    knowledge = places.knowledge()
-    embedder = WordLlamaEmbedder()
-    milvus = MilvusIndex(str(places.cache / "index"), embedder)
-    index = RememberedHits(milvus, places.cache, embedder.name)
-    index.ensure(knowledge.version, list(knowledge.entries.values()))
-    try:
-        found = retrieve(text, knowledge.signatures(), index, limit)
-    finally:
-        milvus.close()
+    """Find the entries that explain TEXT, best first. A star marks an entry whose signature matches."""
+    parts = places.parts()
+    entries = parts.knowledge.entries
+    found = retrieve(text, parts.signatures, parts.index, limit)
     if form == "json":
         rows = [
             {"id": hit.id, "score": hit.score, "verified": hit.id in found.verified} for hit in found.hits
@@ -134,9 +122,9 @@ def search(places: Places, text: str, limit: int, form: str) -> None:
         return
     for hit in found.hits:
         star = "*" if hit.id in found.verified else " "
-        click.echo(f"{hit.score:.3f} {star} {hit.id}  {knowledge.entries[hit.id].title}")
+        click.echo(f"{hit.score:.3f} {star} {hit.id}  {entries[hit.id].title}")
     if not found.known:
-        click.echo("unknown: no signature holds in this text; these are only near", err=True)
+        click.echo("unknown: no signature matches this text; these entries are only similar", err=True)
 
 
 @command.command("check")
@@ -189,7 +177,7 @@ def add(places: Places, file: Path, replace: bool) -> None:
 
 
 def _check(layers: list[Path], alone: bool) -> tuple[int, list[SchemaFault]]:
-    """Checks each layer over the ones before it; unless `alone`, over the shipped knowledge."""
+    """Check each layer over those before it and, unless `alone`, over the shipped knowledge."""
     from cali.stages.retrieve.audit import audit, gather
 
     under: dict[str, KnowledgeEntry] = {}
@@ -211,7 +199,7 @@ def _ids(files: list[Path]) -> dict[str, str]:
 
 
 def _copy(file: Path, target: Path) -> None:
-    """In one step: who loads the folder meanwhile sees the old file or the new one."""
+    """Replace the file in one step: a process that loads the folder sees the old file or the new one."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".adding-")

@@ -80,13 +80,8 @@ def command(
     chosen = settings.read(os.environ)
     parts = LocalParts(chosen, ask_model=not no_model)
     tail = Tail(sources or ("-",), from_start)
-<<<<<<< HEAD
-    refiner = Refiner(book=book.load(book_path, masks.LATEST) if book_path else None)
-    store = SqliteIncidents(state) if state else MemoryIncidents(REMEMBERED)
-=======
     refiner = build_refiner(book_path)
     store = SqliteIncidents(state) if state else MemoryIncidents(REMEMBERED)
->>>>>>> 0f9dd5e (cli: move the analysis of files to a use case)
     no_error = Suppressions(SqliteFeedback(state), time.time) if state else ()
     live = _live(parts, refiner, store, no_error)
     background = _background(parts, refiner)

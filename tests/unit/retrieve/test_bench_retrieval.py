@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cali.cli.bench_retrieval import bench_retrieval, hold_back
+from cali.bench.retrieval import hold_back, measure
 from cali.core.models import KnowledgeEntry, Severity
 from cali.stages.retrieve.knowledge import of
 
@@ -40,7 +40,7 @@ def test_what_is_held_back_is_not_in_the_knowledge_that_is_asked() -> None:
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_every_way_is_measured_on_the_same_examples() -> None:
-    outcomes = bench_retrieval(KNOWLEDGE, sample=4)
+    outcomes = measure(KNOWLEDGE, sample=4)
     assert [outcome.name for outcome in outcomes] == ["signatures", "milvus lite", "in memory"]
     for outcome in outcomes:
         assert outcome.first == outcome.among_five == 1.0

@@ -1,8 +1,8 @@
 """A simulated week of a team whose services have errors that no shipped knowledge knows, with the nightly jobs and without.
 
-    python -m cali.bench.learning [--folder DIR]
+    python -m tests.bench.learning_week [--folder DIR]
 
-Each day writes healthy lines of the simulated shop and some of the errors of `learning.yaml`, in some of the services of
+Each day writes healthy lines of the simulated shop and some of the errors of `learning_week.yaml`, in some of the services of
 some regions: new kinds appear, old ones come back elsewhere. They go through the stages as on AWS; a server on this machine
 answers as a model would, people say of some causes that they are right or wrong, and the jobs run at night.
 """
@@ -18,7 +18,6 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -169,7 +168,7 @@ def _day(number: int, town: _Town, learns: bool) -> Day:
 def _alerts(lines: Sequence[str], region: str, parts: LearnContext) -> tuple[list[Incident], list[Incident]]:
     """The incidents of the lines, each with the diagnosis that it has or now gets, as `diagnose` does: one of an earlier day has
     come back. And those of them that are new."""
-    assert parts.explain is not None and parts.incidents is not None  # noqa: S101, PT018 - both are configured above
+    assert parts.explain is not None and parts.incidents is not None  # noqa: PT018 - both are configured above
     knowledge, store = parts.knowledge(), parts.incidents()
     signatures, explain = knowledge.signatures(), parts.explain(knowledge)
     reasoner = Reasoner(knowledge, lambda text: retrieve(text, signatures), parts.refiner().redactor.text)
@@ -194,7 +193,7 @@ def _alerts(lines: Sequence[str], region: str, parts: LearnContext) -> tuple[lis
 
 def _people(incidents: Sequence[Incident], parts: LearnContext, kinds: Sequence[Kind], at: float) -> None:
     """Somebody looks at the first alert of each kind of the day: a wrong cause is put right, a right one confirmed."""
-    assert parts.feedback is not None  # noqa: S101 - it is configured above
+    assert parts.feedback is not None
     seen: set[str] = set()
     for incident in incidents:
         kind, said = _kind(incident.samples[0].message, kinds), incident.diagnosis
@@ -293,7 +292,7 @@ def _origin(incident: Incident) -> Origin:
 
 
 def _story() -> tuple[list[Kind], list[str]]:
-    table = yaml.safe_load((files("cali") / "bench" / "learning.yaml").read_text("utf-8"))
+    table = yaml.safe_load(Path(__file__).with_name("learning_week.yaml").read_text("utf-8"))
     kinds = [
         Kind(
             str(item["name"]),
