@@ -124,7 +124,7 @@ def test_books_of_two_mask_versions_do_not_merge():
 def test_a_book_gives_merged_lines_one_fingerprint():
     plain = templater()
     learnt = book.learn(plain.masks.version, [plain.template(m).text for m in LOGINS])
-    with_book = type(plain)(plain._secrets, book=learnt)
+    with_book = type(plain)(plain._redactor, book=learnt)
     ids = {with_book.template(f"login of {name} was refused by the gate").id for name in [*NAMES, "zoe"]}
     assert len(ids) == 1
     assert plain.template("no merge here").id == with_book.template("no merge here").id

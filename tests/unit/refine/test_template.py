@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cali.stages.refine.masks import SIGNS
-from cali.stages.refine.template import ENTRY, LONGEST, Templater, _Memo
+from cali.stages.refine.redact import Redactor
+from cali.stages.refine.refiner import ENTRY, LONGEST, Templater, _Memo
 from tests.growth import LINEAR, growth
 
 MASKED = [
@@ -54,30 +55,8 @@ KEPT = [
 ]
 
 
-class NoSecrets:
-    """Redaction that has nothing to hide."""
-
-    def suspects_token(self, blind: str) -> int:
-        return 0
-
-    def ids_matter(self, blind: str) -> bool:
-        return False
-
-    def lost_in_ids(self, normalised: bytes) -> tuple[str, ...]:
-        return ()
-
-    def suspects_spaced(self, blind: str) -> int:
-        return 0
-
-    def candidates(self, blind: str) -> tuple[object, ...]:
-        return ()
-
-    def apply(self, message: str, rules: tuple[object, ...]) -> str:
-        return message
-
-
 def templater() -> Templater:
-    return Templater(NoSecrets())
+    return Templater(Redactor(()))
 
 
 @pytest.mark.parametrize(("message", "template"), MASKED)

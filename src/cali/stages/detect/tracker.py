@@ -8,7 +8,7 @@ from hashlib import blake2b
 from cali.core.models import Event, Incident, Scope, Severity, Template
 from cali.stages.detect.baseline import POLICY, START, BurstPolicy, observe
 from cali.stages.detect.title import title
-from cali.stages.refine.template import blind
+from cali.stages.refine.refiner import blind
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ WILDCARD = "<*>"
 SIGNS = re.compile(r"[\d/\\@:=]")
 
 
-class Rule(NamedTuple):
+class Mask(NamedTuple):
     """One row of a table: a pattern, what to put in its place, and the texts without one of which it cannot fit."""
 
     name: str
@@ -38,22 +38,12 @@ class Masks:
     holds none of SIGNS."""
 
     version: str
-    spans: tuple[Rule, ...]
+    spans: tuple[Mask, ...]
     number: re.Pattern[str]
     plain: re.Pattern[str]
     token: re.Pattern[str]
     bare: re.Pattern[str]
-    context: tuple[Rule, ...]
-
-
-def apply(rules: tuple[Rule, ...], text: str) -> str:
-    """The text after all rules in turn. Each is tried only if one of its `needs` is there."""
-    for _, put, needs, sub in rules:
-        for need in needs:  # loops, because a call and any() would cost four times as much here
-            if need in text:
-                text = sub(put, text)
-                break
-    return text
+    context: tuple[Mask, ...]
 
 
 @cache
@@ -79,17 +69,17 @@ def parse(table: dict[str, Any]) -> Masks:
     keep, mask = (_alternatives(table[part]) for part in ("keep", "mask"))
     return Masks(
         version=str(table["version"]),
-        spans=tuple(map(_rule, table["spans"])),
+        spans=tuple(map(_mask, table["spans"])),
         number=re.compile(table["number"]),
         plain=re.compile(table["plain"]),
         token=re.compile(f"({keep})|{mask}"),
         bare=re.compile(_alternatives([row for row in table["mask"] if row.get("bare")])),
-        context=tuple(map(_rule, table["context"])),
+        context=tuple(map(_mask, table["context"])),
     )
 
 
-def _rule(row: dict[str, Any]) -> Rule:
-    return Rule(row["name"], row.get("put", WILDCARD), tuple(row["needs"]), re.compile(row["pattern"]).sub)
+def _mask(row: dict[str, Any]) -> Mask:
+    return Mask(row["name"], row.get("put", WILDCARD), tuple(row["needs"]), re.compile(row["pattern"]).sub)
 
 
 def _alternatives(rows: list[dict[str, Any]]) -> str:

@@ -2,22 +2,40 @@
 
     Block -> join.text, join.gist -> redact, severity -> template -> Event
 
-What the words of a message say of its severity is asked once per template.
+A template is a pure function of the message, the masks, the redaction rules and the book. The rules never look at a digit's
+value, so what they decide for a message holds for every message that differs from it only in digits. Where no digit is kept
+and no secret is suspected, the same holds for messages that differ only in ids. So the caches are exact: of such shapes, of
+the tokens in a message, and of messages whose tokens are masked. All are bounded, and may be dropped at any moment without
+changing a result. What the words of a message say of its severity is worked out once per template.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import NamedTuple, TypeVar
 
 from cali.core.models import Block, Event, Record, Severity, Template
+from cali.core.normalise import ZEROS, find_ids, normalise_ids
 from cali.stages.decode import Decoder
 from cali.stages.join import gist, text
 from cali.stages.refine.book import Book
-from cali.stages.refine.masks import WILDCARD, Masks
-from cali.stages.refine.redact import Redactor
+from cali.stages.refine.masks import SIGNS, WILDCARD, Mask, Masks, load
+from cali.stages.refine.redact import RedactionRule, Redactor
 from cali.stages.refine.severity import by_words, needs_digits, worst
-from cali.stages.refine.template import LONGEST, MESSAGES, Templater
 
+MESSAGES = 50_000  # entries a memo may hold before it is dropped
+ENTRY = 512  # bytes of a key that count as one entry, so that long messages fill a memo sooner
+LONGEST = 4_096  # a longer message is refined each time: to remember it would cost more than it saves
+
+_WORD_DIGIT = (
+    "\U00010450"  # a letter of a script that nobody writes stands for a digit that belongs to a word
+)
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+_ONE = re.compile(r"<[a-z][a-z0-9-]*>")
+_MANY = re.compile(r"<\*>(?:(?:, ?|; ?| |\||##|:)<\*>)+")
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much, and this runs for every line
 
 
@@ -94,3 +112,254 @@ class Refiner:
         if not isinstance(inner, Record) or (inner.severity is None and inner.message[:1] == "{"):
             return None
         return inner
+
+
+class _DigitShape(NamedTuple):
+    """A shape whose words hold digits: where they stand in the message, and the shape's masked form."""
+
+    at: tuple[int, ...]
+    masked: str
+
+
+class _SuspectShape(NamedTuple):
+    """A shape that redaction must see: each message of it is looked at, with the rules that could fit it. `bare` is
+    what holds when they find nothing."""
+
+    rules: tuple[RedactionRule, ...]
+    bare: _DigitShape
+
+
+class _SharedShape(NamedTuple):
+    """What holds for all shapes that differ in ids alone: their template, unless digits of theirs are kept, and
+    whether redaction must see each of them, or only those that hold one of the literals that an id may hide."""
+
+    template: Template | None
+    suspect: bool
+    lost: tuple[str, ...] | None = None  # worked out when the second of them comes, for most have no second
+
+
+class _Settled(NamedTuple):
+    """The same once it is known that only a literal which an id hides can make a difference."""
+
+    template: Template
+    lost: tuple[str, ...]
+
+
+_Shape = Template | _DigitShape | _SuspectShape
+
+
+def blind(message: str) -> bytes:
+    """The message with every digit read as 0: what the rules of refine see."""
+    return message.encode("utf-8", "surrogatepass").translate(ZEROS)
+
+
+def _text(shape: bytes) -> str:
+    return shape.decode("utf-8", "surrogatepass")
+
+
+class _Memo(dict[_Key, _Value]):
+    """What was found once. It is dropped whole when it holds too much, because fresh values come for ever."""
+
+    def __init__(self, most: int = MESSAGES) -> None:
+        self._most = most
+        self._held = 0
+
+    def keep(self, key: _Key, value: _Value, size: int) -> None:
+        """Remembers a value, unless its key, of so many bytes, is too long for that to be worth it."""
+        if size > LONGEST:
+            return
+        if key not in self:
+            if self._held >= self._most:
+                self.clear()
+                self._held = 0
+            self._held += 1 + size // ENTRY
+        self[key] = value
+
+
+class _Tokens(_Memo[str, str]):
+    """Masked forms of tokens, each made once."""
+
+    def __init__(self, make: Callable[[str], str]) -> None:
+        super().__init__(4 * MESSAGES)
+        self._make = make
+
+    def __missing__(self, token: str) -> str:
+        made = self._make(token)
+        self.keep(token, made, len(token))
+        return made
+
+
+class Templater:
+    """Gives every message its template. Holds no state that changes a result."""
+
+    def __init__(self, redactor: Redactor, masks: Masks | None = None, book: Book | None = None) -> None:
+        self.masks = masks or load()
+        self._redactor = redactor
+        self._book = book
+        self._shapes: _Memo[bytes, _Shape] = _Memo()
+        self._remembered = self._shapes.get
+        self._settled: _Memo[bytes, Template | _Settled] = _Memo()
+        self._settled_for = self._settled.get
+        self._shared_shapes: _Memo[bytes, _SharedShape] = _Memo()
+        self._tokens = _Tokens(self._mask_token)
+        self._templates: _Memo[tuple[str, str], Template] = _Memo()
+
+    def template(self, message: str) -> Template:
+        """The template of a message, secrets and parameters left out."""
+        shape = message.encode("utf-8", "surrogatepass").translate(ZEROS)
+        found = self._remembered(shape)
+        return found if found.__class__ is Template else self._refined(found, shape, message)[1]
+
+    def redacted(self, message: str, normalised: bytes = b"") -> tuple[str, Template]:
+        """A message with its secrets hidden, and its template. `normalised` is the message with its digits and ids made
+        alike, if that is known: without ids it is all that a template depends on, most often."""
+        settled = self._settled_for(normalised)
+        if isinstance(settled, Template):
+            return message, settled
+        shape = message.encode("utf-8", "surrogatepass").translate(ZEROS)
+        if settled is not None:
+            low = shape.decode("utf-8", "surrogatepass").lower()
+            for literal in settled.lost:  # a loop, because any() would cost more than the looks themselves
+                if literal in low:
+                    break
+            else:
+                return message, settled.template
+        found = self._remembered(shape)
+        if found.__class__ is not Template:
+            return self._refined(found, shape, message, normalised)
+        if normalised and not find_ids(normalised):
+            self._settle(normalised, found)
+        return message, found
+
+    def _settle(self, normalised: bytes, found: Template | _Settled) -> None:
+        self._settled.keep(normalised, found, len(normalised))
+
+    def _refined(
+        self, found: _Shape | None, shape: bytes, message: str, normalised: bytes = b""
+    ) -> tuple[str, Template]:
+        if found is None:
+            found = self._shared(shape, normalised) or self._look(shape)
+        if isinstance(found, Template):
+            return message, found
+        if isinstance(found, _SuspectShape):
+            hidden = self._redactor.apply(message, found.rules)
+            found = found.bare if hidden == message else self._digit_shape(_text(blind(hidden)))
+            message = hidden
+        return message, self._finish(found, message)
+
+    def _shared(self, shape: bytes, normalised: bytes) -> Template | None:
+        """The template of all shapes that differ in ids alone, if no digit is kept and no rule of redaction fits."""
+        given, normalised = normalised, normalised or normalise_ids(shape)
+        if normalised == shape:
+            return None
+        found, text = self._shared_shapes.get(normalised), _text(shape)
+        if found is None:
+            found = self._look_shared(normalised)
+            matters = found.template is not None and (found.suspect or self._redactor.ids_matter(text))
+            return None if matters and self._redactor.candidates(text) else found.template
+        template = found.template
+        if template is None:
+            return None
+        if found.lost is None:
+            found = self._shared_shapes[normalised] = found._replace(
+                lost=self._redactor.lost_in_ids(normalised)
+            )
+        lost = found.lost or ()
+        if given and not found.suspect:
+            self._settle(given, _Settled(template, lost))
+        low = text.lower()
+        for literal in lost:
+            if literal in low:
+                break
+        else:
+            if not found.suspect:
+                return found.template
+        return None if self._redactor.candidates(text) else found.template
+
+    def _look_shared(self, normalised: bytes) -> _SharedShape:
+        text = _text(normalised)
+        masked = self._masked(text)
+        plain = self._digit_shape(text, masked)
+        template = None if plain.at else self._finish(plain, text)
+        found = _SharedShape(template, self._redactor.suspects(text))
+        self._shared_shapes.keep(normalised, found, len(normalised))
+        return found
+
+    def _look(self, shape: bytes) -> _Shape:
+        """What is to be known of a shape, remembered unless it is long."""
+        text = _text(shape)
+        rules = self._redactor.candidates(text)
+        plain = self._digit_shape(text)
+        found: _Shape = (
+            _SuspectShape(rules, plain) if rules else plain if plain.at else self._finish(plain, text)
+        )
+        self._shapes.keep(shape, found, len(shape))
+        return found
+
+    def _masked(self, text: str) -> str:
+        text = _apply(self.masks.spans, text)
+        return " ".join(map(self._tokens.__getitem__, text.split(" ")))
+
+    def _digit_shape(self, text: str, masked: str | None = None) -> _DigitShape:
+        masked = self._masked(text) if masked is None else masked
+        return _DigitShape(self._word_digits(text) if _WORD_DIGIT in masked else (), masked)
+
+    def _finish(self, shape: _DigitShape, message: str) -> Template:
+        digits = "".join(map(message.__getitem__, shape.at))
+        found = self._templates.get((shape.masked, digits))
+        if found is None:
+            found = self._template(shape.masked, digits)
+            self._templates.keep((shape.masked, digits), found, len(shape.masked))
+        return found
+
+    def _template(self, masked: str, digits: str) -> Template:
+        if masked.count(_WORD_DIGIT) == len(digits):
+            for digit in digits:
+                masked = masked.replace(_WORD_DIGIT, digit, 1)
+        text = _apply(self.masks.context, masked.replace(_WORD_DIGIT, "0"))
+        text = _ONE.sub(WILDCARD, text)
+        if self._book:
+            text = self._book.merged(text)
+        return Template(fingerprint(text, self.masks.version), text)
+
+    def _mask_token(self, token: str) -> str:
+        masks = self.masks
+        if masks.plain.fullmatch(token):
+            masked = token
+        elif number := masks.number.fullmatch(token):
+            masked = number[1] + WILDCARD + number[2]
+        elif not SIGNS.search(token):
+            masked = masks.bare.sub(WILDCARD, token)
+        else:
+            masked = masks.token.sub(_keep_or_mask, token)
+        return masked
+
+    def _word_digits(self, text: str) -> tuple[int, ...]:
+        found, start, tokens = [], 0, self._tokens
+        for token in text.split(" "):
+            if _WORD_DIGIT in tokens[token]:
+                for match in self.masks.token.finditer(token):
+                    if match[1]:
+                        found += [start + i for i in range(*match.span(1)) if token[i] == "0"]
+            start += len(token) + 1
+        return tuple(found)
+
+
+def fingerprint(text: str, version: str) -> str:
+    """64 bits under a version of the masks. Lists of any length, and any white space, count as one."""
+    canonical = " ".join(_MANY.sub(WILDCARD, text).split())
+    return blake2b(f"{version}\0{canonical}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _keep_or_mask(match: re.Match[str]) -> str:
+    return match[1].replace("0", _WORD_DIGIT) if match[1] else WILDCARD
+
+
+def _apply(masks: tuple[Mask, ...], text: str) -> str:
+    """Apply all masks in turn. Each is tried only if one of its `needs` is in the text."""
+    for _, put, needs, sub in masks:
+        for need in needs:  # loops, because a call and any() would cost four times as much here
+            if need in text:
+                text = sub(put, text)
+                break
+    return text

@@ -9,7 +9,7 @@ import pytest
 from tests.growth import LINEAR, growth
 
 from cali.core.errors import Misconfigured
-from cali.stages.refine.redact import Redactor, Rule, default_table, load_table
+from cali.stages.refine.redact import RedactionRule, Redactor, default_table, load_table
 
 GOOD = """
 version: test-1
@@ -80,13 +80,13 @@ def test_a_rule_that_raises_hides_the_line() -> None:
     def broken(match: re.Match[str]) -> bool:
         raise RuntimeError(match[0])
 
-    rule = Rule("odd", "<odd>", re.compile("odd"), ("odd",), broken)
+    rule = RedactionRule("odd", "<odd>", re.compile("odd"), ("odd",), broken)
 
     assert Redactor([rule]).text("an odd line") == "<hidden: redaction rule odd failed>"
 
 
 def test_a_rule_that_never_settles_hides_the_line() -> None:
-    rule = Rule("loop", "<loop>", re.compile("loop"), ("loop",))
+    rule = RedactionRule("loop", "<loop>", re.compile("loop"), ("loop",))
 
     assert Redactor([rule]).text("a loop") == "<hidden: redaction rule loop failed>"
 

@@ -5,6 +5,6 @@ redactor.py applies the rules.
 """
 
 from cali.stages.refine.redact.redactor import Redactor
-from cali.stages.refine.redact.rules import Rule, default_table, load_table
+from cali.stages.refine.redact.rules import RedactionRule, default_table, load_table
 
-__all__ = ["Redactor", "Rule", "default_table", "load_table"]
+__all__ = ["RedactionRule", "Redactor", "default_table", "load_table"]

@@ -26,7 +26,7 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one starts
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RedactionRule:
     """One thing to hide. `pattern` hides its group `v` (or `w`), or all of the match when it has neither.
 
     `needs` are literals, one of which must be in the lower-cased, digit-blind line; `verify` may refuse a match;
@@ -48,7 +48,7 @@ class Table(NamedTuple):
     """A version and its rules, in order."""
 
     version: str
-    rules: tuple[Rule, ...]
+    rules: tuple[RedactionRule, ...]
 
 
 @cache
@@ -76,7 +76,7 @@ def parse_table(text: str, source: str) -> Table:
     if not isinstance(data, dict) or not isinstance(data.get("rules"), list) or not data.get("version"):
         raise Misconfigured(f"{source}: needs `version` and a list of `rules`")
     fragments = data.get("fragments") or {}
-    rules: list[Rule] = []
+    rules: list[RedactionRule] = []
     for number, entry in enumerate(data["rules"], 1):
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             raise Misconfigured(f"{source}: rule {number} has no name")
@@ -89,7 +89,7 @@ def parse_table(text: str, source: str) -> Table:
     return Table(str(data["version"]), tuple(rules))
 
 
-def _rule(entry: Mapping[str, Any], fragments: Mapping[str, str]) -> Rule:
+def _rule(entry: Mapping[str, Any], fragments: Mapping[str, str]) -> RedactionRule:
     if unknown := entry.keys() - _FIELDS:
         raise ValueError(f"unknown field {', '.join(sorted(map(str, unknown)))}")
     missing = [field for field in ("placeholder", "pattern") if not isinstance(entry.get(field), str)]
@@ -104,7 +104,7 @@ def _rule(entry: Mapping[str, Any], fragments: Mapping[str, str]) -> Rule:
     pattern = _compile(entry["pattern"], fragments, cased=bool(entry.get("cased")))
     if pattern.search(placeholder):
         raise ValueError("the pattern matches its own placeholder")
-    return Rule(
+    return RedactionRule(
         name=entry["name"],
         placeholder=placeholder,
         pattern=pattern,
