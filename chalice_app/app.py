@@ -1,4 +1,4 @@
-"""The functions as Chalice knows them: what invokes them, and nothing else. What they do is in `cali.usecases`."""
+"""The functions and their triggers, as Chalice declares them. The work is in `cali.usecases`."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from cali.core.event_sources import SOURCES
 app = Chalice(app_name="cali")
 
 
-def reads(function: str) -> Any:
-    """A function that a stream invokes, as the table of event sources has it."""
+def stream_function(function: str) -> Any:
+    """Declare a function that a stream invokes, with the settings of its event source."""
     source = SOURCES[function]
     return app.on_kinesis_record(
         stream=source.stream,
@@ -23,34 +23,34 @@ def reads(function: str) -> Any:
     )
 
 
-@reads("analyze")
+@stream_function("analyze")
 def analyze(event: KinesisEvent) -> dict[str, Any]:
-    with shell.observed("analyze", event.context) as seen:
-        return shell.analyze(event.to_dict(), seen)
+    with shell.observed("analyze", event.context) as metrics:
+        return shell.analyze(event.to_dict(), metrics)
 
 
-@reads("diagnose")
+@stream_function("diagnose")
 def diagnose(event: KinesisEvent) -> dict[str, Any]:
-    with shell.observed("diagnose", event.context) as seen:
-        return shell.diagnose(event.to_dict(), seen)
+    with shell.observed("diagnose", event.context) as metrics:
+        return shell.diagnose(event.to_dict(), metrics)
 
 
-@reads("alert")
+@stream_function("alert")
 def alert(event: KinesisEvent) -> dict[str, Any]:
-    with shell.observed("alert", event.context) as seen:
-        return shell.messages(event.to_dict(), "alert", seen)
+    with shell.observed("alert", event.context) as metrics:
+        return shell.alert(event.to_dict(), metrics)
 
 
 @app.lambda_function(name="enrich")
 def enrich(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    with shell.observed("enrich", context) as seen:
-        return shell.enrich(event, seen)
+    with shell.observed("enrich", context) as metrics:
+        return shell.enrich(event, metrics)
 
 
 @app.schedule("rate(1 minute)", name="sweep")
 def sweep(event: CloudWatchEvent) -> dict[str, int]:
-    with shell.observed("sweep", event.context) as seen:
-        return shell.sweep(seen)
+    with shell.observed("sweep", event.context) as metrics:
+        return shell.sweep(metrics)
 
 
 @app.route("/health", methods=["GET"])

@@ -1,6 +1,6 @@
-"""One invocation: its parts from bootstrap, its log, its metrics, its trace, and what Lambda wants to hear.
+"""One invocation of a function: parts from bootstrap, log, metrics, trace, and the answer to Lambda.
 
-Nothing is built and nothing heavy imported before the first invocation.
+Nothing is built and nothing heavy is imported before the first invocation.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
-from cali.bootstrap.aws import cloud, release_failures
+from cali.bootstrap.aws import aws_parts, release_failures
 from cali.core.errors import Poison, Retryable
 
 NAMESPACE = "CALI"
-SERVICE = "cali"  # a dimension of every metric; what reads them names it too
-ENOUGH = 20.0  # seconds that a message may take; with less, what is left of its batch comes again
+SERVICE = "cali"  # a dimension of every metric; dashboards and alarms name it too
+ENOUGH = 20.0  # seconds that a message may take; with less left, the rest of the batch is repeated
 
 
-class Seen:
-    """What an invocation counts: metrics in CloudWatch's embedded format, and one log line at its end."""
+class InvocationMetrics:
+    """Counts and times of one invocation: metrics in CloudWatch's embedded format, and one log line at its end."""
 
     def __init__(self, function: str, context: Any = None) -> None:
         self._function = function
@@ -30,7 +30,7 @@ class Seen:
         self._times: dict[str, list[float]] = {}
 
     def needs(self, seconds: float) -> None:
-        """Raises Retryable when less than that is left of the invocation."""
+        """Raise Retryable if the invocation has less time left."""
         left = getattr(self._context, "get_remaining_time_in_millis", None)
         if left is not None and left() < seconds * 1000:
             raise Retryable("no time is left for it in this invocation")
@@ -40,7 +40,7 @@ class Seen:
             self._counts[name] = self._counts.get(name, 0) + value
 
     def took(self, **milliseconds: float) -> None:
-        """Each value is kept, so that CloudWatch can tell percentiles."""
+        """Add one value to each metric. CloudWatch computes percentiles from the single values."""
         for name, value in milliseconds.items():
             self._times.setdefault(name, []).append(round(value, 1))
 
@@ -53,14 +53,14 @@ class Seen:
         from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
         logger().info("done", function=self._function, **self._counts, **self._times)
-        metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
-        metrics.add_dimension("function", self._function)
+        sent = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
+        sent.add_dimension("function", self._function)
         for name, values in self._times.items():
-            for value in values:  # with each hundredth, Powertools sends what it has
-                metrics.add_metric(name, MetricUnit.Milliseconds, value)
+            for value in values:  # Powertools sends a metric after each hundred values
+                sent.add_metric(name, MetricUnit.Milliseconds, value)
         for name, value in self._counts.items():
-            metrics.add_metric(name, MetricUnit.Count, value)
-        metrics.flush_metrics()
+            sent.add_metric(name, MetricUnit.Count, value)
+        sent.flush_metrics()
 
 
 @cache
@@ -72,38 +72,38 @@ def logger() -> Any:
 
 @cache
 def tracer() -> Any:
-    """X-Ray, where Lambda traces; it does nothing elsewhere. Clients are not patched: that would import them all."""
+    """Return the tracer of X-Ray, which does nothing outside Lambda. Clients are not patched: that would import them all."""
     from aws_lambda_powertools.tracing import Tracer
 
     return Tracer(service=SERVICE, auto_patch=False)
 
 
 @contextmanager
-def observed(function: str, context: Any) -> Iterator[Seen]:
-    """Counts, logs and traces what happens inside. Log lines carry the id of the request."""
-    seen, failures = Seen(function, context), release_failures()
+def observed(function: str, context: Any) -> Iterator[InvocationMetrics]:
+    """Count, log and trace an invocation. Log lines carry the id of the request."""
+    metrics, failures = InvocationMetrics(function, context), release_failures()
     logger().append_keys(request=getattr(context, "aws_request_id", ""))
     with tracer().provider.in_subsegment(f"## {function}"):
         try:
-            yield seen
+            yield metrics
         finally:
-            if release_failures() > failures:  # nothing is sent, and paid for, while all is well
-                seen.add(release_failures=release_failures() - failures)
-            seen.flush()
+            if release_failures() > failures:  # a metric that is not sent costs nothing
+                metrics.add(release_failures=release_failures() - failures)
+            metrics.flush()
 
 
-def analyze(event: dict[str, Any], seen: Seen) -> dict[str, Any]:
-    """A batch of the log stream. It comes again from its first record on when a dependency failed."""
+def analyze(event: dict[str, Any], metrics: InvocationMetrics) -> dict[str, Any]:
+    """Analyze a batch of the log stream. If a dependency fails, Lambda repeats the batch from its first record."""
     failures = []
     for shard, items in groupby(event["Records"], _shard):
         batch = list(items)
         try:
-            report = cloud().analyze.batch(shard, batch)
+            report = aws_parts().analyze.batch(shard, batch)
         except Retryable as error:
-            seen.warn(f"{shard}: the batch is to come again: {error}")
+            metrics.warn(f"{shard}: the batch will be repeated: {error}")
             failures.append({"itemIdentifier": batch[0]["kinesis"]["sequenceNumber"]})
             continue
-        seen.add(
+        metrics.add(
             records=report.records,
             again=report.again,
             lines=report.lines,
@@ -114,8 +114,9 @@ def analyze(event: dict[str, Any], seen: Seen) -> dict[str, Any]:
     return {"batchItemFailures": failures}
 
 
-def messages(event: dict[str, Any], function: str, seen: Seen) -> dict[str, Any]:
-    """A batch of the incidents stream, each message by itself. It comes again from the first that failed."""
+def messages(event: dict[str, Any], service: Any, metrics: InvocationMetrics) -> dict[str, Any]:
+    """Pass each message of a batch of the incidents stream to `service.message`. Lambda repeats the batch from the first
+    message that failed."""
     from aws_lambda_powertools.utilities.batch import (
         BatchProcessor,
         EventType,
@@ -125,25 +126,23 @@ def messages(event: dict[str, Any], function: str, seen: Seen) -> dict[str, Any]
     from cali.core.life import Change
     from cali.usecases.publish_changes import loads
 
-    service = getattr(cloud(), function)
-
     def one(record: Any) -> None:
         try:
             message = loads(b64decode(record.kinesis.data))
         except (Poison, ValueError) as error:
-            cloud().keep_unread(record.event_id, record.kinesis.data, str(error))
-            seen.add(quarantined=1)
+            aws_parts().quarantine_message(record.event_id, record.kinesis.data, str(error))
+            metrics.add(quarantined=1)
             return
         try:
-            seen.needs(ENOUGH)
+            metrics.needs(ENOUGH)
             done = service.message(message).value
-            seen.add(**{done: 1})
+            metrics.add(**{done: 1})
             arrived = message.arrived if isinstance(message, Change) else None
-            if function == "alert" and done == "sent" and arrived is not None:
-                seen.took(log_to_alert_ms=cloud().age(arrived) * 1000)
+            if done == "sent" and arrived is not None:  # only alerts are sent
+                metrics.took(log_to_alert_ms=aws_parts().age(arrived) * 1000)
         except Exception as error:
-            seen.warn(f"{message.incident}: the message is to come again: {type(error).__name__}: {error}")
-            seen.add(failed=1)
+            metrics.warn(f"{message.incident}: the message will be repeated: {type(error).__name__}: {error}")
+            metrics.add(failed=1)
             raise
 
     processor = BatchProcessor(EventType.KinesisDataStreams, raise_on_entire_batch_failure=False)
@@ -151,51 +150,56 @@ def messages(event: dict[str, Any], function: str, seen: Seen) -> dict[str, Any]
     return answer
 
 
-def diagnose(event: dict[str, Any], seen: Seen) -> dict[str, Any]:
-    """A batch of the incidents stream for `diagnose`, and what it cost: the alarm `model-spend` adds that up."""
-    service = cloud().diagnose
+def alert(event: dict[str, Any], metrics: InvocationMetrics) -> dict[str, Any]:
+    """Send the alerts for a batch of the incidents stream."""
+    return messages(event, aws_parts().alert, metrics)
+
+
+def diagnose(event: dict[str, Any], metrics: InvocationMetrics) -> dict[str, Any]:
+    """Diagnose a batch of the incidents stream and count the cost of the model, which the alarm `model-spend` adds up."""
+    service = aws_parts().diagnose
     before = service.dollars
     try:
-        return messages(event, "diagnose", seen)
+        return messages(event, service, metrics)
     finally:
-        seen.add(model_dollars=service.dollars - before)
+        metrics.add(model_dollars=service.dollars - before)
 
 
-def enrich(event: dict[str, Any], seen: Seen) -> dict[str, Any]:
-    """What Firehose is about to write."""
-    records = cloud().enrich.records(event["records"])
+def enrich(event: dict[str, Any], metrics: InvocationMetrics) -> dict[str, Any]:
+    """Return the documents that Firehose writes."""
+    records = aws_parts().enrich.records(event["records"])
     for record in records:
-        seen.add(**{record["result"]: 1})
+        metrics.add(**{record["result"]: 1})
     return {"records": records}
 
 
-def sweep(seen: Seen) -> dict[str, int]:
-    """What nobody else does. What is wrong with incidents keeps no alert that is due from being sent."""
+def sweep(metrics: InvocationMetrics) -> dict[str, int]:
+    """Run the sweep, then send the alerts that are due, even if the sweep failed."""
     try:
-        swept = cloud().sweep.run()
+        swept = aws_parts().sweep.run()
     finally:
-        flushed = cloud().alert.run()
-        seen.add(alerts_looked=flushed.looked, alerts_sent=flushed.sent, alerts_later=flushed.later)
+        flushed = aws_parts().alert.run()
+        metrics.add(alerts_looked=flushed.looked, alerts_sent=flushed.sent, alerts_later=flushed.later)
     counts = {"quiet": swept.quiet, "asked": swept.asked, "released": swept.released, "failed": swept.failed}
-    seen.add(**counts)
-    seen.add(**cloud().sweep.standing())
+    metrics.add(**counts)
+    metrics.add(**aws_parts().sweep.standing())
     return counts
 
 
 def health() -> dict[str, str]:
-    """That the function answers, and which one it is."""
-    return {"status": "ok", "stage": cloud().settings.stage}
+    """Return that the function runs, and its stage."""
+    return {"status": "ok", "stage": aws_parts().settings.stage}
 
 
 def slack_action(headers: Mapping[str, str], body: bytes) -> int:
-    """The status for a request that says it comes from Slack; see `cali.usecases.answer_alert`."""
-    status = cloud().desk.request(headers, body)
+    """Return the HTTP status for a request of Slack; see `cali.usecases.answer_alert`."""
+    status = aws_parts().desk.request(headers, body)
     if status.why:
         logger().info(status.why, function="api", status=status.code)
     return status.code
 
 
 def _shard(record: Mapping[str, Any]) -> str:
-    """`<stream>/<shard>`, by which a shard is known everywhere."""
+    """Return `<stream>/<shard>`, the name of a shard everywhere."""
     stream = record["eventSourceARN"].rsplit("/", 1)[-1]
     return f"{stream}/{record['eventID'].split(':', 1)[0]}"

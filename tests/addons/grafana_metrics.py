@@ -55,7 +55,7 @@ AWS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
 
 
 def emitted() -> dict[str, frozenset[str]]:
-    """What each function sends: the names that its code in the shell hands to `Seen.add` and `Seen.took`, its outcomes, and
+    """What each function sends: the names that its code in the shell passes to `InvocationMetrics.add` and `took`, its outcomes, and
     the gauges of sweep. What `observed` adds, all of them may send."""
     found: dict[str, set[str]] = defaultdict(set)
     for node in ast.walk(ast.parse(SHELL.read_text())):
@@ -73,7 +73,7 @@ def emitted() -> dict[str, frozenset[str]]:
 
 
 def _added(function: ast.FunctionDef) -> set[str]:
-    """The keywords of the calls of `seen.add`, and the keys of the dictionaries that they unpack."""
+    """The keywords of the calls of `metrics.add`, and the keys of the dictionaries that they unpack."""
     keys = {
         target.id: {key.value for key in node.value.keys if isinstance(key, ast.Constant)}
         for node in ast.walk(function)
@@ -83,7 +83,7 @@ def _added(function: ast.FunctionDef) -> set[str]:
     }
     names: set[str] = set()
     for node in ast.walk(function):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("seen.add", "seen.took"):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("metrics.add", "metrics.took"):
             for keyword in node.keywords:
                 if keyword.arg is not None:
                     names.add(keyword.arg)

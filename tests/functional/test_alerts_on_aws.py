@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from cali.adapters.aws.dynamodb_alerts import DynamoFeedback
 from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
 from cali.adapters.memory.alerts import MemoryFeedback
-from cali.bootstrap.alerts import CloudAlerts, CloudParts, cloud_desk, cloud_rules, suppressions
+from cali.bootstrap.alerts import CloudAlerts, CloudParts, cloud_desk, cloud_rules
 from cali.core.errors import Misconfigured, Retryable
 from cali.core.life import Change
 from cali.core.models import Event, Incident, Scope, Severity, Status, Template
@@ -57,6 +58,9 @@ class World:
         if key not in self.secrets:
             raise Misconfigured(f"secret s: holds no text under {key!r}")
         return self.secrets[key]
+
+    def feedback(self) -> DynamoFeedback:
+        return DynamoFeedback(self.parts.client, INCIDENTS_TABLE)
 
     def see(self) -> None:
         template = Template("f1", "boom")
@@ -126,9 +130,9 @@ def test_wrong_opens_the_window_and_no_error_suppresses(world: World):
 
     assert world.press("wrong") == 200
     assert world.slack.views[0]["private_metadata"] == "i1"
-    assert "i1" not in suppressions(world.parts)
+    assert "i1" not in world.feedback().suppressed()
     assert world.press("not_an_error") == 200
-    assert "i1" in suppressions(world.parts)
+    assert "i1" in world.feedback().suppressed()
 
 
 def test_what_slack_did_not_take_is_sent_by_the_sweep(world: World):

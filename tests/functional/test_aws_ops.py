@@ -216,9 +216,9 @@ import sys
 sys.path.insert(0, %r)
 import app
 assert callable(app.analyze)
-from cali.bootstrap.aws import Cloud
+from cali.bootstrap.aws import AwsParts
 from cali.core.settings import Settings
-Cloud(Settings(incidents_table="t", incidents_stream="s"))._refiner
+AwsParts(Settings(incidents_table="t", incidents_stream="s")).refiner
 import cali, cali.usecases.analyze_batch
 assert cali.__file__.startswith(%r), cali.__file__
 heavy = [name for name in ("pymilvus", "pandas", "numpy", "openai", "boto3") if name in sys.modules]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cali.bootstrap.alerts import CloudAlerts, suppressions
+from cali.bootstrap.alerts import CloudAlerts
 from cali.core.life import Change
 from cali.usecases.publish_changes import loads
 from tests.functional.aws_account import INCIDENTS, INCIDENTS_TABLE, REGION, account
@@ -85,7 +85,7 @@ def test_list_show_mute_and_feedback_over_the_table(terminal: Terminal):
     assert "i1  muted" in terminal("list", "--status", "muted").text
     said = terminal("feedback", "i1", "not-an-error", "--by", "bo")
     assert said.text == "i1: kept that it is not an error\n"
-    assert "i1" in suppressions(terminal.world.parts)
+    assert "i1" in terminal.world.feedback().suppressed()
     assert "not an error by bo" in terminal("show", "i1").text
     assert [one.kind.value for one in terminal.published()] == ["muted", "muted"]
 

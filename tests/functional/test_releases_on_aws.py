@@ -36,7 +36,7 @@ ENTRY = KnowledgeEntry(
 )
 PROGRAM = """
 import json, sys
-from cali.bootstrap.aws import Cloud, begin, cloud
+from cali.bootstrap.aws import AwsParts, aws_parts, begin
 from cali.core.settings import from_environment
 
 class Clock:
@@ -44,19 +44,19 @@ class Clock:
     def __call__(self): return self.now
 
 clock, warned = Clock(), []
-begin(Cloud(from_environment(), now=clock, warn=warned.append))
+begin(AwsParts(from_environment(), now=clock, warn=warned.append))
 print("ready", flush=True)
 for line in sys.stdin:
     asked = json.loads(line)
     clock.now = asked["at"]
-    parts = cloud()
+    parts = aws_parts()
     print(json.dumps({
-        "known": parts._signatures.matching(asked["text"]),
+        "known": parts.knowledge.signatures().matching(asked["text"]),
         "diagnose": id(parts.diagnose),
         "analyze": id(parts.analyze),
-        "template": parts._refiner.template(asked["text"]).text,
-        "version": parts._knowledge.version,
-        "failures": parts._released.failures,
+        "template": parts.refiner.template(asked["text"]).text,
+        "version": parts.knowledge.version,
+        "failures": parts.release_failures,
         "warned": warned,
     }), flush=True)
 """

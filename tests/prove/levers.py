@@ -36,8 +36,8 @@ def _moved():
 
 
 if _NAME:
-    _bootstrap.KEPT = _LEVERS / "kept"
-    _bootstrap.begin(_bootstrap.AwsParts(_settings.from_environment(), now=_moved, warn=_bootstrap._log))
+    _bootstrap.FOLDER = _LEVERS / "kept"
+    _bootstrap.begin(_bootstrap.AwsParts(_settings.from_environment(), now=_moved, warn=_bootstrap.log_warning))
 """
 
 

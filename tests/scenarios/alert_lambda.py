@@ -21,7 +21,7 @@ from cali.adapters.aws import clients as aws
 from cali.adapters.aws.dynamodb_alerts import DynamoAlerts, DynamoFeedback
 from cali.adapters.aws.dynamodb_incidents import TABLE, DynamoIncidents
 from cali.adapters.aws.kinesis import KinesisStream
-from cali.bootstrap import aws as bootstrap_cloud
+from cali.bootstrap.aws import AwsParts, begin
 from cali.core.life import Change
 from cali.core.settings import Settings
 from cali.stages.refine.refiner import Refiner
@@ -37,13 +37,6 @@ ENVIRONMENT = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_S
 REFINER = Refiner()
 TRIES = 20  # of a batch whose rest comes again
 _numbers = count(1)
-
-
-class Cloud(bootstrap_cloud.AwsParts):
-    """The parts of one container. What takes long to read is read once for all."""
-
-    _refiner = REFINER
-    _knowledge = knowledge()
 
 
 @contextmanager
@@ -110,7 +103,15 @@ class Functions:
             alert_wait=given.wait,
             language=given.language,
         )
-        bootstrap_cloud.begin(Cloud(settings, given.now, given.sleep, self.warnings.append))
+        parts = AwsParts(
+            settings,
+            given.now,
+            given.sleep,
+            self.warnings.append,
+            shipped=knowledge,
+            refiner=lambda _: REFINER,
+        )
+        begin(parts)
         self.client = Client(self._app.app, stage_name="none", project_dir=str(CHALICE))
 
     def rule(self, rules: str) -> None:

@@ -2,7 +2,6 @@
 
 alerts = cloud_alerts(parts)      alerts.message(change) in `alert`, alerts.run() in `sweep`
 desk = cloud_desk(parts)          desk.request(headers, body).code in `api`
-suppressions(parts)               asked by `analyze` before an incident is raised
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from cali.adapters.sinks.registry import Sinks
     from cali.core.ports import IncidentStore
     from cali.core.settings import Settings
-    from cali.stages.notify.feedback_rules import Suppressions
     from cali.usecases.answer_alert import Desk, Step
 
     Applied = Callable[[str, Step], Any]
@@ -169,14 +167,6 @@ def cloud_desk(parts: CloudParts) -> Desk:
             thank=thanking(words(settings.language)),
         )
     )
-
-
-def suppressions(parts: CloudParts) -> Suppressions:
-    """The incidents that people called no error."""
-    from cali.adapters.aws.dynamodb_alerts import DynamoFeedback
-    from cali.stages.notify.feedback_rules import Suppressions
-
-    return Suppressions(DynamoFeedback(parts.client, parts.settings.incidents_table), parts.now, parts.warn)
 
 
 def _signing_secret(parts: CloudParts) -> str:

@@ -98,8 +98,9 @@ class _Builder:
 
     def embedder(self) -> Embedder:
         from cali.bootstrap.aws import AwsParts
+        from cali.bootstrap.reasoner import embedder
 
-        return AwsParts(self.settings).embedder()
+        return embedder(self.settings, AwsParts(self.settings).api_key)
 
     def explaining(
         self,

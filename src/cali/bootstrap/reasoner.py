@@ -1,4 +1,4 @@
-"""The one assembly of the Reasoner and its model, for a terminal, the functions on AWS and the nightly jobs."""
+"""The one assembly of the Reasoner, its model and its embedder, for a terminal, the functions on AWS and the nightly jobs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+from cali.core.errors import Misconfigured
 from cali.stages.reason import Reasoner, ReasonSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cali.core.ports import AnswerCache, Budget
+    from cali.core.ports import AnswerCache, Budget, Embedder
     from cali.core.settings import Settings
     from cali.stages.reason import Breaker, ModelGateway, Retries
     from cali.stages.refine.redact import Redactor
@@ -64,3 +65,21 @@ def build_reasoner(
     """Build the Reasoner of a knowledge base. Without a gateway no model is asked."""
     reason_settings = ReasonSettings(language=settings.language, versions=versions)
     return Reasoner(knowledge, retrieve, redactor.text, gateway, model, reason_settings)
+
+
+def embedder(settings: Settings, api_key: Callable[[], str]) -> Embedder:
+    """Build the embedder that CALI_EMBEDDER names."""
+    if settings.embedder == "hashed":
+        from cali.adapters.memory.knowledge_index import HashedEmbedder
+
+        return HashedEmbedder()
+    if settings.embedder == "wordllama":
+        from cali.adapters.wordllama.embedder import WordLlamaEmbedder
+
+        return WordLlamaEmbedder()
+    if settings.embedder == "openai":
+        from cali.adapters.openai.embedder import OpenAIEmbedder
+
+        url = settings.openai_base_url or None
+        return OpenAIEmbedder(api_key, settings.embedding_model, settings.embedding_size, url)
+    raise Misconfigured(f"CALI_EMBEDDER: {settings.embedder!r} is none of hashed, openai, wordllama")

@@ -172,7 +172,8 @@ class _Messages:
         self._failures: dict[str, int] = {}
 
     def __call__(self, _shard: str, items: Sequence[dict[str, Any]]) -> int:
-        service = getattr(self._cloud.renewed(), self._job)
+        parts = self._cloud.renewed()
+        service = parts.alert if self._job == "alert" else parts.diagnose
         for place, item in enumerate(items):
             try:
                 message = loads(b64decode(item["kinesis"]["data"]))
@@ -203,7 +204,7 @@ class _Messages:
         return False
 
     def _aside(self, item: dict[str, Any], why: str) -> None:
-        self._cloud.keep_unread(item["eventID"], item["kinesis"]["data"], why)
+        self._cloud.quarantine_message(item["eventID"], item["kinesis"]["data"], why)
         _say(f"{self._job}: {item['eventID']}: put aside: {why}")
 
 
