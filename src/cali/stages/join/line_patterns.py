@@ -57,7 +57,8 @@ _STARS = r"\*{10,}$"
 _GOROUTINE = r"goroutine \d+ (?:\S+ )*\["
 # A function without its arguments, as zap and logrus print it: "sigs.k8s.io/x/pkg.(*Controller).Start", "main.main".
 _GO_FUNCTION = r"(?:[\w.~-]+/[\w./~-]*|main|runtime|testing)\.(?:\(\*?\w+\)\.)?[\w.\[\]]+$"
-_RUBY_FRAME = r"\S+\.(?:rb|erb|rake|ru):\d+:in [`'][^']*'"
+# Rails names the gem: "activerecord (7.1.2) lib/active_record/relation.rb:88:in `load'".
+_RUBY_FRAME = r"(?:[\w-]+ \([\w.]+\) )?\S+\.(?:rb|erb|rake|ru):\d+:in [`'][^']*'"
 
 FRAMES: tuple[Row, ...] = (
     _row(r'\s+File "[^"]*", line \d+', TraceFormat.PYTHON),  # Python
