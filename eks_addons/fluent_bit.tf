@@ -3,7 +3,7 @@
 # ---------------------------------------------------------------- Facts
 
 locals {
-  fluent_bit_files = { for file in ["fluent-bit.conf", "parsers.conf"] : file => file("${path.module}/fluent_bit/${file}") }
+  fluent_bit_files = { for file in ["fluent-bit.yaml", "parsers.conf"] : file => file("${path.module}/fluent_bit/${file}") }
 
   fluent_bit_values = {
     serviceAccount = {

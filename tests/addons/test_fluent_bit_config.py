@@ -1,124 +1,91 @@
-"""The two files of Fluent Bit hold sections, options and values that Fluent Bit knows, and what CALI needs of them."""
+"""The two files of Fluent Bit: the rules of their format, and what CALI needs of them."""
 
 from __future__ import annotations
 
 import fnmatch
-import subprocess
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from tests.addons.fluent_bit_format import Section, read, rules
-from tests.addons.fluent_bit_options import BUILT_IN, PARSERS, PLUGINS, SERVICE, Options
+from tests.addons.fluent_bit_rules import RULES, START, read
 
 FOLDER = Path(__file__).parents[2] / "eks_addons" / "fluent_bit"
-CONFIG = read((FOLDER / "fluent-bit.conf").read_text())
-PARSER_SECTIONS = read((FOLDER / "parsers.conf").read_text())
+CONFIG: dict[str, Any] = yaml.safe_load((FOLDER / "fluent-bit.yaml").read_text("utf-8"))
+SERVICE, PIPELINE = CONFIG["service"], CONFIG["pipeline"]
+(TAIL,), FILTERS, (OUTPUT,) = PIPELINE["inputs"], PIPELINE["filters"], PIPELINE["outputs"]
+(MULTILINE,) = TAIL["processors"]["logs"]
+VALUES: dict[str, Any] = yaml.safe_load((FOLDER / "values.yaml").read_text("utf-8"))
 
 
-def _options(section: Section) -> Options:
-    if section.name == "SERVICE":
-        return SERVICE
-    if section.name in PARSERS:
-        return PARSERS[section.name]
-    return PLUGINS[section.name, section["name"]]
+def size(text: str) -> int:
+    return int(text[:-1]) * {"K": 1024, "M": 1024**2, "G": 1024**3}[text[-1]]
 
 
-def _one(name: str, plugin: str) -> Section:
-    (found,) = (each for each in CONFIG if each.name == name and each["name"] == plugin)
-    return found
-
-
-def problems(sections: list[Section]) -> list[str]:
-    """Every option that Fluent Bit does not know, and every value that it cannot read."""
-    found = []
-    for section in sections:
-        known = _options(section)
-        for key, value in section.entries:
-            if key not in known:
-                found.append(f"{section.name}: no option {key}")
-            elif not known[key](value) and "${" not in value:
-                found.append(f"{section.name}: {key} cannot be {value!r}")
-    return found
-
-
-def test_every_option_and_value_is_known() -> None:
-    assert problems([*CONFIG, *PARSER_SECTIONS]) == []
+# ---------------------------------------------------------------- Rules of the format
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (
-            "[SERVICE]\n    Flushes 1\n",
-            "SERVICE: no option flushes",
-        ),
-        ("[SERVICE]\n    Flush soon\n", "SERVICE: flush cannot be 'soon'"),
-        (
-            "[OUTPUT]\n    Name kinesis_streams\n    partition_key pod\n",
-            "OUTPUT: no option partition_key",
-        ),
-        (
-            "[OUTPUT]\n    Name kinesis_streams\n    compression lz4\n",
-            "OUTPUT: compression cannot be 'lz4'",
-        ),
-        ("[INPUT]\n    Name tail\n    DB tail.db\n", "INPUT: db cannot be 'tail.db'"),
+        ('Rule "line" "/^ /" "line"\n    Rule "start_state" "/./" "line"', "don't contain a 'start_state'"),
+        ('Rule "start_state" "/./" "line"', "to_state='line' is not registered"),
+        ('Rule "start_state" /./ "line"', "three quoted parts"),
     ],
 )
-def test_what_fluent_bit_would_refuse_is_found(text: str, problem: str) -> None:
-    assert problems(read(text)) == [problem]
+def test_rules_that_stop_fluent_bit_are_refused(text: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        read(f"    {text}")
 
 
-@pytest.mark.parametrize(
-    "text", ["Flush 1\n", "[SERVICE]\nFlush 1\n", "[SERVICE]\n  Flush 1\n", "[SERVICE]\n    Flush\n"]
-)
-def test_a_line_out_of_form_is_an_error(text: str) -> None:
-    with pytest.raises(ValueError, match="line"):
-        read(text)
+def test_every_line_begins_an_event_or_continues_one() -> None:
+    starts = [rule for rule in RULES if START in rule.before]
+    assert RULES[: len(starts)] == starts
+    assert starts[-1].pattern.search("any line at all")
 
 
-def test_every_multiline_parser_exists() -> None:
-    defined = BUILT_IN | {each["name"] for each in PARSER_SECTIONS if each.name == "MULTILINE_PARSER"}
-    named = {
-        name.strip() for each in CONFIG for value in each.all("multiline.parser") for name in value.split(",")
-    }
-    assert named <= defined
-    assert defined - BUILT_IN <= named
+def test_only_the_name_of_our_parser_and_of_built_in_ones_is_used() -> None:
+    defined = re.findall(r"^    Name +(\w+)$", (FOLDER / "parsers.conf").read_text("utf-8"), re.MULTILINE)
+    assert [MULTILINE["multiline.parser"]] == defined
+    assert TAIL["multiline.parser"] == "docker, cri"
 
 
-def test_every_state_can_be_reached_and_left() -> None:
-    (parser,) = PARSER_SECTIONS
-    table = rules(parser)
-    entered = {rule.after for rule in table}
-    left = {state for rule in table for state in rule.before}
-    assert entered | {"start_state"} == left
-    assert table[-1].before == ("start_state",)
-    assert table[-1].pattern.search("any line at all")
+# ---------------------------------------------------------------- Nothing is lost in silence
 
 
-def test_records_keep_their_way() -> None:
-    tag = _one("INPUT", "tail")["tag"]
-    example = tag.replace("*", "var.log.containers.a_b_c-0.log")
-    for section in CONFIG:
-        for match in section.all("match"):
-            assert fnmatch.fnmatchcase(example, match)
-    assert example.startswith(_one("FILTER", "kubernetes")["kube_tag_prefix"])
+def test_events_are_joined_by_a_processor_because_the_filter_drops_what_its_emitter_refuses() -> None:
+    assert MULTILINE["name"] == "multiline"
+    assert [each["name"] for each in FILTERS] == ["kubernetes", "record_modifier"]
 
 
-def test_lines_are_joined_before_anything_else_happens_to_them() -> None:
-    order = [each["name"] for each in CONFIG if each.name == "FILTER"]
-    assert order == ["multiline", "kubernetes", "record_modifier"]
+def test_a_line_fits_into_the_joiner_and_an_event_into_a_record_of_kinesis() -> None:
+    # A first line over the joiner's limit loses its stream and its time. Kinesis takes 1 MB, and quotes double as JSON.
+    assert size(TAIL["buffer_max_size"]) <= size(SERVICE["multiline_buffer_limit"]) <= 1024**2 // 2
+    assert TAIL["truncate_long_lines"] is True
+    assert SERVICE["json.escape_unicode"] is False
 
 
-def test_what_waits_is_on_disk_and_bounded() -> None:
-    service = next(each for each in CONFIG if each.name == "SERVICE")
-    assert service["storage.path"].startswith("/var/lib/cali-fluent-bit/")
-    assert _one("INPUT", "tail")["db"].startswith("/var/lib/cali-fluent-bit/")
-    assert _one("INPUT", "tail")["storage.type"] == "filesystem"
-    assert _one("FILTER", "multiline")["emitter_storage.type"] == "filesystem"
-    output = _one("OUTPUT", "kinesis_streams")
-    assert output["retry_limit"] == "no_limits"
-    assert output["storage.total_limit_size"]
+def test_waiting_records_are_on_disk_and_bounded() -> None:
+    assert TAIL["storage.type"] == "filesystem"
+    assert OUTPUT["retry_limit"] == "no_limits"
+    assert size(OUTPUT["storage.total_limit_size"]) == 2 * 1024**3
+    writable = [each["mountPath"] for each in VALUES["daemonSetVolumeMounts"] if not each.get("readOnly")]
+    for path in (SERVICE["storage.path"], TAIL["db"]):
+        assert any(path.startswith(f"{folder}/") for folder in writable)
+
+
+def test_chunks_in_memory_fit_into_the_limit_of_the_pod() -> None:
+    mebibytes = SERVICE["storage.max_chunks_up"] * 2 + size(SERVICE["storage.backlog.mem_limit"]) // 1024**2
+    assert mebibytes + 128 < int(VALUES["resources"]["limits"]["memory"].removesuffix("Mi"))
+
+
+def test_a_stopping_pod_has_the_time_that_the_engine_takes() -> None:
+    assert VALUES["terminationGracePeriodSeconds"] > SERVICE["grace"]
+
+
+# ---------------------------------------------------------------- Which lines are read, and how they are sent
 
 
 @pytest.mark.parametrize(
@@ -135,31 +102,19 @@ def test_what_waits_is_on_disk_and_bounded() -> None:
     ],
 )
 def test_its_own_lines_and_those_of_the_addons_are_not_read(file: str, read_: bool) -> None:
-    left_out = _one("INPUT", "tail")["exclude_path"].split(",")
     path = f"/var/log/containers/{file}"
-    assert fnmatch.fnmatchcase(path, _one("INPUT", "tail")["path"])
-    assert any(fnmatch.fnmatchcase(path, pattern) for pattern in left_out) is not read_
+    assert fnmatch.fnmatchcase(path, TAIL["path"])
+    excluded = any(fnmatch.fnmatchcase(path, pattern) for pattern in TAIL["exclude_path"].split(","))
+    assert excluded is not read_
 
 
-def test_the_way_to_try_it_without_a_cluster_leaves_nothing_that_needs_one(tmp_path: Path) -> None:
-    # Given the commands of the readme, but for the program itself
-    readme = (FOLDER / "README.md").read_text("utf-8")
-    shown = next(block for block in readme.split("```") if "mkdir" in block)
-    script = shown.replace("/tmp/try", str(tmp_path)).rsplit("fluent-bit -c", 1)[0]  # noqa: S108 - the readme's
-    script = script.replace("kube.tmp.try", f"kube{str(tmp_path).replace('/', '.')}")
-    subprocess.run(["/bin/sh", "-ec", script], cwd=FOLDER.parents[1], check=True)
+def test_records_pass_every_filter_and_the_output() -> None:
+    tag = TAIL["tag"].replace("*", "var.log.containers.a_b_c-0.log")
+    assert all(fnmatch.fnmatchcase(tag, each["match"]) for each in [*FILTERS, OUTPUT])
+    assert tag.startswith(FILTERS[0]["kube_tag_prefix"])
 
-    # Then what they make is as good a configuration, of all but the input's files, the cluster and AWS
-    made = read((tmp_path / "fluent-bit.conf").read_text())
-    assert problems(made) == []
-    assert [each.name for each in made] == [each.name for each in CONFIG]
-    assert made[-1]["name"] == "stdout"
-    assert "${" not in (tmp_path / "fluent-bit.conf").read_text()
-    for section in made:
-        for key, value in section.entries:
-            if key in ("path", "db", "storage.path"):
-                assert value.startswith(f"{tmp_path}/")
-    pods = made[[each.all("name") for each in made].index(["kubernetes"])]
-    assert pods["dummy_meta"] == "On"
-    assert pods["kube_tag_prefix"] == "kube" + made[1]["path"].replace("/", ".").removesuffix("*.log")
-    assert (tmp_path / "parsers.conf").read_text() == (FOLDER / "parsers.conf").read_text()
+
+def test_cali_reads_what_the_application_wrote() -> None:
+    assert FILTERS[0]["merge_log"] is False
+    assert FILTERS[0]["k8s-logging.parser"] is False
+    assert OUTPUT["time_key"] == "@timestamp"

@@ -131,7 +131,7 @@ def test_milvus_may_run_what_is_in_its_image(releases: dict[str, Release]):
 
 
 def test_fluent_bit_is_told_what_its_configuration_asks_for(releases: dict[str, Release]):
-    asked = set(re.findall(r"\$\{(\w+)\}", (ADDONS / "fluent_bit" / "fluent-bit.conf").read_text("utf-8")))
+    asked = set(re.findall(r"\$\{(\w+)\}", (ADDONS / "fluent_bit" / "fluent-bit.yaml").read_text("utf-8")))
     told = {entry["name"]: entry["value"] for entry in releases["fluent_bit"].values["env"]}
     assert asked == told.keys()
     assert all(told.values())

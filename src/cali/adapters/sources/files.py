@@ -23,7 +23,7 @@ _CONTROL = bytes(set(range(32)) - {1, 7, 8, 9, 10, 12, 13, 27})  # 1 separates t
 def lines(*sources: str) -> Iterator[tuple[int, bytes]]:
     """Return the lines of files, or of standard input for `-`, numbered on from one file to the next.
 
-    Gzip is unpacked, also twice: in an object of raw/ each record is gzipped, and so is the object. Raises
+    Gzip is unpacked, also twice: some collectors gzip each record, and Firehose gzips the object. Raises
     Misconfigured for a source that cannot be read.
     """
     return enumerate(chain.from_iterable(map(_lines, sources)), 1)

@@ -2,8 +2,8 @@
 
     chunks -> gunzipped? -> lines, JSON objects that touch, subscriptions of CloudWatch Logs
 
-Firehose puts a newline behind each record (terraform/delivery.tf); other writers put nothing between them. Fluent Bit gzips
-each record by itself, so an object of Firehose is gzip members inside gzip (docs/adr/0009-log-collection.md).
+Firehose puts a newline behind each record (terraform/delivery.tf); other writers put nothing between them. Some collectors
+gzip each record by itself; then an object of Firehose is gzip members inside gzip (docs/adr/0009-log-collection.md).
 """
 
 from __future__ import annotations
