@@ -12,9 +12,8 @@ import pytest
 import yaml
 
 from cali.core.models import Block, Record, Severity
-from cali.simulator import Line, enveloper, load_scenario, simulate
+from cali.simulator import SimulatedLine, enveloper, load_scenario, simulate
 from cali.stages.decode import Decoder
-from cali.stages.decode.kinesis_records import lines_of
 from cali.stages.join import Joiner, gist
 from cali.stages.join import text as whole
 from tests.addons.fluent_bit_rules import RULES, events
@@ -93,7 +92,7 @@ def test_whatever_shard_a_record_takes_the_troubles_are_the_same() -> None:
     assert found == expected
 
 
-def _by_pod(lines: Iterable[Line]) -> Iterator[list[bytes]]:
+def _by_pod(lines: Iterable[SimulatedLine]) -> Iterator[list[bytes]]:
     files = defaultdict(list)
     for each in lines:
         files[each.pod].append(each)
