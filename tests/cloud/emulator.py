@@ -1,7 +1,7 @@
 """moto's server as a process of its own, with what it lacks: `python -m tests.cloud.emulator PORT [RUNTIME_PORT]`.
 
 Added: layers by ARN, the code of functions and layers, invocations (passed on to RUNTIME_PORT), DynamoDB throttling,
-APIs in Swagger 2.
+APIs in Swagger 2, mappings that take a while.
 Replaced: the trigger that would start Docker for every put record, and shards whose cost grew with what they hold and
 whose sequence numbers were 1, 2, 3. The process ends when its standard input is closed, so it outlives nobody.
 """
@@ -29,6 +29,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
+from tests.cloud.mappings import SlowMappings
 from tests.cloud.outages import Outages
 from tests.cloud.recorded import Recorder
 from tests.cloud.shards import SteadyShard
@@ -46,7 +47,7 @@ class Extended:
     """The WSGI application: what moto lacks first, moto itself otherwise."""
 
     def __init__(self, inner: Callable[..., Iterable[bytes]], runtime_port: int | None) -> None:
-        self._inner = inner
+        self._inner = SlowMappings(inner)
         self._runtime_port = runtime_port
         self._throttled = 0.0
         self._random = Random(7)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-APP = "cali"
-LOGS, INCIDENTS = "cali-logs-stream", "cali-incidents-stream"
+APP = "cali"  # the name of an installation that was given no other
+LOGS, INCIDENTS = f"{APP}-logs-stream", f"{APP}-incidents-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,10 @@ class Source:
     max_age: int = 21_600  # seconds; then the batch goes to S3, whole
     lanes: int = 1
     position: str = "TRIM_HORIZON"
+
+    def stream_of(self, name: str) -> str:
+        """The stream of the installation of this name."""
+        return f"{name}{self.stream.removeprefix(APP)}"
 
 
 SOURCES = {

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cali.core.errors import Misconfigured
+from cali.core.errors import Misconfigured, Retryable
 from cali.core.event_sources import APP, SOURCES, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+PAUSE, LOOKS = 2.0, 90  # seconds between two looks at a mapping that is being made or changed, and how many
 
 
 class Difference(NamedTuple):
@@ -37,10 +40,12 @@ def wanted(source: Source, bucket: str) -> dict[str, Any]:
     }
 
 
-def differences(source: Source, bucket: str, mapping: dict[str, Any] | None) -> list[Difference]:
+def differences(
+    source: Source, bucket: str, mapping: dict[str, Any] | None, name: str = APP
+) -> list[Difference]:
     """Where a deployed mapping is not as it should be; a missing one is one difference."""
     if mapping is None:
-        return [Difference(source.function, f"mapping to {source.stream}", "there", "missing")]
+        return [Difference(source.function, f"mapping to {source.stream_of(name)}", "there", "missing")]
     found = [
         Difference(source.function, name, value, _found(mapping, name))
         for name, value in wanted(source, bucket).items()
@@ -53,26 +58,36 @@ def differences(source: Source, bucket: str, mapping: dict[str, Any] | None) -> 
 
 
 class Mappings:
-    """The deployed mappings of one stage."""
+    """The deployed mappings of one stage of the installation `name`."""
 
-    def __init__(self, client: Any, stage: str, bucket: str) -> None:
+    def __init__(
+        self,
+        client: Any,
+        stage: str,
+        bucket: str,
+        name: str = APP,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._client = client
         self._stage = stage
         self._bucket = bucket
+        self._name = name
+        self._sleep = sleep
 
     def apply(self) -> list[Difference]:
-        """Makes every mapping as the table has it; returns what was different. Misconfigured when one is missing."""
+        """Make every mapping as the table has it, and return what was different. Raise Misconfigured when one is missing.
+        Lambda refuses to change a mapping that is being made or changed, so wait until it is done, before and after."""
         changed = []
         for source, mapping in self._deployed():
-            found = differences(source, self._bucket, mapping)
+            found = differences(source, self._bucket, mapping, self._name)
             if mapping is None:
                 raise Misconfigured(
-                    f"{found[0]}; deploy the functions first: chalice deploy --stage {self._stage}"
+                    f"{found[0]}; deploy the functions first: make deploy STAGE={self._stage}"
                 )
             if found:
-                self._client.update_event_source_mapping(
-                    UUID=mapping["UUID"], Enabled=True, **wanted(source, self._bucket)
-                )
+                self._settle(source, mapping["UUID"])
+                self._update(source, mapping["UUID"])
+                self._settle(source, mapping["UUID"])
             changed += found
         return changed
 
@@ -81,8 +96,40 @@ class Mappings:
         return [
             difference
             for source, mapping in self._deployed()
-            for difference in differences(source, self._bucket, mapping)
+            for difference in differences(source, self._bucket, mapping, self._name)
         ]
+
+    def _update(self, source: Source, uuid: str) -> None:
+        from botocore.exceptions import ClientError
+
+        for _ in range(LOOKS):
+            try:
+                self._client.update_event_source_mapping(
+                    UUID=uuid, Enabled=True, **wanted(source, self._bucket)
+                )
+                return
+            except ClientError as error:  # somebody else began to change it since
+                if error.response["Error"]["Code"] != "ResourceInUseException":
+                    raise
+            self._sleep(PAUSE)
+        raise self._unsettled(source, "Updating")
+
+    def _settle(self, source: Source, uuid: str) -> None:
+        """Wait until the mapping is neither being made nor being changed."""
+        for _ in range(LOOKS):
+            state = str(self._client.get_event_source_mapping(UUID=uuid).get("State", ""))
+            if not state.endswith("ing"):
+                return
+            self._sleep(PAUSE)
+        raise self._unsettled(source, state)
+
+    def _unsettled(self, source: Source, state: str) -> Retryable:
+        return Retryable(
+            f"{self._function(source)}: its mapping is still {state} after {PAUSE * LOOKS:.0f} s; run it again"
+        )
+
+    def _function(self, source: Source) -> str:
+        return f"{self._name}-{self._stage}-{source.function}"
 
     def _deployed(self) -> Iterator[tuple[Source, dict[str, Any] | None]]:
         # Asked for all at once: by function, emulators and AWS disagree on which name of it counts.
@@ -93,7 +140,7 @@ class Mappings:
             for mapping in page["EventSourceMappings"]
         }
         for source in SOURCES.values():
-            yield source, held.get((f"{APP}-{self._stage}-{source.function}", source.stream))
+            yield source, held.get((self._function(source), source.stream_of(self._name)))
 
 
 def _stream(mapping: dict[str, Any]) -> str:
