@@ -4,6 +4,10 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
+variables {
+  search_cidrs = ["203.0.113.7/32"]
+}
+
 run "planned" {
   command = apply
 }

