@@ -119,61 +119,64 @@ $(AUDIT)/.ready: requirements/audit.txt
 	@touch $@
 
 STAGE ?= dev
+# the installation: its name, and in AWS_REGION its region; a second one in the account takes another name
+NAME ?= cali
+OPS = $(BIN)/python -m cali_ops --name $(NAME)
 
 infra: setup ## raise the AWS side with Terraform: shows the plan, asks, applies (AUTO_APPROVE=1 does not ask)
-	$(BIN)/python -m cali_ops up
+	$(OPS) up
 
 tfvars: setup ## write terraform.tfvars of both roots from TERRAFORM_TFVARS and ADDONS_TFVARS, for pipelines
 	@$(BIN)/python -m cali_ops settings
 
 infra-plan: setup ## show what `make infra` would change
-	$(BIN)/python -m cali_ops plan
+	$(OPS) plan
 
 cost: setup ## what the planned AWS side costs a day, per resource, and at 10 and 100 times the volume
-	$(BIN)/python -m cali_ops cost
+	$(OPS) cost
 
 destroy: setup ## take the AWS side down; asks twice, keeps the log bucket's data unless WITH_DATA=1
-	$(BIN)/python -m cali_ops down $(if $(WITH_DATA),--with-data)
+	$(OPS) down $(if $(WITH_DATA),--with-data)
 
 layer: setup ## build the dependency layer for Lambda and check its size
 	$(BIN)/python -m cali_ops.layer build
 
 deploy: setup layer ## deploy the functions of STAGE and the settings of their streams; after `make infra`
 	@mkdir -p out
-	$(BIN)/python -m cali_ops.layer publish > out/layer-arn
-	$(BIN)/python -m cali_ops outputs > out/terraform-outputs.json
+	$(BIN)/python -m cali_ops.layer publish --name $(NAME) > out/layer-arn
+	$(OPS) outputs > out/terraform-outputs.json
 	$(BIN)/python -m cali_ops.chalice_config --stage $(STAGE) --outputs out/terraform-outputs.json --layer "$$(cat out/layer-arn)"
-	$(BIN)/python -m cali_ops.deployed fetch --stage $(STAGE)
+	$(BIN)/python -m cali_ops.deployed fetch --name $(NAME) --stage $(STAGE)
 	$(BIN)/python -m cali_ops.functions
 	cd chalice_app && ../$(BIN)/chalice deploy --stage $(STAGE)
-	$(BIN)/python -m cali_ops.deployed keep --stage $(STAGE) --commit "$$(git rev-parse HEAD)"
-	$(BIN)/python -m cali_ops.event_sources apply --stage $(STAGE)
-	$(BIN)/python -m cali_ops.event_sources verify --stage $(STAGE)
+	$(BIN)/python -m cali_ops.deployed keep --name $(NAME) --stage $(STAGE) --commit "$$(git rev-parse HEAD)"
+	$(BIN)/python -m cali_ops.event_sources apply --name $(NAME) --stage $(STAGE)
+	$(BIN)/python -m cali_ops.event_sources verify --name $(NAME) --stage $(STAGE)
 
 deployed: setup ## say which commit STAGE runs
-	$(BIN)/python -m cali_ops.deployed fetch --stage $(STAGE)
+	$(BIN)/python -m cali_ops.deployed fetch --name $(NAME) --stage $(STAGE)
 
 smoke: setup ## look whether what was deployed works, and mark it as what to go back to
-	$(BIN)/python -m cali_ops.smoke --stage $(STAGE)
-	$(BIN)/python -m cali_ops.deployed approve --stage $(STAGE)
+	$(BIN)/python -m cali_ops.smoke --name $(NAME) --stage $(STAGE)
+	$(BIN)/python -m cali_ops.deployed approve --name $(NAME) --stage $(STAGE)
 
 deploy-back: setup ## deploy the last commit of STAGE that was seen to work
 	@git worktree remove --force out/back 2> /dev/null || true
-	commit="$$($(BIN)/python -m cali_ops.deployed good --stage $(STAGE))" && git worktree add --force --detach out/back "$$commit"
-	$(MAKE) -C out/back deploy smoke STAGE=$(STAGE)
+	commit="$$($(BIN)/python -m cali_ops.deployed good --name $(NAME) --stage $(STAGE))" && git worktree add --force --detach out/back "$$commit"
+	$(MAKE) -C out/back deploy smoke STAGE=$(STAGE) NAME=$(NAME)
 	git worktree remove --force out/back
 
 tell: setup ## tell Slack TEXT, through the webhook in SLACK_WEBHOOK_URL
 	@$(BIN)/python -m cali_ops.tell "$(TEXT)"
 
 images: setup ## build the project's images with Docker and push them to ECR, wait for its scans; a critical flaw fails
-	$(BIN)/python -m cali_ops images $(ARGS)
+	$(OPS) images $(ARGS)
 
 addons: setup ## install the add-ons in the cluster: shows the plan, asks, applies; after `make infra` and `make images`
-	$(BIN)/python -m cali_ops addons $(ARGS)
+	$(OPS) addons $(ARGS)
 
 addons-plan: setup ## show what `make addons` would change
-	$(BIN)/python -m cali_ops addons --plan-only $(ARGS)
+	$(OPS) addons --plan-only $(ARGS)
 
 cloud-local: setup ## run the whole AWS side on this machine; FAULT="redeliver poison" breaks parts of it
 	$(BIN)/python -m tests.cloud $(foreach fault,$(FAULT),--fault $(fault)) $(ARGS)

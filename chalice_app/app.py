@@ -4,18 +4,20 @@ from typing import Any
 
 from chalice import Chalice, Response
 from chalice.app import CloudWatchEvent, KinesisEvent
-from chalicelib import shell
+from chalicelib import installation, shell
 
 from cali.core.event_sources import SOURCES
 
-app = Chalice(app_name="cali")
+NAME = installation.name()
+
+app = Chalice(app_name=NAME)
 
 
 def stream_function(function: str) -> Any:
     """Declare a function that a stream invokes, with the settings of its event source."""
     source = SOURCES[function]
     return app.on_kinesis_record(
-        stream=source.stream,
+        stream=source.stream_of(NAME),
         name=function,
         batch_size=source.batch_size,
         starting_position=source.position,

@@ -3,9 +3,15 @@
 # ---------------------------------------------------------------- Settings
 
 variable "search_cidrs" {
-  description = "Where people may sign in to OpenSearch Dashboards from, with user and password."
+  description = "Where people, and `make infra` itself, may sign in to OpenSearch from, with user and password. One address block at least."
   type        = list(string)
   default     = []
+
+  # The access step signs in right after an apply. Better no plan than half an installation.
+  validation {
+    condition     = length(var.search_cidrs) > 0
+    error_message = "search_cidrs is empty: OpenSearch would answer `make infra` with 403 after the apply. Name the address that you come from, such as [\"203.0.113.7/32\"]; https://checkip.amazonaws.com shows it."
+  }
 
   validation {
     condition     = alltrue([for cidr in var.search_cidrs : can(cidrhost(cidr, 0)) && !endswith(cidr, "/0")])
@@ -17,7 +23,7 @@ variable "search_cidrs" {
 
 locals {
   # Sign-in with user and password is anonymous to IAM; the address block and the domain's own roles guard it.
-  people = length(var.search_cidrs) == 0 ? [] : [{
+  people = [{
     Sid       = "PeopleSignIn"
     Effect    = "Allow"
     Principal = { AWS = "*" }

@@ -108,11 +108,12 @@ def stage(name: str, held: Mapping[str, Any]) -> dict[str, Any]:
         raise Misconfigured(
             f"Terraform's roles are for stage {held['stage']!r}, not {name!r} (chalice_stage)"
         )
-    if (held["logs_stream"], held["incidents_stream"]) != (LOGS, INCIDENTS):
-        raise Misconfigured(
-            f"the functions read {LOGS} and {INCIDENTS}, Terraform made {held['logs_stream']} and"
-            f" {held['incidents_stream']}"
-        )
+    app = application(held)
+    for function, stream in (("analyze", held["logs_stream"]), ("alert", held["incidents_stream"])):
+        if SOURCES[function].stream_of(app) != stream:
+            raise Misconfigured(
+                f"{function} of {app} reads {SOURCES[function].stream_of(app)}, Terraform made {stream}"
+            )
     section: dict[str, Any] = {
         "api_gateway_endpoint_type": "REGIONAL",
         "api_gateway_stage": "api",
@@ -163,11 +164,18 @@ def _function(function: Function, held: Mapping[str, Any]) -> dict[str, Any]:
     return section
 
 
-def with_stage(config: Mapping[str, Any], name: str, section: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole file, with one stage replaced."""
+def application(held: Mapping[str, Any]) -> str:
+    """The installation's name, which begins the name of each function."""
+    return str(held.get("app_name") or APP)
+
+
+def with_stage(
+    config: Mapping[str, Any], name: str, section: Mapping[str, Any], app: str = APP
+) -> dict[str, Any]:
+    """The whole file, with one stage replaced. app.py reads the name from it while Chalice deploys."""
     return {
         "version": "2.0",
-        "app_name": APP,
+        "app_name": app,
         "automatic_layer": False,
         "stages": dict(sorted({**config.get("stages", {}), name: section}.items())),
     }
@@ -186,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.layer:
             held["layer_arn"] = given.layer
         config = _read(given.config) if given.config.exists() else {}
-        written = with_stage(config, given.stage, stage(given.stage, held))
+        written = with_stage(config, given.stage, stage(given.stage, held), application(held))
     except CaliError as error:
         print(f"cali: {error}", file=sys.stderr)
         return 2

@@ -76,14 +76,26 @@ class Deployments:
         )
 
 
-def fetch(kept: Deployments, stage: str, folder: Path = RECORDS) -> str:
+def fetch(kept: Deployments, stage: str, folder: Path = RECORDS, name: str = "cali") -> str:
     """Puts the shared record in Chalice's place, and says what was done."""
     found = kept.get(stage)
     if found is None:
+        if _of_another(folder / f"{stage}.json", f"{name}-{stage}"):  # Chalice would change that one
+            (folder / f"{stage}.json").unlink()
         return f"stage {stage}: nothing kept yet"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{stage}.json").write_text(json.dumps(found.record, indent=2) + "\n", "utf-8")
     return f"stage {stage}: runs {found.commit}"
+
+
+def _of_another(path: Path, prefix: str) -> bool:
+    """Whether Chalice's record is of functions whose names begin otherwise: another installation, deployed from this checkout."""
+    try:
+        resources = json.loads(path.read_text("utf-8"))["resources"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    names = [str(one["lambda_arn"]).rpartition(":")[2] for one in resources if "lambda_arn" in one]
+    return any(name != prefix and not name.startswith(f"{prefix}-") for name in names)
 
 
 def keep(kept: Deployments, stage: str, commit: str, folder: Path = RECORDS) -> str:
@@ -154,7 +166,9 @@ def _run(do: str, stage: str, commit: str, name: str) -> str:
         kept = Deployments(aws.client("s3"), bucket_name(name, account))
         if do == "keep":
             return keep(kept, stage, commit)
-        return {"fetch": fetch, "approve": approve, "good": good}[do](kept, stage)
+        if do == "fetch":
+            return fetch(kept, stage, name=name)
+        return {"approve": approve, "good": good}[do](kept, stage)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from cali.adapters.aws import clients as aws
 from cali.adapters.aws.event_sources import Mappings
 from cali.core.errors import CaliError
+from cali.core.event_sources import APP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,20 +26,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("do", choices=["apply", "verify"])
     parser.add_argument("--stage", default="dev")
-    parser.add_argument("--bucket", help="of the failure destination; default: cali-logs-<account>")
+    parser.add_argument("--name", default=APP, help="the installation's name")
+    parser.add_argument("--bucket", help="of the failure destination; default: <name>-logs-<account>")
     given = parser.parse_args(arguments)
     try:
-        return _run(given.do, given.stage, given.bucket)
+        return _run(given.do, given.stage, given.bucket, given.name)
     except CaliError as error:
         print(f"cali: {error}", file=sys.stderr)
         return 2
 
 
-def _run(do: str, stage: str, bucket: str | None) -> int:
+def _run(do: str, stage: str, bucket: str | None, name: str) -> int:
     with aws.said("event sources"):
         if bucket is None:
-            bucket = f"cali-logs-{aws.client('sts').get_caller_identity()['Account']}"
-        mappings = Mappings(aws.client("lambda"), stage, bucket)
+            bucket = f"{name}-logs-{aws.client('sts').get_caller_identity()['Account']}"
+        mappings = Mappings(aws.client("lambda"), stage, bucket, name)
         found = mappings.apply() if do == "apply" else mappings.verify()
     for difference in found:
         print(f"changed: {difference}" if do == "apply" else difference)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 HOME = Path("layers")
-NAME = "cali-dependencies"
+NAME = "cali"
 BUDGET = 150  # MB, unzipped; Lambda takes 250 of a function and its layers together
 PLATFORMS = {
     "x86_64": (
@@ -181,16 +181,17 @@ def _pins(requirements: Path, overrides: Path) -> str:
     return "".join(f"{name}=={version}\n" for name, version in kept)
 
 
-def publish(python: str, arch: str, home: Path = HOME) -> str:
+def publish(python: str, arch: str, name: str = NAME, home: Path = HOME) -> str:
     """Publishes the built layer as a new version and returns its ARN."""
     from cali.adapters.aws import clients as aws
 
     path = home / "build" / "layer.zip"
     if not path.is_file():
         raise Misconfigured(f"{path}: not built yet: python -m cali_ops.layer build")
-    with aws.said(f"layer {NAME}"):
+    layer = f"{name}-dependencies"
+    with aws.said(f"layer {layer}"):
         answer = aws.client("lambda").publish_layer_version(
-            LayerName=NAME,
+            LayerName=layer,
             Content={"ZipFile": path.read_bytes()},
             CompatibleRuntimes=[f"python{python}"],
             CompatibleArchitectures=[arch],
@@ -212,6 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("do", choices=["build", "lock", "publish"])
     parser.add_argument("--python", default=here, help=f"the runtime's version (default: {here}, this one)")
     parser.add_argument("--arch", default="x86_64", choices=sorted(PLATFORMS))
+    parser.add_argument("--name", default=NAME, help="the installation's name, with `publish`")
     given = parser.parse_args(arguments)
     try:
         if given.do == "build":
@@ -219,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif given.do == "lock":
             lock(given.python, given.arch)
         else:
-            print(publish(given.python, given.arch))
+            print(publish(given.python, given.arch, given.name))
     except CaliError as error:
         print(f"cali: {error}", file=sys.stderr)
         return 2

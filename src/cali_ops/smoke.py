@@ -140,7 +140,7 @@ def _run(stage: str, name: str, folder: Path = RECORDS) -> list[SmokeFinding]:
     with aws.said(f"stage {stage}"):
         account = aws.client("sts").get_caller_identity()["Account"]
         functions = aws.client("lambda")
-        mappings = Mappings(functions, stage, f"{name}-logs-{account}")
+        mappings = Mappings(functions, stage, f"{name}-logs-{account}", name)
         return list(looked(record, mappings, Look(functions)))
 
 

@@ -35,9 +35,12 @@ def functions(request: pytest.FixtureRequest) -> Iterator[Any]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
     def client(service: str) -> Any:
-        keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
         return boto3.client(
-            service, region_name="ap-northeast-2", endpoint_url=f"http://127.0.0.1:{server.port}", **keys
+            service,
+            region_name="ap-northeast-2",
+            endpoint_url=f"http://127.0.0.1:{server.port}",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
         )
 
     urlopen(Request(f"http://127.0.0.1:{server.port}/moto-api/reset", method="POST"), timeout=10).close()

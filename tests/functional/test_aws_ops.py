@@ -167,6 +167,37 @@ def test_what_terraform_has_not_made_is_named(change: dict[str, Any], why: str) 
         values({})
 
 
+def test_another_installation_deploys_under_its_own_name(tmp_path: Path) -> None:
+    # Given what Terraform made for an installation named cali-dr
+    mine = {
+        name: value.replace("cali-", "cali-dr-") if isinstance(value, str) else value
+        for name, value in OUTPUT.items()
+    }
+    outputs, project = tmp_path / "outputs.json", tmp_path / "chalice_app"
+    outputs.write_text(json.dumps({"chalice": {"value": {**mine, "app_name": "cali-dr"}}}))
+
+    # When its settings are written, and Chalice reads the application beside them
+    shutil.copytree(ROOT / "chalice_app", project, ignore=shutil.ignore_patterns("vendor", ".chalice"))
+    config = project / ".chalice" / "config.json"
+    asked = ["--stage", "dev", "--outputs", str(outputs), "--config", str(config)]
+    assert chalice_config.main(asked) == 0
+    program = "import app; print(app.app.app_name, *sorted({one.stream for one in app.app.event_sources if hasattr(one, 'stream')}))"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=True
+    )
+
+    # Then its functions are named after it, and read its streams
+    assert json.loads(config.read_text())["app_name"] == "cali-dr"
+    assert ran.stdout.split() == ["cali-dr", "cali-dr-incidents-stream", "cali-dr-logs-stream"]
+
+
+def test_streams_of_another_installation_are_refused() -> None:
+    with pytest.raises(
+        Misconfigured, match="analyze of cali-dr reads cali-dr-logs-stream, Terraform made cali-logs-stream"
+    ):
+        stage("dev", {**OUTPUT, "app_name": "cali-dr"})
+
+
 def test_roles_of_another_stage_are_refused() -> None:
     with pytest.raises(Misconfigured, match="stage 'dev', not 'prod'"):
         stage("prod", OUTPUT)

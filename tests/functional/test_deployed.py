@@ -36,6 +36,19 @@ def test_a_second_machine_finds_what_the_first_deployed(aws: Account, tmp_path: 
     assert kept.get("other") is None
 
 
+def test_the_record_of_another_installation_is_not_deployed_over(aws: Account, tmp_path: Path) -> None:
+    # Given a checkout that deployed `cali`, and an installation that was never deployed
+    kept = Deployments(aws.client("s3"), BUCKET)
+    arn = "arn:aws:lambda:ap-northeast-2:123456789012:function:cali-dev-analyze"
+    (tmp_path / "dev.json").write_text(json.dumps({"resources": [{"name": "analyze", "lambda_arn": arn}]}))
+
+    # Then only that installation keeps the record
+    fetch(kept, "dev", tmp_path, "cali")
+    assert (tmp_path / "dev.json").exists()
+    fetch(kept, "dev", tmp_path, "cali-dr")
+    assert not (tmp_path / "dev.json").exists()
+
+
 def test_a_stage_goes_back_to_what_was_seen_to_work(aws: Account, tmp_path: Path) -> None:
     kept = Deployments(aws.client("s3"), BUCKET)
     (tmp_path / "back.json").write_text(json.dumps(RECORD))

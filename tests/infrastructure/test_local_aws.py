@@ -99,7 +99,12 @@ def test_applied_planned_again_and_destroyed(
 ) -> None:
     # Given everything that moto supports
     targets = [f"-target={address}" for address in supported(planned)]
-    settings = ['-var=search_cidrs=["203.0.113.7/32"]', "-var=protect_incidents=false", "-var=force_destroy_logs=true", "-var=secret_recovery_days=0"]
+    settings = [
+        '-var=search_cidrs=["203.0.113.7/32"]',
+        "-var=protect_incidents=false",
+        "-var=force_destroy_logs=true",
+        "-var=secret_recovery_days=0",
+    ]
 
     # And a state that was never written
     assert local.addresses() == frozenset()

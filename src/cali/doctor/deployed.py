@@ -23,7 +23,7 @@ def event_sources(world: World) -> Iterator[Finding]:
     if not world.stage:
         return
     with aws.said("event sources"):
-        found = Mappings(world.client("lambda"), world.stage, bucket).verify()
+        found = Mappings(world.client("lambda"), world.stage, bucket, world.installation).verify()
     for difference in found:
         deploy = difference.found == "missing"
         then = f"deploy the functions: make deploy STAGE={world.stage}"
@@ -60,9 +60,9 @@ def functions(world: World) -> Iterator[Finding]:
         yield ok("function", f"{same} of stage {world.stage}: as .chalice/config.json has them")
 
 
-def deployed_name(stage: str, function: str) -> str:
+def deployed_name(stage: str, function: str, name: str = APP) -> str:
     """What Chalice calls a function on Lambda; that of the API has no name of its own."""
-    return f"{APP}-{stage}" if function == API else f"{APP}-{stage}-{function}"
+    return f"{name}-{stage}" if function == API else f"{name}-{stage}-{function}"
 
 
 def differing(
@@ -93,7 +93,7 @@ def differing(
 def _function(world: World, name: str, declared: Mapping[str, Any]) -> Iterator[str]:
     from botocore.exceptions import ClientError
 
-    client, full = world.client("lambda"), deployed_name(world.stage, name)
+    client, full = world.client("lambda"), deployed_name(world.stage, name, world.installation)
     with aws.said(f"function {full}"):
         try:
             found = client.get_function_configuration(FunctionName=full)

@@ -34,7 +34,7 @@ def iterator_age(world: World) -> Iterator[Finding]:
     if not world.stage:
         return
     for function in SOURCES:
-        yield aged(Age(function, _age(world, deployed_name(world.stage, function))))
+        yield aged(Age(function, _age(world, deployed_name(world.stage, function, world.installation))))
 
 
 def aged(age: Age) -> Finding:

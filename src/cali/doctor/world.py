@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cali.adapters.slack.api import URL
+from cali.core.event_sources import APP, LOGS
 from cali.core.settings import Settings
 from cali.stages.refine.redact import Redactor
 
@@ -34,6 +35,12 @@ class World:
     @property
     def cache(self) -> Path:
         return Path(self.settings.cache_dir or "~/.cache/cali").expanduser()
+
+    @property
+    def installation(self) -> str:
+        """The installation's name, which its streams begin with."""
+        name = self.settings.logs_stream.removesuffix(LOGS.removeprefix(APP))
+        return name if name != self.settings.logs_stream else APP
 
     @property
     def on_aws(self) -> bool:
