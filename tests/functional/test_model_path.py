@@ -30,7 +30,7 @@ from cali.testing.models import (
     limited,
     refused,
 )
-from tests.unit.reason.world import KNOWLEDGE, NOON, REDACTOR, incident, known
+from tests.unit.reason.fakes import KNOWLEDGE, NOON, REDACTOR, incident, known
 
 KEY = "sk-test-0000000000000000"
 PARTS = [

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from cali.core.errors import CaliError
 from cali.core.models import Block, Event, Incident, KnowledgeEntry, Origin, Quarantined, Record, Severity
 from cali.stages.decode import Decoder
-from cali.stages.detect.order import ordered
+from cali.stages.detect.causality import ordered
 from cali.stages.join import Joiner
 from cali.stages.refine.refiner import Refiner
 

@@ -21,7 +21,7 @@ from cali.core.optimistic import update
 from cali.core.ports import IncidentStore
 from cali.stages.decode import Decoder
 from cali.stages.detect import Detector, LifePolicy, Sighting, advance, diagnose, sweep
-from cali.stages.detect.baseline import START, Baseline, observe
+from cali.stages.detect.tracker import START, Baseline, count_event
 from cali.stages.refine.refiner import Refiner
 from cali.usecases.pipeline import Pipeline, Tally
 
@@ -206,7 +206,7 @@ class Live:
         at = incident.last_seen if incident.last_seen is not None else now
         baseline = heard.baseline._replace(burst=False)
         for _ in range(fresh):
-            baseline = observe(baseline, at)
+            baseline = count_event(baseline, at)
         heard.baseline = baseline
         self._heard[incident.id] = heard
         if not baseline.burst or now - heard.burst_at < AGAIN:

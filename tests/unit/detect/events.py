@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 from cali.core.models import NOWHERE, Event, Incident, Scope, Severity, Template
 from cali.stages.detect import incident_id
-from cali.stages.detect.title import title
+from cali.stages.detect.tracker import title
 
 ERROR, WARNING, INFO, CRITICAL = Severity.ERROR, Severity.WARNING, Severity.INFO, Severity.CRITICAL
 

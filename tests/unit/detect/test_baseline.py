@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cali.stages.detect.baseline import START, Baseline, BurstPolicy, observe
+from cali.stages.detect.tracker import START, Baseline, BurstPolicy, count_event
 
 
 def after(
     times: Iterable[float | None], state: Baseline = START, policy: BurstPolicy | None = None
 ) -> Baseline:
     for time in times:
-        state = observe(state, time, policy or BurstPolicy())
+        state = count_event(state, time, policy or BurstPolicy())
     return state
 
 
@@ -54,7 +54,7 @@ def test_what_varies_much_needs_more_to_be_a_burst():
 def test_empty_minutes_in_one_step_count_as_those_one_by_one():
     policy = BurstPolicy(weight=0.1)
     base = after(minutes([40] * 30), policy=policy)
-    jumped = observe(base, 40 * 60.0, policy)
+    jumped = count_event(base, 40 * 60.0, policy)
     mean, variance = base.mean, base.variance
     off = base.events - mean
     mean, variance = mean + 0.1 * off, 0.9 * (variance + 0.1 * off * off)
@@ -72,15 +72,15 @@ def test_a_burst_is_remembered():
 def test_events_without_a_time_teach_nothing():
     assert after([None] * 1000) == START
     past = after(minutes([3] * 5))
-    assert observe(past, None) == past
+    assert count_event(past, None) == past
 
 
 def test_late_events_count_as_of_now_and_a_wrong_clock_starts_anew():
     past = after(minutes([5] * 10))
-    late = observe(past, 8 * 60.0)
+    late = count_event(past, 8 * 60.0)
     assert (late.step, late.events) == (past.step, past.events + 1)
-    far = observe(past, 9e12)
-    back = observe(far, 11 * 60.0)
+    far = count_event(past, 9e12)
+    back = count_event(far, 11 * 60.0)
     assert (back.step, back.events) == (11, 1)
     assert after(minutes([1] * 9 + [300], 12), back).burst
 

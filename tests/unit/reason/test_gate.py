@@ -9,7 +9,7 @@ import pytest
 from cali.core.models import Diagnosis, Origin
 from cali.stages.reason.dangerous_steps import objection
 from cali.testing.models import ScriptedModel, explanation
-from tests.unit.reason.world import incident, reasoner
+from tests.unit.reason.fakes import incident, reasoner
 
 LOG = (
     "ERROR payment 4711 failed\n"

@@ -12,7 +12,7 @@ from cali.core.ports import Request
 from cali.stages.reason.prompt_injection import MARK, honest, suspect
 from cali.stages.reason.question import fence
 from cali.testing.models import ScriptedModel, explanation, lines_of
-from tests.unit.reason.world import event, incident, reasoner
+from tests.unit.reason.fakes import event, incident, reasoner
 
 ERROR = "ERROR checkout: gateway pay-gw-2 answered 503 for the order"
 CAUSE = "The gateway pay-gw-2 answered 503 to checkout."

@@ -9,7 +9,7 @@ from dataclasses import replace
 from cali.core.models import Evidence, Hit, Origin, Status
 from cali.stages.reason import Reasoner, ReasonSettings
 from cali.stages.retrieve import Retrieved
-from tests.unit.reason.world import DISK, KNOWLEDGE, POOL, REDACTOR, incident, reasoner
+from tests.unit.reason.fakes import DISK, KNOWLEDGE, POOL, REDACTOR, incident, reasoner
 
 TRACE = """ERROR could not save the order
 java.lang.IllegalStateException: save failed
@@ -126,7 +126,7 @@ def test_all_are_answered_in_order_even_when_one_breaks_the_search() -> None:
 def test_without_a_model_nothing_of_the_model_is_imported() -> None:
     code = (
         "import sys\n"
-        "from tests.unit.reason.world import incident, reasoner\n"
+        "from tests.unit.reason.fakes import incident, reasoner\n"
         "assert reasoner().diagnose_all([incident('unheard of'), incident('ENOSPC')])\n"
         "print([m for m in ('openai', 'httpx2', 'cali.stages.reason.model_answer') if m in sys.modules])\n"
     )

@@ -13,7 +13,7 @@ from cali.core.ports import Answer
 from cali.stages.reason import Breaker, BreakerSettings, ReasonSettings, Retries, prices
 from cali.stages.reason.limits import Circuit, allowed, failed, gave_up, pause, succeeded
 from cali.testing.models import ScriptedModel, explanation
-from tests.unit.reason.world import NOON, Clock, incident, reasoner
+from tests.unit.reason.fakes import NOON, Clock, incident, reasoner
 
 SETTINGS = BreakerSettings(failures=2, pause=10.0, longest=25.0)
 KNOWS = explanation("The flux capacitor lost its phase.", ["L1"])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread, get_ident
 
 import pytest
 
@@ -16,7 +15,7 @@ from cali.core.ports import Request
 from cali.stages.reason import ReasonSettings
 from cali.stages.reason.cached_answer import ParsedAnswer, dumped, loaded
 from cali.testing.models import ScriptedModel, explanation, lines_of
-from tests.unit.reason.world import Clock, event, incident, reasoner
+from tests.unit.reason.fakes import REDACTOR, Clock, event, incident, reasoner
 
 FLUX = "ERROR flux capacitor {} lost phase on rack-{}"
 
@@ -81,12 +80,21 @@ def test_an_unknown_language_or_prompt_is_one_clear_line() -> None:
 
 
 def test_threads_that_ask_for_one_template_make_one_call_and_wait_for_it() -> None:
-    def slow(request: Request) -> str:
-        time.sleep(0.05)  # long enough for all threads to come for the same
+    threads: set[int] = set()
+    arrived = Event()
+
+    def redact(text: str) -> str:
+        threads.add(get_ident())
+        if len(threads) == 1 + ReasonSettings().threads:  # the main thread searches first
+            arrived.set()
+        return REDACTOR.text(text)
+
+    def answer_when_all_threads_ask(request: Request) -> str:
+        arrived.wait()
         return first_line(request)
 
-    clock, model = Clock(), ScriptedModel([slow])
-    reason = reasoner(model, clock=clock)
+    clock, model = Clock(), ScriptedModel([answer_when_all_threads_ask])
+    reason = reasoner(model, clock=clock, redact=redact)
     many = [replace(flux("fc-1.prod", 7), scope=Scope(workload=str(n)), id=str(n)) for n in range(40)]
     done = reason.diagnose_all(many)
     assert len(model.history) == 1
@@ -97,7 +105,7 @@ def test_threads_that_ask_for_one_template_make_one_call_and_wait_for_it() -> No
 def test_what_another_process_asks_is_waited_for(tmp_path: Path) -> None:
     ours, theirs = AnswersFile(tmp_path / "a.db"), AnswersFile(tmp_path / "a.db")
     key = "flux:{}:explain-2026-11-20:scripted-1"
-    from tests.unit.reason.world import KNOWLEDGE
+    from tests.unit.reason.fakes import KNOWLEDGE
 
     key = key.format(KNOWLEDGE.version)
     clock, model = Clock(), ScriptedModel([first_line])

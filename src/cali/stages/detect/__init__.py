@@ -1,6 +1,6 @@
 """detect: events to incidents, in causal order, and their lives. See README.md beside this file."""
 
-from cali.stages.detect.causality import Nearness
+from cali.stages.detect.causality import Nearness, ordered
 from cali.stages.detect.detector import Detector, Folded
 from cali.stages.detect.lifecycle import (
     LifePolicy,
@@ -13,7 +13,6 @@ from cali.stages.detect.lifecycle import (
     sent,
     sweep,
 )
-from cali.stages.detect.order import ordered
 from cali.stages.detect.tracker import DetectPolicy, incident_id
 
 __all__ = [

@@ -1,20 +1,21 @@
-"""From events to incidents: what is bad enough, gathered by scope and fingerprint, in bounded memory.
+"""Collect events into incidents by scope and fingerprint, in bounded memory.
 
-    event -> verdict (remembered per template, level and severity) -> passes | heals a warning | counts for an incident
+    event -> verdict (cached per template, level and severity) -> passes | heals a warning | counts for an incident
 
-Nearly all events pass, so a verdict costs one look into a dictionary.
+Nearly all events pass, so a verdict costs one dictionary lookup.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from operator import attrgetter
 from typing import NamedTuple
 
 from cali.core.models import Event, Incident, Scope, Severity
-from cali.stages.detect.recovery import speaks_of_success, undoes
 from cali.stages.detect.tracker import DetectPolicy, IncidentTracker
 
-_PASS, _HEALS, _RAISES = 1, 2, 3  # 0 is not yet judged; a severity is added to the last
+_PASS, _HEALS, _COUNTS = 1, 2, 3  # 0 is not yet judged; a severity is added to the last
 _SEVERITIES = tuple(Severity)
 _UNJUDGED = bytes(len(Severity))
 
@@ -22,7 +23,7 @@ _Key = tuple[Scope, str]
 
 
 class Folded(NamedTuple):
-    """What was dropped to hold the bound on distinct incidents: the least severe, rarest and latest."""
+    """Incidents dropped to hold the bound on distinct incidents: the least severe, rarest and latest."""
 
     incidents: int = 0
     events: int = 0
@@ -32,84 +33,84 @@ class Folded(NamedTuple):
 
 
 class Detector:
-    """Gathers incidents from events given one by one. `raises` gives the severity of the known error that an event is, or
-    None; it is asked once for each template, level and severity, and only of what does not speak for itself."""
+    """Collects incidents from events given one by one. `known_severity` returns the severity of the known error that an
+    event is, or None. It is called once for each template, level and severity, and only where the level does not decide."""
 
     def __init__(
-        self, raises: Callable[[Event], Severity | None], policy: DetectPolicy | None = None
+        self, known_severity: Callable[[Event], Severity | None], policy: DetectPolicy | None = None
     ) -> None:
-        self._raises = raises
+        self._known_severity = known_severity
         self._policy = policy or DetectPolicy()
         self._levelled: dict[str, bytearray] = {}
         self._plain: dict[str, bytearray] = {}
-        self._kept: dict[_Key, IncidentTracker] = {}
+        self._trackers: dict[_Key, IncidentTracker] = {}
         self._soft: dict[Scope, set[_Key]] = {}  # incidents of warnings alone, which a success can undo
         self.folded = Folded()
-        self.undone = 0  # warnings of which a later line said that it had worked after all
+        self.undone = 0  # warnings that a later line reported as solved
 
     def observe(self, event: Event) -> None:
-        """Takes one event into account. Events of one scope come in the order in which they were written."""
+        """Count one event. Events of one scope come in the order in which they were written."""
         verdicts = (self._levelled if event.levelled else self._plain).get(event.template.id, _UNJUDGED)
         verdict = verdicts[event.severity] or self._judge(event)
         if verdict > _PASS:
-            self._note(event, verdict)
+            self._apply(event, verdict)
 
     def incidents(self) -> list[Incident]:
-        """The incidents so far, in the order of their first lines. The samples' times and lines are the input's."""
+        """Return the incidents so far, in the order of their first lines. Times and lines are those of the input."""
         self._fold()
-        found = sorted(self._kept.values(), key=lambda kept: kept.lines[0])
-        return [kept.incident() for kept in found]
+        return list(
+            map(IncidentTracker.incident, sorted(self._trackers.values(), key=attrgetter("first_line")))
+        )
 
     def positions(self, scope: Scope, fingerprint: str) -> tuple[tuple[int, int], ...]:
-        """The lines at which an incident's events began, each with how many began there; see `DetectPolicy.positions`."""
-        kept = self._kept.get((scope, fingerprint))
-        return tuple(sorted(kept.positions.items())) if kept else ()
+        """Return the lines at which an incident's events began, each with its count; see `DetectPolicy.positions`."""
+        tracker = self._trackers.get((scope, fingerprint))
+        return tuple(sorted(tracker.positions.items())) if tracker else ()
 
     def _judge(self, event: Event) -> int:
-        memo = self._levelled if event.levelled else self._plain
-        verdicts = memo.get(event.template.id)
+        """Decide what an event does, and cache the verdict for all events like it."""
+        cache = self._levelled if event.levelled else self._plain
+        verdicts = cache.get(event.template.id)
         if verdicts is None:
-            if len(memo) >= self._policy.templates:
-                memo.clear()
-            verdicts = memo[event.template.id] = bytearray(_UNJUDGED)
-        verdict = verdicts[event.severity] = self._verdict(event)
+            if len(cache) >= self._policy.templates:
+                cache.clear()
+            verdicts = cache[event.template.id] = bytearray(_UNJUDGED)
+        severity: Severity | None = event.severity
+        verdict = _PASS
+        if event.severity < Severity.ERROR:
+            heals = speaks_of_success(event.message)
+            asked = event.severity == Severity.WARNING or not (event.levelled or heals)
+            severity = self._known_severity(event) if asked else None
+            verdict = _HEALS if heals else _PASS
+        if severity is not None:
+            verdict = _COUNTS + severity
+        verdicts[event.severity] = verdict
         return verdict
 
-    def _verdict(self, event: Event) -> int:
-        severity = event.severity
-        if severity >= Severity.ERROR:
-            return _RAISES + severity
-        heals = speaks_of_success(event.message)
-        if severity == Severity.WARNING or not (event.levelled or heals):
-            known = self._raises(event)
-            if known is not None:
-                return _RAISES + known
-        return _HEALS if heals else _PASS
-
-    def _note(self, event: Event, verdict: int) -> None:
+    def _apply(self, event: Event, verdict: int) -> None:
         if verdict == _HEALS:
             if event.scope in self._soft:
                 self._heal(event)
             return
-        severity = _SEVERITIES[verdict - _RAISES]
+        severity = _SEVERITIES[verdict - _COUNTS]
         key = (event.scope, event.template.id)
-        kept = self._kept.get(key)
-        if kept is None:
-            if len(self._kept) >= 2 * self._policy.incidents:
+        tracker = self._trackers.get(key)
+        if tracker is None:
+            if len(self._trackers) >= 2 * self._policy.incidents:
                 self._fold()
-            self._kept[key] = IncidentTracker(event, severity, self._policy)
+            self._trackers[key] = IncidentTracker(event, severity, self._policy)
             if event.severity < Severity.ERROR:
                 self._soft.setdefault(event.scope, set()).add(key)
             return
-        kept.add(event, severity)
+        tracker.add(event, severity)
         if event.severity >= Severity.ERROR:
             self._harden(key)
 
     def _heal(self, event: Event) -> None:
         for key in sorted(self._soft[event.scope]):
-            kept = self._kept[key]
-            if kept.count <= self._policy.undone and undoes(event.message, kept.complains()):
-                del self._kept[key]
+            tracker = self._trackers[key]
+            if tracker.count <= self._policy.undone and undoes(event.message, tracker.latest_message):
+                del self._trackers[key]
                 self._harden(key)
                 self.undone += 1
 
@@ -121,16 +122,95 @@ class Detector:
                 del self._soft[key[0]]
 
     def _fold(self) -> None:
-        """Drops what is beyond the bound. Twice the bound is let in before, so that folding is rare."""
-        over = len(self._kept) - self._policy.incidents
+        """Drop the incidents beyond the bound. Up to twice the bound is let in before, so folding is rare."""
+        over = len(self._trackers) - self._policy.incidents
         if over <= 0:
             return
         ranked = sorted(
-            self._kept.items(), key=lambda pair: (-pair[1].severity, -pair[1].count, pair[1].lines[0])
+            self._trackers.items(), key=lambda pair: (-pair[1].severity, -pair[1].count, pair[1].first_line)
         )
         dropped = ranked[-over:]
         for key, _ in dropped:
-            del self._kept[key]
+            del self._trackers[key]
             self._harden(key)
-        events = sum(kept.count for _, kept in dropped)
+        events = sum(tracker.count for _, tracker in dropped)
         self.folded = Folded(self.folded.incidents + over, self.folded.events + events)
+
+
+# Recovery: does a line say that the operation of an earlier warning has worked after all? The words are data: to teach
+# another phrase, add it to a row.
+class _Topic(NamedTuple):
+    success: re.Pattern[str]
+    trouble: re.Pattern[str]
+
+
+def _topic(success: str, trouble: str) -> _Topic:
+    return _Topic(re.compile(success, re.IGNORECASE), re.compile(trouble, re.IGNORECASE))
+
+
+_TOPICS = (
+    _topic(
+        r"\bre-?connect(?:ed\b|ion (?:was )?succe)|\bre-?established\b|(?<!not )(?<!never )\bconnected (?:to|again|after)\b"
+        r"|\bconnection (?:was |has been |is )?(?:now )?(?:established|restored|recovered|back|open again)\b",
+        r"connect|socket|broker|refused|\breset\b|unreachable|\blost\b|\bdial\b|broken pipe|unavailable|tim(?:ed|e|ing)[- ]?out",
+    ),
+    _topic(
+        r"\bsucceeded (?:at|on|after|in|with)\b|\bsuccess(?:ful(?:ly)?)? (?:at|on|after) .{0,30}(?:retr|attempt|tr(?:y|ies)\b)"
+        r"|\bretry (?:was )?succe|\battempt .{0,12}succeeded",
+        r"retr|attempt|try again|back-?off|fail|tim(?:ed|e|ing)[- ]?out|throttl|unavailable|refused|\breset\b|rate limit|too many",
+    ),
+    _topic(
+        r"(?<!not )(?<!never )\brecovered\b(?! (?:from )?(?:a )?panic)|\bback (?:online|to normal)\b|\bhealthy again\b|\bis (?:now )?healthy\b|\bself-healed\b",
+        r"",
+    ),
+)
+_DOUBT = re.compile(
+    r"\b(?:not|never|could ?n[o']t|cannot|can't|unable to|fail(?:ed)? to|until|unless|if|when|once|waiting)\b",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[a-z][a-z_]{2,}", re.IGNORECASE)
+
+# Other names of a thing: "lost the broker" and "reconnected to kafka" speak of one thing.
+_ALSO = {
+    "kafka": "broker", "rabbitmq": "broker", "amqp": "broker", "nats": "broker", "pulsar": "broker", "postgres": "database",
+    "postgresql": "database", "mysql": "database", "mariadb": "database", "mongodb": "database", "mongo": "database", "redis": "cache",
+    "memcached": "cache", "elasticsearch": "cluster", "opensearch": "cluster",
+}  # fmt: skip
+# Words that do not name an operation.
+_COMMON = frozenset(
+    _WORD.findall("""
+    the and for with from was has had have been now again after all its are this that will not but out more than into
+    connect connected connection connections connecting reconnect reconnected reconnecting reconnection reestablished established
+    restored disconnect disconnected lost closed open opened broken pipe socket refused reset dial unreachable host port peer server
+    succeeded success successful successfully succeed retry retries retrying retried attempt attempts tries try time times seconds
+    second sec millis fail failed failing failure error errors warn warning info timeout timed unavailable recovered recover recovery
+    healthy back online normal self healed backoff elapsed count tcp http https url status code level msg message
+    """)
+)  # fmt: skip
+
+
+def speaks_of_success(message: str) -> bool:
+    """Return whether a message says in any way that something works again."""
+    for topic in _TOPICS:
+        if topic.success.search(message):
+            return not _DOUBT.search(message)
+    return False
+
+
+def undoes(success: str, trouble: str) -> bool:
+    """Return whether a message of success is about the operation of an earlier warning: the same kind of trouble, and it
+    names nothing, or something that the warning names too."""
+    if not any(topic.success.search(success) and topic.trouble.search(trouble) for topic in _TOPICS):
+        return False
+    named, blamed = _things(success), _things(trouble)
+    if not named:
+        return True
+    return bool(named & blamed or _others(named) & blamed or named & _others(blamed))
+
+
+def _things(message: str) -> set[str]:
+    return {word.lower() for word in _WORD.findall(message)} - _COMMON
+
+
+def _others(things: set[str]) -> set[str]:
+    return {_ALSO[thing] for thing in things if thing in _ALSO}

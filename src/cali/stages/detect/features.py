@@ -1,9 +1,9 @@
-"""What an incident says about who broke: read once per incident, compared many times."""
+"""Read what an incident says about the origin of a failure: once per incident, compared many times."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from cali.core.models import NOWHERE, Incident
@@ -39,9 +39,9 @@ _SPOKEN = tuple(
 _SOURCE_FILE = re.compile(
     r"\.(?:java|kt|scala|py|go|[jt]sx?|rb|php|cs|rs|c|cc|cpp|h|log|sh|ya?ml|json|conf|xml|erl|ex)$"
 )
-_SAID = re.compile(r"[a-z]+")
+_LETTERS = re.compile(r"[a-z]+")
 _NOT_SPOKEN = frozenset(
-    _SAID.findall("""
+    _LETTERS.findall("""
     localhost http https tcp udp the a an to from for in at is was not on of and or error failed refused timeout connection request
     upstream server service host line file java python node app main api web default unavailable unreachable returned status code it
     this that with by be time port address pool database db closed lost reset failure response prematurely timed temporarily internal
@@ -53,7 +53,7 @@ _GENERIC = frozenset(
 _PRIVATE = (".svc", ".local", ".internal", ".cluster", ".lan")
 _TOKEN = re.compile(r"[a-z0-9][a-z0-9-]{2,}(?:\.[a-z0-9-]+)*", re.IGNORECASE)
 _WORDS = re.compile(r"[a-z_]{2,}", re.IGNORECASE)
-# Who reports on others: what these say has stopped is not they themselves.
+# Components that report on others: what these say has stopped is not themselves.
 _REPORTER = re.compile(
     r"kubelet|kernel|containerd|dockerd|systemd|journal|^node|event|controller|scheduler|node-problem",
     re.IGNORECASE,
@@ -64,7 +64,7 @@ Tags = Callable[[Incident], Collection[str]]
 
 
 class Features(NamedTuple):
-    """What matters of an incident for cause and consequence."""
+    """The facts of an incident that link cause and consequence."""
 
     own: frozenset[str]  # names of what it happened in
     subjects: frozenset[str]  # names of what it says has stopped serving, its own among them
@@ -73,75 +73,68 @@ class Features(NamedTuple):
     needs: frozenset[str]  # kinds of dependency that it complains of
     about: frozenset[str]  # kinds that it is about in any way
     outage: bool  # it says that something has stopped serving
-    reports: bool  # it happened in something that tells of others
+    reports: bool  # it happened in something that reports on others
     symptom: bool  # it says that something else did not answer
     words: tuple[str, ...]
     quote: tuple[str, ...]  # the words of its title; empty if they are too few to be known again
 
 
 def features_of(incident: Incident, tags: Tags | None = None) -> Features:
-    """Reads an incident. `tags` gives those of the known error that it is, if it is one."""
+    """Read an incident. `tags` returns the tags of the known error that it is, if it is one."""
     message = incident.samples[0].message[:READ] if incident.samples else incident.title
-    own = _own(incident)
+    names = [name for name in incident.scope[2:] if name]
+    own = frozenset(name.lower() for name in names) - _GENERIC
     known = frozenset(tags(incident) if tags else ())
-    serves = frozenset(
-        kind.name
-        for kind in SYSTEM_KINDS
-        if any(kind.server.search(name) for name in incident.scope[2:] if name)
-    )
-    about = serves | {kind.name for kind in SYSTEM_KINDS if kind.tags & known or kind.client.search(message)}
     symptom = SYMPTOM.search(message) is not None
-    fails = any(
-        kind.fails is not None and kind.name in about and kind.fails.search(message) for kind in SYSTEM_KINDS
-    )
-    outage = fails or OUTAGE.search(message) is not None
-    peers = frozenset(_peers(message) - own)
-    needs = frozenset(kind.name for kind in SYSTEM_KINDS if symptom and kind.client.search(message)) - serves
+    outage = OUTAGE.search(message) is not None
+    serves: set[str] = set()
+    about: set[str] = set()
+    needs: set[str] = set()
+    for kind in SYSTEM_KINDS:
+        server = any(kind.server.search(name) for name in names)
+        client = kind.client.search(message) is not None
+        if server:
+            serves.add(kind.name)
+        elif client and symptom:
+            needs.add(kind.name)
+        if server or client or kind.tags & known:
+            about.add(kind.name)
+            outage = outage or (kind.fails is not None and kind.fails.search(message) is not None)
     reports = incident.scope == NOWHERE or any(map(_REPORTER.search, incident.scope))
-    subjects = own | _subjects(message) if outage and reports else own
-    words = tuple(word.lower() for word in _WORDS.findall(message))
     return Features(
         own=own,
-        subjects=subjects,
-        peers=peers,
-        serves=serves,
-        needs=needs,
-        about=about,
+        subjects=own | _subjects(message) if outage and reports else own,
+        peers=frozenset(_peers(message) - own),
+        serves=frozenset(serves),
+        needs=frozenset(needs),
+        about=frozenset(about),
         outage=outage,
         reports=reports,
         symptom=symptom,
-        words=words,
+        words=_words(message),
         quote=_quote(incident.title),
     )
 
 
-def starts(quote: tuple[str, ...]) -> tuple[str, ...]:
-    """The first words of a quote: by these it is looked for in other messages."""
-    return quote[:QUOTE_WORDS]
-
-
-def runs(words: tuple[str, ...]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """All runs of words in a message that could start a quote, with their places."""
-    return ((i, words[i : i + QUOTE_WORDS]) for i in range(len(words) - QUOTE_WORDS + 1))
-
-
-def _own(incident: Incident) -> frozenset[str]:
-    return frozenset({name.lower() for name in incident.scope[2:] if name} - _GENERIC)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.lower() for word in _WORDS.findall(text))
 
 
 def _peers(message: str) -> set[str]:
+    """Return the names of others that a message holds, in an address or in words."""
+    hosts = {name.lower() for pattern in _HOSTS for name in pattern.findall(message)}
+    words = {name.lower() for pattern in _SPOKEN for name in pattern.findall(message)}
     found: set[str] = set()
-    for pattern in _HOSTS:
-        for match in pattern.finditer(message):
-            found |= _forms(match[1].lower())
-    for pattern in _SPOKEN:
-        for match in pattern.finditer(message):
-            found |= _forms(match[1].lower()) - _NOT_SPOKEN
+    for host in hosts:
+        found |= _host_names(host)
+    for word in words - hosts:
+        found |= _host_names(word) - _NOT_SPOKEN
     return found
 
 
-def _forms(host: str) -> set[str]:
-    """The names that a host goes by. Inside a cluster the first label is the service; elsewhere only the whole says who."""
+def _host_names(host: str) -> set[str]:
+    """Return the names that a host goes by. Inside a cluster the first label is the service; elsewhere only the whole
+    name identifies it."""
     if len(host) < 2 or host.replace(".", "").isdigit() or host == "localhost" or _SOURCE_FILE.search(host):
         return set()
     label, _, rest = host.partition(".")
@@ -157,7 +150,7 @@ def _subjects(message: str) -> set[str]:
 
 
 def _quote(title: str) -> tuple[str, ...]:
-    words = tuple(word.lower() for word in _WORDS.findall(title))
+    words = _words(title)
     if title.endswith("…"):
         words = words[:-1]  # it may be cut
     return words if len(words) >= QUOTE_WORDS and len(title) >= _QUOTE_CHARS else ()

@@ -1,19 +1,58 @@
-"""What is kept of one incident while its events go by: counts, and a few samples of bounded size."""
+"""Track one incident while its events pass: counts, its rate, and a few samples of bounded size.
+
+A burst is far more events of a template at once than its own past makes likely. Events are counted per minute. An
+exponentially weighted mean and variance cover the minutes that are over, so the state is six numbers and each event
+costs the same.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from math import sqrt
+from typing import NamedTuple
 
-from cali.core.models import Event, Incident, Scope, Severity, Template
-from cali.stages.detect.baseline import POLICY, START, BurstPolicy, observe
-from cali.stages.detect.title import title
+from cali.core.models import Event, Incident, Scope, Severity
+from cali.stages.join import gist
+from cali.stages.refine.severity import by_words
 from cali.stages.refine.refiner import blind
+
+LONGEST_TITLE = 100  # characters
+_BELOW_PANIC = ("[signal ", "goroutine ")  # what Go prints under the line that says what happened
+
+
+@dataclass(frozen=True, slots=True)
+class BurstPolicy:
+    """When a step is a burst: at least `least` events, `factor` times the mean and `deviations` above it, after
+    `history` steps. An event more than `stray` steps back means a wrong clock: counting starts again from there."""
+
+    step: float = 60.0
+    least: int = 20
+    factor: float = 5.0
+    deviations: float = 4.0
+    history: int = 5
+    weight: float = 0.1  # of the newest step in the mean
+    stray: int = 60
+
+
+class Baseline(NamedTuple):
+    """The rate of one template."""
+
+    step: int | None = None  # the step being counted
+    events: int = 0  # in it
+    mean: float = 0.0
+    variance: float = 0.0
+    steps: int = 0  # steps that are over
+    burst: bool = False  # there was a burst
+
+
+START = Baseline()
+POLICY = BurstPolicy()
 
 
 @dataclass(frozen=True, slots=True)
 class DetectPolicy:
-    """What detect keeps at most, and when one success undoes a warning."""
+    """The bounds of detect, and when one success undoes a warning."""
 
     incidents: int = 1_000  # distinct ones; the rest are folded
     samples: int = 5  # events per incident: the first, the last, and distinct ones in between
@@ -26,7 +65,7 @@ class DetectPolicy:
 
 
 def incident_id(scope: Scope, fingerprint: str) -> str:
-    """64 bits that follow from the scope and the fingerprint alone."""
+    """Return 64 bits that follow from the scope and the fingerprint alone."""
     return blake2b(
         "\0".join((*scope, fingerprint)).encode("utf-8", "surrogatepass"), digest_size=8
     ).hexdigest()
@@ -44,8 +83,8 @@ class IncidentTracker:
         "_times",
         "baseline",
         "count",
-        "lines",
-        "own",
+        "first_line",
+        "last_line",
         "positions",
         "severity",
     )
@@ -57,33 +96,30 @@ class IncidentTracker:
         self._between: list[Event] = []
         self._shapes = {hash(blind(event.message))}
         self._times = (event.time, event.time)
-        self.lines = (event.lines[0], event.lines[-1])
+        self.first_line = event.lines[0]
+        self.last_line = event.lines[-1]
         self.count = 0
         self.severity = severity
-        self.own = event.severity  # the worst that its events said of themselves
         self.baseline = START
         self.positions: dict[int, int] = {}
-        self._tick(event)
+        self._count(event)
 
     @property
-    def scope(self) -> Scope:
-        return self._first.scope
-
-    @property
-    def template(self) -> Template:
-        return self._first.template
+    def latest_message(self) -> str:
+        return (self._last or self._first).message
 
     def add(self, event: Event, severity: Severity) -> None:
-        """Counts one more event."""
+        """Count one more event."""
         if severity > self.severity:
             self.severity = severity
-        if event.severity > self.own:
-            self.own = event.severity
         if self._last is not None and len(self._between) < self._policy.samples - 2:
-            self._keep_if_new(self._last)
+            shape = hash(blind(self._last.message))
+            if shape not in self._shapes:
+                self._shapes.add(shape)
+                self._between.append(self._last)
         self._last = shortened(event, self._policy.chars)
-        first, last = self.lines
-        self.lines = (min(first, event.lines[0]), max(last, event.lines[-1]))
+        self.first_line = min(self.first_line, event.lines[0])
+        self.last_line = max(self.last_line, event.lines[-1])
         time = event.time
         if time is not None:
             start, end = self._times
@@ -91,14 +127,10 @@ class IncidentTracker:
                 time if start is None or time < start else start,
                 time if end is None or time > end else end,
             )
-        self._tick(event)
-
-    def complains(self) -> str:
-        """What the latest of its events said."""
-        return (self._last or self._first).message
+        self._count(event)
 
     def incident(self) -> Incident:
-        """What came of its events."""
+        """Return the incident that the events so far make."""
         scope, template = self._first.scope, self._first.template
         samples = (self._first, *self._between)
         if self._last is not None and self._policy.samples > 1:
@@ -110,55 +142,105 @@ class IncidentTracker:
             title=title(self._first),
             severity=self.severity,
             count=self.count,
-            first_line=self.lines[0],
-            last_line=self.lines[1],
+            first_line=self.first_line,
+            last_line=self.last_line,
             first_seen=self._times[0],
             last_seen=self._times[1],
             samples=samples,
             burst=self.baseline.burst,
         )
 
-    def _tick(self, event: Event) -> None:
+    def _count(self, event: Event) -> None:
         self.count += 1
-        self.baseline = observe(self.baseline, event.time, self._policy.burst)
+        self.baseline = count_event(self.baseline, event.time, self._policy.burst)
         room = self._policy.positions
         if room:
             line = event.lines[0]
             if line not in self.positions and len(self.positions) >= room:
-                line = next(
-                    reversed(self.positions)
-                )  # beyond what is remembered, the last line stands for the rest
+                line = next(reversed(self.positions))  # the last line stands for all beyond the bound
             self.positions[line] = self.positions.get(line, 0) + 1
 
-    def _keep_if_new(self, event: Event) -> None:
-        shape = hash(blind(event.message))
-        if shape not in self._shapes:
-            self._shapes.add(shape)
-            self._between.append(event)
+
+def title(event: Event) -> str:
+    """Return the most telling line of an event, on one line and cut: of a stack trace the exception, not its frames."""
+    message = event.message
+    line = gist(message)
+    if "\n" in line:
+        lines = [part for part in line.split("\n") if part.strip() and not part.startswith(_BELOW_PANIC)]
+        if lines:
+            line = lines[0] if lines[0].startswith(("panic: ", "fatal error: ")) else lines[-1]
+    elif "\n" in message and line not in message:  # several lines, no trace
+        line = _worst_line(message) or line
+    line = " ".join(line.split()) or event.template.text
+    if len(line) <= LONGEST_TITLE:
+        return line
+    head = line[: LONGEST_TITLE - 1]
+    space = head.rfind(" ", LONGEST_TITLE * 2 // 3)
+    return (head[:space] if space > 0 else head).rstrip(" ,;:-") + "…"
+
+
+def _worst_line(message: str) -> str | None:
+    found, worst = None, Severity.INFO
+    for line in message.split("\n", 50)[:50]:
+        severity = by_words(line)
+        if severity is not None and severity > worst:
+            found, worst = line, severity
+    return found
 
 
 def shortened(event: Event, chars: int) -> Event:
-    """The event with at most `chars` characters of message: of many lines the first and the last, with their numbers."""
+    """Cut an event's message to at most `chars` characters: of many lines the first and the last stay, with numbers."""
     message = event.message
     if len(message) <= chars:
         return event
     texts = message.split("\n")
     if len(texts) != len(event.lines):
-        kept = message[:chars]
-        return event._replace(message=kept, lines=event.lines[: kept.count("\n") + 1])
-    head, rest = _fitting(texts, chars * 2 // 3), 0
-    if head < len(texts):
-        rest = _fitting(texts[:head:-1], chars // 3)
-    tail = len(texts) - rest
-    lines = event.lines[: head or 1] + event.lines[tail:]
-    kept = "\n".join([*(texts[:head] or [texts[0][: chars * 2 // 3]]), *texts[tail:]])
-    return event._replace(message=kept, lines=lines)
+        head = message[:chars]
+        return event._replace(message=head, lines=event.lines[: head.count("\n") + 1])
+    first, last = _fitting(texts, chars * 2 // 3), 0
+    if first < len(texts):
+        last = _fitting(texts[:first:-1], chars // 3)
+    tail = len(texts) - last
+    lines = event.lines[: first or 1] + event.lines[tail:]
+    texts = [*(texts[:first] or [texts[0][: chars * 2 // 3]]), *texts[tail:]]
+    return event._replace(message="\n".join(texts), lines=lines)
 
 
 def _fitting(texts: list[str], chars: int) -> int:
-    """How many of the first texts fit."""
+    """Return how many of the first texts fit."""
     for place, text in enumerate(texts):
         chars -= len(text) + 1
         if chars < 0:
             return place
     return len(texts)
+
+
+def count_event(state: Baseline, time: float | None, policy: BurstPolicy = POLICY) -> Baseline:
+    """Return the baseline after one more event. An event without a time changes nothing; a late one counts as of now."""
+    if time is None:
+        return state
+    step, count, mean, variance, steps, burst = state
+    now = int(time // policy.step)
+    if step is None or now < step - policy.stray:
+        return Baseline(now, 1, mean, variance, steps, burst)
+    if now > step:
+        mean, variance = _close_step(count, mean, variance, steps, now - step - 1, policy.weight)
+        steps += now - step
+        step, count = now, 0
+    count += 1
+    if count >= policy.least and steps >= policy.history and count >= policy.factor * mean and not burst:
+        # Counts of independent events vary by the root of their mean at least, whatever a short past shows.
+        burst = count > mean + policy.deviations * sqrt(max(variance, mean))
+    return Baseline(step, count, mean, variance, steps, burst)
+
+
+def _close_step(
+    count: int, mean: float, variance: float, steps: int, empty: int, weight: float
+) -> tuple[float, float]:
+    """Return mean and variance after a step of `count` events and then `empty` steps of none."""
+    weight = max(weight, 1 / (steps + 1))  # a plain average until there is enough past
+    off = count - mean
+    mean += weight * off
+    variance = (1 - weight) * (variance + weight * off * off)
+    left: float = (1 - weight) ** empty if weight < 1 else 0.0**empty
+    return mean * left, left * variance + mean * mean * left * (1 - left)

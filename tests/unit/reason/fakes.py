@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
 from cali.adapters.sqlite.answers import AnswersFile
@@ -53,7 +53,7 @@ class Clock:
         self.slept.append(seconds)
         self.time += seconds
 
-    def world(self, chance: float = 0.5) -> Runtime:
+    def runtime(self, chance: float = 0.5) -> Runtime:
         return Runtime(self.now, self.sleep, lambda: chance)
 
 
@@ -103,21 +103,22 @@ def reasoner(
     breaker: Breaker | None = None,
     retries: Retries | None = None,
     settings: ReasonSettings | None = None,
+    redact: Callable[[str], str] = REDACTOR.text,
 ) -> Reasoner:
     if model is None:
-        return Reasoner(KNOWLEDGE, known, REDACTOR.text, settings=settings)
+        return Reasoner(KNOWLEDGE, known, redact, settings=settings)
     store = cache or AnswersFile(None)
-    asking = ModelGateway(
+    gateway = ModelGateway(
         model,
         store,
         store,
         breaker or Breaker(),
-        (clock or Clock()).world(),
+        (clock or Clock()).runtime(),
         prices(),
-        REDACTOR.text,
+        redact,
         retries,
     )
-    return Reasoner(KNOWLEDGE, known, REDACTOR.text, asking, model.name, settings)
+    return Reasoner(KNOWLEDGE, known, redact, gateway, model.name, settings)
 
 
 def texts(found: Sequence[object]) -> str:
