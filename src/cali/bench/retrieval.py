@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from cali.bootstrap.local import benchmark_indexes
-from cali.stages.retrieve.knowledge import Knowledge, load, of
+from cali.stages.retrieve.knowledge import Knowledge, knowledge_of, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,7 +62,7 @@ def hold_back(knowledge: Knowledge, sample: int) -> tuple[list[tuple[str, str]],
         replace(entry, symptoms=entry.symptoms[:-1]) if entry.id in chosen else entry
         for entry in knowledge.entries.values()
     ]
-    return [(text, name) for name, text in chosen.items()], of(kept, knowledge.version)
+    return [(text, name) for name, text in chosen.items()], knowledge_of(kept, knowledge.version)
 
 
 def _score(

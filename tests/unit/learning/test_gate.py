@@ -13,7 +13,7 @@ from cali.usecases.learn.gate import Confirmed, Ground, judged
 from tests.contracts.entries import ENTRIES, HOST
 from tests.unit.learning.week import SHARD, SHARD_CAUSE, incident, told
 
-SHIPPED = knowledge.of(ENTRIES, "2026-01-01")
+SHIPPED = knowledge.knowledge_of(ENTRIES, "2026-01-01")
 ENTRY = KnowledgeEntry(
     id="learnt-shard",
     title="A ledger shard is behind",

@@ -91,7 +91,7 @@ class Town:
         self.posts: list[str] = []
         self.model: Mapping[str, Diagnosis] = {}
         self.now = NOON + 50_000.0
-        shipped = knowledge.of(ENTRIES, "2026-01-01")
+        shipped = knowledge.knowledge_of(ENTRIES, "2026-01-01")
         self.shipped = shipped
         self.parts = LearnContext(
             objects=self.objects,

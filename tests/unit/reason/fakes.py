@@ -10,8 +10,9 @@ from cali.core.models import Event, Incident, KnowledgeEntry, Scope, Severity, T
 from cali.core.ports import Model
 from cali.stages.reason import Breaker, ModelGateway, Reasoner, ReasonSettings, Retries, Runtime, prices
 from cali.stages.refine.redact import Redactor
-from cali.stages.retrieve import Retrieved, retrieve
-from cali.stages.retrieve.knowledge import of
+from cali.stages.retrieve import Retrieved
+from cali.stages.retrieve import retrieve as search
+from cali.stages.retrieve.knowledge import knowledge_of
 
 REDACTOR = Redactor()
 DISK = KnowledgeEntry(
@@ -34,7 +35,7 @@ POOL = KnowledgeEntry(
     fix=("Return connections.",),
     severity=Severity.ERROR,
 )
-KNOWLEDGE = of([DISK, POOL], "2026-11-20")
+KNOWLEDGE = knowledge_of([DISK, POOL], "2026-11-20")
 SIGNATURES = KNOWLEDGE.signatures()
 NOON = 1_795_176_000.0  # 2026-11-20, noon UTC
 
@@ -92,7 +93,7 @@ def incident(
 
 
 def known(text: str) -> Retrieved:
-    return retrieve(text, SIGNATURES)
+    return search(text, SIGNATURES)
 
 
 def reasoner(
@@ -104,9 +105,10 @@ def reasoner(
     retries: Retries | None = None,
     settings: ReasonSettings | None = None,
     redact: Callable[[str], str] = REDACTOR.text,
+    retrieve: Callable[[str], Retrieved] = known,
 ) -> Reasoner:
     if model is None:
-        return Reasoner(KNOWLEDGE, known, redact, settings=settings)
+        return Reasoner(KNOWLEDGE, retrieve, redact, settings=settings)
     store = cache or AnswersFile(None)
     gateway = ModelGateway(
         model,
@@ -118,7 +120,7 @@ def reasoner(
         redact,
         retries,
     )
-    return Reasoner(KNOWLEDGE, known, redact, gateway, model.name, settings)
+    return Reasoner(KNOWLEDGE, retrieve, redact, gateway, model.name, settings)
 
 
 def texts(found: Sequence[object]) -> str:

@@ -10,10 +10,11 @@ import pytest
 
 from cali.adapters.sqlite.answers import AnswersFile
 from cali.core.errors import Misconfigured
-from cali.core.models import Evidence, Incident, Origin, Scope
+from cali.core.models import Evidence, Hit, Incident, Origin, Scope
 from cali.core.ports import Request
 from cali.stages.reason import ReasonSettings
 from cali.stages.reason.cached_answer import ParsedAnswer, dumped, loaded
+from cali.stages.retrieve import Retrieved
 from cali.testing.models import ScriptedModel, explanation, lines_of
 from tests.unit.reason.fakes import REDACTOR, Clock, event, incident, reasoner
 
@@ -39,6 +40,20 @@ def test_another_incident_of_the_template_is_answered_with_its_own_values_and_li
     assert found.cause == "The flux capacitor fc-2.test lost its phase on rack-12."
     assert found.evidence == (Evidence(80, "ERROR flux capacitor fc-2.test lost phase on rack-12"),)
     assert (reason.spend.calls, reason.spend.cached) == (1, 1)
+
+
+def test_a_near_entry_that_speaks_of_the_same_raises_the_confidence() -> None:
+    cause = "The disk is full: the file system has no free blocks."
+
+    def confidence(*near: Hit) -> float:
+        found = Retrieved(near, known=False, margin=0.0)
+        reason = reasoner(ScriptedModel([explanation(cause, ["L1"])]), retrieve=lambda _: found)
+        diagnosis = reason.diagnose(incident("disk full, the file system /data has no free blocks"))
+        assert diagnosis.cause == cause
+        return diagnosis.confidence
+
+    assert confidence() == confidence(Hit("pool-empty", 0.4)) == 0.50
+    assert confidence(Hit("disk-full", 0.4)) == 0.58
 
 
 def test_what_cannot_be_found_again_is_not_asserted() -> None:

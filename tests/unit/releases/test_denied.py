@@ -15,7 +15,7 @@ from cali.usecases.releases import Releases, ReleaseWatch
 from cali.usecases.releases.repository import POINTER
 from tests.contracts.entries import HOST, MEMORY
 
-SHIPPED = knowledge.of((MEMORY, HOST), "2026-01-01")
+SHIPPED = knowledge.knowledge_of((MEMORY, HOST), "2026-01-01")
 
 
 def refused(call: str) -> ClientError:

@@ -15,7 +15,7 @@ from cali.stages.retrieve import knowledge
 from cali.usecases.releases import BOOKS, KNOWLEDGE, EntryStanding, Learnt, Releases, ReleaseWatch
 from tests.contracts.entries import DISK, HOST, MEMORY, TLS
 
-SHIPPED = knowledge.of((MEMORY, HOST), "2026-01-01")
+SHIPPED = knowledge.knowledge_of((MEMORY, HOST), "2026-01-01")
 MASKS = "masks-1"
 DAY, AT = "2026-11-20", "2026-11-20T03:00:00+00:00"
 
@@ -44,14 +44,16 @@ def test_what_it_carries_gives_the_same_as_working_it_out():
     made, _ = releases()
     version = add(made, DISK, TLS)
     loaded = made.knowledge(version, SHIPPED)
-    assert loaded == replace(knowledge.of((MEMORY, HOST, DISK, TLS), "2026-01-01"), shipped=SHIPPED.version)
+    assert loaded == replace(
+        knowledge.knowledge_of((MEMORY, HOST, DISK, TLS), "2026-01-01"), shipped=SHIPPED.version
+    )
     assert loaded.signatures().matching(TLS.symptoms[0]) == (TLS.id,)
 
 
 def test_another_shipped_knowledge_is_worked_out_anew():
     made, _ = releases()
     version = add(made, DISK)
-    loaded = made.knowledge(version, knowledge.of((MEMORY,), "2026-02-02"))
+    loaded = made.knowledge(version, knowledge.knowledge_of((MEMORY,), "2026-02-02"))
     assert set(loaded.entries) == {MEMORY.id, DISK.id}
     assert loaded.version.startswith("2026-02-02-")
 

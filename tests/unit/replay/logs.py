@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from cali.core.models import KnowledgeEntry, Severity
-from cali.stages.retrieve.knowledge import Knowledge, of
+from cali.stages.retrieve.knowledge import Knowledge, knowledge_of
 
 BEGIN = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
 
@@ -42,4 +42,4 @@ def entry(
 
 def knowing(*entries: KnowledgeEntry) -> Knowledge:
     """Knowledge of these entries, and of one that nothing matches: a base is never empty."""
-    return of((*entries, entry("other-thing", "a thing that is in no log")), "2026-11-20")
+    return knowledge_of((*entries, entry("other-thing", "a thing that is in no log")), "2026-11-20")

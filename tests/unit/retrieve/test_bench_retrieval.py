@@ -4,7 +4,7 @@ import pytest
 
 from cali.bench.retrieval import hold_back, measure
 from cali.core.models import KnowledgeEntry, Severity
-from cali.stages.retrieve.knowledge import of
+from cali.stages.retrieve.knowledge import knowledge_of
 
 KINDS = ("oil", "belt", "lamp", "pump")
 
@@ -26,7 +26,7 @@ def machine(kind: str) -> KnowledgeEntry:
     )
 
 
-KNOWLEDGE = of(map(machine, KINDS), "2026-01-01")
+KNOWLEDGE = knowledge_of(map(machine, KINDS), "2026-01-01")
 
 
 def test_what_is_held_back_is_not_in_the_knowledge_that_is_asked() -> None:

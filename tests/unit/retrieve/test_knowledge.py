@@ -7,7 +7,7 @@ import pytest
 
 from cali.core.errors import Misconfigured
 from cali.core.models import Severity
-from cali.stages.retrieve.knowledge import load, of
+from cali.stages.retrieve.knowledge import knowledge_of, load
 
 FIXTURES = Path(__file__).parent / "knowledge"
 ENTRY = """
@@ -166,7 +166,7 @@ def test_no_folder_and_no_entries_are_said(tmp_path: Path) -> None:
 
 def test_knowledge_of_entries_at_hand_has_the_same_version() -> None:
     loaded = load(FIXTURES)
-    assert of(reversed(list(loaded.entries.values())), "2026-02-10") == loaded
+    assert knowledge_of(reversed(list(loaded.entries.values())), "2026-02-10") == loaded
 
 
 def test_the_shipped_knowledge_loads() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cali.core.models import KnowledgeEntry, Severity
-from cali.stages.retrieve.knowledge import load, of, shipped
+from cali.stages.retrieve.knowledge import knowledge_of, load, shipped
 from cali.stages.retrieve.ranking import NO_RANKING, broader, likeness, words
 
 
@@ -22,7 +22,7 @@ def entry(name: str, symptoms: tuple[str, ...], *match: str) -> KnowledgeEntry:
 
 BROAD = entry("broad", ("call timed out after waiting for a long time",), "timed out after waiting|timed out")
 PROBE = entry("probe", ("probe failed: call timed out",), "probe failed")
-SIGNATURES = of([BROAD, PROBE], "2026-01-01").signatures()
+SIGNATURES = knowledge_of([BROAD, PROBE], "2026-01-01").signatures()
 
 
 def test_a_signature_that_holds_in_anothers_examples_comes_after_it() -> None:
@@ -34,7 +34,7 @@ def test_a_signature_that_holds_in_anothers_examples_comes_after_it() -> None:
 def test_among_equals_the_nearer_example_comes_first() -> None:
     one = entry("alpha", ("red lamp on pump seven blinks",), "lamp")
     other = entry("beta", ("green lamp above door opens",), "lamp")
-    signatures = of([one, other], "2026-01-01").signatures()
+    signatures = knowledge_of([one, other], "2026-01-01").signatures()
     assert signatures.matching("the lamp of pump blinks red")[0] == "alpha"
     assert signatures.matching("door opens, green lamp")[0] == "beta"
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from cali.core.models import Event, Incident, Scope, Severity
 from cali.stages.join import gist
-from cali.stages.refine.severity import by_words
 from cali.stages.refine.refiner import blind
+from cali.stages.refine.severity import by_words
 
 LONGEST_TITLE = 100  # characters
 _BELOW_PANIC = ("[signal ", "goroutine ")  # what Go prints under the line that says what happened

@@ -1,6 +1,6 @@
-"""The lines of an incident: numbered, redacted once more, cut to what a reader can take in, and ranked by how much they tell.
+"""Read the lines of an incident: number them, redact them once more, cut them and rank them by how much they tell.
 
-Incident, context --own, around--> NumberedLine ... --telling--> those worth quoting
+Incident, context --own_lines, lines_around--> NumberedLine ... --telling--> those worth quoting
 """
 
 from __future__ import annotations
@@ -50,50 +50,59 @@ class NumberedLine(NamedTuple):
     worth: float
 
 
-def own(incident: Incident, redact: Redact) -> list[NumberedLine]:
-    """The lines of the incident's samples, the first sample's first; the same text is not taken twice."""
-    found: list[NumberedLine] = []
-    seen: set[str] = set()
+def own_lines(incident: Incident, redact: Redact) -> list[NumberedLine]:
+    """Return the lines of the incident's samples, the first sample's first; a text that repeats is left out."""
+    found: dict[str, NumberedLine] = {}
     for sample in incident.samples[:SAMPLES]:
-        for line in of(sample, redact, own=True):
-            if line.text not in seen:
-                seen.add(line.text)
-                found.append(line)
-    return found
+        for line in numbered(sample, redact, own=True):
+            found.setdefault(line.text, line)
+    return list(found.values())
 
 
-def around(context: Iterable[Event], incident: Incident, redact: Redact) -> list[NumberedLine]:
-    """The lines of neighbouring events that are none of the incident's."""
+def lines_around(context: Iterable[Event], incident: Incident, redact: Redact) -> list[NumberedLine]:
+    """Return the lines of neighbouring events that are none of the incident's."""
     mine = {number for sample in incident.samples for number in sample.lines}
     return [
         line
         for event in context
         if event.template.id != incident.template.id
-        for line in of(event, redact, own=False)
+        for line in numbered(event, redact, own=False)
         if line.number not in mine
     ]
 
 
-def of(event: Event, redact: Redact, *, own: bool) -> list[NumberedLine]:
-    """The lines of one event that are not blank, with their numbers in the input."""
-    texts = [printable(text) for text in redact(event.message).split("\n")]
+def numbered(event: Event, redact: Redact, *, own: bool) -> list[NumberedLine]:
+    """Return the lines of one event that are not blank, with their numbers in the input.
+
+    One JSON line may hold a whole trace, and the runtime may cut one line into several: then the number is the nearest
+    in proportion.
+    """
+    texts = redact(event.message).split("\n")
     last = len(texts) - 1
-    return [
-        NumberedLine(
-            _number(event.lines, place, last), redact(text), own, _worth(text, place, last, event, own)
-        )
-        for place, text in enumerate(texts)
-        if text.strip()
-    ]
+    numbers = event.lines
+    found: list[NumberedLine] = []
+    for place, raw in enumerate(texts):
+        text = printable(raw)
+        if not text.strip():
+            continue
+        if len(numbers) == 1 or last == 0:
+            number = numbers[0]
+        elif len(numbers) == last + 1:
+            number = numbers[place]
+        else:
+            number = numbers[round(place * (len(numbers) - 1) / last)]
+        worth = _worth(text, place, last, event, own)
+        found.append(NumberedLine(number, redact(text), own, worth))
+    return found
 
 
 def printable(text: str) -> str:
-    """The text on one line, without control characters, terminal sequences and marks that hide or turn text."""
+    """Return the text on one line, without control characters, terminal sequences and marks that hide or reverse text."""
     return HIDDEN.sub("", clean(BREAKS.sub(" ", text))).rstrip()
 
 
 def window(text: str, at: int = 0, size: int = LONGEST) -> str:
-    """A piece of a long text around a place in it: always a true part of the text, nothing added."""
+    """Return a piece of a long text around a place in it, with nothing added."""
     if len(text) <= size:
         return text
     start = max(0, min(at - size // 3, len(text) - size))
@@ -101,14 +110,14 @@ def window(text: str, at: int = 0, size: int = LONGEST) -> str:
 
 
 def telling(lines: Sequence[NumberedLine], limit: int = QUOTED) -> tuple[Evidence, ...]:
-    """The lines that say most, in the order of the log."""
+    """Return the lines that say most, in the order of the log."""
     best = sorted(range(len(lines)), key=lambda i: (-lines[i].worth, i))[:limit]
     worthy = [i for i in best if lines[i].worth >= 2] or best[:1]
     return quoted(lines[i] for i in sorted(worthy))
 
 
 def quoted(lines: Iterable[NumberedLine]) -> tuple[Evidence, ...]:
-    """Lines as evidence: each once, cut around what they tell."""
+    """Return lines as evidence: each once, cut around its most telling word."""
     found = dict.fromkeys(Evidence(line.number, window(line.text, _tells_at(line.text))) for line in lines)
     return tuple(found)
 
@@ -116,16 +125,6 @@ def quoted(lines: Iterable[NumberedLine]) -> tuple[Evidence, ...]:
 def _tells_at(text: str) -> int:
     match = WORDS.search(text) if len(text) > LONGEST else None
     return match.start() if match else 0
-
-
-def _number(numbers: Sequence[int], place: int, last: int) -> int:
-    """The input line that a line of the message came from. One JSON line may hold a whole trace, and the runtime may cut
-    one line into several: then the nearest in proportion."""
-    if len(numbers) == 1 or last == 0:
-        return numbers[0]
-    if len(numbers) == last + 1:
-        return numbers[place]
-    return numbers[round(place * (len(numbers) - 1) / last)]
 
 
 def _worth(text: str, place: int, last: int, event: Event, own: bool) -> float:

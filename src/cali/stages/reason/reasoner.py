@@ -1,16 +1,15 @@
-"""From an incident to its diagnosis: the knowledge if it is sure, the model if there is one, silence otherwise."""
+"""Diagnose incidents: from the knowledge if it is sure, from the model if there is one, with silence otherwise."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from cali.core.errors import CaliError
 from cali.core.models import Diagnosis, Event, Evidence, Incident, KnowledgeEntry, Origin, Status
-from cali.stages.reason import confidence, question
-from cali.stages.reason import known_error as known
-from cali.stages.reason import numbered_lines as lines
+from cali.stages.reason import known_error, numbered_lines, question
 from cali.stages.reason.answer_gate import RejectedAnswer, passed, support
 from cali.stages.reason.ask_model import ModelGateway, NoAnswerError
 from cali.stages.reason.cached_answer import found_again
@@ -21,10 +20,9 @@ from cali.stages.retrieve import UNKNOWN, Retrieved
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from cali.stages.reason.numbered_lines import NumberedLine
     from cali.stages.retrieve.knowledge import Knowledge
 
-AGREES = 4  # words of the cause that a near entry must share to speak of the same
+AGREES = 4  # words that a cause and a near entry share when they mean the same error
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +38,29 @@ class ReasonSettings:
 
 
 class _Lookup(NamedTuple):
-    """What retrieval found for an incident, and in which of its events."""
+    """The result of retrieval for an incident, and the event that gave it."""
 
     found: Retrieved
     event: Event
 
 
 class Reasoner:
-    """Explains incidents. `retrieve` is what is known about a redacted text; `asking` is None when no model is configured,
-    and then nothing leaves the process. Safe for threads when `retrieve` is."""
+    """Explains incidents. `retrieve` searches the knowledge for a redacted text. `gateway` is None when no model is
+    configured, and then nothing leaves the process. Safe for threads when `retrieve` is."""
 
     def __init__(
         self,
         knowledge: Knowledge,
         retrieve: Callable[[str], Retrieved],
         redact: Callable[[str], str],
-        asking: ModelGateway | None = None,
+        gateway: ModelGateway | None = None,
         model: str = "",
         settings: ReasonSettings | None = None,
     ) -> None:
         self._knowledge = knowledge
         self._retrieve = retrieve
         self._redact = redact
-        self._asking = asking
+        self._gateway = gateway
         self._model = model
         self._settings = settings or ReasonSettings()
         self._prompt = question.prompt(self._settings.prompt, self._settings.language)
@@ -70,39 +68,44 @@ class Reasoner:
 
     @property
     def spend(self) -> Spend:
-        """What the model has cost so far."""
-        return self._asking.spend if self._asking else Spend()
+        """Return the cost of the model so far."""
+        return self._gateway.spend if self._gateway else Spend()
 
     def diagnose(self, incident: Incident, context: Sequence[Event] = ()) -> Diagnosis:
-        """The diagnosis of one incident; `context` are events from around it. Never raises for what a model or a cache
-        does."""
-        seen = self._seen(incident)
-        return self._from_knowledge(incident, seen) or self._from_model(incident, seen, context)
+        """Diagnose one incident; `context` are events from around it. A failing model or cache raises nothing."""
+        lookup = self._look_up(incident)
+        return self._from_knowledge(incident, lookup) or self._from_model(incident, lookup, context)
 
     def known(self, incident: Incident) -> Diagnosis | None:
-        """What the knowledge alone says of an incident; None when it is not sure. Asks no model."""
-        return self._from_knowledge(incident, self._seen(incident))
+        """Diagnose an incident from the knowledge alone; None when it is not sure. Calls no model."""
+        return self._from_knowledge(incident, self._look_up(incident))
 
     @property
     def knowledge(self) -> str:
-        """The version of the knowledge that answers."""
+        """Return the version of the knowledge that answers."""
         return self._knowledge.version
 
     def diagnose_all(
         self, incidents: Sequence[Incident], context: Mapping[str, Sequence[Event]] | None = None
     ) -> tuple[Incident, ...]:
-        """The same incidents, in the same order, each with its diagnosis. What is known is answered first; then the
-        model is asked, for the most severe first, a few at a time. One that fails is silent about its cause; the
-        others are answered. `context` is by incident id."""
+        """Return the same incidents, in the same order, each with its diagnosis.
+
+        Known errors are answered first. Then the model is called, for the most severe first, a few at a time. An
+        incident that fails gets no cause; the others are answered. `context` is by incident id.
+        """
         around = context or {}
         done: dict[int, Diagnosis] = {}
         open_: list[tuple[int, _Lookup]] = []
         for place, incident in enumerate(incidents):
-            answer = self._first_look(incident)
-            if isinstance(answer, Diagnosis):
-                done[place] = answer
+            try:
+                lookup = self._look_up(incident)
+                known = self._from_knowledge(incident, lookup)
+            except Exception as error:  # a broken index or entry must not cost the others their answer
+                known = self._silent(incident, UNKNOWN, _one_line(error))
+            if known:
+                done[place] = known
             else:
-                open_.append((place, answer))
+                open_.append((place, lookup))
         open_.sort(key=lambda item: (-incidents[item[0]].severity, -incidents[item[0]].count, item[0]))
 
         def ask(item: tuple[int, _Lookup]) -> Diagnosis:
@@ -110,49 +113,46 @@ class Reasoner:
             try:
                 return self._from_model(incident, item[1], around.get(incident.id, ()))
             except Exception as error:  # one incident must not cost the others theirs
-                return self._silent(incident, UNKNOWN, _named(error))
+                return self._silent(incident, UNKNOWN, _one_line(error))
 
-        if self._asking is None or len(open_) < 2:
+        if self._gateway is None or len(open_) < 2:
             answers = list(map(ask, open_))
         else:
             with ThreadPoolExecutor(self._settings.threads, "reason") as pool:
                 answers = list(pool.map(ask, open_))
-        done |= {place: answer for (place, _), answer in zip(open_, answers, strict=True)}
+        done.update(zip(map(itemgetter(0), open_), answers, strict=True))
         return tuple(_with(incident, done[place]) for place, incident in enumerate(incidents))
 
-    def _first_look(self, incident: Incident) -> Diagnosis | _Lookup:
-        try:
-            seen = self._seen(incident)
-            return self._from_knowledge(incident, seen) or seen
-        except Exception as error:  # a broken index or entry must not cost the others their answer
-            return self._silent(incident, UNKNOWN, _named(error))
+    def _look_up(self, incident: Incident) -> _Lookup:
+        """Search the knowledge for the first sample that is known, or the first of all.
 
-    def _seen(self, incident: Incident) -> _Lookup:
-        """The first sample that is known, or the first of all. The part of a line that speaks to its reader is not
-        searched: it could name any error."""
+        The part of a line that speaks to its reader is withheld: it could name any error.
+        """
         first: _Lookup | None = None
         texts: set[str] = set()
-        for sample in incident.samples[: lines.SAMPLES]:
+        for sample in incident.samples[: numbered_lines.SAMPLES]:
             text = honest(self._redact(sample.message))
             if text in texts:
                 continue
             texts.add(text)
-            seen = _Lookup(self._retrieve(text), sample)
-            if seen.found.known:
-                return seen
-            first = first or seen
+            lookup = _Lookup(self._retrieve(text), sample)
+            if lookup.found.known:
+                return lookup
+            first = first or lookup
         return first or _Lookup(UNKNOWN, incident.samples[0])
 
-    def _from_knowledge(self, incident: Incident, seen: _Lookup) -> Diagnosis | None:
-        found = seen.found
+    def _from_knowledge(self, incident: Incident, lookup: _Lookup) -> Diagnosis | None:
+        found = lookup.found
         entry = self._knowledge.entries.get(found.hits[0].id) if found.known and found.hits else None
         if entry is None:
             return None
-        told = [_honest(line) for line in lines.of(seen.event, self._redact, own=True)]
+        lines = numbered_lines.numbered(lookup.event, self._redact, own=True)
+        for place, line in enumerate(lines):
+            lines[place] = line._replace(text=honest(line.text).removesuffix(MARK).rstrip())
         if entry.id in found.verified:
-            evidence = known.proof(entry, told) or lines.telling(told)
+            evidence = known_error.proof(entry, lines) or numbered_lines.telling(lines)
         else:
-            evidence = known.likeness(entry, told)
+            evidence = known_error.likeness(entry, lines)
         if not evidence:
             return None
         return Diagnosis(
@@ -160,28 +160,32 @@ class Reasoner:
             evidence=evidence,
             cause=entry.cause,
             fix=entry.fix,
-            confidence=confidence.of_knowledge(found, incident),
+            confidence=known_error.knowledge_confidence(found, incident),
             knowledge=found.hits,
             versions=dict(self._versions),
         )
 
-    def _from_model(self, incident: Incident, seen: _Lookup, context: Sequence[Event]) -> Diagnosis:
-        if self._asking is None:
-            return self._silent(incident, seen.found, "not in the knowledge base, and no model is configured")
+    def _from_model(self, incident: Incident, lookup: _Lookup, context: Sequence[Event]) -> Diagnosis:
+        if self._gateway is None:
+            return self._silent(
+                incident, lookup.found, "not in the knowledge base, and no model is configured"
+            )
         asked = {"prompt": self._prompt.version, "model": self._model}
-        own = lines.own(incident, self._redact)
-        excerpt = question.choose(own, lines.around(context, incident, self._redact), self._settings.tokens)
+        own = numbered_lines.own_lines(incident, self._redact)
+        excerpt = question.choose(
+            own, numbered_lines.lines_around(context, incident, self._redact), self._settings.tokens
+        )
         if not any(sent.whole.own for sent in excerpt.sent):
             return self._silent(
-                incident, seen.found, "its lines hold nothing but words to their reader", asked
+                incident, lookup.found, "its lines hold nothing but words to their reader", asked
             )
         near = [
-            self._knowledge.entries[hit.id] for hit in seen.found.hits if hit.id in self._knowledge.entries
+            self._knowledge.entries[hit.id] for hit in lookup.found.hits if hit.id in self._knowledge.entries
         ]
         try:
-            return self._answered(incident, seen.found, excerpt, near[: question.NEAREST], asked)
+            return self._answered(incident, lookup.found, excerpt, near[: question.NEAREST], asked)
         except NoAnswerError as reason:
-            return self._silent(incident, seen.found, str(reason), asked)
+            return self._silent(incident, lookup.found, str(reason), asked)
 
     def _answered(
         self,
@@ -193,12 +197,12 @@ class Reasoner:
     ) -> Diagnosis:
         from cali.stages.reason.model_answer import read, schema  # pydantic: only when there is a model
 
-        assert self._asking is not None  # noqa: S101 - the caller has looked
+        assert self._gateway is not None  # noqa: S101 - the caller has looked
         request = question.ask(self._prompt, excerpt, incident, near, schema(), self._settings.max_tokens)
         # What is learnt over night answers before a model is asked: it is no reason to ask again for what it does not know.
         over = self._knowledge.shipped or self._knowledge.version
         key = ":".join((incident.template.id, over, self._prompt.version, self._model))
-        said = self._asking.explained(key, request, lambda answer: read(answer, excerpt))
+        said = self._gateway.explained(key, request, lambda answer: read(answer, excerpt))
         said, cited = found_again(said, excerpt)
         verdict = passed(said, cited, excerpt, near)
         if isinstance(verdict, RejectedAnswer):
@@ -212,7 +216,7 @@ class Reasoner:
             evidence=verdict.evidence,
             cause=verdict.cause,
             fix=verdict.fix,
-            confidence=confidence.of_model(verdict.supported, agrees, incident),
+            confidence=known_error.model_confidence(verdict.supported, agrees, incident),
             knowledge=found.hits,
             versions=versions,
         )
@@ -220,21 +224,18 @@ class Reasoner:
     def _silent(
         self, incident: Incident, found: Retrieved, why: str, asked: Mapping[str, str] | None = None
     ) -> Diagnosis:
-        """No cause: the event's own lines, and under `gate` why nothing more is said."""
+        """Return a diagnosis without a cause: the event's own lines, and under `gate` the reason."""
         return Diagnosis(
             origin=Origin.NONE,
-            evidence=lines.telling(lines.own(incident, self._redact)) or _title(incident),
+            evidence=numbered_lines.telling(numbered_lines.own_lines(incident, self._redact))
+            or _title(incident),
             knowledge=found.hits,
             versions={**self._versions, **(asked or {}), "gate": why},
         )
 
 
-def _honest(line: NumberedLine) -> NumberedLine:
-    return line._replace(text=honest(line.text).removesuffix(MARK).rstrip())
-
-
 def _title(incident: Incident) -> tuple[Evidence, ...]:
-    """For an event of blank lines: evidence is never empty."""
+    """Return the title as evidence, for an event of blank lines: evidence is never empty."""
     return (Evidence(incident.first_line, incident.title),)
 
 
@@ -243,6 +244,6 @@ def _with(incident: Incident, diagnosis: Diagnosis) -> Incident:
     return replace(incident, diagnosis=diagnosis, status=Status.DIAGNOSED if explained else incident.status)
 
 
-def _named(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())[:160]
     return text if isinstance(error, CaliError) else f"failed with {type(error).__name__}: {text}"

@@ -1,4 +1,4 @@
-"""What is wrong with knowledge that has the right shape: what `cali kb check` says, one fault per line.
+"""Check knowledge that has the right shape, for `cali kb check`: one fault per line.
 
 An entry must recognise its own examples, must not lose them to another entry, and its patterns must be quick on any text.
 """
@@ -9,7 +9,7 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cali.stages.retrieve.knowledge import of
+from cali.stages.retrieve.knowledge import knowledge_of
 from cali.stages.retrieve.schema import SchemaFault, read
 
 if TYPE_CHECKING:
@@ -31,28 +31,28 @@ class KnowledgeFile(NamedTuple):
 
 
 def gather(files: Sequence[Path]) -> tuple[list[KnowledgeFile], list[SchemaFault]]:
-    """The well-formed entries of some files, and what is wrong with the others. An id may be there once."""
+    """Return the well-formed entries of some files and the faults of the others. An id may occur once."""
     sources: list[KnowledgeFile] = []
     faults: list[SchemaFault] = []
-    seen: dict[str, str] = {}
+    files_by_id: dict[str, str] = {}
     for file in files:
         found = read(file)
         faults += found.faults
         for entry in found.entries:
-            if entry.id in seen:
-                faults.append(SchemaFault(str(file), entry.id, f"its id is also in {seen[entry.id]}"))
+            if entry.id in files_by_id:
+                faults.append(SchemaFault(str(file), entry.id, f"its id is also in {files_by_id[entry.id]}"))
                 continue
-            seen[entry.id] = str(file)
+            files_by_id[entry.id] = str(file)
             sources.append(KnowledgeFile(str(file), entry))
     return sources, faults
 
 
 def audit(sources: Sequence[KnowledgeFile], others: Mapping[str, KnowledgeEntry]) -> Iterator[SchemaFault]:
-    """The faults of the entries of `sources`, next to `others`, which they replace by id."""
+    """Yield the faults of the entries of `sources`, next to `others`, which they replace by id."""
     late = {source.entry.id: list(_slow_patterns(source.entry)) for source in sources}
-    # A slow pattern is never tried: the example of its own entry may be what it takes for ever on.
+    # A slow pattern is never tried: it may never end on the example of its own entry.
     mine = {source.entry.id: source.entry for source in sources if not late[source.entry.id]}
-    signatures = of({**others, **mine}.values(), "").signatures()
+    signatures = knowledge_of({**others, **mine}.values(), "").signatures()
     for file, entry in sources:
         for symptom in entry.symptoms if entry.id in mine else ():
             what = _claim(entry.id, symptom, signatures)
@@ -73,7 +73,7 @@ def _slow_patterns(entry: KnowledgeEntry) -> Iterator[str]:
 
 
 def slow(pattern: str) -> str:
-    """Why a pattern may take more than linear time on some text, or nothing. A heuristic: it reads the pattern alone."""
+    """Return why a pattern may take more than linear time on some text, or "". A heuristic: it reads the pattern alone."""
     try:
         parser: Any = import_module("re._parser")
         tree = list(parser.parse(pattern, re.IGNORECASE | re.MULTILINE))
@@ -99,7 +99,7 @@ def _claim(own: str, symptom: str, signatures: Signatures) -> str:
 
 
 def _open_bodies(items: Sequence[Any]) -> Iterator[list[Any]]:
-    """The bodies of all open-ended repeats, at any depth. Possessive ones never go back and are left out."""
+    """Yield the bodies of all open-ended repeats, at any depth. Possessive ones never backtrack and are left out."""
     for op, value in items:
         kind = str(op)
         if kind in {"MAX_REPEAT", "MIN_REPEAT"} and value[1] > MANY:
@@ -122,7 +122,7 @@ def _inner(kind: str, value: Any) -> Iterator[list[Any]]:
 
 
 def _open_inside(body: list[Any]) -> bool:
-    """A repeat in a repeat is harmless when a literal marks where each round starts or ends: `(?:\\.\\w+)*`."""
+    """Return whether a repeat holds another. It is harmless when a literal marks each round: `(?:\\.\\w+)*`."""
     marked = bool(body) and (str(body[0][0]) == "LITERAL" or str(body[-1][0]) == "LITERAL")
     if len(body) == 1 and str(body[0][0]) == "SUBPATTERN":
         return _open_inside(list(body[0][1][3]))
@@ -130,7 +130,7 @@ def _open_inside(body: list[Any]) -> bool:
 
 
 def _leads_open(items: list[Any]) -> bool:
-    """Whether the first thing a pattern looks for is an open-ended repeat: searching is then quadratic."""
+    """Return whether a pattern starts with an open-ended repeat: searching is then quadratic."""
     if not items:
         return False
     kind, value = str(items[0][0]), items[0][1]

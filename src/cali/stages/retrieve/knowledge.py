@@ -1,7 +1,7 @@
-"""Loads the knowledge base: dated YAML files shipped with the package, and a team's own, whose entries win by id.
+"""Load the knowledge base: dated YAML files shipped with the package, and a team's own, whose entries win by id.
 
-YAML and pydantic take a second for some hundred entries, so the checked form is kept as JSON in a cache folder, named
-by the content of the files it was made of. A cache that is missing, damaged or not writable costs time, never a result.
+YAML and pydantic take a second for some hundred entries, so the checked form is cached as JSON. Its name is a hash of
+the files it was made of. A cache that is missing, damaged or not writable costs time, never a result.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ from cali.stages.retrieve.signatures import Signatures
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-FORM = "2"  # of the cached JSON; raise it when the code that makes it changes
+CACHE_FORMAT = "2"  # of the cached JSON; raise it when the code that makes it changes
 DAY = 86_400.0
 LAYER = "cali_knowledge"  # the package of Lambda's layer that holds the knowledge, as files and in its checked form
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """The entries in force, by id in alphabetical order. `version` is a date and a hash of their content;
-    `needed` says what each pattern needs (`literals.py`) and `ranking` who comes first (`ranking.py`): both take longer
-    to work out than to keep. `signatures()` is ready to be asked. `shipped` is the version of what it was learnt over, when
-    entries were."""
+    """The entries in force, by id in alphabetical order. `version` is a date and a hash of their content.
+
+    `needed` holds the literals of each pattern (`literals.py`) and `ranking` the order of matches (`ranking.py`): both take
+    longer to compute than to load. When entries were learnt, `shipped` is the version of the knowledge below them.
+    """
 
     version: str
     entries: Mapping[str, KnowledgeEntry]
@@ -50,40 +51,49 @@ class Knowledge:
 
 
 def shipped() -> Path:
-    """The folder of the newest knowledge that came with the package or, on Lambda, with the layer."""
-    roots = [Path(str(files("cali") / "data" / "knowledge"))]
-    if (layered := in_layer()) is not None:
-        roots.append(layered)
-    for root in roots:
-        if dated := sorted(path for path in root.glob("20*-*-*") if path.is_dir()):
-            return dated[-1]
-    raise Misconfigured(f"{roots[0]}: no dated knowledge folder was installed, and no layer brought one")
+    """Return the folder of the newest knowledge that came with the package or, on Lambda, with the layer."""
+    packaged = Path(str(files("cali") / "data" / "knowledge"))
+    found = _newest(packaged)
+    if found is None and (layered := in_layer()) is not None:
+        found = _newest(layered)
+    if found is None:
+        raise Misconfigured(f"{packaged}: no dated knowledge folder was installed, and no layer brought one")
+    return found
+
+
+def _newest(root: Path) -> Path | None:
+    for path in sorted(root.glob("20*-*-*"), reverse=True):
+        if path.is_dir():
+            return path
+    return None
 
 
 def in_layer() -> Path | None:
-    """The folder that Lambda's layer brought, if there is one."""
+    """Return the folder that Lambda's layer brought, if there is one."""
     spec = find_spec(LAYER)
     places = list(spec.submodule_search_locations or ()) if spec else []
     return Path(places[0]) if places else None
 
 
 def load(folder: Path | None = None, team: Path | None = None, cache: Path | None = None) -> Knowledge:
-    """The knowledge of `folder` (default: as shipped) with the entries of `team` over it.
+    """Return the knowledge of `folder` (default: as shipped) with the entries of `team` over it.
 
-    Raises Misconfigured, one line naming file, entry and fault. `cache` is a folder to keep the parsed form in.
+    Raises Misconfigured, one line naming file, entry and fault. `cache` is the folder for the parsed form.
     """
-    layers = [_sources(folder or shipped())] + ([_sources(team)] if team else [])
+    layers = [_sources(folder or shipped())]
+    if team:
+        layers.append(_sources(team))
     key = _key(layers)
-    kept = _from_cache(cache, key)
-    if kept:
-        return kept
+    cached = _from_cache(cache, key)
+    if cached:
+        return cached
     knowledge = _parse(layers)
     _to_cache(cache, key, knowledge)
     return knowledge
 
 
-def of(entries: Iterable[KnowledgeEntry], date: str) -> Knowledge:
-    """Knowledge of entries at hand. The version does not depend on their order."""
+def knowledge_of(entries: Iterable[KnowledgeEntry], date: str) -> Knowledge:
+    """Return knowledge made of entries at hand. The version does not depend on their order."""
     by_id = {entry.id: entry for entry in sorted(entries, key=lambda entry: entry.id)}
     content = blake2b(digest_size=4)
     for entry in by_id.values():
@@ -95,23 +105,24 @@ def of(entries: Iterable[KnowledgeEntry], date: str) -> Knowledge:
 
 
 def yaml_files(place: Path) -> list[Path]:
-    """The knowledge files of a folder, or the file itself, in a fixed order."""
+    """Return the knowledge files of a folder, or the file itself, in a fixed order."""
     if place.is_file():
         return [place]
     if not place.is_dir():
         raise Misconfigured(f"{place}: no such knowledge folder or file")
-    return sorted(path for path in place.iterdir() if path.suffix in {".yaml", ".yml"} and path.is_file())
+    return [path for path in sorted(place.iterdir()) if path.suffix in {".yaml", ".yml"} and path.is_file()]
 
 
 def _sources(place: Path) -> list[tuple[Path, bytes]]:
     try:
-        return [(path, path.read_bytes()) for path in yaml_files(place)]
+        files = yaml_files(place)
+        return list(zip(files, map(Path.read_bytes, files), strict=True))
     except OSError as error:
         raise Misconfigured(f"{place}: cannot be read: {error.strerror}") from error
 
 
 def _key(layers: list[list[tuple[Path, bytes]]]) -> str:
-    digest = blake2b(FORM.encode(), digest_size=12)
+    digest = blake2b(CACHE_FORMAT.encode(), digest_size=12)
     for layer in layers:
         for path, content in layer:  # the length keeps two files apart from one that holds both
             digest.update(f"\0{path.name}\0{len(content)}\0".encode())
@@ -144,12 +155,12 @@ def _parse(layers: list[list[tuple[Path, bytes]]]) -> Knowledge:
             entries |= {entry.id: entry for entry in found.entries}
     if not entries:
         raise Misconfigured("the knowledge base is empty: no entry in any of its folders")
-    return of(entries.values(), max(dates))
+    return knowledge_of(entries.values(), max(dates))
 
 
 def _repeated(ids: Iterable[str]) -> list[str]:
-    seen: set[str] = set()
-    return [i for i in ids if i in seen or seen.add(i)]  # type: ignore[func-returns-value]
+    known: set[str] = set()
+    return [i for i in ids if i in known or known.add(i)]  # type: ignore[func-returns-value]
 
 
 def _from_cache(cache: Path | None, key: str) -> Knowledge | None:
@@ -160,10 +171,14 @@ def _from_cache(cache: Path | None, key: str) -> Knowledge | None:
         seal, body = content[:32], content[32:]
         if blake2b(body, digest_size=16).hexdigest().encode() != seal:
             return None
-        kept = orjson.loads(body)
-        entries = {item["id"]: _entry(item) for item in kept["entries"]}
-        needed = {pattern: Needs(tuple(anyof), weight) for pattern, (anyof, weight) in kept["needed"].items()}
-        return Knowledge(kept["version"], entries, needed, Ranking(*kept["ranking"]))
+        cached = orjson.loads(body)
+        entries: dict[str, KnowledgeEntry] = {}
+        for item in cached["entries"]:
+            entries[item["id"]] = _entry(item)
+        needed: dict[str, Needs] = {}
+        for pattern, (anyof, weight) in cached["needed"].items():
+            needed[pattern] = Needs(tuple(anyof), weight)
+        return Knowledge(cached["version"], entries, needed, Ranking(*cached["ranking"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -210,7 +225,7 @@ def _to_cache(cache: Path | None, key: str, knowledge: Knowledge) -> None:
 
 
 def _forget(cache: Path, keep: str) -> None:
-    """Drops the forms of files that changed over a day ago; younger ones may belong to another folder in use."""
+    """Delete cached forms that are older than a day; younger ones may belong to another folder in use."""
     now = (cache / keep).stat().st_mtime
     for old in cache.glob("knowledge-*.json"):
         if now - old.stat().st_mtime > DAY:

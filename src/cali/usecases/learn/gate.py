@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cali.core.errors import Misconfigured
 from cali.stages.retrieve.audit import KnowledgeFile, audit
-from cali.stages.retrieve.knowledge import Knowledge, of
+from cali.stages.retrieve.knowledge import Knowledge, knowledge_of
 from cali.stages.retrieve.signatures import Signatures
 from cali.usecases.learn.drafts import PEOPLE, Draft
 from cali.usecases.releases.documents import entry_of, plain
@@ -134,7 +134,7 @@ def _over_time(drafts: Sequence[Draft], ground: Ground) -> dict[str, str]:
         return {}
     by_id = {draft.entry.id: draft for draft in drafts}
     entries = {**ground.knowledge.entries, **{name: draft.entry for name, draft in by_id.items()}}
-    after = of(entries.values(), ground.knowledge.version[: len("2026-01-01")])
+    after = knowledge_of(entries.values(), ground.knowledge.version[: len("2026-01-01")])
     was = replay(ground.lines, ReplayVersions(ground.knowledge, book=ground.book))
     now = replay(ground.lines, ReplayVersions(after, book=ground.book))
     stopped: dict[str, str] = {}

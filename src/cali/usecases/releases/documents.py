@@ -14,7 +14,7 @@ import orjson
 
 from cali.core.errors import Misconfigured
 from cali.core.models import KnowledgeEntry
-from cali.stages.retrieve.knowledge import Knowledge, of
+from cali.stages.retrieve.knowledge import Knowledge, knowledge_of
 from cali.stages.retrieve.literals import Needs
 from cali.stages.retrieve.ranking import Ranking
 
@@ -143,7 +143,7 @@ def knowledge_over(
     entries = {**shipped.entries, **learnt.entries}
     if compiled and compiled.get("over") == shipped.version:
         return _ready(shipped, entries, compiled)
-    made = of(entries.values(), shipped.version[: len("2026-01-01")])
+    made = knowledge_of(entries.values(), shipped.version[: len("2026-01-01")])
     return replace(made, shipped=shipped.version)
 
 
