@@ -148,7 +148,7 @@ _KINDS = {
 
 
 def _text(row: dict[str, Any], *, show: bool) -> str:
-    from cali.report.visible import visible, visible_lines
+    from cali.report.wording import visible, visible_lines
 
     rows = [
         f"{row['incident']}  {row['severity']}  {visible(row['title'])}",

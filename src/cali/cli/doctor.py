@@ -17,7 +17,7 @@ from cali.core.errors import Misconfigured
 from cali.doctor import Finding, State, World, examine
 from cali.doctor.finding import Check, fail, ok
 from cali.report.json import printed
-from cali.report.visible import visible
+from cali.report.wording import visible
 
 CONFIG = Path(".chalice/config.json")
 

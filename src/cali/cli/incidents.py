@@ -23,7 +23,7 @@ from cali.core.models import Status
 from cali.core.ports import IncidentStore
 from cali.report.json import one_json_line
 from cali.report.terminal import one_line
-from cali.report.visible import visible
+from cali.report.wording import visible
 from cali.stages.detect import Outcome, mute, resolve
 from cali.stages.notify.answers import feedback
 from cali.stages.notify.content import Context, message

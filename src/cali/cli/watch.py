@@ -26,7 +26,7 @@ from cali.core.errors import Misconfigured
 from cali.core.models import Diagnosis, Origin
 from cali.core.ports import IncidentStore
 from cali.report import wording
-from cali.report.analysis import explained
+from cali.report.analysis import has_cause
 from cali.report.json import one_json_line
 from cali.report.terminal import one_line
 from cali.stages.decode import Decoder
@@ -181,7 +181,7 @@ def _shown(form: str) -> Callable[[list[News]], None]:
 
 def _summary(live: Live, form: str, left_out: int) -> bytes:
     incidents, tally = live.incidents(), live.tally
-    known = sum(map(explained, incidents))
+    known = sum(map(has_cause, incidents))
     if form == "json":
         counts = {
             "lines": tally.lines,

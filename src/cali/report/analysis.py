@@ -1,13 +1,15 @@
-"""What one run over a log found: the input of every renderer."""
+"""The result of one run over a log: the input of every renderer."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from operator import attrgetter
 from typing import NamedTuple
 
 from cali.core.models import Evidence, Incident, Origin
 from cali.usecases.analyze_files import Analysis, Summary
 
-__all__ = ["Analysis", "IncidentGroup", "Summary", "evidence", "explained", "groups"]
+__all__ = ["Analysis", "IncidentGroup", "Summary", "evidence", "groups", "has_cause"]
 
 
 class IncidentGroup(NamedTuple):
@@ -18,28 +20,28 @@ class IncidentGroup(NamedTuple):
 
 
 def groups(analysis: Analysis) -> list[IncidentGroup]:
-    """Every incident once, in display order: the roots, each with its followers. Who follows somebody that is not
-    there, or only others that follow, stands as a root."""
-    by_id = {incident.id: incident for incident in analysis.incidents}
-    followers: dict[str, list[Incident]] = {}
+    """Return every incident once, in display order: the roots, each with its followers. An incident whose root is
+    missing, or itself follows another, stands as a root."""
+    by_id = dict(zip(map(attrgetter("id"), analysis.incidents), analysis.incidents, strict=True))
+    followers: dict[str, list[Incident]] = defaultdict(list)
     roots: list[Incident] = []
     for incident in analysis.incidents:
         cause = by_id.get(incident.follows or "")
         if cause is None or cause is incident or cause.follows in by_id:
             roots.append(incident)
         else:
-            followers.setdefault(cause.id, []).append(incident)
-    return [IncidentGroup(root, tuple(followers.get(root.id, ()))) for root in roots]
+            followers[cause.id].append(incident)
+    return [IncidentGroup(root, tuple(followers[root.id])) for root in roots]
 
 
-def explained(incident: Incident) -> bool:
-    """Somebody, the knowledge base or the model, gave a cause."""
+def has_cause(incident: Incident) -> bool:
+    """Return whether the knowledge base or the model gave a cause."""
     diagnosis = incident.diagnosis
     return diagnosis is not None and diagnosis.origin is not Origin.NONE and bool(diagnosis.cause)
 
 
 def evidence(incident: Incident) -> tuple[Evidence, ...]:
-    """The lines that prove the cause; without a diagnosis the lines of the first sample."""
+    """Return the lines that prove the cause; without a diagnosis the lines of the first sample."""
     if incident.diagnosis is not None and incident.diagnosis.evidence:
         return incident.diagnosis.evidence
     if not incident.samples:

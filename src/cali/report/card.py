@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from cali.core.models import Diagnosis, Evidence, Incident, Origin
 from cali.report import wording
-from cali.report.analysis import evidence, explained
+from cali.report.analysis import evidence, has_cause
 from cali.report.markup import Markup, joined, tag
-from cali.report.visible import visible_lines
+from cali.report.wording import visible_lines
 
 LINE = 600  # characters of a log line
 LINES = 24  # of evidence and context together
@@ -64,7 +64,7 @@ def _head(incident: Incident, level: str, *, alone: bool) -> Markup:
         tag("span", seen.often + (f" in {seen.lasting}" if seen.lasting else "")),
         tag("span", seen.span) if seen.span else "",
         tag("span", "burst", class_="tag") if incident.burst else "",
-        tag("span", "cause unknown", class_="tag") if alone and not explained(incident) else "",
+        tag("span", "cause unknown", class_="tag") if alone and not has_cause(incident) else "",
     ]
     return tag(
         "div",
@@ -82,7 +82,7 @@ def _head(incident: Incident, level: str, *, alone: bool) -> Markup:
 def _body(incident: Incident, around: Sequence[Evidence], *, alone: bool) -> Markup:
     diagnosis = incident.diagnosis
     parts: list[Markup] = []
-    if diagnosis is not None and explained(incident):
+    if diagnosis is not None and has_cause(incident):
         parts.append(
             _part("Cause", tag("p", wording.cut(diagnosis.cause, WORDS), class_="why"), _sure(diagnosis))
         )

@@ -9,8 +9,7 @@ import orjson
 
 from cali.core.models import Diagnosis, Incident
 from cali.report.analysis import Analysis, evidence
-from cali.report.visible import ACTIVE
-from cali.report.wording import moment
+from cali.report.wording import ACTIVE, moment
 
 
 def as_json(analysis: Analysis) -> bytes:

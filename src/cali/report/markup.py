@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from cali.report.visible import visible
+from cali.report.wording import visible
 
 
 class Markup(str):

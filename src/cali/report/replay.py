@@ -11,7 +11,7 @@ from cali.core.models import Incident
 from cali.report.json import plain, printed
 from cali.report.json import time as iso
 from cali.report.terminal import one_line
-from cali.report.visible import visible
+from cali.report.wording import visible
 from cali.usecases.replay import Changes, Difference, DifferenceKind, ReplayResult
 from cali.usecases.replay.alert_counts import AlertCount
 

@@ -1,8 +1,8 @@
-"""The analysis for a terminal: read from the top, by somebody who was asleep five minutes ago.
+"""Print the analysis on a terminal: read from the top, by somebody who was asleep five minutes ago.
 
     verdict, then per incident: what, where, when, why, what to do, which lines prove it, how sure; what followed, folded
 
-Nothing in a text is read as markup, and `visible` has taken from log lines what a terminal would obey.
+Nothing in a text is read as markup. `_wrapped` makes log text harmless before a terminal could obey it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from cali.core.models import Incident, Severity
 from cali.report import wording
-from cali.report.analysis import Analysis, IncidentGroup, Summary, evidence, explained, groups
-from cali.report.visible import visible
+from cali.report.analysis import Analysis, IncidentGroup, evidence, groups, has_cause
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,27 +35,25 @@ BADGE = {
 
 
 def as_text(analysis: Analysis, *, color: bool = False, width: int = WIDTH) -> str:
-    """The report for a terminal of so many columns, ending in a line feed; without colour, without any escape."""
-    width = max(width, NARROWEST)
-    rows = list(_rows(analysis, width))
-    return _printed(rows, color)
+    """Return the report for a terminal of so many columns, ending in a line feed; without colour, without any escape."""
+    return _printed(_rows(analysis, max(width, NARROWEST)), color)
 
 
 def one_line(incident: Incident, *, color: bool = False) -> str:
-    """An incident on one line, for a stream of them: when, how bad, where, what, why."""
+    """Return an incident on one line, for a stream of them: when, how bad, where, what, why."""
     from rich.text import Text
 
     when = wording.moment(incident.first_seen)
     line = Text().append(f"{when:%H:%M:%S} " if when else "", "dim")
     line.append(f"{incident.severity.label.upper():8} ", BADGE.get(incident.severity, "bold"))
-    where = visible(wording.place(incident.scope))
+    where = wording.visible(wording.place(incident.scope))
     line.append(f"{where}  " if where else "", "cyan")
-    line.append(visible(incident.title), "bold")
+    line.append(wording.visible(incident.title), "bold")
     line.append(f"  x{incident.count:,}" if incident.count > 1 else "")
     diagnosis = incident.diagnosis
-    if diagnosis is not None and explained(incident):
-        line.append(f"  -> {visible(wording.first_sentence(diagnosis.cause))}")
-        line.append(f" [{visible(wording.basis(diagnosis))}]", "dim")
+    if diagnosis is not None and has_cause(incident):
+        line.append(f"  -> {wording.visible(wording.first_sentence(diagnosis.cause))}")
+        line.append(f" [{wording.visible(wording.basis(diagnosis))}]", "dim")
     else:
         line.append("  -> cause unknown", "dim")
     return _printed([line], color).rstrip("\n")
@@ -65,57 +62,51 @@ def one_line(incident: Incident, *, color: bool = False) -> str:
 def _rows(analysis: Analysis, width: int) -> Iterator[Text]:
     from rich.text import Text
 
-    if not analysis.incidents:
-        yield from _wrapped(wording.verdict(analysis), width)
-        yield from _set_aside(analysis.summary, width)
+    summary, found = analysis.summary, groups(analysis)
+    set_aside = _wrapped(wording.set_aside(summary), width, "yellow")
+    yield from _wrapped(wording.verdict(analysis), width, "bold" if found else "")
+    if not found:
+        yield from set_aside
         return
-    yield from _wrapped(wording.verdict(analysis), width, "bold")
-    yield from _source(analysis, width)
-    for place, group in enumerate(groups(analysis), 1):
+    followed = len(analysis.incidents) - len(found)
+    if followed:
+        stand = f"followed from another and stand{'s' if followed == 1 else ''} below it: fix the first."
+        yield from _wrapped(f"{wording.number(followed, 'incident')} {stand}", width)
+    sources = ", ".join(summary.sources[:4])
+    if len(summary.sources) > 4:
+        sources += f" and {wording.number(len(summary.sources) - 4, 'more source')}"
+    counts = f"{wording.number(summary.events, 'event')} of {wording.number(summary.templates, 'template')}"
+    facts = (sources, wording.span(summary.began, summary.ended), counts)
+    yield from _wrapped(" · ".join(filter(None, facts)), width, "dim")
+    for place, group in enumerate(found, 1):
         yield Text()
         yield from _incident(place, group, width)
     yield Text()
-    yield from _foot(analysis.summary, width)
-
-
-def _source(analysis: Analysis, width: int) -> Iterator[Text]:
-    summary = analysis.summary
-    followed = len(analysis.incidents) - len(groups(analysis))
-    if followed:
-        yield from _wrapped(
-            f"{wording.number(followed, 'incident')} followed from another and stand{'s' if followed == 1 else ''} below it: fix the first.",
-            width,
-        )
-    facts = [", ".join(map(visible, summary.sources[:4])), wording.span(summary.began, summary.ended)]
-    if len(summary.sources) > 4:
-        facts[0] += f" and {wording.number(len(summary.sources) - 4, 'more source')}"
-    facts.append(
-        f"{wording.number(summary.events, 'event')} of {wording.number(summary.templates, 'template')}"
-    )
-    yield from _wrapped(" · ".join(fact for fact in facts if fact), width, "dim")
+    yield from set_aside
+    facts = (wording.spent(summary), wording.speed(summary), wording.versions(summary.versions))
+    yield from _wrapped(" · ".join(filter(None, facts)), width, "dim")
 
 
 def _incident(place: int, group: IncidentGroup, width: int) -> Iterator[Text]:
     from rich.text import Text
 
     incident, diagnosis = group.root, group.root.diagnosis
+    room = width - GUTTER
     head = Text().append(f"{place:>3}  ", "bold")
     head.append(f"{incident.severity.label.upper():8}", BADGE.get(incident.severity, "bold"))
-    title = _wrapped(visible(incident.title), width - GUTTER - 1, "bold")
-    yield from _hung(head, title, GUTTER + 1)
-    where = visible(wording.place(incident.scope))
-    if where:
-        yield from _field("where", _wrapped(where, width - GUTTER, "cyan"))
-    yield from _field("seen", _wrapped(_seen(incident), width - GUTTER))
-    if diagnosis is not None and explained(incident):
-        yield from _field("cause", _wrapped(visible(diagnosis.cause), width - GUTTER))
+    yield from _hung(head, _wrapped(incident.title, room - 1, "bold"), GUTTER + 1)
+    yield from _field("where", _wrapped(wording.place(incident.scope), room, "cyan"))
+    yield from _field("seen", _wrapped(_seen(incident), room))
+    if diagnosis is not None and has_cause(incident):
+        yield from _field("cause", _wrapped(diagnosis.cause, room))
         for number, step in enumerate(diagnosis.fix, 1):
-            yield from _field("fix" if number == 1 else "", _step(number, step, width - GUTTER))
-        yield from _field("confidence", _wrapped(visible(wording.basis(diagnosis)), width - GUTTER))
+            yield from _field("fix" if number == 1 else "", _step(number, step, room))
+        yield from _field("confidence", _wrapped(wording.basis(diagnosis), room))
     else:
-        yield from _field("cause", _unknown(incident, width - GUTTER))
-    yield from _field("evidence", _evidence(incident, width - GUTTER))
-    yield from _followers(group.followers, width)
+        yield from _field("cause", _unknown(incident, room))
+    yield from _field("evidence", _evidence(incident, room))
+    if group.followers:
+        yield from _field("followed by", _followers(group.followers, room))
 
 
 def _seen(incident: Incident) -> str:
@@ -126,33 +117,36 @@ def _seen(incident: Incident) -> str:
 
 
 def _unknown(incident: Incident, width: int) -> list[Text]:
-    why = visible(wording.cut(wording.why_unknown(incident.diagnosis), 200))
+    why = wording.cut(wording.why_unknown(incident.diagnosis), 200)
     rows = _wrapped(f"Cause unknown{f': {why}' if why else ''}.", width, "yellow")
-    closest = visible(wording.closest(incident.diagnosis))
+    closest = wording.closest(incident.diagnosis)
     rows += _wrapped(f"{wording.CLOSEST}: {closest}" if closest else "", width)
     return rows + _wrapped(f"{wording.TEACH}: `{wording.TEACHING}`", width)
 
 
-def _step(number: int, step: str, width: int) -> list[Text]:
-    """A step and its commands. No command is broken over rows, so that what is copied runs: one that does not fit
-    stands on a row of its own, which the terminal breaks."""
+def _step(number: int, step: str, width: int) -> Iterator[Text]:
+    """Return the rows of a step and its commands. No command is broken over rows, so that a copy of it runs: one that
+    does not fit stands on a row of its own, which the terminal breaks."""
+    from rich.cells import cell_len
     from rich.text import Text
 
     head = f"{number}. "
     room = width - len(head)
     rows: list[Text] = []
     body = Text()
-    for kind, part in wording.step(step):
-        shown = visible(part)
-        if kind is wording.StepPartKind.SAID:
-            body.append(shown if body or not rows else shown.lstrip(" .,;"))
-        elif _cells(shown) + 2 <= room:
-            body.append(f"`{shown.replace(' ', _GLUE)}`", "cyan")
+    for kind, text in wording.step(step):
+        part = wording.visible(text)
+        if kind is wording.StepPartKind.PROSE:
+            body.append(part if body or not rows else part.lstrip(" .,;"))
+        elif cell_len(part) + 2 <= room:
+            body.append(f"`{part.replace(' ', _GLUE)}`", "cyan")
             body.append(" " if kind is wording.StepPartKind.COMMAND else "")
         else:
-            rows += [*_broken(body, room), Text(shown, "cyan")]
+            rows += [*_broken(body, room), Text(part, "cyan")]
             body = Text()
-    return list(_hung(Text(head), rows + (_broken(body, room) if body else []), len(head)))
+    if body:
+        rows += _broken(body, room)
+    return _hung(Text(head), rows, len(head))
 
 
 def _evidence(incident: Incident, width: int) -> list[Text]:
@@ -160,63 +154,46 @@ def _evidence(incident: Incident, width: int) -> list[Text]:
 
     lines = sorted(evidence(incident))
     shown = lines[:QUOTED]
-    gutter = max((len(f"{line:,}") for line, _ in shown), default=1)
+    gutter = len(f"{shown[-1].line:,}") if shown else 1
+    room = width - gutter - 3
     rows: list[Text] = []
     for line, text in shown:
-        room = width - gutter - 3
-        rest = max(
-            0, len(text) - room * LONGEST
-        )  # no need to break what won't be shown; escapes only make it longer
-        body = _wrapped(visible(text[: len(text) - rest]), room)
+        rest = max(0, len(text) - room * LONGEST)  # text that cannot be shown need not be broken
+        body = _wrapped(text[: len(text) - rest], room)
         if rest or len(body) > LONGEST:
             left = rest + sum(map(len, body[LONGEST:]))
             body[LONGEST:] = [Text(f"… {left:,} more characters", "dim")]
         rows += _hung(Text(f"{line:>{gutter},} | ", "dim"), body, gutter + 1, "| ")
     if len(lines) > QUOTED:
-        rows += _wrapped(
-            f"and {wording.number(len(lines) - QUOTED, 'more line')} (--format json)", width, "dim"
-        )
+        more = wording.number(len(lines) - QUOTED, "more line")
+        rows += _wrapped(f"and {more} (--format json)", width, "dim")
     return rows
 
 
 def _followers(followers: Sequence[Incident], width: int) -> Iterator[Text]:
     from rich.text import Text
 
-    rows: list[Text] = []
     for follower in followers[:FOLDED]:
         title = Text().append(f"{follower.severity.label} ", BADGE.get(follower.severity, "bold"))
-        title.append(visible(follower.title))
-        rows += _hung(Text("- "), _broken(title, width - GUTTER - 2), 2)
-        where = visible(wording.place(follower.scope))
-        facts = [where, _seen(follower)]
-        if follower.diagnosis is not None and explained(follower):
-            facts.append(visible(wording.origin(follower.diagnosis)))
-        facts_rows = _wrapped(", ".join(fact for fact in facts if fact), width - GUTTER - 2, "dim")
-        rows += _hung(Text("  "), facts_rows, 2)
+        title.append(wording.visible(follower.title))
+        yield from _hung(Text("- "), _broken(title, width - 2), 2)
+        facts = [wording.place(follower.scope), _seen(follower)]
+        if follower.diagnosis is not None and has_cause(follower):
+            facts.append(wording.origin(follower.diagnosis))
+        yield from _hung(Text("  "), _wrapped(", ".join(filter(None, facts)), width - 2, "dim"), 2)
     if len(followers) > FOLDED:
-        rows += _wrapped(f"and {len(followers) - FOLDED:,} more (--format html shows all)", width, "dim")
-    if rows:
-        yield from _field("followed by", rows)
-
-
-def _foot(summary: Summary, width: int) -> Iterator[Text]:
-    yield from _set_aside(summary, width)
-    facts = [wording.spent(summary), wording.speed(summary), visible(wording.versions(summary.versions))]
-    yield from _wrapped(" · ".join(fact for fact in facts if fact), width, "dim")
-
-
-def _set_aside(summary: Summary, width: int) -> Iterator[Text]:
-    yield from _wrapped(visible(wording.set_aside(summary)), width, "yellow")
+        more = f"and {len(followers) - FOLDED:,} more (--format html shows all)"
+        yield from _wrapped(more, width, "dim")
 
 
 def _field(name: str, rows: Iterable[Text]) -> Iterator[Text]:
     from rich.text import Text
 
-    yield from _hung(Text(f"  {name:{GUTTER - 2}}", "dim"), rows, GUTTER)
+    return _hung(Text(f"  {name:{GUTTER - 2}}", "dim"), rows, GUTTER)
 
 
 def _hung(head: Text, rows: Iterable[Text], indent: int, mark: str = "") -> Iterator[Text]:
-    """The first row behind the head, the others below it."""
+    """Yield the first row behind the head, the others below it."""
     from rich.text import Text
 
     for place, row in enumerate(rows):
@@ -226,9 +203,10 @@ def _hung(head: Text, rows: Iterable[Text], indent: int, mark: str = "") -> Iter
 
 
 def _wrapped(text: str, width: int, style: str = "") -> list[Text]:
+    """Return a text in rows, with every character made visible."""
     from rich.text import Text
 
-    return _broken(Text(text, style), width) if text else []
+    return _broken(Text(wording.visible(text), style), width) if text else []
 
 
 def _broken(text: Text, width: int) -> list[Text]:
@@ -240,12 +218,6 @@ def _measure() -> Console:
     from rich.console import Console
 
     return Console(color_system=None, _environ={})
-
-
-def _cells(text: str) -> int:
-    from rich.cells import cell_len
-
-    return cell_len(text)
 
 
 def _printed(rows: Iterable[Text], color: bool) -> str:

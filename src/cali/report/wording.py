@@ -1,4 +1,8 @@
-"""The words both reports share: when, where, how long, how sure. All plain text, nothing escaped yet."""
+"""Word the facts that all reports share: when, where, how long, how sure. All plain text, not escaped for HTML.
+
+Log text is made harmless by `visible`: characters that would move a cursor, colour a terminal, hide or reverse text
+become readable escapes.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +10,42 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
+from operator import attrgetter
 from typing import NamedTuple
 
 from cali.core.models import NOWHERE, Diagnosis, Incident, Origin, Scope
-from cali.report.analysis import Analysis, Summary, explained, groups
+from cali.report.analysis import Analysis, Summary, groups, has_cause
+
+# Controls, soft hyphen, marks of direction, invisible spaces and joiners, line separators, halves of surrogate pairs,
+# private use, tags. A zero-width joiner and variation selectors stay: emoji are made with them and they hide nothing.
+_INVISIBLE = (
+    "\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+    "\ufff9-\ufffb\ud800-\udfff\ue000-\uf8ff\U000e0000-\U000e007f\U000f0000-\U0010ffff"
+)
+ACTIVE = re.compile(f"[{_INVISIBLE}]")  # all but the controls of ASCII, which JSON escapes by itself
+_INVISIBLE_OR_CONTROL = re.compile(f"[\x00-\x1f{_INVISIBLE}]")
+_SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r"}
 
 _CODE = re.compile(r"`([^`\n]+)`")
 _LEADS = re.compile(r"(?:^|:)\s*$")  # what comes before a command
 _ENDS = re.compile(r"\s*(?:[.,;]|$)")  # what comes after it
 _SENTENCE = re.compile(r"(?<=[.!?])\s")
-_SURE = ((0.85, "high"), (0.70, "good"), (0.50, "fair"), (0.0, "low"))
+_SURE = ((0.50, "fair"), (0.70, "good"), (0.85, "high"))
 CLOSEST = "Closest, and not close enough"
 TEACH = "Once you know the cause, teach it"
 TEACHING = "cali kb add FILE.yaml"
 
 
 class StepPartKind(Enum):
-    """What a piece of a fix step is."""
+    """The kind of a part of a fix step."""
 
-    SAID = "said"
+    PROSE = "prose"
     NAME = "name"
     COMMAND = "command"
 
 
 class Occurrence(NamedTuple):
-    """When an incident was seen: `span` is empty when the log has no times."""
+    """How often and when an incident was seen: `span` is empty when the log has no times."""
 
     often: str
     span: str
@@ -38,27 +53,31 @@ class Occurrence(NamedTuple):
 
 
 def verdict(analysis: Analysis) -> str:
-    """The whole answer in one line. What followed from an explained incident is a consequence, not an unknown."""
-    lines = f"{number(analysis.summary.lines, 'line')}"
-    incidents = analysis.incidents
-    if not incidents:
+    """Return the whole answer in one line. Followers of an explained incident are consequences, not unknown."""
+    lines = number(analysis.summary.lines, "line")
+    if not analysis.incidents:
         return f"No incidents in {lines}."
-    known = sum(map(explained, incidents))
-    caused = sum(
-        not explained(follower)
-        for group in groups(analysis)
-        if explained(group.root)
-        for follower in group.followers
-    )
-    unknown = len(incidents) - known - caused
-    counts = (
-        (known, f"{known:,} explained"),
-        (caused, number(caused, "consequence")),
-        (unknown, f"{unknown:,} unknown"),
-    )
-    parts = ", ".join(told for count, told in counts if count)
-    worst = max(incident.severity for incident in incidents).label
-    return f"{number(len(incidents), 'incident')} in {lines} ({parts}), worst: {worst}"
+    known = caused = unknown = 0
+    for group in groups(analysis):
+        root_known = has_cause(group.root)
+        known += root_known
+        unknown += not root_known
+        for follower in group.followers:
+            if has_cause(follower):
+                known += 1
+            elif root_known:
+                caused += 1
+            else:
+                unknown += 1
+    parts: list[str] = []
+    if known:
+        parts.append(f"{known:,} explained")
+    if caused:
+        parts.append(number(caused, "consequence"))
+    if unknown:
+        parts.append(f"{unknown:,} unknown")
+    worst = max(map(attrgetter("severity"), analysis.incidents)).label
+    return f"{number(len(analysis.incidents), 'incident')} in {lines} ({', '.join(parts)}), worst: {worst}"
 
 
 def number(count: int, word: str) -> str:
@@ -67,17 +86,17 @@ def number(count: int, word: str) -> str:
 
 
 def place(scope: Scope) -> str:
-    """The known parts of a scope, outermost first; the container only when it says more than the workload."""
+    """Return the known parts of a scope, outermost first; the container only when it differs from the workload."""
     if scope == NOWHERE:
         return ""
     parts = [scope.cluster, scope.namespace, scope.workload]
     if scope.container != scope.workload:
         parts.append(scope.container)
-    return "/".join(part for part in parts if part)
+    return "/".join(filter(None, parts))
 
 
 def occurrence(incident: Incident) -> Occurrence:
-    """How often, when, and for how long."""
+    """Return how often an incident was seen, when, and for how long."""
     often = "once" if incident.count == 1 else f"{incident.count:,} times"
     first, last = moment(incident.first_seen), moment(incident.last_seen)
     if first is None or last is None or incident.first_seen is None or incident.last_seen is None:
@@ -99,7 +118,7 @@ def span(first: float | None, last: float | None) -> str:
 
 
 def moment(seconds: float | None) -> datetime | None:
-    """The time, or None when there is none or no calendar holds it."""
+    """Return the time, or None when there is none or no calendar holds it."""
     if seconds is None:
         return None
     try:
@@ -122,12 +141,15 @@ def duration(seconds: float) -> str:
 
 def sureness(diagnosis: Diagnosis) -> str:
     """`high (0.93)`: the order that reason's numbers make, in words."""
-    word = next(word for least, word in _SURE if diagnosis.confidence >= least or least == 0.0)
-    return f"{word} ({diagnosis.confidence:.2f})"
+    name = "low"
+    for least, word in _SURE:
+        if diagnosis.confidence >= least:
+            name = word
+    return f"{name} ({diagnosis.confidence:.2f})"
 
 
 def origin(diagnosis: Diagnosis) -> str:
-    """Who says so."""
+    """Return the origin of a cause, in words."""
     if diagnosis.origin is Origin.KNOWLEDGE:
         return f"known error {diagnosis.knowledge[0].id}" if diagnosis.knowledge else "known error"
     if diagnosis.origin is Origin.MODEL:
@@ -137,57 +159,58 @@ def origin(diagnosis: Diagnosis) -> str:
 
 
 def basis(diagnosis: Diagnosis) -> str:
-    """How sure, and who says so."""
-    return ", ".join(part for part in (sureness(diagnosis), origin(diagnosis)) if part)
+    """Return how sure the cause is, and its origin."""
+    source = origin(diagnosis)
+    return f"{sureness(diagnosis)}, {source}" if source else sureness(diagnosis)
 
 
 def first_sentence(text: str, longest: int = 160) -> str:
-    """What a list has room for."""
+    """Return the first sentence, cut for a list."""
     return cut(_SENTENCE.split(text.strip(), maxsplit=1)[0], longest)
 
 
 def cut(text: str, longest: int) -> str:
-    """The text, or its beginning and how much is left out."""
+    """Return the text, or its beginning and how much is left out."""
     return text if len(text) <= longest else f"{text[:longest]}… {len(text) - longest:,} more characters"
 
 
 def why_unknown(diagnosis: Diagnosis | None) -> str:
-    """Why there is no cause, as reason put it."""
+    """Return why there is no cause, in the words of reason."""
     return diagnosis.versions.get("gate", "") if diagnosis else "it was not diagnosed"
 
 
 def closest(diagnosis: Diagnosis | None, limit: int = 3) -> str:
-    """The entries that came nearest without being near enough: `a (0.41), b (0.38)`."""
+    """Return the nearest entries, none of them near enough: `a (0.41), b (0.38)`."""
     hits = diagnosis.knowledge[:limit] if diagnosis else ()
     return ", ".join(f"{hit.id} ({hit.score:.2f})" for hit in hits)
 
 
 class StepPart(NamedTuple):
-    """A piece of a fix step. A command is something to run, and stands apart; a name is code within a sentence."""
+    """A part of a fix step. A command is something to run, and stands apart; a name is code within a sentence."""
 
     kind: StepPartKind
     text: str
 
 
 def step(text: str) -> list[StepPart]:
-    """A fix step in pieces. What stands between backticks is a command when a colon, or nothing, comes before it and its
+    """Split a fix step into parts. Text between backticks is a command when a colon, or nothing, comes before it and its
     sentence ends with it; otherwise it is a name."""
     pieces = _CODE.split(text)
     parts: list[StepPart] = []
     for place, piece in enumerate(pieces):
+        kind = StepPartKind.PROSE
         if place % 2:
             apart = _LEADS.search(pieces[place - 1]) and _ENDS.match(pieces[place + 1])
-            parts.append(
-                StepPart(StepPartKind.COMMAND if apart and " " in piece.strip() else StepPartKind.NAME, piece)
-            )
-        else:
-            after = bool(parts) and parts[-1].kind is StepPartKind.COMMAND
-            parts.append(StepPart(StepPartKind.SAID, piece.lstrip(" .,;") if after else piece))
-    return [part for part in parts if part.text]
+            kind = StepPartKind.COMMAND if apart and " " in piece.strip() else StepPartKind.NAME
+        elif place and parts and parts[-1].kind is StepPartKind.COMMAND:
+            piece = piece.lstrip(" .,;")
+        if piece:
+            parts.append(StepPart(kind, piece))
+    return parts
 
 
 def reasons(summary: Summary) -> str:
-    """Why lines were set aside: the reasons, each with the first line it stands for."""
+    """Return why lines were set aside: the reasons, each with its first line."""
     first: dict[str, int] = {}
     for line, reason in summary.quarantine:
         first.setdefault(reason, line)
@@ -197,7 +220,7 @@ def reasons(summary: Summary) -> str:
 
 
 def spent(summary: Summary) -> str:
-    """What the model cost; empty when none was asked."""
+    """Return the cost of the model; empty when it was not called."""
     spend = summary.spend
     if spend is None or not (spend.calls or spend.cached):
         return ""
@@ -207,7 +230,7 @@ def spent(summary: Summary) -> str:
 
 
 def set_aside(summary: Summary) -> str:
-    """How many lines could not be read and why; empty when all could."""
+    """Return how many lines could not be read and why; empty when all could."""
     if not summary.quarantined:
         return ""
     why = reasons(summary)
@@ -215,12 +238,32 @@ def set_aside(summary: Summary) -> str:
 
 
 def speed(summary: Summary) -> str:
-    """`412 ms, 49,590 lines a second`; empty when nobody took the time."""
+    """Return `412 ms, 49,590 lines a second`; empty when the time was not measured."""
     if not summary.seconds:
         return ""
     return f"{duration(summary.seconds)}, {summary.lines / summary.seconds:,.0f} lines a second"
 
 
 def versions(named: Mapping[str, str]) -> str:
-    """`knowledge 2026-11-20, masks 2026-11-20`, without what is no version."""
+    """Return `knowledge 2026-11-20, masks 2026-11-20`, without the reason that `gate` holds."""
     return ", ".join(f"{name} {value}" for name, value in sorted(named.items()) if name != "gate")
+
+
+def visible(text: str) -> str:
+    """Return the text on one line, with each invisible character as an escape such as \\x1b or \\u202e."""
+    return _INVISIBLE_OR_CONTROL.sub(_escape, text.replace("\t", "    "))
+
+
+def visible_lines(text: str) -> list[str]:
+    """Return the lines of a text, each made visible."""
+    return [visible(line) for line in text.split("\n")]
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    if character in _SHORT_ESCAPES:
+        return _SHORT_ESCAPES[character]
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

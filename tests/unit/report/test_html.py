@@ -14,7 +14,7 @@ from cali.report import Analysis, Summary
 from cali.report.html import FOLLOWERS, INCIDENTS, as_html, shipped
 from cali.report.markup import Markup, joined, tag
 from cali.report.timeline import TICKS, step_of
-from cali.report.visible import visible
+from cali.report.wording import visible
 from tests.unit.report.shop import (
     ATTACKED,
     CONNECTIONS,
