@@ -67,22 +67,22 @@ def find_ids(blind: bytes) -> list[re.Match[bytes]]:
 
 
 def _border(letters: bytes, at: int) -> int:
-    """Where the next digit and letter stand side by side; -1 if they do nowhere."""
+    """Return the next place where a digit and a letter are neighbours; -1 if there is none."""
     one, other = letters.find(b"0a", at), letters.find(b"a0", at)
     return one if other < 0 or 0 <= one < other else other
 
 
 def clean(text: str) -> str:
-    """The text without terminal sequences and control characters; tabs and line feeds stay."""
+    """Remove terminal sequences and control characters from a text; tabs and line feeds stay."""
     if text.isprintable() or not _CONTROL.search(text):  # the first is a third of the second's cost
         return text
     return _CONTROL.sub("", _ANSI.sub("", text))
 
 
 def text_of(raw: bytes) -> str | None:
-    """The clean text of a line, or None when too much of it is no text. Undecodable bytes become U+FFFD.
+    """Return the clean text of a line, or None if too much of it is not text. Undecodable bytes become U+FFFD.
 
-    NULs at the ends are no evidence against a line: a log that is truncated while open starts with them.
+    NULs at the ends do not count: a log that is truncated while open starts with them.
     """
     raw = raw.strip(b"\x00")
     try:

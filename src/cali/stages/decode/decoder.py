@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MESSAGE_LIMIT = 64 * 1024
-"""Characters of a message that are kept. What a person or a model can use of a line ends long before."""
+"""Characters of a message that are kept: far more than a person or a model can use of one line."""
 
 _MEMO_LINES = 16_384
 _MEMO_LENGTH = 1024  # longer lines hardly repeat, and would make the memo large
@@ -44,11 +44,11 @@ _new = tuple.__new__  # a named tuple's own constructor costs twice as much, and
 
 
 class Decoder:
-    """Takes the wrapping off lines. It looks at each line and needs no configuration.
+    """Finds the record in a line by looking at it, without configuration.
 
-    `cluster` goes into every scope. `year` completes the stamps that have none (klog, syslog); without it those
-    lines have no time. An instance keeps bounded memos, which change no result, and the pieces of lines that a runtime cut:
-    a line is decoded once, when its last piece came, and has the number of its first.
+    `cluster` goes into every scope. `year` completes time stamps that have none (klog, syslog); without it those lines have
+    no time. A decoder keeps bounded caches, which change no result, and the pieces of lines that a runtime cut. A cut line
+    is decoded once, with its last piece, and has the number of its first.
     """
 
     def __init__(self, cluster: str = "", *, year: int | None = None) -> None:
@@ -66,18 +66,19 @@ class Decoder:
         self._cut = False  # the line at hand is a piece, or some line is open
 
     def apart(self, begun: Iterable[Record] = ()) -> Decoder:
-        """A decoder for another source, or for another part of this one: it has the same memos and pieces of its own.
-        `begun` are the last records of another: those that are partial go on in what comes."""
-        other, lines = (
-            copy(self),
-            Pieces({each.stream: (each.scope, each.time) for each in begun if each.partial}),
-        )
-        other._pieces, other._cut = lines, bool(lines)  # noqa: SLF001 - of its own class
+        """Return a decoder for another source, or for the next part of this one, that shares the caches.
+
+        `begun` are the last records of the part before: the next line of a partial one's stream continues it.
+        """
+        other, pieces = copy(self), Pieces(begun)
+        other._pieces, other._cut = pieces, bool(pieces)  # noqa: SLF001 - of its own class
         return other
 
     def decode(self, raw: bytes, line: int) -> Record | Quarantined | None:
-        """The record of one line (without its newline); Quarantined for what is no text; None for a blank line, and for
-        a piece of a line that goes on."""
+        """Return the record of one line (without its newline), or Quarantined if the line is no text.
+
+        None stands for a blank line, and for a piece of a line that goes on.
+        """
         if raw[:1] == _OBJECT and not self._cut:
             known = self._known(raw, line)
             if known is not None:
@@ -88,16 +89,19 @@ class Decoder:
         return self._pieced(record, raw, line) if self._cut else record
 
     def rest(self, before: int | None = None) -> list[Record | Quarantined]:
-        """What was gathered of lines whose end has not come, at the end of the input or of a part of it; on a stream that
-        does not end, of those to which nothing was added after the line `before`. It is partial, and none of it is kept."""
-        found = [self._ended(left) for left in self._pieces.rest(before)]
+        """Return the cut lines whose end has not come, as partial records: all, or those without a piece since `before`."""
+        found = []
+        for line in self._pieces.rest(before):
+            record = self._ended(line)
+            if record is not None:
+                found.append(record)
         self._cut = bool(self._pieces)
-        return [each for each in found if each is not None]
+        return found
 
     def _pieced(
         self, record: Record | Quarantined | None, raw: bytes, line: int
     ) -> Record | Quarantined | None:
-        """What there is to give out once this line, which was decoded by itself, takes its place among the pieces."""
+        """Return what is complete once this line takes its place among the pieces. `record` is the line by itself."""
         piece, pieces = self._peeled(raw), self._pieces
         pieces.count_line()
         if piece is None:
@@ -121,7 +125,7 @@ class Decoder:
         return from_object(doc, where, self._envelope(doc, where)[1])
 
     def _ended(self, known: OpenLine) -> Record | Quarantined | None:
-        """The record of a line that was put together; of one whose beginning was given out before, its text as it is."""
+        """Return the record of a line that was put together; plain text if its beginning was returned before."""
         if known.begun:
             if known.partial and not known.text:
                 return None
@@ -162,8 +166,10 @@ class Decoder:
         return self._unseen(text, line, 0)
 
     def _enveloped(self, raw: bytes, at: int, line: int) -> Record | None:
-        """The record of a line in an envelope whose end, from `at` on, is its pod's metadata; None if it must be read as a
-        whole."""
+        """Return the record of a line in an envelope that ends, from `at` on, with its pod's metadata.
+
+        None means that the envelope must be parsed as a whole.
+        """
         opened = self._envelopes.opened(raw, at)
         if opened is None:
             return None
@@ -193,7 +199,7 @@ class Decoder:
         return inner and self._collected(head, where, content, inner, time, scope, stream)
 
     def _from_pod(self, raw: bytes, at: int, line: int) -> Record | Quarantined | None:
-        """The line behind kubectl's prefix, by itself: so what is known of it serves all pods."""
+        """Decode the line behind kubectl's prefix by itself, so that its cached layout serves all pods."""
         inner = self._line(raw[at + 2 :], line)
         if inner is None or isinstance(inner, Quarantined):
             return inner and inner._replace(raw=raw)
@@ -203,7 +209,7 @@ class Decoder:
         return _new(Record, (line, message, time, severity, source.scope, stream, cut, normalised))
 
     def _text(self, text: str, line: int, depth: int, timed: bool) -> Record | None:
-        """The record of a line that was found inside another; its own time is not read when that one told it."""
+        """Return the record of a line inside another. With `timed`, the outer line has the time already."""
         text = text.rstrip("\r\n")
         if text[:1] == "{" and depth < _NESTING and text.isprintable():
             doc = load(text)
@@ -216,7 +222,7 @@ class Decoder:
         return self._unseen(clean(text), line, depth)
 
     def _unseen(self, text: str, line: int, depth: int) -> Record | None:
-        # The rules see the line as the memo does: what they say then holds for all lines that share its key.
+        # The rules see the normalised line, so the layout holds for all lines that share this cache key.
         shape = normalise_ids(text.encode(errors="replace").translate(ZEROS))
         normalised = shape.decode()[:MESSAGE_LIMIT]
         layout = layout_of(normalised)
@@ -233,7 +239,7 @@ class Decoder:
     def _apply(
         self, text: str, layout: Layout, line: int, depth: int, *, timed: bool = False
     ) -> Record | None:
-        """The record of a line of this layout; with `timed` its time is not wanted."""
+        """Return the record of a line of this layout, without its time if `timed`."""
         (
             start,
             end,
@@ -285,7 +291,7 @@ class Decoder:
         return scope, f"{stream}/{out}" if out else stream
 
     def _special(self, text: str, layout: Layout, line: int, depth: int) -> Record | None:
-        """A blank line, or an object behind a header."""
+        """Return the record of an object behind a header; None for a blank line."""
         if layout.special == "blank":
             return None
         body = text[layout.start :]
@@ -297,7 +303,7 @@ class Decoder:
     def _behind(
         self, text: str, layout: Layout, doc: dict[str, Any], body: bytes | str, line: int, depth: int
     ) -> Record | None:
-        """The record of an object behind a header."""
+        """Return the record of an object behind a header; the header knows time and origin better."""
         inner = self._object(doc, body, line, depth + 1)
         if inner is None or not layout.start:
             return inner
@@ -307,7 +313,7 @@ class Decoder:
     def _object(
         self, doc: dict[str, Any], raw: bytes | str, line: int, depth: int, timed: bool = False
     ) -> Record | None:
-        """The record of an object; if it is `timed`, what it stands in told the time, and its own is not read."""
+        """Return the record of an object. With `timed`, the line around it has the time already."""
         keys = tuple(doc)
         where = self._plans.get(keys)
         if where is None:
@@ -338,7 +344,7 @@ class Decoder:
         return _new(Record, (line, message, time, severity, scope, stream, False, b""))
 
     def _envelope(self, doc: dict[str, Any], where: Plan) -> tuple[Scope, str]:
-        """The scope and the stream that an object names."""
+        """Return the scope and the stream that an object names."""
         source = self._unknown
         if where.pod and (metadata := doc["kubernetes"]).__class__ is dict:
             source = self._sources.pod(metadata)
@@ -358,7 +364,7 @@ class Decoder:
         scope: Scope,
         stream: str,
     ) -> Record:
-        """The line in an envelope; the envelope knows best where and when."""
+        """Return the record of the line in an envelope. The envelope knows time and origin better."""
         text, more, graded, workload = content
         line, message, inner_time, severity, inner_scope, inner_stream, cut, normalised = inner
         if not scope.workload:
@@ -382,7 +388,7 @@ class Decoder:
         return _new(Record, fields)
 
     def _unsaid(self, doc: dict[str, Any], raw: bytes | str, envelope: Record) -> Record | None:
-        """An object without a message is its own message; an envelope around nothing is a blank line."""
+        """Return the record of an object without a message: the object as text, or None for an empty envelope."""
         if isinstance(doc.get("log"), str):
             return None
         text = text_of(raw) if isinstance(raw, bytes) else raw
@@ -414,7 +420,7 @@ class Decoder:
 
 
 def _over(header: Record, inner: Record, nowhere: Scope) -> Record:
-    """An inner record with what its header knows better: time, origin, and whether it was cut."""
+    """Return an inner record with the header's time and origin, partial if either is."""
     severity: Severity | None = inner.severity if inner.severity is not None else header.severity
     return Record(
         inner.line,

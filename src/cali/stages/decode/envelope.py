@@ -45,14 +45,14 @@ _loads = orjson.loads
 
 
 class End(NamedTuple):
-    """Who wrote a line, as the end of its envelope tells: the streams are those of stdout, of stderr and of neither."""
+    """The scope and the streams in the end of an envelope, by `stdout`, `stderr` and `""` for neither."""
 
     scope: Scope
     streams: dict[str, str]
 
 
 class OpenedEnvelope(NamedTuple):
-    """What stands in an envelope: its members before the metadata, where to look in them, the line, and who wrote it."""
+    """The parts of an envelope: its members before the metadata and their plan, the line in it, its scope and stream."""
 
     head: dict[str, Any]
     where: Plan
@@ -62,7 +62,7 @@ class OpenedEnvelope(NamedTuple):
 
 
 class Envelopes:
-    """Opens envelopes. `ends` are theirs, as they are, with what they tell: None if they have to be read each time."""
+    """Opens envelopes. `ends` caches their ends; None marks an end that must be parsed each time."""
 
     def __init__(self, sources: OriginResolver) -> None:
         self._sources = sources
@@ -70,9 +70,11 @@ class Envelopes:
         self.ends: dict[bytes, End | None] = {}
 
     def opened(self, raw: bytes, at: int) -> OpenedEnvelope | None:
-        """What stands in an envelope whose end, from `at` on, is its pod's metadata; None if it must be read as a
-        whole. That end is the same in all lines of a container, so it is parsed and validated once. What stands before it
-        is an object of its own, once it is closed, or the line is no JSON."""
+        """Return the parts of an envelope that ends, from `at` on, with its pod's metadata.
+
+        None means that it must be parsed as a whole. The end is the same in all lines of a container, so it is parsed and
+        validated once. Before it stands an object that only lacks its closing brace, or the line is no JSON.
+        """
         tail = raw[at:]
         end = self.ends[tail] if tail in self.ends else self._end(tail)
         if end is None:
@@ -93,7 +95,7 @@ class Envelopes:
         return _new(OpenedEnvelope, (head, where, text, scope, stream or f"{streams['']}/{out}"))
 
     def _end(self, tail: bytes) -> End | None:
-        """What the end of an envelope tells; None if there is more in it, or it names nobody."""
+        """Return the scope and streams in an envelope's end; None if it holds anything else, or no workload."""
         doc = load(b'{"":0' + tail) or {}
         end = None
         if len(doc) == 2 and doc.get("kubernetes").__class__ is dict:
@@ -106,7 +108,7 @@ class Envelopes:
         return end
 
     def _head(self, keys: tuple[str, ...]) -> Plan:
-        """The plan for an envelope with these keys before its metadata; `bare` only if the line in it is all it tells."""
+        """Return the plan for an envelope with these keys before its metadata; `bare` if a line is its only content."""
         where = plan((*keys, "kubernetes"))
         where = where._replace(bare=where.bare and where.raw)
         if len(self._heads) >= _HEADS:
@@ -116,8 +118,10 @@ class Envelopes:
 
 
 class ShapeCache:
-    """The forms of the lines that came, bounded: it gives what the longer way gives, or None. `ends` are the ends of
-    envelopes that are known."""
+    """A bounded cache of line shapes. It returns what parsing would return, or None.
+
+    `ends` are the known ends of envelopes.
+    """
 
     def __init__(self, ends: dict[bytes, End | None], clock: TimestampParser) -> None:
         self._end = ends.get
@@ -130,7 +134,7 @@ class ShapeCache:
         self._minutes: dict[bytes, float] = {}
 
     def read(self, raw: bytes, line: int) -> Record | None:
-        """The record of a line of a known form, in an envelope with a known end; None for all others."""
+        """Return the record of a line of a known shape in an envelope with a known end; None for all others."""
         at = raw.rfind(METADATA)  # the first of several would have been in no form
         known = self._end(raw[at:])
         if known is None:
@@ -166,7 +170,7 @@ class ShapeCache:
             self._remember(head, head.translate(_HEX), lambda: of_text(head, where, text, plain))
 
     def remember_object(self, head: bytes, where: Plan, text: str) -> None:
-        """The same of a line that is an object."""
+        """Add the shape of a line that is an object, from its second occurrence on."""
         if len(head) > _LONGEST:
             return
         key = head.translate(_HEX)

@@ -70,7 +70,7 @@ _DOCKER = frozenset({"log", "stream", "time", "attrs"})
 
 
 class Plan(NamedTuple):
-    """Where to look in objects with one set of keys; each tuple is in the order in which keys are trusted."""
+    """The keys to read in objects with one set of keys, each tuple in order of trust."""
 
     message: tuple[str, ...]
     level: tuple[str, ...]
@@ -92,7 +92,7 @@ class Plan(NamedTuple):
 
 
 def plan(keys: tuple[str, ...]) -> Plan:
-    """The plan for an object with these keys."""
+    """Return the plan for an object with these keys."""
     have = frozenset(keys)
 
     def present(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -136,13 +136,12 @@ def plan(keys: tuple[str, ...]) -> Plan:
 
 
 def is_cut(doc: Mapping[str, Any], where: Plan) -> bool:
-    """Whether a collector marked the line in this object as one that goes on."""
+    """Return whether a collector marked the line in this object as cut."""
     return any(doc[tag] in ("P", "true", True) for tag in where.tags)
 
 
 class ObjectText(NamedTuple):
-    """What an object says. `text` is the message alone, empty if there is none; `more` is what explains it, ready
-    to be appended."""
+    """The content of an object. `text` is the message, empty if there is none; `more` explains it and is appended to it."""
 
     text: str
     more: str
@@ -154,7 +153,7 @@ _NO_TEXT = ObjectText("", "", None, "")
 
 
 def object_text(doc: Mapping[str, Any], plan: Plan) -> ObjectText:
-    """What an object says. Without a message its error is one; a mere status is none."""
+    """Return the content of an object. Without a message, its error is the message; a status alone is none."""
     text = ""
     for key in plan.message:
         value = doc[key]
@@ -170,7 +169,7 @@ def object_text(doc: Mapping[str, Any], plan: Plan) -> ObjectText:
 
 
 def envelope_text(doc: Mapping[str, Any], plan: Plan) -> ObjectText:
-    """What an envelope says: as `spoken`, for an object whose keys tell nothing but one message."""
+    """Return what `object_text` would, for an object whose only content is one message."""
     value = doc[plan.message[0]]
     if value.__class__ is str and value and not value.isspace():
         return _new(ObjectText, (value, "", None, ""))
@@ -178,12 +177,12 @@ def envelope_text(doc: Mapping[str, Any], plan: Plan) -> ObjectText:
 
 
 def _filled(template: str, doc: Mapping[str, Any]) -> str:
-    """A Serilog message template with the values that the line holds."""
+    """Fill a Serilog message template with the values in the line."""
     return _HOLE.sub(lambda hole: _flat(doc[hole["name"]]) if hole["name"] in doc else hole[0], template)
 
 
 def load(raw: bytes | str) -> dict[str, Any] | None:
-    """The object that a text holds; None when it is no JSON, or no object."""
+    """Parse a JSON object; None if the text is no JSON, or no object."""
     try:
         doc = orjson.loads(raw)
     except ValueError:
@@ -192,7 +191,7 @@ def load(raw: bytes | str) -> dict[str, Any] | None:
 
 
 def _lenient(raw: bytes | str) -> Any:
-    """Python's encoder writes NaN and Infinity, which JSON has not; read them as null."""
+    """Parse JSON with NaN and Infinity, as Python's encoder writes them; both become null."""
     text = raw.decode(errors="replace") if isinstance(raw, bytes) else raw
     if "NaN" not in text and "Infinity" not in text:
         return None
@@ -203,7 +202,7 @@ def _lenient(raw: bytes | str) -> Any:
 
 
 def special_text(doc: Mapping[str, Any], kind: str) -> ObjectText | None:
-    """What an object of a shape of its own says: a MongoDB line, or a Kubernetes event."""
+    """Return the content of a MongoDB line or a Kubernetes event."""
     return _mongo(doc) if kind == "mongo" else _event(doc)
 
 
@@ -227,7 +226,7 @@ def _event(doc: Mapping[str, Any]) -> ObjectText | None:
 
 
 def _mongo(doc: Mapping[str, Any]) -> ObjectText | None:
-    """`t` is an object, `s` a letter, and `attr` tells what failed."""
+    """Return the content of a MongoDB line: `s` is the level's letter, `attr` holds the error."""
     letter, text, attr = doc.get("s"), doc.get("msg"), doc.get("attr")
     if not isinstance(letter, str) or not isinstance(text, str) or not text.strip():
         return None
@@ -237,7 +236,7 @@ def _mongo(doc: Mapping[str, Any]) -> ObjectText | None:
 
 
 def _severity(doc: Mapping[str, Any], plan: Plan) -> Severity | None:
-    """The level field; without one an HTTP status or an exit code. A level that is given wins: its author chose it."""
+    """Return the severity in the level field, else in an HTTP status or an exit code. A given level wins: its author chose it."""
     for key in plan.level:
         value = doc[key]
         found = LEVELS.get(value) if value.__class__ is str or value.__class__ is int else None
@@ -291,7 +290,7 @@ def _workload(doc: Mapping[str, Any], plan: Plan) -> str:
 
 
 def _more(doc: Mapping[str, Any], plan: Plan, text: str) -> str:
-    """Scalars as `key=value` on the message's line, stacks on lines of their own."""
+    """Return what explains the message: scalars as `key=value` on its line, stacks on lines of their own."""
     scalars, stacks = [], []
     for key in plan.explain:
         value = doc[key]
@@ -321,7 +320,7 @@ def _more(doc: Mapping[str, Any], plan: Plan, text: str) -> str:
 
 
 def _error(value: dict[str, Any], text: str) -> tuple[str, str]:
-    """The one-line cause and the stack of an error object, as Node, ECS, log4j2 and .NET write them."""
+    """Return the one-line cause and the stack of an error object, as Node, ECS, log4j2 and .NET write them."""
     stack = next((value[key] for key in _STACK_KEYS if isinstance(value.get(key), str)), "")
     kind = next(
         (
@@ -349,7 +348,7 @@ def _error(value: dict[str, Any], text: str) -> tuple[str, str]:
 
 
 def _flat(value: object) -> str:
-    """A value on one line. What cannot be written as JSON again is nested past any use."""
+    """Return a value on one line; `...` if it is nested too deeply to be written as JSON."""
     if isinstance(value, str):
         return value
     try:

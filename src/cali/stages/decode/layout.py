@@ -78,18 +78,20 @@ def complete(layout: Layout, line: str) -> Layout:
     if special:
         return layout
     spans = pieces or ((start, len(line) if end is None else end),)
-    # A message that begins or ends within an id has a part of it that differs from line to line.
-    if any(_IN_ID.fullmatch(line[at - 1 : at + 1]) for span in spans for at in span if at):
-        normalised = b""
-    else:
-        normalised = normalise_ids(" ".join([line[a:b] for a, b in spans]).encode())
+    parts, within_id = [], False
+    for a, b in spans:
+        parts.append(line[a:b])
+        for at in (a, b):
+            if at and _IN_ID.fullmatch(line[at - 1 : at + 1]):
+                within_id = True  # the message holds a part of an id, which differs from line to line
+    normalised = b"" if within_id else normalise_ids(" ".join(parts).encode())
     if priority or origin or space or out or partial:
         return layout._replace(normalised=normalised)
     return layout._replace(normalised=normalised, plain=(start, end, pieces, severity, status, normalised))
 
 
 def read(match: re.Match[str]) -> Layout:
-    """The layout that a rule's match describes, without what `rest` holds."""
+    """Return the layout that a rule's match describes, without the one of `rest`."""
     groups = match.re.groupindex
     get = groups.get
     word = match["lvl"] if "lvl" in groups else None
@@ -114,7 +116,7 @@ def read(match: re.Match[str]) -> Layout:
 
 
 def nest(outer: Layout, inner: Layout) -> Layout:
-    """The layout of a wrapped line. The wrapping knows time and origin best, the application its severity."""
+    """Return the layout of a wrapped line. The wrapping knows time and origin better, the application its severity."""
     judge = outer if inner.severity is None and not inner.status and not inner.priority else inner
     fields = (
         inner.start,
@@ -150,7 +152,7 @@ def _time(match: re.Match[str]) -> tuple[int, int, int, int, int] | None:
 
 
 def layout_of(text: str, at: int = 0, depth: int = 0) -> Layout:
-    """The layout of the text from `at` on. Text that no rule knows is a message as a whole."""
+    """Return the layout of the text from `at` on. Text that no rule matches is all message."""
     first = text[at : at + 1]
     if _BLANK.match(text, at):
         return Layout(at, special="blank")
@@ -177,7 +179,7 @@ def layout_of(text: str, at: int = 0, depth: int = 0) -> Layout:
 
 
 def _stamped(text: str, stamp: re.Match[str], depth: int) -> Layout | None:
-    """What follows a stamp; None when nothing does, so that a lone stamp stays a message."""
+    """Return the layout of a stamp and the text after it; None if there is none, so that a lone stamp stays a message."""
     at = stamp.end()
     bracketed = text[stamp.start()] == "["
     if bracketed and text[at : at + 1] == "]":
@@ -204,7 +206,7 @@ def _stamped(text: str, stamp: re.Match[str], depth: int) -> Layout | None:
 
 
 def _follow(text: str, match: re.Match[str], depth: int) -> Layout:
-    """The layout of a match, and of the text it wraps, if it wraps any."""
+    """Return the layout of a match, and of the text that it wraps."""
     found = read(match)
     if "rest" not in match.re.groupindex:
         return found
@@ -231,8 +233,10 @@ def _headed(text: str, match: re.Match[str], depth: int) -> Layout:
 
 
 def _logfmt(text: str, at: int) -> Layout | None:
-    """The layout of the logfmt line that starts at `at`, or None when it is none: pairs alone make no log line,
-    there must be a message, or a level together with a time."""
+    """Return the layout of the logfmt line that starts at `at`; None for any other line.
+
+    Pairs alone make no log line: it needs a message, or a level and a time.
+    """
     head = _PAIRS.match(text, at)
     if not head or not _LINE.match(text, at):
         return None

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 
 class LayoutRule(NamedTuple):
-    """A format. Its pattern names the parts: t, s, z (time), lvl, m (message), n (status), pri, who, ns,
+    """A format of text lines. Its pattern names the parts: t, s, z (time), lvl, m (message), n (status), pri, who, ns,
     out, part, rest.
 
-    `rest` is text that is decoded again. `first` are the characters a line of this format can begin with.
+    `rest` is text that is decoded again. `first` are the characters with which a line of this format can begin.
     """
 
     name: str
@@ -40,16 +40,16 @@ ANYCASE = rf"(?P<lvl>(?i:{_WORDS}|NOTE|SYSTEM|INFORMATION|TRC|DBG|INF|WRN|FTL|LO
 
 
 def rule(name: str, first: str, pattern: str) -> LayoutRule:
-    """A rule whose pattern is compiled the one way that rules are: ASCII classes, `.` takes newlines too.
+    """Compile a rule: ASCII classes, and `.` matches newlines too.
 
-    Spaces that were taken are never given back: a line of many spaces would cost their number squared.
+    Runs of spaces become possessive: backtracking into a long one would take quadratic time.
     """
     pattern = pattern.replace(" +", " ++").replace(" *", " *+")
     return LayoutRule(name, first, re.compile(pattern, re.ASCII | re.DOTALL))
 
 
 def by_first(rules: tuple[LayoutRule, ...]) -> dict[str, tuple[re.Pattern[str], ...]]:
-    """The patterns to try for each first character; key "" for characters that no rule names. Order is kept."""
+    """Return the patterns to try for each first character, in order; key "" is for characters that no rule names."""
     chars = {char for entry in rules for char in entry.first}
     table = {char: tuple(r.pattern for r in rules if not r.first or char in r.first) for char in chars}
     table[""] = tuple(r.pattern for r in rules if not r.first)

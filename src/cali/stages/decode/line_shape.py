@@ -37,7 +37,7 @@ _is_long = re.compile(r"-?(\d)\d", re.ASCII).match
 
 
 class IdSpan(NamedTuple):
-    """Where an id stands. It is one only if there are digits and letters between `start` and `told`."""
+    """The place of an id. It must have digits and letters between `start` and `digits_end`."""
 
     before: bytes  # what stands between the last id and this one, digits as zeros
     start: int
@@ -47,7 +47,7 @@ class IdSpan(NamedTuple):
 
 
 class Checks(NamedTuple):
-    """What is to be compared where digits made zeros are not enough."""
+    """The comparisons that a line of a shape must pass when equal text, digits as zeros, is not enough."""
 
     ids: tuple[IdSpan, ...]
     rest: bytes  # what stands behind the last id, digits as zeros
@@ -56,7 +56,7 @@ class Checks(NamedTuple):
 
 
 class LineShape(NamedTuple):
-    """What all lines of one form share, and where lies what they do not share. All places are bytes of the envelope."""
+    """The parts that lines of one shape share, and the places of those that differ, in bytes of the envelope."""
 
     checks: Checks | None  # None if digits made zeros are enough
     minute: int  # where the time begins
@@ -74,7 +74,7 @@ class LineShape(NamedTuple):
 
 
 class _Frame(NamedTuple):
-    """What a form has of the envelope itself: where time and line stand, and the name of the stream."""
+    """The places of time and line in an envelope, and the name of its stream."""
 
     time: Span
     log: Span
@@ -82,7 +82,7 @@ class _Frame(NamedTuple):
 
 
 def fits(shape: LineShape, head: bytes, blind: bytes) -> bool:
-    """Whether an envelope is of a form that has checks; `blind` is `head` with its digits as zeros."""
+    """Return whether an envelope passes the checks of a shape; `blind` is `head` with its digits as zeros."""
     ids, rest, exact, firsts = shape.checks  # type: ignore[misc]  # it has them
     position = 0
     for before, start, digits_end, end, digit in ids:
@@ -104,7 +104,7 @@ def fits(shape: LineShape, head: bytes, blind: bytes) -> bool:
 
 
 def of_text(head: bytes, where: Plan, text: str, plain: Plain) -> LineShape | None:
-    """The form of a line of text, of which `plain` says what its layout asks for; None if it has none."""
+    """Return the shape of a line of text with the layout `plain`; None if it has none."""
     frame = _frame(head, where)
     if frame is None:
         return None
@@ -118,8 +118,7 @@ def of_text(head: bytes, where: Plan, text: str, plain: Plain) -> LineShape | No
 
 
 def of_object(head: bytes, where: Plan, text: str) -> LineShape | None:
-    """The form of a line that is an object with a level, and a message that needs no more decoding, or an event of
-    Kubernetes; None of others."""
+    """Return the shape of an object with a level and a plain message, or of a Kubernetes event; None for others."""
     frame = _frame(head, where)
     try:
         doc = orjson.loads(text)
@@ -157,7 +156,7 @@ def of_object(head: bytes, where: Plan, text: str) -> LineShape | None:
 
 
 def _named(doc: dict[str, Any], keys: Plan) -> tuple[tuple[str, ...], set[str]]:
-    """The members of an object that are its message, and those of which each digit counts."""
+    """Return the members of an object that are its message, and those in which every digit counts."""
     if keys.kind == "event" and "message" in doc:
         return ("reason", "message"), {"reason", "type"}
     telling = {*keys.message[1:], *keys.level, *keys.stacks, *keys.explain, *keys.status, *keys.exit, *keys.workload, *keys.tags}  # fmt: skip
@@ -195,7 +194,7 @@ def _shape(
 
 
 def _frame(head: bytes, where: Plan) -> _Frame | None:
-    """The frame of an envelope that is JSON up to its end; None if it has members of which digits may matter."""
+    """Return the frame of an envelope; None if digits may count in other members than time and line."""
     found = list(_members(head, 1))
     members = {m[1].decode(): m.span(2) for m in found}
     time, log = where.time[0], where.message[0]
@@ -216,19 +215,19 @@ def _frame(head: bytes, where: Plan) -> _Frame | None:
 
 
 def _places(head: bytes, log: Span) -> list[int]:
-    """Where each character of a line stands in its envelope, and where it ends."""
+    """Return the place in the envelope of each character of a line, and of the line's end."""
     start, end = log
     return [*(start + m.start() for m in _characters(head[start:end])), end]
 
 
 def _spans(text: str) -> list[Span]:
-    """The ids in a line, in characters."""
+    """Return the spans of the ids in a line, in characters."""
     line = text.encode().translate(ZEROS)
     return [(len(line[: m.start()].decode()), len(line[: m.end()].decode())) for m in find_ids(line)]
 
 
 def _ids(head: bytes, text: str, at: list[int]) -> tuple[tuple[IdSpan, ...], bytes]:
-    """The ids in a line whose characters stand `at` these places of its envelope; and what stands behind them."""
+    """Return the ids in a line, and the text after the last; `at` holds the places of the line's characters."""
     blind, found, position = head.translate(ZEROS), [], 0
     for a, b in _spans(text):
         start, end = at[a], at[b]
@@ -240,7 +239,7 @@ def _ids(head: bytes, text: str, at: list[int]) -> tuple[tuple[IdSpan, ...], byt
 
 
 def _values(text: str) -> dict[str, Span]:
-    """Where the values of an object's own members stand, under the keys as they are written."""
+    """Return the spans of the values of an object's own members, by their keys as written."""
     found: dict[str, Span] = {}
     depth = 0
     member: list[re.Match[str]] = []  # key, colon and what follows

@@ -1,7 +1,7 @@
-"""Lines that a container runtime cut (at 16 KiB, as CRI and Docker do), put together before they are decoded.
+"""Lines that a container runtime cut (CRI and Docker do at 16 KiB), put together before they are decoded.
 
-A level, a time or an object may stand on either side of the cut, so a piece by itself says nothing.
-What is given out of one in parts (it is very long, or the input ends) is put together by the joiner.
+A level, a time or an object may stand on either side of the cut, so a piece by itself cannot be decoded. A very long line,
+and one that the end of the input cuts, are returned in parts: the joiner puts those together.
 """
 
 from __future__ import annotations
@@ -12,20 +12,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from cali.core.models import Scope
+    from collections.abc import Iterable
+
+    from cali.core.models import Record, Scope
     from cali.stages.decode.jsonlog import Plan
 
 LINE = 48 * 1024
-"""Bytes after which a line is given out though it goes on: with one more piece of 16 KiB, as much as a message keeps."""
+"""Bytes after which a line is returned though it goes on: with one more piece of 16 KiB, as much as a message keeps."""
 
 OBJECT = 512 * 1024
-"""The same for a line that begins as an object does: half of one cannot be read."""
+"""The same limit for a line that begins like a JSON object: half an object cannot be parsed."""
 
 STREAMS = 64
 """Cut lines that are open at once. With `OBJECT` this bounds the memory."""
 
 GAP = 1000
-"""Lines of the whole input after which the rest of a line is not waited for any more, as the joiner has it."""
+"""Lines of the whole input after which the rest of a line is not awaited any more, as in the joiner."""
 
 SECONDS = 5.0
 """Seconds between two pieces of one line, for the same reason."""
@@ -38,8 +40,10 @@ _MARKS = ("logtag", "_p", "partial_message")
 
 
 class Piece(NamedTuple):
-    """What one collected line holds of a line that may have been cut. `head` stands before its text; both are in an
-    object's `key`, if there is one."""
+    """The part of a possibly cut line that one collected line holds.
+
+    `head` stands before `text`. If the collected line is an object, both are in its `key`.
+    """
 
     stream: str
     head: bytes
@@ -51,7 +55,7 @@ class Piece(NamedTuple):
 
 @dataclass(slots=True)
 class OpenLine:
-    """A line that is being put together. With `begun` its beginning was given out before: the rest is plain text."""
+    """A line that is being put together. With `begun`, its beginning was returned before: the rest is plain text."""
 
     first: Piece
     line: int
@@ -64,7 +68,7 @@ class OpenLine:
     text: bytearray = field(default_factory=bytearray)
 
     def whole(self) -> bytes | dict[str, Any]:
-        """The collected line as it would be had it not been cut."""
+        """Return the collected line as it would be without the cut."""
         _, head, _, _, doc, key = self.first
         whole = head + self.text
         if doc is None:
@@ -75,7 +79,7 @@ class OpenLine:
 
 
 def from_text(raw: bytes) -> Piece | None:
-    """The piece in a line of CRI's."""
+    """Return the piece in a CRI line; None for any other line."""
     match = _CRI.match(raw)
     if match is None:
         return None
@@ -83,7 +87,7 @@ def from_text(raw: bytes) -> Piece | None:
 
 
 def from_object(doc: dict[str, Any], where: Plan, stream: str) -> Piece | None:
-    """The piece in an envelope of Docker's or Fluent Bit's; `stream` is the envelope's."""
+    """Return the piece in an envelope of Docker or Fluent Bit; `stream` is the envelope's."""
     if not where.raw or not where.message:
         return None
     key = where.message[0]
@@ -100,14 +104,18 @@ def from_object(doc: dict[str, Any], where: Plan, stream: str) -> Piece | None:
 
 
 class Pieces:
-    """The lines that are open, by stream; those of `begun` streams were given out in part before.
+    """Holds the open lines, by stream. The partial ones of `begun` were returned in part before.
 
-    Bounded: by `OBJECT` in each, by `STREAMS` in number. What is given up is `overdue` until somebody takes it.
+    `OBJECT` bounds the bytes of a line, `STREAMS` the number of lines. Lines that waited too long are `overdue` until they
+    are taken.
     """
 
-    def __init__(self, begun: dict[str, tuple[Scope, float | None]] | None = None) -> None:
+    def __init__(self, begun: Iterable[Record] = ()) -> None:
         self._open: dict[str, OpenLine] = {}  # the one that waits longest first
-        self._begun = dict(begun or {})
+        self._begun: dict[str, tuple[Scope, float | None]] = {}
+        for record in begun:
+            if record.partial:
+                self._begun[record.stream] = (record.scope, record.time)
         self._count = 0
         self.overdue: deque[OpenLine] = deque()
 
@@ -115,7 +123,7 @@ class Pieces:
         return bool(self._open or self._begun)
 
     def count_line(self) -> None:
-        """Counts a line, and gives up those that have waited too long."""
+        """Count a line of the input, and give up lines that have waited too long."""
         self._count += 1
         while self._open:
             stream, oldest = next(iter(self._open.items()))
@@ -126,8 +134,10 @@ class Pieces:
             self._begun.clear()
 
     def add(self, piece: Piece, line: int, scope: Scope, time: float | None) -> OpenLine | Piece | None:
-        """The line that this piece ends, or as much of it as is gathered at once; the piece itself if it is a line of
-        its own; None while more is to come."""
+        """Return the line that this piece ends or fills, or the piece itself if it is a whole line.
+
+        None means that more is to come.
+        """
         stream = piece.stream
         known = self._open.pop(stream, None)
         if known is not None and known.time is not None and time is not None and time - known.time > SECONDS:
@@ -153,7 +163,7 @@ class Pieces:
         return known if full else None
 
     def rest(self, before: int | None) -> list[OpenLine]:
-        """All that is left, or what of it had its last piece up to this line; nothing of it is kept."""
+        """Remove and return the open lines: all, or those without a piece after the line `before`."""
         left = list(self.overdue)
         self.overdue.clear()
         for stream, known in list(self._open.items()):

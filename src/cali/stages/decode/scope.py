@@ -29,7 +29,7 @@ _LIMIT = 8192
 
 
 def workload_of(pod: str) -> str:
-    """The name of the Deployment, StatefulSet, DaemonSet, Job or CronJob that made a pod of this name."""
+    """Return the name of the Deployment, StatefulSet, DaemonSet, Job or CronJob that made a pod of this name."""
     match = _GENERATED.match(pod)
     return match["workload"] if match else pod
 
@@ -48,7 +48,7 @@ _Text = Annotated[str, BeforeValidator(_text)]
 
 
 class Kubernetes(BaseModel):
-    """What Fluent Bit's kubernetes filter adds to a record. A field of the wrong type counts as missing."""
+    """The metadata that Fluent Bit's kubernetes filter adds to a record. A field of the wrong type counts as missing."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
     namespace_name: _Text = ""
@@ -65,7 +65,7 @@ class Source(NamedTuple):
 
 
 def source_of(cluster: str, k8s: Kubernetes) -> Source:
-    """The scope and the stream of a pod's container.
+    """Return the scope and the stream of a pod's container.
 
     A label names the workload before the pod's name does: labels are declared, while taking a generated suffix off
     is a guess that fails for pods that operators make, and a wrong guess makes a new incident for every pod.
@@ -84,14 +84,14 @@ def source_of(cluster: str, k8s: Kubernetes) -> Source:
 
 
 class OriginResolver:
-    """Remembers the source of each container, so that its metadata is validated once and not for every line."""
+    """Finds the source of a line. The metadata of each container is validated once."""
 
     def __init__(self, cluster: str) -> None:
         self.cluster = cluster
         self._known: dict[object, Source] = {}
 
     def pod(self, metadata: Mapping[str, Any]) -> Source:
-        """The source that Fluent Bit's `kubernetes` object describes; of no pod at all when it is malformed."""
+        """Return the source in Fluent Bit's `kubernetes` object; an empty one if the object is malformed."""
         get = metadata.get
         key: tuple[object, ...] = (get("namespace_name"), get("pod_name"), get("container_name"))
         try:
@@ -108,14 +108,14 @@ class OriginResolver:
         return source
 
     def prefix(self, text: str) -> Source:
-        """The source in `pod/name/container` (kubectl), `db_1` (compose) or `namespace pod/name` (an event)."""
+        """Return the source in `pod/name/container` (kubectl), `db_1` (compose) or `namespace pod/name` (an event)."""
         source = self._known.get(text)
         if source is None:
             source = self._remember(text, self._read(text))
         return source
 
     def named(self, workload: str) -> Source:
-        """The source of a service that names itself."""
+        """Return the source of a service that names itself."""
         return Source(Scope(self.cluster, "", workload), "")
 
     def _remember(self, key: object, source: Source) -> Source:

@@ -34,7 +34,7 @@ _SYSLOG = (
 
 
 def parse_level(word: str) -> Severity | None:
-    """The severity that a level word names, in any case and any logger's spelling; None for any other word.
+    """Return the severity that a level word names, in any case and any logger's spelling; None for any other word.
 
     Digits at the end (Postgres: DEBUG1 to DEBUG5) say nothing: a layout must not depend on them.
     """
@@ -42,7 +42,7 @@ def parse_level(word: str) -> Severity | None:
 
 
 def from_number(level: float) -> Severity | None:
-    """A numeric level: 0 to 7 as syslog and GELF count, 10 and up as bunyan and pino do; None outside both."""
+    """Return the severity of a numeric level: 0 to 7 as in syslog and GELF, from 10 on as in bunyan and pino; else None."""
     if 0 <= level <= 7:
         return _SYSLOG[int(level)]
     if not 10 <= level <= 100:
@@ -57,12 +57,12 @@ LEVELS.update({level: found for level in range(101) if (found := from_number(lev
 
 
 def from_priority(digits: str) -> Severity | None:
-    """The severity in a syslog priority (`<34>`): its remainder by eight."""
+    """Return the severity in a syslog priority (`<34>`): its remainder by eight."""
     return _SYSLOG[int(digits) % 8] if digits.isdigit() and len(digits) <= 3 else None
 
 
 def from_status(digits: str) -> Severity | None:
-    """An HTTP status: the server's fault is an error, the client's fault a notice, all else is news."""
+    """Return the severity of an HTTP status: 5xx is an error, 4xx a notice, all else info."""
     if len(digits) != 3 or not "100" <= digits <= "599":
         return None
     if digits >= "500":
@@ -125,7 +125,7 @@ class TimestampParser:
         self._zulu: dict[str, float] = {}  # the same by `2026-11-20T10:00:`, of stamps that end with Z
 
     def stamp(self, minute: str, seconds: str, tail: str) -> float | None:
-        """Seconds since the epoch of `2026-11-20T10:00`, `05.123`, `+02:00`; no zone means UTC."""
+        """Return seconds since the epoch for `2026-11-20T10:00`, `05.123`, `+02:00`; no zone means UTC."""
         key = minute + tail
         try:
             start = self._minutes[key]
@@ -139,7 +139,7 @@ class TimestampParser:
             return start + float(seconds.replace(",", "."))
 
     def value(self, value: object) -> float | None:
-        """The time in a JSON value: an ISO string, or an epoch in seconds, ms, us or ns; None for anything else."""
+        """Return the time in a JSON value: an ISO string, or an epoch in s, ms, us or ns; None for anything else."""
         if value.__class__ is str:
             # The shape that most encoders write, in a minute that is known: no need to take it apart.
             start = self._zulu.get(value[:17])
@@ -201,7 +201,7 @@ def _offset(tail: str) -> int:
 
 
 def _epoch(number: float) -> float | None:
-    """An epoch is told from its size: up to the year 2286 seconds have ten digits, and each finer unit three more."""
+    """Return an epoch in seconds. Up to the year 2286 seconds have ten digits, and each finer unit three more."""
     for unit in (1.0, 1e3, 1e6, 1e9):
         if 1e8 <= number / unit < 1e10:
             return number / unit

@@ -34,14 +34,14 @@ _HEAD = 400  # characters of a head in which words are looked for
 
 
 class Shape(NamedTuple):
-    """What a block is so far, as far as the next line needs to know it."""
+    """The state of an open block that decides whether the next line continues it."""
 
     fmt: TraceFormat
     depth: int  # brackets opened at the ends of lines and not closed yet
 
 
 def opening(record: Record) -> Shape:
-    """The shape of a block that holds only this record."""
+    """Return the shape of a block that holds only this record."""
     message = record.message
     fmt = _first(OPENINGS, message)
     if fmt is None:
@@ -50,7 +50,7 @@ def opening(record: Record) -> Shape:
 
 
 def following(shape: Shape, block: Sequence[Record], record: Record) -> Shape | None:
-    """The shape of the block once it holds this record too, or None when the record starts an event of its own."""
+    """Return the shape of the block with this record added; None if the record starts an event of its own."""
     if block[-1].partial:
         return _grown(shape, shape.fmt, record)
     message = record.message
@@ -81,7 +81,7 @@ def _first(rows: Sequence[Row], message: str) -> TraceFormat | None:
 
 
 def _after_frame(now: TraceFormat, frame: TraceFormat) -> TraceFormat:
-    """A frame tells what the block is, unless that is known. Python is told again: a frame reopens a traceback."""
+    """Return the format after a frame: the frame's own, unless the block has one. A Python frame reopens a traceback."""
     if now in _PLAIN or now in _BEFORE_FRAMES or now is TraceFormat.CLOSED or frame is TraceFormat.PYTHON:
         return frame
     return TraceFormat.TRACE if now is TraceFormat.NODE_CODE and frame is TraceFormat.TRACE else now
@@ -99,7 +99,7 @@ def _indented(shape: Shape, head: Record, message: str) -> TraceFormat | None:
 
 
 def _stands_alone(head: Record, message: str) -> bool:
-    """Whether an indented line is no continuation: a logger wrote it, or it tells of trouble that its head does not."""
+    """Return whether an indented line is an event: a logger wrote it, or it reports trouble and its head does not."""
     if TITLE.match(head.message):
         return False
     line = message.lstrip()
@@ -117,7 +117,7 @@ def _unindented(shape: Shape, head: Record, message: str) -> TraceFormat | None:
 
 
 def _announces(head: Record) -> bool:
-    """Whether a logged head tells of trouble and says that the reason follows: `closing AMQP connection <...>:`."""
+    """Return whether a head reports trouble and ends with a colon: `closing AMQP connection <...>:`."""
     return head.message.endswith(":") and _logged(head) and _troubled(head)
 
 
@@ -135,7 +135,7 @@ def _troubled(head: Record) -> bool:
 
 
 def _owns_field(shape: Shape, head: Record, message: str) -> bool:
-    """Decode may have taken "[72] ERROR:  " off the head: then its severity is all that is left of it."""
+    """Return whether a Postgres field belongs to this head. Decode may have removed "[72] ERROR:  ", but kept the severity."""
     if shape.fmt is not TraceFormat.POSTGRES and (shape.fmt not in _PLAIN or head.severity is None):
         return False
     one, other = POSTGRES_PID.search(head.message), POSTGRES_PID.search(message)
@@ -143,7 +143,7 @@ def _owns_field(shape: Shape, head: Record, message: str) -> bool:
 
 
 def _nesting(record: Record) -> int:
-    """Brackets that end the line, less those it starts with: all that pretty-printing needs, strings left unread."""
+    """Return the number of brackets that end the line, less those that start it: enough for pretty-printed data."""
     message = record.message.strip()
     closed = len(message) - len(message.lstrip("}])"))
     if record.partial:

@@ -67,7 +67,7 @@ class Limits:
 
 
 class _OpenStream:
-    """The open block of one stream. `shape` is None while the block is one ordinary line: worked out if ever needed."""
+    """The open block of one stream. `shape` is None while the block is one ordinary line."""
 
     __slots__ = ("block", "first_count", "last_count", "shape", "size")
 
@@ -79,9 +79,9 @@ class _OpenStream:
 
 
 class Joiner:
-    """Turns records into blocks. Every record comes out exactly once; blocks come out in the order in which they began.
+    """Turns records into blocks. Every record is returned exactly once; blocks are returned in the order in which they began.
 
-    Start it with what `pending` of an earlier joiner returned, and it goes on where that one stopped.
+    A joiner that gets the `pending` blocks of an earlier one continues them.
     """
 
     def __init__(self, limits: Limits = Limits(), pending: Iterable[Block] = ()) -> None:
@@ -143,11 +143,11 @@ class Joiner:
         return found
 
     def pending(self) -> tuple[Block, ...]:
-        """All blocks not returned yet, in order: plain data for a later `Joiner(limits, pending=...)`."""
+        """Return all open blocks, in order: plain data for a later `Joiner(limits, pending=...)`."""
         return tuple(map(Block, map(tuple, self._queue)))
 
     def _consider(self, stream: _OpenStream | None, record: Record) -> list[Block]:
-        """The careful way, for a record or a block that is not an ordinary line."""
+        """Take a record that is not an ordinary line, or that follows one."""
         if stream is None:
             self._streams[record.stream] = stream = _OpenStream([record], _shape(record), self._count)
             self._queue.append(stream.block)
@@ -176,7 +176,7 @@ class Joiner:
         return True
 
     def _drain(self, out: list[Block]) -> list[Block]:
-        """Gives out blocks from the front of the queue, up to the first that is open and not overdue."""
+        """Return `out` and the blocks at the front of the queue, up to the first that is open and not overdue."""
         queue, streams, count, gap = self._queue, self._streams, self._count, self._limits.gap
         while queue:
             front = queue[0]
@@ -211,7 +211,7 @@ def _shape(record: Record) -> Shape | None:
 
 
 def _is_ordinary(message: str) -> bool:
-    """Whether a line neither opens anything nor continues an ordinary line."""
+    """Return whether a line neither opens a block of several lines nor continues an ordinary line."""
     return _suspect(message) is None and ":  " not in message and message[-1:] != ":"
 
 
@@ -234,7 +234,7 @@ def _size(record: Record) -> int:
 
 
 def text(block: Block) -> str:
-    """What the log call wrote: lines joined by newlines, pieces of a line that the runtime cut by nothing."""
+    """Return the text of a log call: lines joined by newlines, pieces of a cut line joined directly."""
     records = block.records
     if len(records) == 1:
         return records[0].message
@@ -246,8 +246,11 @@ def text(block: Block) -> str:
 
 
 def gist(text: str) -> str:
-    """What a template is made of: the text itself if it is one line; of a trace the head, the outermost and the root
-    exception, without frames; of anything else the whole text on one line, cut to a bounded length."""
+    """Return the text that a template is made of.
+
+    One line is its own gist. Of a trace: the head, the outermost and the root exception, without frames. Of anything else:
+    the whole text on one line, cut to a bounded length.
+    """
     if "\n" not in text:
         return text
     lines = text.split("\n", _SCAN)[:_SCAN]
@@ -294,8 +297,10 @@ class _NamedException(NamedTuple):
 
 
 def _exceptions(lines: list[str]) -> list[_NamedException]:
-    """The exceptions that a trace names, in the order in which it prints them. The first and the last of them are the
-    two ends of the chain of causes: which of them is the root depends on the runtime, so both count."""
+    """Return the exceptions that a trace names, in its order.
+
+    The first and the last are the ends of the chain of causes. Which one is the root depends on the runtime, so both count.
+    """
     found: list[_NamedException] = []
     code = False  # the line above is a frame of Python: an indented line is its source code
     in_python = False  # a frame of Python has come since the last exception

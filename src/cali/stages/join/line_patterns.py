@@ -12,7 +12,7 @@ from enum import IntEnum
 
 
 class TraceFormat(IntEnum):
-    """What an open block is so far; it decides which lines may follow."""
+    """The format of an open block; it decides which lines may follow."""
 
     PLAIN = 0  # one line, nothing special
     TEXT = 1  # a log line with indented lines

@@ -56,7 +56,7 @@ class Book:
         )
 
     def merged(self, text: str) -> str:
-        """The text that stands for this one: itself, unless the book merges it with others."""
+        """Return the merged template of a text, or the text itself if the book does not merge it."""
         words = tuple(text.split())
         for pattern in self._patterns.get(skeleton(words), ()):
             if _fits(pattern, words):
@@ -70,7 +70,7 @@ class Book:
 
 
 def learn(masks: str, texts: Iterable[str]) -> Book:
-    """The book of the templates seen, in whatever order and however often they were seen."""
+    """Return the book of these templates. Their order and number do not matter."""
     samples: dict[Skeleton, set[str]] = defaultdict(set)
     for text in texts:
         words = tuple(text.split())
@@ -83,7 +83,7 @@ def learn(masks: str, texts: Iterable[str]) -> Book:
 
 
 def merge(first: Book, second: Book) -> Book:
-    """The book that learning from both inputs would have given."""
+    """Return the book that learning from both inputs would give."""
     if first.masks != second.masks:
         raise Misconfigured(f"books of masks {first.masks} and {second.masks} cannot be merged")
     both = {
@@ -94,7 +94,7 @@ def merge(first: Book, second: Book) -> Book:
 
 
 def save(book: Book, path: Path) -> None:
-    """Writes the book; the same book gives the same bytes. Misconfigured if it cannot be written there."""
+    """Write the book; the same book gives the same bytes. Raise Misconfigured if the file cannot be written."""
     try:
         path.write_bytes(dumps(book))
     except OSError as error:
@@ -102,7 +102,7 @@ def save(book: Book, path: Path) -> None:
 
 
 def load(path: Path, masks: str) -> Book:
-    """The book in a file; one that is damaged, or made under other masks, is Misconfigured."""
+    """Read a book. Raise Misconfigured if it is damaged, or was learnt under other masks."""
     try:
         body = path.read_bytes()
     except OSError as error:
@@ -111,14 +111,14 @@ def load(path: Path, masks: str) -> Book:
 
 
 def dumps(book: Book) -> bytes:
-    """The book as JSON; the same book gives the same bytes."""
+    """Return the book as JSON; the same book gives the same bytes."""
     rows = sorted(text for sample in book.samples.values() for text in sample)
     document = {"format": FORMAT, "masks": book.masks, "merges": book.merges, "templates": rows}
     return orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
 
 
 def loads(body: bytes, masks: str, where: str) -> Book:
-    """What `dumps` wrote. Misconfigured, with `where` it lies, if it is damaged or made under other masks."""
+    """Read what `dumps` wrote. Raise Misconfigured, with `where`, if it is damaged or was learnt under other masks."""
     try:
         document = orjson.loads(body)
         made_for, rows = document["masks"], document["templates"]
@@ -133,12 +133,12 @@ def loads(body: bytes, masks: str, where: str) -> Book:
 
 
 def skeleton(words: Words) -> Skeleton:
-    """How many tokens, and where the wildcards stand. A parameter that looks like a word does not change it."""
+    """Return the number of tokens and the places of the wildcards. A parameter that looks like a word does not change it."""
     return len(words), tuple(i for i, word in enumerate(words) if WILDCARD in word)
 
 
 def patterns(sample: frozenset[str]) -> tuple[Words, ...]:
-    """The merges in templates of one skeleton, the most telling first."""
+    """Return the merges in templates of one skeleton, those with the fewest wildcards first."""
     given = {tuple(text.split()) for text in sample}
     rows = given
     found: list[Words] = [()]
@@ -154,7 +154,7 @@ def _fits(pattern: Words, words: Words) -> bool:
 
 
 def _split(rows: list[Words], found: list[Words]) -> None:
-    """Parts rows at the place with the fewest words until those places are left that are free."""
+    """Divide rows at the place with the fewest words until only free places differ."""
     if len(rows) < FREE:
         return
     seen = [Counter(column) for column in zip(*rows, strict=True)]
@@ -175,7 +175,7 @@ def _split(rows: list[Words], found: list[Words]) -> None:
 
 
 def _free(words: Counter[str], rows: list[Words], place: int) -> bool:
-    """Whether a place holds a parameter: many different words, in most rows another one, and no mere states or verbs."""
+    """Return whether a place holds a parameter: many different words that are neither states nor verbs."""
     least = FREE if place else FIRST
     states = sum(1 for word in words if _STATE.fullmatch(word))
     many = len(words) >= max(least, SHARE * len(rows)) or len(words) >= 2 * least
@@ -188,7 +188,7 @@ def _is_verb(row: Words, place: int) -> bool:
 
 
 def _tells(pattern: Words, free: int) -> bool:
-    """Whether enough words are left that the pattern says something: two, and more than are learnt to be free."""
+    """Return whether enough constant words are left: two, and more than there are free places."""
     kept = sum(1 for word in pattern if WILDCARD not in word and any(map(str.isalpha, word)))
     return kept >= max(2, free + (free > 1))
 

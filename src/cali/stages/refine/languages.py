@@ -96,35 +96,35 @@ GERMAN = (
 
 
 def speaks(message: str, low: str) -> bool:
-    """Whether a line may be written in one of these languages: a quick no for nearly all that are not."""
+    """Return whether a line may be in one of these languages. Nearly all other lines are ruled out quickly."""
     return not message.isascii() or any(root in low for root in GERMAN)
 
 
 def critical(text: str) -> bool:
-    """Whether something is lost or broken for good."""
+    """Return whether a text reports a loss or a permanent failure."""
     return _CRITICAL.search(text) is not None
 
 
 def error(text: str) -> bool:
-    """Whether something went wrong."""
+    """Return whether a text reports an error."""
     return _ERROR.search(text) is not None
 
 
 def warning(text: str) -> bool:
-    """Whether something is announced that may go wrong."""
+    """Return whether a text reports a warning."""
     return _WARNING.search(text) is not None
 
 
 def soft(text: str) -> bool:
-    """Whether the program itself deals with the trouble."""
+    """Return whether a text reports that the program handles the trouble itself."""
     return _SOFT.search(text) is not None
 
 
 def without_harmless(text: str) -> str:
-    """The text without its phrases that hold a word of trouble and mean none: denials, names, counts of nothing."""
+    """Remove phrases that hold a word of trouble and mean none: denials, names, counts of zero."""
     return _HARMLESS.sub(" ", _NONE.sub(" ", text))
 
 
 def needs_digits(blind: str) -> bool:
-    """Whether a number in a digit-blind text counts trouble, so that its value decides."""
+    """Return whether a number in a digit-blind text counts trouble, so that its value decides."""
     return _SOME.search(blind) is not None

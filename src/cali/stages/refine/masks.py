@@ -19,7 +19,7 @@ SIGNS = re.compile(r"[\d/\\@:=]")
 
 
 class Mask(NamedTuple):
-    """One row of a table: a pattern, what to put in its place, and the texts without one of which it cannot fit."""
+    """One row of a table: a pattern, its replacement, and literals of which a matching text holds at least one."""
 
     name: str
     put: str
@@ -33,9 +33,11 @@ UNUSABLE = (LookupError, TypeError, AttributeError, ValueError, OverflowError, R
 
 @dataclass(frozen=True, slots=True)
 class Masks:
-    """One version of the table. `plain` fits a token that is no parameter, `number` one that is nothing else between
-    its two groups; `token` fits what to keep (its only group) or what to mask, `bare` what to mask in a token that
-    holds none of SIGNS."""
+    """One version of the table.
+
+    `plain` matches a token that is no parameter, `number` a number between its two groups. `token` matches text to keep (its
+    only group) or to mask; `bare` matches text to mask in a token without any of SIGNS.
+    """
 
     version: str
     spans: tuple[Mask, ...]
@@ -48,7 +50,7 @@ class Masks:
 
 @cache
 def load(version: str = LATEST) -> Masks:
-    """The masks of one version; an unknown version or an unreadable table is Misconfigured."""
+    """Return the masks of one version. Raise Misconfigured if it does not exist or cannot be read."""
     name = f"template-{version}.yaml"
     source = resources.files("cali") / "data" / "masks" / name
     if not source.is_file():
@@ -57,7 +59,7 @@ def load(version: str = LATEST) -> Masks:
 
 
 def read(body: bytes, name: str) -> Masks:
-    """The masks in a table's YAML. Misconfigured, by `name`, when it cannot be used."""
+    """Parse a table's YAML. Raise Misconfigured, with `name`, if it cannot be used."""
     try:
         return parse(yaml.load(body, Loader=yaml.CSafeLoader))
     except (yaml.YAMLError, re.error, *UNUSABLE) as error:
@@ -65,7 +67,7 @@ def read(body: bytes, name: str) -> Masks:
 
 
 def parse(table: dict[str, Any]) -> Masks:
-    """Compiles a table as read from its file."""
+    """Compile a table as read from its file."""
     keep, mask = (_alternatives(table[part]) for part in ("keep", "mask"))
     return Masks(
         version=str(table["version"]),

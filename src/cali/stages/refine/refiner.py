@@ -40,14 +40,14 @@ _new = tuple.__new__  # a named tuple's own constructor costs twice as much, and
 
 
 class _Words(NamedTuple):
-    """What the words of a template say of the severity, and whether the values of its numbers have a say."""
+    """The severity by the words of a template, and whether the values of its numbers can change it."""
 
     severity: Severity | None
     needs_digits: bool
 
 
 class Refiner:
-    """Refines messages and blocks. A pure function of its arguments: what it remembers never changes a result."""
+    """Refines messages and blocks. Its caches never change a result."""
 
     def __init__(
         self, *, redactor: Redactor | None = None, masks: Masks | None = None, book: Book | None = None
@@ -58,10 +58,9 @@ class Refiner:
         self.template = self._templates.template
         self.masks = self._templates.masks
         self._words: dict[str, _Words] = {}
-        self._decoder = Decoder()
 
     def refine(self, block: Block) -> Event:
-        """The event that a block of records tells."""
+        """Return the event of a block of records."""
         records = block.records
         record = records[0]
         if len(records) > 1 or "\n" in record.message:  # a collector may have joined what one call wrote
@@ -104,34 +103,37 @@ class Refiner:
         )
 
     def _object(self, whole: str, first: Record) -> Record | None:
-        """What an object says that was printed over several lines, or cut by a batch's end: it could not be decoded
-        line by line. None for an object without a level and a message, and for what is no object."""
+        """Return the record of an object that was printed over several lines, or that the end of a batch cut.
+
+        None stands for an object without a level and a message, and for any other text.
+        """
         if whole.rstrip()[-1:] != "}":
             return None
-        inner = self._decoder.apart().decode(whole.encode(errors="replace"), first.line)
+        inner = Decoder().decode(whole.encode(errors="replace"), first.line)
         if not isinstance(inner, Record) or (inner.severity is None and inner.message[:1] == "{"):
             return None
         return inner
 
 
 class _DigitShape(NamedTuple):
-    """A shape whose words hold digits: where they stand in the message, and the shape's masked form."""
+    """A shape whose words hold digits: their places in the message, and the masked shape."""
 
     at: tuple[int, ...]
     masked: str
 
 
 class _SuspectShape(NamedTuple):
-    """A shape that redaction must see: each message of it is looked at, with the rules that could fit it. `bare` is
-    what holds when they find nothing."""
+    """A shape that may hold a secret: `rules` are applied to each message. `bare` applies if they find nothing."""
 
     rules: tuple[RedactionRule, ...]
     bare: _DigitShape
 
 
 class _SharedShape(NamedTuple):
-    """What holds for all shapes that differ in ids alone: their template, unless digits of theirs are kept, and
-    whether redaction must see each of them, or only those that hold one of the literals that an id may hide."""
+    """The template of all shapes that differ only in ids; None if their words hold digits.
+
+    With `suspect`, redaction must see each of them; otherwise only those with one of the `lost` literals.
+    """
 
     template: Template | None
     suspect: bool
@@ -139,7 +141,7 @@ class _SharedShape(NamedTuple):
 
 
 class _Settled(NamedTuple):
-    """The same once it is known that only a literal which an id hides can make a difference."""
+    """A template for all messages that hold none of the `lost` literals; others need redaction."""
 
     template: Template
     lost: tuple[str, ...]
@@ -149,7 +151,7 @@ _Shape = Template | _DigitShape | _SuspectShape
 
 
 def blind(message: str) -> bytes:
-    """The message with every digit read as 0: what the rules of refine see."""
+    """Return the message with every digit as 0, as the rules of refine see it."""
     return message.encode("utf-8", "surrogatepass").translate(ZEROS)
 
 
@@ -158,14 +160,14 @@ def _text(shape: bytes) -> str:
 
 
 class _Memo(dict[_Key, _Value]):
-    """What was found once. It is dropped whole when it holds too much, because fresh values come for ever."""
+    """A bounded cache. It is dropped whole when it is full, because fresh values never end."""
 
     def __init__(self, most: int = MESSAGES) -> None:
         self._most = most
         self._held = 0
 
     def keep(self, key: _Key, value: _Value, size: int) -> None:
-        """Remembers a value, unless its key, of so many bytes, is too long for that to be worth it."""
+        """Cache a value, unless its key, of `size` bytes, is too long for that."""
         if size > LONGEST:
             return
         if key not in self:
@@ -177,7 +179,7 @@ class _Memo(dict[_Key, _Value]):
 
 
 class _Tokens(_Memo[str, str]):
-    """Masked forms of tokens, each made once."""
+    """A cache of masked tokens."""
 
     def __init__(self, make: Callable[[str], str]) -> None:
         super().__init__(4 * MESSAGES)
@@ -190,7 +192,7 @@ class _Tokens(_Memo[str, str]):
 
 
 class Templater:
-    """Gives every message its template. Holds no state that changes a result."""
+    """Gives every message its template. Its caches never change a result."""
 
     def __init__(self, redactor: Redactor, masks: Masks | None = None, book: Book | None = None) -> None:
         self.masks = masks or load()
@@ -205,14 +207,17 @@ class Templater:
         self._templates: _Memo[tuple[str, str], Template] = _Memo()
 
     def template(self, message: str) -> Template:
-        """The template of a message, secrets and parameters left out."""
+        """Return the template of a message, without secrets and parameters."""
         shape = message.encode("utf-8", "surrogatepass").translate(ZEROS)
         found = self._remembered(shape)
         return found if found.__class__ is Template else self._refined(found, shape, message)[1]
 
     def redacted(self, message: str, normalised: bytes = b"") -> tuple[str, Template]:
-        """A message with its secrets hidden, and its template. `normalised` is the message with its digits and ids made
-        alike, if that is known: without ids it is all that a template depends on, most often."""
+        """Return a message with its secrets hidden, and its template.
+
+        `normalised` is the message with its digits and ids normalised, if decode knows it. Without ids a template depends
+        on nothing else, most often.
+        """
         settled = self._settled_for(normalised)
         if isinstance(settled, Template):
             return message, settled
@@ -248,7 +253,7 @@ class Templater:
         return message, self._finish(found, message)
 
     def _shared(self, shape: bytes, normalised: bytes) -> Template | None:
-        """The template of all shapes that differ in ids alone, if no digit is kept and no rule of redaction fits."""
+        """Return the template of all shapes that differ only in ids; None if a digit is kept or a redaction rule fits."""
         given, normalised = normalised, normalised or normalise_ids(shape)
         if normalised == shape:
             return None
@@ -286,7 +291,7 @@ class Templater:
         return found
 
     def _look(self, shape: bytes) -> _Shape:
-        """What is to be known of a shape, remembered unless it is long."""
+        """Work out a shape, and cache it unless it is long."""
         text = _text(shape)
         rules = self._redactor.candidates(text)
         plain = self._digit_shape(text)
@@ -346,7 +351,7 @@ class Templater:
 
 
 def fingerprint(text: str, version: str) -> str:
-    """64 bits under a version of the masks. Lists of any length, and any white space, count as one."""
+    """Return the 64-bit hash of a template under a version of the masks. Lists of any length, and any white space, count as one."""
     canonical = " ".join(_MANY.sub(WILDCARD, text).split())
     return blake2b(f"{version}\0{canonical}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 

@@ -190,7 +190,7 @@ _SOFT = re.compile(
 
 
 def by_words(message: str) -> Severity | None:
-    """What the words of a message say; None when they say nothing, INFO when they only sound bad."""
+    """Return the severity of the words of a message; None if they have none, INFO if they only sound bad."""
     level = _LEVEL.search(message, 0, _HEAD)
     if level:
         return _LEVELS[level[1]]
@@ -238,7 +238,7 @@ def _warns(text: str, abroad: bool) -> bool:
 
 
 def needs_digits(blind: str) -> bool:
-    """Whether lines of this digit-blind shape can differ in severity by the values of their digits alone."""
+    """Return whether the values of digits alone can change the severity of lines of this shape."""
     low = blind.lower()
     if languages.speaks(blind, low) and languages.needs_digits(blind):
         return True
@@ -246,7 +246,7 @@ def needs_digits(blind: str) -> bool:
 
 
 def worst(structure: Severity | None, words: Severity | None) -> Severity:
-    """The severity of a line: what its structure says, else its words, else INFO."""
+    """Return the severity of a line: by its structure, else by its words, else INFO."""
     if structure is not None:
         return structure
     return Severity.INFO if words is None else words

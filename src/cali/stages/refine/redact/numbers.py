@@ -31,7 +31,7 @@ def _digits(text: str) -> str:
 
 
 def card(match: re.Match[str]) -> bool:
-    """A payment card: an issuer's prefix and length, and the Luhn sum."""
+    """Accept a payment card: an issuer's prefix and length, and the Luhn sum."""
     number = _digits(match[0])
     known = any(issuer.fullmatch(number) for issuer in _ISSUERS)
     if not known and len(number) < len(match[0]):
@@ -48,7 +48,7 @@ def _luhn(number: str) -> bool:
 
 
 def resident_number(match: re.Match[str]) -> bool:
-    """A Korean resident number: a date, a century, and the checksum that numbers given before October 2020 have."""
+    """Accept a Korean resident number: a date, a century, and the checksum of numbers given before October 2020."""
     number = _digits(match[0])
     century = {"9": 1800, "0": 1800, "1": 1900, "2": 1900, "5": 1900, "6": 1900}.get(number[6], 2000)
     try:
@@ -64,13 +64,13 @@ def resident_number(match: re.Match[str]) -> bool:
 
 
 def phone_word(match: re.Match[str]) -> bool:
-    """Digits beside a word for phone."""
+    """Accept digits beside a word for phone."""
     number = _digits(match["v"])
     return 8 <= len(number) <= 15 and len(set(number)) > 1
 
 
 def phone_international(match: re.Match[str]) -> bool:
-    """A country code that exists and a length that E.164 allows."""
+    """Accept a country code that exists with a length that E.164 allows."""
     number = _digits(match[0])
     if number.startswith("1"):
         return _NORTH_AMERICAN.fullmatch(number) is not None
@@ -78,7 +78,7 @@ def phone_international(match: re.Match[str]) -> bool:
 
 
 def phone_national(match: re.Match[str]) -> bool:
-    """A number of Korea or North America, or one with the trunk prefix 0, written in its groups."""
+    """Accept a number of Korea or North America, or one with the trunk prefix 0, written in its groups."""
     number = _digits(match[0])
     groups = [len(group) for group in re.findall(r"[0-9]+", match[0])]
     if number.startswith("0"):
@@ -93,12 +93,12 @@ def phone_national(match: re.Match[str]) -> bool:
 
 
 def ipv4(match: re.Match[str]) -> bool:
-    """Four octets."""
+    """Accept four octets."""
     return all(int(octet) < 256 for octet in match[0].split("."))
 
 
 def ipv6(match: re.Match[str]) -> bool:
-    """An address with at least one group; not a time, not a bare `::`."""
+    """Accept an IPv6 address with at least one group; no time, no bare `::`."""
     text = match[0]
     if text.count(":") < 2 or not any(c.isalnum() for c in text):
         return False

@@ -25,7 +25,7 @@ _PASSES = 6  # what one rule hides may bring out a match of another; more rounds
 
 
 class _RuleFailedError(Exception):
-    """A rule could not decide; its name is the argument."""
+    """A redaction rule that raised; its name is the argument."""
 
 
 class Redactor:
@@ -59,7 +59,7 @@ class Redactor:
         self.lost_in_ids = self._prefilter.lost_in_ids
 
     def text(self, s: str) -> str:
-        """`s` with everything hidden that a rule finds."""
+        """Return `s` with everything hidden that a rule finds."""
         shape = s.encode("utf-8", "surrogatepass").translate(ZEROS)
         rules = self._known.get(shape)
         if rules is None:
@@ -75,7 +75,7 @@ class Redactor:
         return self._prefilter.text(blind) != 0
 
     def candidates(self, blind: str) -> tuple[RedactionRule, ...]:
-        """The rules that may match some line of this shape. `blind` is the line with each digit set to 0."""
+        """Return the rules that may match some line of this shape. `blind` is the line with each digit set to 0."""
         bits = self._prefilter.text(blind)
         low = blind.lower() if bits else ""
         found: list[RedactionRule] = []
@@ -90,7 +90,7 @@ class Redactor:
         return tuple(found)
 
     def apply(self, s: str, rules: Sequence[RedactionRule]) -> str:
-        """`s` with everything hidden that these rules find, and what only then comes to light."""
+        """Return `s` with everything hidden that these rules find, and what the replacements then reveal."""
         try:
             for _ in range(_PASSES):
                 before = s
@@ -132,9 +132,9 @@ def _prefilter_of(rules: tuple[RedactionRule, ...]) -> Prefilter:
 
 
 class Prefilter(dict[str, int]):
-    """The rules whose literals a text holds, as bits by the rules' places.
+    """Finds the rules whose literals a text holds, as bits by the rules' places.
 
-    As a mapping it gives the bits of a digit-blind token, and remembers them.
+    As a mapping it caches the bits of digit-blind tokens.
     """
 
     def __init__(self, rules: Sequence[RedactionRule]) -> None:
@@ -170,11 +170,11 @@ class Prefilter(dict[str, int]):
         return found
 
     def ids_matter(self, blind: str) -> bool:
-        """Whether a literal is in the text that could be lost when its ids are normalised."""
+        """Return whether the text holds a literal that normalising its ids could destroy."""
         return _found(self._maybe_in_ids, blind.lower()) != 0
 
     def lost_in_ids(self, normalised: bytes) -> tuple[str, ...]:
-        """The literals that a text could hold, and lose when its ids are normalised, of the texts that become this one."""
+        """Return the literals that normalising the ids of a text could destroy, for all texts with this result."""
         with_marks, position = b"", 0
         for found in find_ids(normalised):
             with_marks += normalised[position : found.start()] + _NO_DASH.sub(_ID, found[0])
@@ -183,7 +183,7 @@ class Prefilter(dict[str, int]):
         return tuple(literal for literal, pattern in self._in_ids if pattern.search(low))
 
     def text(self, blind: str) -> int:
-        """The bits of all literals in a digit-blind text."""
+        """Return the bits of all literals in a digit-blind text."""
         found = _found(self._spaced, blind.lower())
         for token in blind.split(" "):
             found |= self[token]
@@ -191,20 +191,19 @@ class Prefilter(dict[str, int]):
 
 
 def _may_lie_in_id(literal: str) -> bool:
-    """Whether a word of the literal may be the inside of an id; any other word keeps clear of ids, which end at words'
-    ends."""
+    """Return whether a word of the literal may lie within an id. Other words cannot: an id is a word of its own."""
     return any(ID_CHARACTERS.issuperset(word) for word in re.findall(r"[A-Za-z0-9]+", literal))
 
 
 def _in_id(literal: str) -> re.Pattern[str]:
-    """Finds where a text may hold the literal, at least a part of it within an id. Ids are with_marks."""
+    """Return a pattern for texts that may hold the literal at least partly within an id. Characters of ids are marked."""
     mark = _ID.decode()
     characters = (f"[{each}{mark}]" if each in ID_CHARACTERS else re.escape(each) for each in literal)
     return re.compile(f"(?=[^{mark}]{{0,{len(literal) - 1}}}{mark})" + "".join(characters))
 
 
 def _grouped(literals: Mapping[str, int]) -> _Groups:
-    """The literals by their first character that is no letter or digit and the two after it: few looks for many."""
+    """Group literals by their first sign and the two characters after it: few searches rule out many literals."""
     groups: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for literal, bits in literals.items():
         sign = re.search(r"[^A-Za-z0-9]", literal)
@@ -224,7 +223,7 @@ def _found(groups: _Groups, low: str) -> int:
 
 
 def _trie(literals: list[str]) -> str:
-    """A pattern for any of the literals, common beginnings shared: the regular expression engine tries each by itself."""
+    """Return a pattern for any of the literals with common prefixes shared: the engine would try each by itself."""
     if "" in literals:
         return ""
     by_first: dict[str, list[str]] = defaultdict(list)

@@ -27,7 +27,7 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one starts
 
 @dataclass(frozen=True, slots=True)
 class RedactionRule:
-    """One thing to hide. `pattern` hides its group `v` (or `w`), or all of the match when it has neither.
+    """A rule for one thing to hide. It hides the pattern's group `v` (or `w`), or the whole match if there is neither.
 
     `needs` are literals, one of which must be in the lower-cased, digit-blind line; `verify` may refuse a match;
     a rule with an `option` is used only when that option is on. `also` are literals, one of which must be there too;
@@ -53,13 +53,13 @@ class Table(NamedTuple):
 
 @cache
 def default_table() -> Table:
-    """The table that ships with CALI."""
+    """Return the table that ships with CALI."""
     name = f"{VERSION}.yaml"
     return parse_table(files("cali").joinpath("data", "masks").joinpath(name).read_text("utf-8"), name)
 
 
 def load_table(path: Path) -> Table:
-    """A table from a file. Raises `Misconfigured`, naming the file and the rule, when it can't be used."""
+    """Read a table. Raise Misconfigured, with the file and the rule, if it cannot be used."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -68,7 +68,7 @@ def load_table(path: Path) -> Table:
 
 
 def parse_table(text: str, source: str) -> Table:
-    """A table from its YAML text; `source` is what errors call it."""
+    """Parse a table's YAML text; `source` names it in errors."""
     try:
         data = yaml.load(text, _Loader)  # noqa: S506 - a safe loader, the C one where there is one
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
