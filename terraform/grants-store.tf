@@ -57,13 +57,13 @@ locals {
 
     read_task_logs = local.reads["task-logs"]
 
-    # Airflow appends to a log by reading it first.
-    write_task_logs = [{
+    # Airflow looks for a log before it writes one, and gives up on any answer but 404 of a new one.
+    write_task_logs = concat(local.reads["task-logs"], [{
       Sid      = "WriteTaskLogs"
       Effect   = "Allow"
-      Action   = ["s3:GetObject", "s3:PutObject"]
+      Action   = "s3:PutObject"
       Resource = "${local.arns.bucket}/airflow-logs/*"
-    }]
+    }])
   }
 
   read_prefixes = {
