@@ -5,6 +5,7 @@
 locals {
   cluster_autoscaler_values = {
     awsRegion     = var.region
+    image         = { tag = local.autoscaler_images[local.base.cluster.version] }
     autoDiscovery = { clusterName = local.base.cluster.name }
     rbac = { serviceAccount = {
       name        = local.accounts.cluster-autoscaler.name

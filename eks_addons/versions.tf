@@ -36,4 +36,7 @@ locals {
     grafana            = { version = "12.11.1", repository = "https://grafana-community.github.io/helm-charts" }
     milvus             = { version = "5.0.19", repository = "https://zilliztech.github.io/milvus-helm" }
   }
+
+  # The cluster-autoscaler simulates the scheduler of its own Kubernetes version, so it must have the cluster's.
+  autoscaler_images = { "1.34" = "v1.34.4", "1.35" = "v1.35.1", "1.36" = "v1.36.1" }
 }
