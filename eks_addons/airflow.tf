@@ -20,8 +20,11 @@ locals {
     } }
 
     env = [for name, value in merge(
-      { AWS_REGION = var.region, CALI_GITHUB_SECRET = try(local.base.secrets.github, "") }, local.settings
+      local.settings, local.region, { CALI_GITHUB_SECRET = try(local.base.secrets.github, "") }
     ) : { name = name, value = value }]
+
+    # Raised with secrets_revision: a changed secret is a new pod.
+    airflowPodAnnotations = { "cali/secrets-revision" = tostring(var.secrets_revision) }
 
     config = { logging = { remote_base_log_folder = "s3://${local.base.logs_bucket}/airflow-logs" } }
 

@@ -15,7 +15,7 @@ locals {
         name        = local.accounts.consumer.name
         annotations = { "eks.amazonaws.com/role-arn" = local.accounts.consumer.role_arn }
       }
-      environment = merge(local.settings, { AWS_REGION = var.region })
+      environment = merge(local.settings, local.region)
     }
   }
 }

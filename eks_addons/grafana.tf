@@ -17,7 +17,10 @@ locals {
       OPENSEARCH_INDEX = "${local.base.search.index}*"
     }
     dashboardsConfigMaps = { cali = "cali-dashboards" }
-    podAnnotations       = { "checksum/dashboards" = sha256(jsonencode(local.dashboards)) } # a changed file is a new pod
+    podAnnotations = { # a changed file or secret is a new pod
+      "checksum/dashboards"   = sha256(jsonencode(local.dashboards))
+      "cali/secrets-revision" = tostring(var.secrets_revision)
+    }
   }
 }
 

@@ -35,9 +35,9 @@ resource "kubernetes_secret_v1" "airflow" {
     fernet-key        = local.secret.airflow.fernet_key
     api-secret-key    = local.secret.airflow.api_secret_key
     jwt-secret        = local.secret.airflow.jwt_secret
-    connection        = "postgresql://airflow:${urlencode(local.secret.airflow.postgres_password)}@airflow-postgresql.airflow:5432/airflow?sslmode=disable"
-    password          = local.secret.airflow.postgres_password # PostgreSQL's user airflow
-    postgres-password = local.secret.airflow.postgres_password # its superuser
+    connection        = "postgresql://airflow:${urlencode(local.secret.airflow.postgres_password)}@airflow-postgresql.airflow:5432/airflow" # asyncpg knows no sslmode
+    password          = local.secret.airflow.postgres_password                                                                              # PostgreSQL's user airflow
+    postgres-password = local.secret.airflow.postgres_password                                                                              # its superuser
     admin-password    = local.secret.airflow.admin_password
     GITSYNC_USERNAME  = try(local.secret.airflow.git_username, "")
     GITSYNC_PASSWORD  = try(local.secret.airflow.git_password, "")

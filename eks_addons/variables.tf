@@ -136,6 +136,9 @@ locals {
     "model", "model_timeout", "openai_base_url", "quiet_after", "settle", "slack_channel",
   ] : "CALI_${upper(name)}" => tostring(local.base.chalice[name]) if can(tostring(local.base.chalice[name])) }
 
+  # boto3 reads the second name alone. EKS would add both to a pod with a role, but only if neither is there.
+  region = { AWS_REGION = var.region, AWS_DEFAULT_REGION = var.region }
+
   # What the worker and Airflow's tasks share with the functions.
   settings = merge({
     CALI_CLUSTER          = local.base.cluster.name
