@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from cali_ops.terraform import Terraform
+from tests.addons.tools import chart
 from tests.infrastructure.conftest import planned, plugins, terraform
 
 __all__ = ["planned", "plugins", "terraform"]  # fixtures
@@ -57,6 +58,7 @@ class Release(NamedTuple):
     name: str
     chart: str
     version: str | None
+    repository: str | None
     namespace: str
     layers: tuple[dict[str, Any], ...]
 
@@ -66,6 +68,12 @@ class Release(NamedTuple):
         for layer in self.layers:
             merged = over(merged, layer)
         return merged
+
+    def archive(self) -> Path | None:
+        """Its chart: ours from the root, somebody else's if it can be had."""
+        if self.version is None or self.repository is None:
+            return ADDONS / "charts" / Path(self.chart).name
+        return chart(self.chart, self.version, self.repository)
 
 
 def over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -118,9 +126,6 @@ def worked_out(
         )
     )
     (folder / "secrets.tf").unlink()
-    for chart in ("fluent_bit", "grafana"):
-        for name in ("values.yaml", "values-dev.yaml", "values-prod.yaml"):
-            (folder / chart / name).touch()
     base = {name: output["value"] for name, output in planned["outputs"].items()}
     (folder / "tests").mkdir()
     made = {}
@@ -143,6 +148,7 @@ def releases(request: pytest.FixtureRequest, worked_out: dict[str, dict[str, Any
             found["name"],
             found["chart"],
             found.get("version"),
+            found.get("repository"),
             found["namespace"],
             tuple(yaml.safe_load(layer) or {} for layer in found["values"]),
         )

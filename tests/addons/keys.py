@@ -1,5 +1,5 @@
-"""The keys that a chart's own values have, kept in keys/ as an extract: one path a line, `*` where the chart leaves a map,
-a list or nothing to be filled.
+"""The keys that a chart's own values have, kept in keys/ as an extract: a map and its keys a line, `*` behind a key for which
+the chart leaves a map, a list or nothing to be filled.
 
     helm show values REPOSITORY/CHART --version V | python -m tests.addons.keys "CHART V" > tests/addons/keys/CHART.txt
 """
@@ -16,6 +16,15 @@ import yaml
 FOLDER = Path(__file__).with_name("keys")
 # Keys that a chart's values.yaml has in comments alone, or leaves to a dependency, or hands on to Kubernetes as they are.
 ELSEWHERE = {
+    "airflow": {
+        "config.*",  # airflow.cfg, section by section
+        "dags.gitSync.credentialsSecret",  # this and the next are in comments
+        "dags.gitSync.emptyDirConfig",
+        "dags.gitSync.emptyDirConfig.*",
+        "logs.emptyDirConfig",
+        "logs.emptyDirConfig.*",
+        "postgresql.*",  # another chart, which this one brings
+    },
     "cluster-autoscaler": {  # options of the program, listed in comments
         "extraArgs.balance-similar-node-groups",
         "extraArgs.expander",
@@ -38,26 +47,25 @@ ELSEWHERE = {
 }
 
 
-def paths(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
-    """The paths of a chart's values."""
-    for key, value in values.items():
-        path = f"{above}{key}"
+def maps(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """The lines of an extract."""
+    names = [f"{key}*" if value is None or value == {} or isinstance(value, list) else key for key, value in values.items()]  # fmt: skip
+    yield f"{above}: {' '.join(sorted(names))}"
+    for key, value in sorted(values.items()):
         if isinstance(value, Mapping) and value:
-            yield path
-            yield from paths(value, f"{path}.")
-        elif value is None or value == {} or isinstance(value, list):
-            yield path
-            yield f"{path}.*"
-        else:
-            yield path
+            yield from maps(value, f"{above}.{key}".lstrip("."))
 
 
 def known(chart: str) -> frozenset[str]:
-    """The kept extract of a chart."""
-    lines = (FOLDER / f"{chart}.txt").read_text("utf-8").splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#")) | ELSEWHERE.get(
-        chart, set()
-    )
+    """The paths of the kept extract of a chart, and below what it leaves open `.*`."""
+    found = set(ELSEWHERE.get(chart, ()))
+    for line in (FOLDER / f"{chart}.txt").read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            above, _, names = line.partition(":")
+            for name in names.split():
+                path = f"{above}.{name.rstrip('*')}".lstrip(".")
+                found |= {path, f"{path}.*"} if name.endswith("*") else {path}
+    return frozenset(found)
 
 
 def version(chart: str) -> str:
@@ -80,4 +88,4 @@ def unknown(values: Mapping[str, Any], allowed: frozenset[str], above: str = "")
 
 if __name__ == "__main__":
     sys.stdout.write(f"# {sys.argv[1]}: made by tests/addons/keys.py\n")
-    sys.stdout.writelines(f"{path}\n" for path in sorted(set(paths(yaml.safe_load(sys.stdin)))))
+    sys.stdout.writelines(f"{line}\n" for line in maps(yaml.safe_load(sys.stdin)))

