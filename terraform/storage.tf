@@ -17,6 +17,7 @@ variable "adopt_logs_bucket" {
 # ---------------------------------------------------------------- Facts
 
 locals {
+  # S3 moves no object below 128 KB, its default: at the default volume this deletes after a year and moves nothing (docs/operations.md).
   # What ages. releases/ and config/ are in no rule: functions read them on every start, however old they are. learning/ is in
   # none either: the nightly jobs drop what is older than `learning_keep_days`, and must keep a list that seldom changes.
   aging_prefixes = {
