@@ -140,18 +140,23 @@ def worked_out(
     return made
 
 
+def release(found: dict[str, Any]) -> Release:
+    """A release from the output that it was made to."""
+    return Release(
+        found["name"],
+        found["chart"],
+        found.get("version"),
+        found.get("repository"),
+        found["namespace"],
+        tuple(yaml.safe_load(layer) or {} for layer in found["values"]),
+    )
+
+
 @pytest.fixture(scope="session", params=ENVIRONMENTS)
 def releases(request: pytest.FixtureRequest, worked_out: dict[str, dict[str, Any]]) -> dict[str, Release]:
     """All releases of an environment."""
     return {
-        name: Release(
-            found["name"],
-            found["chart"],
-            found.get("version"),
-            found.get("repository"),
-            found["namespace"],
-            tuple(yaml.safe_load(layer) or {} for layer in found["values"]),
-        )
+        name: release(found)
         for name, found in worked_out[request.param].items()
         if isinstance(found, dict) and "values" in found
     }

@@ -18,7 +18,7 @@ import pytest
 
 from tests.addons.conftest import ADDONS, Release
 from tests.addons.nodes import cpu, memory
-from tests.addons.tools import Pod, Schemas, notes, pods, rendered
+from tests.addons.tools import Pod, notes, pods, rendered, schemas
 
 EXECUTORS = ("LocalExecutor", "CeleryExecutor", "KubernetesExecutor")
 OURS = ("base", "cali")
@@ -74,22 +74,20 @@ def each(found: list[Pod]) -> Iterator[tuple[str, Pod, dict[str, Any]]]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_kubernetes_knows_every_field(objects: list[dict[str, Any]], found: list[Pod], version: str):
-    schemas = Schemas(version)
+    known = schemas(version)
     inside = [
         {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod.name}, "spec": pod.spec}
         for pod in found
         if pod.kind == "Pod"
     ]
-    wrong = {
-        f"{made['kind']} {made['metadata']['name']}": schemas.errors(made) for made in (*objects, *inside)
-    }
+    wrong = {f"{made['kind']} {made['metadata']['name']}": known.errors(made) for made in (*objects, *inside)}
     assert {name: errors for name, errors in wrong.items() if errors} == {}
 
 
 def test_a_field_that_kubernetes_does_not_know_is_seen(ours: list[dict[str, Any]]):
     budget = next(made for made in ours if made["kind"] == "PodDisruptionBudget")
     misspelt = {**budget, "spec": {**budget["spec"], "maxUnavailble": 1}}
-    assert Schemas(VERSIONS[0]).errors(misspelt)
+    assert schemas(VERSIONS[0]).errors(misspelt)
 
 
 def test_whatever_runs_asks_for_what_it_needs_and_cannot_take_more(found: list[Pod]):

@@ -115,18 +115,28 @@ class Schemas:
         self._definitions = Registry().with_resource(
             "/api/_definitions.json", self._read("_definitions.json")
         )
+        self._of: dict[str, Any] = {}
 
     def errors(self, made: dict[str, Any]) -> list[str]:
         """What is wrong with an object."""
         group, _, version = made["apiVersion"].rpartition("/")
         parts = [made["kind"].lower(), *([group.split(".")[0]] if group else []), version]
-        schema = self._read(f"{'-'.join(parts)}.json").contents
-        validator = jsonschema.Draft202012Validator(schema, registry=self._definitions)
-        return [f"{'/'.join(map(str, error.path))}: {error.message}" for error in validator.iter_errors(made)]
+        name = f"{'-'.join(parts)}.json"
+        if name not in self._of:
+            schema = self._read(name).contents
+            self._of[name] = jsonschema.Draft202012Validator(schema, registry=self._definitions)
+        found = self._of[name].iter_errors(made)
+        return [f"{'/'.join(map(str, error.path))}: {error.message}" for error in found]
 
     def _read(self, name: str) -> Resource[Any]:
         contents = json.loads(self._wheel.read(self._folder + name))
         return Resource.from_contents(contents, default_specification=DRAFT202012)
+
+
+@cache
+def schemas(version: str) -> Schemas:
+    """The schemas of a version, read once."""
+    return Schemas(version)
 
 
 class Pod(NamedTuple):
