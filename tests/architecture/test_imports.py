@@ -49,7 +49,6 @@ DEBT = {  # to be removed row by row; nothing is added
     "doctor/health.py adapters",
     "doctor/reach.py adapters",
     "doctor/world.py adapters",
-    "report/replay.py adapters",
 }
 
 

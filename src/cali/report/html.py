@@ -67,13 +67,10 @@ def _policy(style: str, script: str) -> str:
 
 def _header(analysis: Analysis, verdict: str) -> Markup:
     summary = analysis.summary
-    sources = ", ".join(summary.sources[:4])
-    if len(summary.sources) > 4:
-        sources += f" and {wording.number(len(summary.sources) - 4, 'more source')}"
     facts = [
-        ("Log", wording.cut(sources, 300)),
+        ("Log", wording.cut(wording.sources(summary), 300)),
         ("From", wording.span(summary.began, summary.ended)),
-        ("Read", f"{wording.number(summary.events, 'event')} of {wording.number(summary.templates, 'template')}"),
+        ("Read", wording.counts(summary)),
         ("Set aside", wording.number(summary.quarantined, "unreadable line") if summary.quarantined else ""),
         ("Model", wording.spent(summary)),
     ]  # fmt: skip

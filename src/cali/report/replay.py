@@ -1,35 +1,47 @@
-"""A replay for people and for programs. Nothing in it depends on when or where it was made."""
+"""Print a replay for people and for programs. Nothing in it depends on when or where it was made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from cali.adapters.sources.raw_logs import RawLogs
 from cali.core.models import Incident
 from cali.report.json import plain, printed
 from cali.report.json import time as iso
 from cali.report.terminal import one_line
 from cali.report.wording import visible
-from cali.usecases.replay import Changes, Difference, DifferenceKind, ReplayResult
+from cali.usecases.replay import Changes, DifferenceKind, IncidentDifference, ReplayResult
 from cali.usecases.replay.alert_counts import AlertCount
 
 LISTED = 100  # rows of one kind of change that are shown to a person
 
 
+class ReplayedLogs(Protocol):
+    """The logs that a replay read. `damaged` names the objects of which only the beginning could be read."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def objects(self) -> Sized: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def damaged(self) -> Sequence[str]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """One replay with where its lines came from. `name` is what the person called its versions."""
+    """One replay and the logs it read. `name` is the user's name for its versions."""
 
-    logs: RawLogs
+    logs: ReplayedLogs
     outcome: ReplayResult
     told: tuple[AlertCount, ...]
     name: str = ""
 
 
 def as_json(replayed: Replayed) -> bytes:
-    """The contract of `cali replay --format json`."""
+    """Return the JSON contract of `cali replay --format json`."""
     outcome = replayed.outcome
     changes = [
         {
@@ -53,7 +65,7 @@ def as_json(replayed: Replayed) -> bytes:
 
 
 def changes_as_json(changes: Changes, before: Replayed, after: Replayed) -> bytes:
-    """The contract of `cali replay --compare A B --format json`."""
+    """Return the JSON contract of `cali replay --compare A B --format json`."""
     rows = [
         {
             "what": row.what.value,
@@ -75,7 +87,7 @@ def changes_as_json(changes: Changes, before: Replayed, after: Replayed) -> byte
 
 
 def as_text(replayed: Replayed, *, color: bool = False) -> str:
-    """What a person reads."""
+    """Return the replay as text for a person."""
     outcome = replayed.outcome
     rows = [
         f"{_read(replayed)}, {_many(len(outcome.incidents), 'incident')}",
@@ -93,7 +105,7 @@ def as_text(replayed: Replayed, *, color: bool = False) -> str:
 
 
 def changes_as_text(changes: Changes, before: Replayed, after: Replayed) -> str:
-    """What a person reads of two replays."""
+    """Return the differences of two replays as text for a person."""
     rows = [
         _read(before),
         "",
@@ -127,7 +139,7 @@ def _many(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
-def _source(logs: RawLogs) -> dict[str, Any]:
+def _source(logs: ReplayedLogs) -> dict[str, Any]:
     return {
         "name": logs.name,
         "objects": len(logs.objects),
@@ -152,7 +164,7 @@ def _kinds(changes: Changes) -> dict[str, int]:
     return {"same": changes.same, "renamed": changes.renamed, **counts}
 
 
-def _changed(row: Difference) -> str:
+def _changed(row: IncidentDifference) -> str:
     shown = row.after or row.before
     several = f" ({len(row.before)} -> {len(row.after)})" if len(row.before) > 1 or len(row.after) > 1 else ""
     return f"{row.what.value:12}{_named_incident(shown)}{several}  {visible(row.detail)}".rstrip()

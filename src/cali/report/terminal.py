@@ -46,14 +46,14 @@ def one_line(incident: Incident, *, color: bool = False) -> str:
     when = wording.moment(incident.first_seen)
     line = Text().append(f"{when:%H:%M:%S} " if when else "", "dim")
     line.append(f"{incident.severity.label.upper():8} ", BADGE.get(incident.severity, "bold"))
-    where = wording.visible(wording.place(incident.scope))
+    where = _visible(wording.place(incident.scope))
     line.append(f"{where}  " if where else "", "cyan")
-    line.append(wording.visible(incident.title), "bold")
+    line.append(_visible(incident.title), "bold")
     line.append(f"  x{incident.count:,}" if incident.count > 1 else "")
     diagnosis = incident.diagnosis
     if diagnosis is not None and has_cause(incident):
-        line.append(f"  -> {wording.visible(wording.first_sentence(diagnosis.cause))}")
-        line.append(f" [{wording.visible(wording.basis(diagnosis))}]", "dim")
+        line.append(f"  -> {_visible(wording.first_sentence(diagnosis.cause))}")
+        line.append(f" [{_visible(wording.basis(diagnosis))}]", "dim")
     else:
         line.append("  -> cause unknown", "dim")
     return _printed([line], color).rstrip("\n")
@@ -72,11 +72,8 @@ def _rows(analysis: Analysis, width: int) -> Iterator[Text]:
     if followed:
         stand = f"followed from another and stand{'s' if followed == 1 else ''} below it: fix the first."
         yield from _wrapped(f"{wording.number(followed, 'incident')} {stand}", width)
-    sources = ", ".join(summary.sources[:4])
-    if len(summary.sources) > 4:
-        sources += f" and {wording.number(len(summary.sources) - 4, 'more source')}"
-    counts = f"{wording.number(summary.events, 'event')} of {wording.number(summary.templates, 'template')}"
-    facts = (sources, wording.span(summary.began, summary.ended), counts)
+    span = wording.span(summary.began, summary.ended)
+    facts = (wording.sources(summary), span, wording.counts(summary))
     yield from _wrapped(" · ".join(filter(None, facts)), width, "dim")
     for place, group in enumerate(found, 1):
         yield Text()
@@ -135,7 +132,7 @@ def _step(number: int, step: str, width: int) -> Iterator[Text]:
     rows: list[Text] = []
     body = Text()
     for kind, text in wording.step(step):
-        part = wording.visible(text)
+        part = _visible(text)
         if kind is wording.StepPartKind.PROSE:
             body.append(part if body or not rows else part.lstrip(" .,;"))
         elif cell_len(part) + 2 <= room:
@@ -175,7 +172,7 @@ def _followers(followers: Sequence[Incident], width: int) -> Iterator[Text]:
 
     for follower in followers[:FOLDED]:
         title = Text().append(f"{follower.severity.label} ", BADGE.get(follower.severity, "bold"))
-        title.append(wording.visible(follower.title))
+        title.append(_visible(follower.title))
         yield from _hung(Text("- "), _broken(title, width - 2), 2)
         facts = [wording.place(follower.scope), _seen(follower)]
         if follower.diagnosis is not None and has_cause(follower):
@@ -206,7 +203,12 @@ def _wrapped(text: str, width: int, style: str = "") -> list[Text]:
     """Return a text in rows, with every character made visible."""
     from rich.text import Text
 
-    return _broken(Text(wording.visible(text), style), width) if text else []
+    return _broken(Text(_visible(text), style), width) if text else []
+
+
+def _visible(text: str) -> str:
+    """Return the text with every character visible; printable ASCII already is."""
+    return text if text.isascii() and text.isprintable() else wording.visible(text)
 
 
 def _broken(text: Text, width: int) -> list[Text]:

@@ -229,6 +229,18 @@ def spent(summary: Summary) -> str:
     return f"{number(spend.calls, 'model call')}{cached}, {cost}"
 
 
+def counts(summary: Summary) -> str:
+    """Return `1,200 events of 31 templates`."""
+    return f"{number(summary.events, 'event')} of {number(summary.templates, 'template')}"
+
+
+def sources(summary: Summary) -> str:
+    """Return the first four sources, and how many more there are."""
+    named = ", ".join(summary.sources[:4])
+    more = len(summary.sources) - 4
+    return f"{named} and {number(more, 'more source')}" if more > 0 else named
+
+
 def set_aside(summary: Summary) -> str:
     """Return how many lines could not be read and why; empty when all could."""
     if not summary.quarantined:

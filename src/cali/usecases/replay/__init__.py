@@ -6,14 +6,14 @@ The same lines, versions and terms give the same outcome, to the byte: no clock,
 times are those of the lines. Nothing is written and nobody is told.
 """
 
-from cali.usecases.replay.compare import Changes, Difference, DifferenceKind, compare
+from cali.usecases.replay.compare import Changes, DifferenceKind, IncidentDifference, compare
 from cali.usecases.replay.rerun import ReplayResult, replay
 from cali.usecases.replay.versions import ReplayVersions, Terms
 
 __all__ = [
     "Changes",
-    "Difference",
     "DifferenceKind",
+    "IncidentDifference",
     "ReplayResult",
     "ReplayVersions",
     "Terms",

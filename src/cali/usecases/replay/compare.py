@@ -49,7 +49,7 @@ class StatedCause(NamedTuple):
     fix: tuple[str, ...] = ()
 
 
-class Difference(NamedTuple):
+class IncidentDifference(NamedTuple):
     """One change: the incidents before and after, and in `detail` the two values that differ, for people."""
 
     what: DifferenceKind
@@ -62,12 +62,12 @@ class Difference(NamedTuple):
 class Changes:
     """All that differs, losses first. `same` incidents are as they were; `renamed` of those have another id."""
 
-    rows: tuple[Difference, ...] = ()
+    rows: tuple[IncidentDifference, ...] = ()
     same: int = 0
     renamed: int = 0
 
     @property
-    def losses(self) -> tuple[Difference, ...]:
+    def losses(self) -> tuple[IncidentDifference, ...]:
         """The incidents that are explained worse, or missing, after the change."""
         return tuple(row for row in self.rows if row.what in LOSSES)
 
@@ -77,7 +77,7 @@ class Changes:
 
 def compare(before: ReplayResult, after: ReplayResult) -> Changes:
     """What became of the incidents of `before`. Both must be replays of the same lines under the same terms."""
-    rows: list[Difference] = []
+    rows: list[IncidentDifference] = []
     same = renamed = 0
     for old, new in _families(before, after):
         found = list(_rows(old, new))
@@ -99,10 +99,10 @@ def cause(incident: Incident) -> StatedCause | None:
     return StatedCause(entry, said.cause, said.fix)
 
 
-def _rows(old: Sequence[Incident], new: Sequence[Incident]) -> Iterable[Difference]:
+def _rows(old: Sequence[Incident], new: Sequence[Incident]) -> Iterable[IncidentDifference]:
     was, now = tuple(old), tuple(new)
     if not was or not now:
-        yield Difference(
+        yield IncidentDifference(
             DifferenceKind.APPEARED if now else DifferenceKind.DISAPPEARED, was, now, _entries(was or now)
         )
         return
@@ -114,35 +114,35 @@ def _rows(old: Sequence[Incident], new: Sequence[Incident]) -> Iterable[Differen
             if len(was) == 1
             else DifferenceKind.REGROUPED
         )
-        yield Difference(kind, was, now)
+        yield IncidentDifference(kind, was, now)
     yield from _causes(was, now)
     severities = max(one.severity for one in was), max(one.severity for one in now)
     if severities[0] != severities[1]:
-        yield Difference(
+        yield IncidentDifference(
             DifferenceKind.REGRADED, was, now, " -> ".join(severity.label for severity in severities)
         )
     counts = sum(one.count for one in was), sum(one.count for one in now)
     if counts[0] != counts[1]:
-        yield Difference(DifferenceKind.RECOUNTED, was, now, f"{counts[0]} -> {counts[1]}")
+        yield IncidentDifference(DifferenceKind.RECOUNTED, was, now, f"{counts[0]} -> {counts[1]}")
 
 
-def _causes(was: tuple[Incident, ...], now: tuple[Incident, ...]) -> Iterable[Difference]:
+def _causes(was: tuple[Incident, ...], now: tuple[Incident, ...]) -> Iterable[IncidentDifference]:
     """Of a family, which causes are told no more, newly, or instead of others."""
     before, after = _told(was), _told(now)
     silent = [all(cause(one) is not None for one in side) for side in (was, now)]
     if before.keys() == after.keys():
         if silent[0] and not silent[1]:
-            yield Difference(DifferenceKind.LOST, was, now, f"{_names(before)} -> not for all")
+            yield IncidentDifference(DifferenceKind.LOST, was, now, f"{_names(before)} -> not for all")
         elif silent[1] and not silent[0]:
-            yield Difference(DifferenceKind.GAINED, was, now, f"not for all -> {_names(after)}")
+            yield IncidentDifference(DifferenceKind.GAINED, was, now, f"not for all -> {_names(after)}")
         if before != after:
-            yield Difference(DifferenceKind.REWORDED, was, now, _names(before))
+            yield IncidentDifference(DifferenceKind.REWORDED, was, now, _names(before))
     elif before.keys() < after.keys():
-        yield Difference(DifferenceKind.GAINED, was, now, f"{_names(before)} -> {_names(after)}")
+        yield IncidentDifference(DifferenceKind.GAINED, was, now, f"{_names(before)} -> {_names(after)}")
     elif after.keys() < before.keys():
-        yield Difference(DifferenceKind.LOST, was, now, f"{_names(before)} -> {_names(after)}")
+        yield IncidentDifference(DifferenceKind.LOST, was, now, f"{_names(before)} -> {_names(after)}")
     else:
-        yield Difference(DifferenceKind.CHANGED, was, now, f"{_names(before)} -> {_names(after)}")
+        yield IncidentDifference(DifferenceKind.CHANGED, was, now, f"{_names(before)} -> {_names(after)}")
 
 
 def _told(incidents: Iterable[Incident]) -> dict[str, StatedCause]:
