@@ -18,7 +18,7 @@ class Rule(NamedTuple):
 
 
 def read(text: str) -> list[Rule]:
-    """Return the rules of a parser. Raise ValueError, in Fluent Bit's own words, for what stops it at its start."""
+    """Return the rules of a parser. Raise ValueError for rules that stop Fluent Bit or make it send events twice."""
     rules = []
     for line in text.splitlines():
         if not line.lstrip().startswith("Rule"):
@@ -31,6 +31,8 @@ def read(text: str) -> list[Rule]:
         rules.append(Rule(before, pattern, match[3]))
     if START not in rules[0].before:
         raise ValueError("rule don't contain a 'start_state'")
+    if any(START in rule.before and len(rule.before) > 1 for rule in rules):
+        raise ValueError("a rule of start_state and another state sends its events twice")
     left = {state for rule in rules for state in rule.before}
     for rule in rules:
         if rule.after not in left:
@@ -58,11 +60,7 @@ def events(lines: Iterable[str], rules: Sequence[Rule]) -> Iterator[str]:
 
 
 def _after(rules: Sequence[Rule], state: str, line: str) -> str | None:
-    found = (
-        rule.after
-        for rule in rules
-        if state in rule.before and (state == START or START not in rule.before) and rule.pattern.search(line)
-    )
+    found = (rule.after for rule in rules if state in rule.before and rule.pattern.search(line))
     return next(found, None)
 
 

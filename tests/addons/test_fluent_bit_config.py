@@ -33,9 +33,10 @@ def size(text: str) -> int:
         ('Rule "line" "/^ /" "line"\n    Rule "start_state" "/./" "line"', "don't contain a 'start_state'"),
         ('Rule "start_state" "/./" "line"', "to_state='line' is not registered"),
         ('Rule "start_state" /./ "line"', "three quoted parts"),
+        ('Rule "start_state,line" "/./" "line"', "sends its events twice"),
     ],
 )
-def test_rules_that_stop_fluent_bit_are_refused(text: str, problem: str) -> None:
+def test_rules_that_fluent_bit_refuses_or_sends_twice_are_refused(text: str, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         read(f"    {text}")
 
