@@ -16,8 +16,9 @@ import pytest
 from cali.adapters.milvus import index_folders as index_files
 from cali.adapters.milvus.index import collection_name
 from cali.adapters.sqlite.incidents import SqliteIncidents
+from cali.bootstrap.doctor import doctor_context
 from cali.core.settings import Settings
-from cali.doctor import Finding, State, World, examine, reach
+from cali.doctor import CheckResult, State, examine, reach
 from cali.stages.retrieve.knowledge import load
 from tests.functional.shell import inside, outside
 
@@ -183,9 +184,9 @@ def serving(status: int, body: bytes) -> Iterator[str]:
         server.server_close()
 
 
-def asked(url: str, key: str = "right-key", model: str = "small") -> Finding:
+def asked(url: str, key: str = "right-key", model: str = "small") -> CheckResult:
     settings = Settings(openai_base_url=url, openai_api_key=key, model=model)
-    (found,) = examine([reach.model], World(settings, _no_aws, lambda: 0.0))
+    (found,) = examine([reach.model], doctor_context(settings, _no_aws, lambda: 0.0))
     return found
 
 
@@ -215,8 +216,8 @@ def test_a_base_url_alone_is_no_choice_of_a_model() -> None:
 
 def test_a_milvus_that_is_away_fails() -> None:
     settings = Settings(milvus_uri=NOWHERE, milvus_token="root:secret-word")
-    (found,) = examine([reach.milvus], World(settings, _no_aws, lambda: 0.0, timeout=1.0))
-    (odd,) = examine([reach.milvus], World(Settings(milvus_uri="milvus"), _no_aws, lambda: 0.0))
+    (found,) = examine([reach.milvus], doctor_context(settings, _no_aws, lambda: 0.0, timeout=1.0))
+    (odd,) = examine([reach.milvus], doctor_context(Settings(milvus_uri="milvus"), _no_aws, lambda: 0.0))
 
     assert (found.state, odd.state) == (State.FAIL, State.FAIL)
     assert "secret-word" not in found.detail

@@ -14,9 +14,10 @@ import pytest
 from cali.adapters.aws import clients
 from cali.adapters.aws.event_sources import Mappings
 from cali.adapters.aws.s3 import S3Objects
+from cali.bootstrap.doctor import doctor_context
 from cali.core.event_sources import SOURCES
 from cali.core.settings import Settings
-from cali.doctor import Finding, State, World, account, deployed, examine, health, reach
+from cali.doctor import CheckResult, DoctorContext, State, account, deployed, examine, health, reach
 from cali.stages.refine import book
 from cali.testing.slack import TOKEN, Slack
 from cali.usecases.releases import Releases
@@ -29,11 +30,11 @@ NOWHERE = "http://127.0.0.1:9"
 STAGE = "dev"
 
 
-def of(found: list[Finding], what: str) -> list[Finding]:
+def of(found: list[CheckResult], what: str) -> list[CheckResult]:
     return [one for one in found if one.what == what]
 
 
-def red(found: list[Finding]) -> list[tuple[str, str]]:
+def red(found: list[CheckResult]) -> list[tuple[str, str]]:
     """What is not ok, each with something to do about it."""
     assert all(one.then for one in found if one.state is not State.OK)
     return [(one.what, one.detail) for one in found if one.state is not State.OK]
@@ -91,21 +92,23 @@ def section(aws: Account) -> dict[str, Any]:
 
 
 @pytest.fixture
-def world(aws: Account, section: dict[str, Any], cache: Path) -> World:
+def context(aws: Account, section: dict[str, Any], cache: Path) -> DoctorContext:
     settings = Settings(
         stage=STAGE, logs_stream=LOGS, incidents_stream=INCIDENTS, incidents_table=INCIDENTS_TABLE, logs_bucket=BUCKET,
         slack_secret="cali/slack", openai_secret="cali/openai", slack_channel="C0LOCAL0001", cache_dir=str(cache),
     )  # fmt: skip
-    return World(settings, aws.client, lambda: datetime.now(UTC).timestamp(), stage=STAGE, declared=section)
+    return doctor_context(
+        settings, aws.client, lambda: datetime.now(UTC).timestamp(), stage=STAGE, declared=section
+    )
 
 
-def changed(world: World, **settings: str) -> World:
-    return replace(world, settings=replace(world.settings, **settings))  # type: ignore[arg-type]
+def changed(context: DoctorContext, **settings: str) -> DoctorContext:
+    return replace(context, settings=replace(context.settings, **settings))  # type: ignore[arg-type]
 
 
-def test_all_is_green_as_it_was_declared(world: World) -> None:
+def test_all_is_green_as_it_was_declared(context: DoctorContext) -> None:
     found = list(
-        examine([account.credentials, *account.CHECKS, *deployed.CHECKS, health.iterator_age], world)
+        examine([account.credentials, *account.CHECKS, *deployed.CHECKS, health.iterator_age], context)
     )
 
     assert red(found) == []
@@ -114,9 +117,9 @@ def test_all_is_green_as_it_was_declared(world: World) -> None:
     }  # fmt: skip
 
 
-def test_resources_that_are_not_there_fail_each_by_itself(world: World) -> None:
+def test_resources_that_are_not_there_fail_each_by_itself(context: DoctorContext) -> None:
     broken = changed(
-        world,
+        context,
         logs_stream="none",
         incidents_table="none",
         logs_bucket="cali-logs-000000000001",
@@ -129,18 +132,20 @@ def test_resources_that_are_not_there_fail_each_by_itself(world: World) -> None:
     assert all("none" in detail or "000000000001" in detail for _, detail in found)
 
 
-def test_a_secret_that_cannot_be_used_is_told_and_not_shown(world: World) -> None:
+def test_a_secret_that_cannot_be_used_is_told_and_not_shown(context: DoctorContext) -> None:
     odd = list(
-        examine([account.secrets], changed(world, slack_secret="cali/odd", openai_secret="cali/empty"))
+        examine([account.secrets], changed(context, slack_secret="cali/odd", openai_secret="cali/empty"))
     )
 
     assert red(odd) == [("secret", "cali/empty: is empty"), ("secret", "cali/odd: is not a JSON object")]
-    shown = str(list(examine([account.secrets], world)))
+    shown = str(list(examine([account.secrets], context)))
     assert "holds bot_token, signing_secret" in shown
     assert TOKEN not in shown
 
 
-def test_a_bucket_without_raw_logs_and_a_table_without_a_way_back_warn(world: World, aws: Account) -> None:
+def test_a_bucket_without_raw_logs_and_a_table_without_a_way_back_warn(
+    context: DoctorContext, aws: Account
+) -> None:
     aws.client("s3").create_bucket(
         Bucket="cali-logs-empty", CreateBucketConfiguration={"LocationConstraint": REGION}
     )
@@ -149,14 +154,14 @@ def test_a_bucket_without_raw_logs_and_a_table_without_a_way_back_warn(world: Wo
     found = list(
         examine(
             [account.bucket, account.table],
-            changed(world, logs_bucket="cali-logs-empty", incidents_table=table),
+            changed(context, logs_bucket="cali-logs-empty", incidents_table=table),
         )
     )
 
     assert [one.what for one in found if one.state is State.WARN] == ["bucket", "table"]
 
 
-def test_the_releases_in_force_are_told_and_a_damaged_one_fails(world: World, aws: Account) -> None:
+def test_the_releases_in_force_are_told_and_a_damaged_one_fails(context: DoctorContext, aws: Account) -> None:
     s3 = aws.client("s3")
     objects = S3Objects(s3, BUCKET)
     made = book.learn("2026-11-20", ["the quota of tenant ada is used up"])
@@ -164,9 +169,9 @@ def test_the_releases_in_force_are_told_and_a_damaged_one_fails(world: World, aw
         made, "2026-11-20", "2026-11-20T03:00:00Z", "learnt at night"
     )
     try:
-        (whole,) = examine([account.releases], world)
+        (whole,) = examine([account.releases], context)
         s3.put_object(Bucket=BUCKET, Key=f"releases/books/{current.versions.book}.json", Body=b"{}")
-        (damaged,) = examine([account.releases], world)
+        (damaged,) = examine([account.releases], context)
     finally:
         for key in objects.keys("releases/"):
             s3.delete_object(Bucket=BUCKET, Key=key)
@@ -176,13 +181,13 @@ def test_the_releases_in_force_are_told_and_a_damaged_one_fails(world: World, aw
     assert (damaged.state, "damaged" in damaged.detail) == (State.FAIL, True)
 
 
-def test_what_somebody_changed_of_a_mapping_or_a_function_fails(world: World, aws: Account) -> None:
+def test_what_somebody_changed_of_a_mapping_or_a_function_fails(context: DoctorContext, aws: Account) -> None:
     functions = aws.client("lambda")
     mapping = functions.list_event_source_mappings(FunctionName="cali-dev-alert")["EventSourceMappings"][0]
     functions.update_event_source_mapping(UUID=mapping["UUID"], BatchSize=77)
     functions.update_function_configuration(FunctionName="cali-dev-sweep", MemorySize=128)
     try:
-        found = red(list(examine(deployed.CHECKS, world)))
+        found = red(list(examine(deployed.CHECKS, context)))
     finally:
         functions.update_function_configuration(FunctionName="cali-dev-sweep", MemorySize=512)
         Mappings(functions, STAGE, BUCKET).apply()
@@ -193,8 +198,8 @@ def test_what_somebody_changed_of_a_mapping_or_a_function_fails(world: World, aw
     ]
 
 
-def test_a_stage_that_was_never_deployed_or_declared_is_told(world: World) -> None:
-    never = replace(world, stage="prod")
+def test_a_stage_that_was_never_deployed_or_declared_is_told(context: DoctorContext) -> None:
+    never = replace(context, stage="prod")
     undeclared = replace(never, declared=None)
 
     assert len(of(list(examine(deployed.CHECKS, never)), "function")) == len(chalice_config.FUNCTIONS)
@@ -202,7 +207,7 @@ def test_a_stage_that_was_never_deployed_or_declared_is_told(world: World) -> No
     assert (missing.state, "nothing was declared" in missing.detail) == (State.WARN, True)
 
 
-def test_a_function_that_is_behind_fails(world: World, aws: Account) -> None:
+def test_a_function_that_is_behind_fails(context: DoctorContext, aws: Account) -> None:
     aws.client("cloudwatch").put_metric_data(
         Namespace="AWS/Lambda",
         MetricData=[
@@ -216,15 +221,15 @@ def test_a_function_that_is_behind_fails(world: World, aws: Account) -> None:
         ],
     )
 
-    analyze, *others = examine([health.iterator_age], world)
+    analyze, *others = examine([health.iterator_age], context)
 
     assert (analyze.state, analyze.detail) == (State.FAIL, "analyze: 7,200 s behind at most, more than 60 s")
     assert {one.state for one in others} == {State.OK}
 
 
-def test_slack_takes_the_token_or_says_why_not(world: World, aws: Account) -> None:
+def test_slack_takes_the_token_or_says_why_not(context: DoctorContext, aws: Account) -> None:
     with Slack().serve() as server:
-        there = replace(world, slack_url=server.url)
+        there = replace(context, slack_url=server.url)
         good = list(examine([reach.slack], there))
         aws.client("secretsmanager").update_secret(
             SecretId="cali/slack", SecretString='{"bot_token": "xoxb-withdrawn"}'
@@ -235,9 +240,9 @@ def test_slack_takes_the_token_or_says_why_not(world: World, aws: Account) -> No
             held = json.dumps({"bot_token": TOKEN, "signing_secret": "s3cr3t-signing"})
             aws.client("secretsmanager").update_secret(SecretId="cali/slack", SecretString=held)
         silent = list(examine([reach.slack], replace(changed(there, slack_channel=""), slack_url=server.url)))
-    away = list(examine([reach.slack], replace(world, slack_url=NOWHERE)))
-    hook = list(examine([reach.slack], changed(world, slack_secret="cali/hook")))
-    none = list(examine([reach.slack], changed(world, slack_secret="cali/empty")))
+    away = list(examine([reach.slack], replace(context, slack_url=NOWHERE)))
+    hook = list(examine([reach.slack], changed(context, slack_secret="cali/hook")))
+    none = list(examine([reach.slack], changed(context, slack_secret="cali/empty")))
 
     assert [one.state for one in (*good, *hook)] == [State.OK] * 2
     assert good[0].detail == "the token is that of cali in Local"
@@ -247,9 +252,9 @@ def test_slack_takes_the_token_or_says_why_not(world: World, aws: Account) -> No
 
 
 def doctor(
-    world: World, aws: Account, monkeypatch: pytest.MonkeyPatch, config: Path, *options: object
+    context: DoctorContext, aws: Account, monkeypatch: pytest.MonkeyPatch, config: Path, *options: object
 ) -> Ran:
-    config.write_text(json.dumps({"stages": {STAGE: world.declared}}))
+    config.write_text(json.dumps({"stages": {STAGE: context.declared}}))
     for name, value in {
         "AWS_ENDPOINT_URL": aws.endpoint, "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
@@ -263,9 +268,9 @@ def doctor(
 
 
 def test_the_command_looks_at_a_stage_by_its_declared_settings(
-    world: World, aws: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    context: DoctorContext, aws: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    done = doctor(world, aws, monkeypatch, tmp_path / "config.json", "--format", "json")
+    done = doctor(context, aws, monkeypatch, tmp_path / "config.json", "--format", "json")
 
     seen = {(one["what"], one["state"]) for one in done.report["findings"]}
     assert {("stream", "ok"), ("function", "ok"), ("event source", "ok"), ("table", "ok")} <= seen
@@ -273,10 +278,10 @@ def test_the_command_looks_at_a_stage_by_its_declared_settings(
 
 
 def test_without_credentials_nothing_on_aws_is_asked(
-    world: World, aws: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    context: DoctorContext, aws: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    (tmp_path / "config.json").write_text(json.dumps({"stages": {STAGE: world.declared}}))
+    (tmp_path / "config.json").write_text(json.dumps({"stages": {STAGE: context.declared}}))
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))

@@ -6,55 +6,56 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cali.adapters.aws import clients as aws
 from cali.core.errors import CaliError
-from cali.doctor.finding import Finding, fail, ok, warn
+from cali.doctor.check import CheckResult, fail, ok, warn
 
 if TYPE_CHECKING:
-    from cali.doctor.world import World
+    from cali.doctor.context import DoctorContext
 
 RAISED = "see that `make infra` has made it, and that these credentials may read it"
 
 
-def credentials(world: World) -> Iterator[Finding]:
-    """Whose credentials these are."""
-    with aws.said("sts"):
-        said = world.client("sts").get_caller_identity()
-        region = world.client("sts").meta.region_name
-    yield ok("credentials", f"account {said['Account']}, region {region}, {said['Arn'].rpartition(':')[2]}")
+def credentials(context: DoctorContext) -> Iterator[CheckResult]:
+    """Name the account and the role of the credentials."""
+    with context.outside.aws_errors("sts"):
+        answer = context.outside.client("sts").get_caller_identity()
+        region = context.outside.client("sts").meta.region_name
+    yield ok(
+        "credentials", f"account {answer['Account']}, region {region}, {answer['Arn'].rpartition(':')[2]}"
+    )
 
 
-def streams(world: World) -> Iterator[Finding]:
-    """Both streams: active, with how many shards."""
-    for name in (world.settings.logs_stream, world.settings.incidents_stream):
+def streams(context: DoctorContext) -> Iterator[CheckResult]:
+    """Check that both streams are active, and count their shards."""
+    for name in (context.settings.logs_stream, context.settings.incidents_stream):
         if not name:
             continue
         try:
-            with aws.said(f"stream {name}"):
-                said = world.client("kinesis").describe_stream_summary(StreamName=name)[
+            with context.outside.aws_errors(f"stream {name}"):
+                answer = context.outside.client("kinesis").describe_stream_summary(StreamName=name)[
                     "StreamDescriptionSummary"
                 ]
         except CaliError as error:
             yield fail("stream", str(error), RAISED)
             continue
-        hours, status = said["RetentionPeriodHours"], said["StreamStatus"]
-        detail = f"{name}: {status.lower()}, {said.get('OpenShardCount', '?')} shards, keeps {hours} hours"
+        hours, status = answer["RetentionPeriodHours"], answer["StreamStatus"]
+        detail = f"{name}: {status.lower()}, {answer.get('OpenShardCount', '?')} shards, keeps {hours} hours"
         if status in ("ACTIVE", "UPDATING"):
             yield ok("stream", detail)
         else:
             yield fail("stream", detail, "wait until it is active; if it stays so, look at it in the console")
 
 
-def table(world: World) -> Iterator[Finding]:
-    """The table of incidents."""
-    name = world.settings.incidents_table
+def table(context: DoctorContext) -> Iterator[CheckResult]:
+    """Check the table of incidents and its recovery."""
+    name = context.settings.incidents_table
     if not name:
         return
-    with aws.said(f"table {name}"):
-        said = world.client("dynamodb").describe_table(TableName=name)["Table"]
-        recovery = world.client("dynamodb").describe_continuous_backups(TableName=name)
-    status = said["TableStatus"]
-    detail = f"{name}: {status.lower()}, about {said.get('ItemCount', 0):,} items"
+    with context.outside.aws_errors(f"table {name}"):
+        answer = context.outside.client("dynamodb").describe_table(TableName=name)["Table"]
+        recovery = context.outside.client("dynamodb").describe_continuous_backups(TableName=name)
+    status = answer["TableStatus"]
+    detail = f"{name}: {status.lower()}, about {answer.get('ItemCount', 0):,} items"
     if status not in ("ACTIVE", "UPDATING"):
         yield fail("table", detail, "wait until it is active; if it stays so, look at it in the console")
         return
@@ -68,13 +69,13 @@ def table(world: World) -> Iterator[Finding]:
         )
 
 
-def bucket(world: World) -> Iterator[Finding]:
-    """The bucket of logs: readable, and whether raw/ is written."""
-    name = world.settings.logs_bucket
+def bucket(context: DoctorContext) -> Iterator[CheckResult]:
+    """Check that the bucket of logs can be read, and that raw/ holds logs."""
+    name = context.settings.logs_bucket
     if not name:
         return
-    with aws.said(f"s3://{name}"):
-        held = world.client("s3").list_objects_v2(Bucket=name, Prefix="raw/dt=", MaxKeys=1)
+    with context.outside.aws_errors(f"s3://{name}"):
+        held = context.outside.client("s3").list_objects_v2(Bucket=name, Prefix="raw/dt=", MaxKeys=1)
     if held.get("KeyCount", 0):
         yield ok("bucket", f"s3://{name}: can be read, and holds raw logs")
     else:
@@ -82,11 +83,11 @@ def bucket(world: World) -> Iterator[Finding]:
         yield warn("bucket", f"s3://{name}: can be read, and has nothing under raw/", then)
 
 
-def secrets(world: World) -> Iterator[Finding]:
-    """The secrets that are named: there, and JSON objects. Of what is in them only the keys are told."""
-    wanted = world.settings
+def secrets(context: DoctorContext) -> Iterator[CheckResult]:
+    """Check that the named secrets exist and are JSON objects. Only their keys are shown."""
+    wanted = context.settings
     for name in sorted({wanted.slack_secret, wanted.openai_secret, wanted.milvus_secret} - {""}):
-        held, fault = secret(world, name)
+        held, fault = secret(context, name)
         if fault is not None:
             yield fault
             continue
@@ -99,14 +100,18 @@ def secrets(world: World) -> Iterator[Finding]:
             )
 
 
-def secret(world: World, name: str) -> tuple[dict[str, str], Finding | None]:
-    """What a secret holds, or why it cannot be told. Its values are hidden from then on wherever they might show."""
+def secret(context: DoctorContext, name: str) -> tuple[dict[str, str], CheckResult | None]:
+    """Return the values of a secret, or the result that says why not. From then on no result shows these values."""
     try:
-        with aws.said(f"secret {name}"):
-            text = world.client("secretsmanager").get_secret_value(SecretId=name).get("SecretString", "")
+        with context.outside.aws_errors(f"secret {name}"):
+            text = (
+                context.outside.client("secretsmanager")
+                .get_secret_value(SecretId=name)
+                .get("SecretString", "")
+            )
     except CaliError as error:
         return {}, fail("secret", str(error), "see that it is there, and that these credentials may read it")
-    world.secrets.add(text)
+    context.secrets.add(text)
     try:
         held = json.loads(text)
     except ValueError:
@@ -114,30 +119,27 @@ def secret(world: World, name: str) -> tuple[dict[str, str], Finding | None]:
     if not isinstance(held, dict):
         return {}, fail("secret", f"{name}: is not a JSON object", 'write it as {"key": "value"}')
     values = {str(key): str(value) for key, value in held.items()}
-    world.secrets.update(values.values())
+    context.secrets.update(values.values())
     return values, None
 
 
-def releases(world: World) -> Iterator[Finding]:
-    """Which learnt knowledge and which book are in force, and whether they can be read."""
-    name = world.settings.logs_bucket
+def releases(context: DoctorContext) -> Iterator[CheckResult]:
+    """Check that the learnt knowledge and the book in force can be read."""
+    name = context.settings.logs_bucket
     if not name:
         return
-    from cali.adapters.aws.s3 import S3Objects
     from cali.stages.refine import masks
     from cali.stages.retrieve import knowledge
-    from cali.usecases.releases import Releases
 
-    objects = S3Objects(world.client("s3"), name)
-    kept = Releases(objects, objects)
-    current = kept.current()
+    releases_of_bucket = context.outside.releases(name)
+    current = releases_of_bucket.current()
     versions = current.versions
     if not (versions.knowledge or versions.book):
         yield ok("releases", "none is in force; functions use what was shipped")
         return
     try:
-        kept.knowledge(versions.knowledge, knowledge.load(cache=world.cache))
-        kept.book(versions.book, masks.load().version)
+        releases_of_bucket.knowledge(versions.knowledge, knowledge.load(cache=context.cache))
+        releases_of_bucket.book(versions.book, masks.load().version)
     except CaliError as error:
         yield fail(
             "releases", str(error), "functions keep what they have loaded; go back with `cali release back`"

@@ -5,71 +5,70 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cali.adapters.aws import clients as aws
-from cali.adapters.aws.event_sources import Mappings
 from cali.core.event_sources import APP, SOURCES
-from cali.doctor.finding import Finding, fail, ok, warn
+from cali.doctor.check import CheckResult, fail, ok, warn
 
 if TYPE_CHECKING:
-    from cali.doctor.world import World
+    from cali.doctor.context import DoctorContext
 
 API = "api_handler"
 SETTINGS = (("MemorySize", "lambda_memory_size"), ("Timeout", "lambda_timeout"))
 
 
-def event_sources(world: World) -> Iterator[Finding]:
-    """How Lambda reads the streams, against the one table of it."""
-    bucket = world.settings.logs_bucket
-    if not world.stage:
+def event_sources(context: DoctorContext) -> Iterator[CheckResult]:
+    """Compare how Lambda reads the streams with the table of event sources."""
+    bucket = context.settings.logs_bucket
+    if not context.stage:
         return
-    with aws.said("event sources"):
-        found = Mappings(world.client("lambda"), world.stage, bucket, world.installation).verify()
-    for difference in found:
-        deploy = difference.found == "missing"
-        then = f"deploy the functions: make deploy STAGE={world.stage}"
+    with context.outside.aws_errors("event sources"):
+        differences = context.outside.mapping_differences(context.stage, bucket, context.installation)
+    for difference, is_missing in differences:
+        then = f"deploy the functions: make deploy STAGE={context.stage}"
         yield fail(
             "event source",
-            str(difference),
-            then if deploy else f"python -m cali_ops.event_sources apply --stage {world.stage}",
+            difference,
+            then if is_missing else f"python -m cali_ops.event_sources apply --stage {context.stage}",
         )
-    if not found:
-        yield ok("event source", f"{len(SOURCES)} of stage {world.stage}: as the table has them")
+    if not differences:
+        yield ok("event source", f"{len(SOURCES)} of stage {context.stage}: as the table has them")
 
 
-def functions(world: World) -> Iterator[Finding]:
-    """Memory, time, variables, concurrency and layers of each function."""
-    if not world.stage:
+def functions(context: DoctorContext) -> Iterator[CheckResult]:
+    """Compare memory, timeout, variables, concurrency and layers of each function with what was declared."""
+    if not context.stage:
         return
-    if world.declared is None:
-        then = f"write it: python -m cali_ops.chalice_config --stage {world.stage} --outputs terraform-outputs.json"
+    if context.declared is None:
+        then = f"write it: python -m cali_ops.chalice_config --stage {context.stage} --outputs terraform-outputs.json"
         yield warn(
-            "functions", f".chalice/config.json has no stage {world.stage}: nothing was declared", then
+            "functions", f".chalice/config.json has no stage {context.stage}: nothing was declared", then
         )
         return
     same = 0
-    for name in world.declared.get("lambda_functions", {}):
-        differences = list(_function(world, name, world.declared))
+    for name in context.declared.get("lambda_functions", {}):
+        differences = list(_function(context, name, context.declared))
         for difference in differences:
             yield fail(
                 "function",
                 f"{name}: {difference}",
-                f"deploy what was declared: make deploy STAGE={world.stage}",
+                f"deploy what was declared: make deploy STAGE={context.stage}",
             )
         same += not differences
     if same:
-        yield ok("function", f"{same} of stage {world.stage}: as .chalice/config.json has them")
+        yield ok("function", f"{same} of stage {context.stage}: as .chalice/config.json has them")
 
 
 def deployed_name(stage: str, function: str, name: str = APP) -> str:
-    """What Chalice calls a function on Lambda; that of the API has no name of its own."""
+    """Return the name that Chalice gives a function on Lambda. The API's function has the name of the stage."""
     return f"{name}-{stage}" if function == API else f"{name}-{stage}-{function}"
 
 
 def differing(
     declared: Mapping[str, Any], section: Mapping[str, Any], found: Mapping[str, Any], reserved: int | None
 ) -> Iterator[str]:
-    """Where a function is not as declared: `declared` is the stage's section, `section` the function's in it. Variables are
-    named, and their values not told."""
+    """Yield what differs from what was declared: `declared` is the section of the stage, `section` that of the function.
+
+    Variables are named, but their values are not shown.
+    """
     for name, key in SETTINGS:
         if key in section and found.get(name) != section[key]:
             yield f"{name} is {found.get(name)}, should be {section[key]}"
@@ -90,11 +89,11 @@ def differing(
         yield f"is {found['State']}"
 
 
-def _function(world: World, name: str, declared: Mapping[str, Any]) -> Iterator[str]:
+def _function(context: DoctorContext, name: str, declared: Mapping[str, Any]) -> Iterator[str]:
     from botocore.exceptions import ClientError
 
-    client, full = world.client("lambda"), deployed_name(world.stage, name, world.installation)
-    with aws.said(f"function {full}"):
+    client, full = context.outside.client("lambda"), deployed_name(context.stage, name, context.installation)
+    with context.outside.aws_errors(f"function {full}"):
         try:
             found = client.get_function_configuration(FunctionName=full)
         except ClientError as error:

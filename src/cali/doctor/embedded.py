@@ -1,4 +1,4 @@
-"""This machine: settings, knowledge, and what is kept in files. Needs no network."""
+"""This machine: settings, knowledge, caches and files. Needs no network."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cali.adapters.milvus import index_folders as index_files
 from cali.core.errors import CaliError
 from cali.core.settings import PREFIX, Settings, variables
-from cali.doctor.finding import Finding, fail, ok, warn
-from cali.doctor.world import World
+from cali.doctor.check import CheckResult, fail, ok, warn
+from cali.doctor.context import DoctorContext
 from cali.stages.refine import masks
 from cali.stages.retrieve import knowledge
 
@@ -34,20 +33,20 @@ OTHERS = {
 _INCIDENTS = 0x43414C49  # what `cali watch --state` writes into the header of its file
 
 
-def settings(world: World) -> Iterator[Finding]:
-    """Which settings are set; a variable that nothing reads is most likely misspelt."""
+def settings(context: DoctorContext) -> Iterator[CheckResult]:
+    """List the settings that differ from their defaults, and warn of variables that nothing reads."""
     default = Settings()
     changed = [
         each.name
         for each in fields(Settings)
-        if getattr(world.settings, each.name) != getattr(default, each.name)
+        if getattr(context.settings, each.name) != getattr(default, each.name)
     ]
     yield ok(
         "settings",
         f"{len(changed)} set: {', '.join(changed)}" if changed else "none is set, all have their defaults",
     )
     known = {*variables(), *(PREFIX + name for name in OTHERS)}
-    unknown = sorted(name for name in world.environ if name.startswith(PREFIX) and name not in known)
+    unknown = sorted(name for name in context.environ if name.startswith(PREFIX) and name not in known)
     if unknown:
         yield warn(
             "settings",
@@ -56,18 +55,18 @@ def settings(world: World) -> Iterator[Finding]:
         )
 
 
-def knowledge_in_use(world: World) -> Iterator[Finding]:
-    """The shipped knowledge, the masks, and the team's entries over it."""
-    shipped = knowledge.load(cache=world.cache)
+def knowledge_in_use(context: DoctorContext) -> Iterator[CheckResult]:
+    """Check the shipped knowledge, the masks, and the team's entries."""
+    shipped = knowledge.load(cache=context.cache)
     yield ok(
         "knowledge",
         f"shipped {shipped.version}, {len(shipped.entries)} entries; masks {masks.load().version}",
     )
-    team = world.settings.knowledge_dir
+    team = context.settings.knowledge_dir
     if not team:
         return
     try:
-        both = _with_team(world)
+        both = _with_team(context)
     except CaliError as error:
         yield fail("team knowledge", str(error), f"correct it: cali kb --team {team} check")
         return
@@ -75,58 +74,52 @@ def knowledge_in_use(world: World) -> Iterator[Finding]:
     yield ok("team knowledge", f"{team}: {own} entries, together version {both.version}")
 
 
-def cache_folder(world: World) -> Iterator[Finding]:
-    """Whether the folder for parsed knowledge, indexes and answers can be written."""
+def cache_folder(context: DoctorContext) -> Iterator[CheckResult]:
+    """Check that the cache folder can be written."""
     then = "give it to this user, or name another folder in CALI_CACHE_DIR; without it each start takes a second more"
     try:
-        world.cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=world.cache):
+        context.cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=context.cache):
             pass
     except OSError as error:
-        yield fail("cache", f"{world.cache}: cannot be written: {error.strerror}", then)
+        yield fail("cache", f"{context.cache}: cannot be written: {error.strerror}", then)
         return
-    yield ok("cache", f"{world.cache}: can be written")
+    yield ok("cache", f"{context.cache}: can be written")
 
 
-def index(world: World) -> Iterator[Finding]:
-    """The index of Milvus Lite: whether it holds the knowledge in use, whole."""
-    if world.settings.milvus_uri:
+def index(context: DoctorContext) -> Iterator[CheckResult]:
+    """Check that the index of Milvus Lite holds the knowledge in use."""
+    if context.settings.milvus_uri:
         return
-    from cali.adapters.milvus.index import collection_name
-    from cali.adapters.wordllama.embedder import WordLlamaEmbedder
-
-    home = world.cache / "milvus"
-    name = collection_name(_with_team(world).version, WordLlamaEmbedder.name)
-    if not (home / name).exists():
+    folder = context.outside.index_folder(context.cache / "milvus", _with_team(context).version)
+    if not folder.exists():
         yield ok("index", "not built for the knowledge in use; the first unknown error builds it")
         return
-    with tempfile.TemporaryDirectory(prefix="cali-doctor-") as scratch:
-        whole = index_files.take(home, name, Path(scratch) / "copy")
-    if whole:
-        yield ok("index", f"{home / name}: whole, of the knowledge in use")
+    if context.outside.index_is_whole(folder):
+        yield ok("index", f"{folder}: whole, of the knowledge in use")
     else:
-        yield warn(
-            "index", f"{home / name}: damaged", "delete that folder; the next unknown error builds it anew"
-        )
+        yield warn("index", f"{folder}: damaged", "delete that folder; the next unknown error builds it anew")
 
 
-def answers(world: World) -> Iterator[Finding]:
-    """The file of what models said, and of what was spent on them."""
-    path = world.cache / "answers.db"
+def answers(context: DoctorContext) -> Iterator[CheckResult]:
+    """Check the file of cached model answers and of the budget."""
+    path = context.cache / "answers.db"
     if not path.exists():
         return
     fault = _fault(path)
     if fault:
         yield warn(
-            "answers", f"{path}: {fault}", "delete it: models are asked again, and today's budget begins anew"
+            "answers",
+            f"{path}: {fault}",
+            "delete it: models are asked again, and today's budget starts again",
         )
     else:
         yield ok("answers", f"{path}: whole")
 
 
-def incidents(world: World) -> Iterator[Finding]:
-    """The file of `cali watch --state`."""
-    path = world.state
+def incidents(context: DoctorContext) -> Iterator[CheckResult]:
+    """Check the file of `cali watch --state`."""
+    path = context.state
     if path is None:
         return
     if not path.exists():
@@ -149,13 +142,13 @@ def incidents(world: World) -> Iterator[Finding]:
     yield ok("incidents", f"{path}: whole, {count:,} incidents")
 
 
-def _with_team(world: World) -> Knowledge:
-    team = world.settings.knowledge_dir
-    return knowledge.load(team=Path(team).expanduser() if team else None, cache=world.cache)
+def _with_team(context: DoctorContext) -> Knowledge:
+    team = context.settings.knowledge_dir
+    return knowledge.load(team=Path(team).expanduser() if team else None, cache=context.cache)
 
 
 def _fault(path: Path, mark: int | None = None) -> str:
-    """What is wrong with an SQLite file; empty when nothing is."""
+    """Return what is wrong with an SQLite file, or an empty text."""
     try:
         with closing(_opened(path)) as db:
             said = db.execute("PRAGMA integrity_check").fetchone()[0]

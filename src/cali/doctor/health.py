@@ -1,4 +1,4 @@
-"""How the system does: how far readers are behind, and which limits of the account are near."""
+"""Health: how far the functions are behind, and which limits of the account are near."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cali.adapters.aws import clients as aws
 from cali.core.errors import CaliError
 from cali.core.event_sources import SOURCES
+from cali.doctor.check import CheckResult, fail, ok, warn
 from cali.doctor.deployed import deployed_name
-from cali.doctor.finding import Finding, fail, ok, warn
 
 if TYPE_CHECKING:
-    from cali.doctor.world import World
+    from cali.doctor.context import DoctorContext
 
 LOOKED = timedelta(minutes=15)
 NEAR = 0.8  # of a limit
@@ -23,22 +22,22 @@ UNRESERVED = 100  # executions that Lambda never lets anybody reserve
 
 
 class Age(NamedTuple):
-    """How far behind a reader was at most, in seconds; None when nothing was read."""
+    """Largest delay of a reader in seconds; None if nothing was read."""
 
     function: str
     seconds: float | None
 
 
-def iterator_age(world: World) -> Iterator[Finding]:
-    """How old the lines were that each function read in the last quarter of an hour."""
-    if not world.stage:
+def iterator_age(context: DoctorContext) -> Iterator[CheckResult]:
+    """Check the age of the records that each function read in the last 15 minutes."""
+    if not context.stage:
         return
     for function in SOURCES:
-        yield aged(Age(function, _age(world, deployed_name(world.stage, function, world.installation))))
+        yield aged(Age(function, _age(context, deployed_name(context.stage, function, context.installation))))
 
 
-def aged(age: Age) -> Finding:
-    """What an age means."""
+def aged(age: Age) -> CheckResult:
+    """Rate an age against the limit of its alarm."""
     what = "iterator age"
     if age.seconds is None:
         return ok(what, f"{age.function}: nothing was read in the last {LOOKED.seconds // 60} minutes")
@@ -54,29 +53,29 @@ def aged(age: Age) -> Finding:
     )
 
 
-def shard_limit(world: World) -> Iterator[Finding]:
-    """Shards of the account's region against its limit."""
+def shard_limit(context: DoctorContext) -> Iterator[CheckResult]:
+    """Compare the shards of the region with their limit."""
     try:
-        with aws.said("kinesis limits"):
-            said = world.client("kinesis").describe_limits()
+        with context.outside.aws_errors("kinesis limits"):
+            answer = context.outside.client("kinesis").describe_limits()
     except CaliError as error:
-        yield _untold("shards", error)
+        yield _unreadable("shards", error)
         return
     then = "ask for more under Service Quotas, Kinesis, shards per Region"
-    yield used("shards", int(said["OpenShardCount"]), int(said["ShardLimit"]), then)
+    yield used("shards", int(answer["OpenShardCount"]), int(answer["ShardLimit"]), then)
 
 
-def concurrency_limit(world: World) -> Iterator[Finding]:
-    """The account's concurrent executions: how many ran at once in the last day, and what is left unreserved."""
+def concurrency_limit(context: DoctorContext) -> Iterator[CheckResult]:
+    """Check how many executions ran at once in the last day, and how many are left unreserved."""
     try:
-        with aws.said("lambda limits"):
-            said = world.client("lambda").get_account_settings()["AccountLimit"]
+        with context.outside.aws_errors("lambda limits"):
+            answer = context.outside.client("lambda").get_account_settings()["AccountLimit"]
     except CaliError as error:
-        yield _untold("concurrency", error)
+        yield _unreadable("concurrency", error)
         return
-    limit, free = int(said["ConcurrentExecutions"]), int(said["UnreservedConcurrentExecutions"])
+    limit, free = int(answer["ConcurrentExecutions"]), int(answer["UnreservedConcurrentExecutions"])
     then = "ask for more under Service Quotas, AWS Lambda, concurrent executions"
-    ran = _most(world, "AWS/Lambda", "ConcurrentExecutions", [], timedelta(days=1))
+    ran = _most(context, "AWS/Lambda", "ConcurrentExecutions", [], timedelta(days=1))
     yield used("concurrency", int(ran or 0), limit, then)
     if free <= UNRESERVED:
         yield warn(
@@ -86,17 +85,17 @@ def concurrency_limit(world: World) -> Iterator[Finding]:
         )
 
 
-def quotas(world: World) -> Iterator[Finding]:
-    """What Service Quotas says of this account beside the shards: whether new accounts' low limits still hold."""
+def quotas(context: DoctorContext) -> Iterator[CheckResult]:
+    """Check whether the low concurrency limit of a new account still holds."""
     try:
-        with aws.said("service quotas"):
-            said = world.client("service-quotas").get_service_quota(
+        with context.outside.aws_errors("service quotas"):
+            answer = context.outside.client("service-quotas").get_service_quota(
                 ServiceCode="lambda", QuotaCode="L-B99A9384"
             )["Quota"]
     except CaliError as error:
-        yield _untold("quotas", error)
+        yield _unreadable("quotas", error)
         return
-    limit = int(said["Value"])
+    limit = int(answer["Value"])
     if limit < 1000:
         then = "ask for the usual 1,000 under Service Quotas, AWS Lambda, concurrent executions"
         yield warn("quotas", f"lambda concurrent executions: {limit}, as of a new account", then)
@@ -104,32 +103,32 @@ def quotas(world: World) -> Iterator[Finding]:
         yield ok("quotas", f"lambda concurrent executions: {limit:,}")
 
 
-def used(what: str, count: int, limit: int, then: str) -> Finding:
-    """How much of a limit is used."""
+def used(what: str, count: int, limit: int, then: str) -> CheckResult:
+    """Rate the use of a limit."""
     detail = f"{count:,} of {limit:,} are in use"
     if limit and count >= limit:
         return fail(what, detail, then)
     return warn(what, detail, then) if limit and count >= NEAR * limit else ok(what, detail)
 
 
-def _untold(what: str, error: CaliError) -> Finding:
-    """A limit that cannot be read is no fault of the system, but nobody will see that it is near."""
+def _unreadable(what: str, error: CaliError) -> CheckResult:
+    """Warn of a limit that cannot be read: nobody would see that it is near."""
     return warn(what, str(error), "let these credentials read it, or look at Service Quotas in the console")
 
 
-def _age(world: World, function: str) -> float | None:
+def _age(context: DoctorContext, function: str) -> float | None:
     dimensions = [{"Name": "FunctionName", "Value": function}]
-    milliseconds = _most(world, "AWS/Lambda", "IteratorAge", dimensions, LOOKED)
+    milliseconds = _most(context, "AWS/Lambda", "IteratorAge", dimensions, LOOKED)
     return None if milliseconds is None else milliseconds / 1000
 
 
 def _most(
-    world: World, space: str, metric: str, dimensions: Sequence[dict[str, str]], span: timedelta
+    context: DoctorContext, space: str, metric: str, dimensions: Sequence[dict[str, str]], span: timedelta
 ) -> float | None:
-    """The maximum of a metric over the last while; None without data."""
-    end = datetime.fromtimestamp(world.now(), UTC)
-    with aws.said(f"metric {metric}"):
-        said: dict[str, Any] = world.client("cloudwatch").get_metric_statistics(
+    """Return the maximum of a metric over the last `span`; None without data."""
+    end = datetime.fromtimestamp(context.now(), UTC)
+    with context.outside.aws_errors(f"metric {metric}"):
+        answer: dict[str, Any] = context.outside.client("cloudwatch").get_metric_statistics(
             Namespace=space,
             MetricName=metric,
             Dimensions=list(dimensions),
@@ -138,7 +137,7 @@ def _most(
             Period=max(60, int(span.total_seconds()) // 15 // 60 * 60),
             Statistics=["Maximum"],
         )
-    points = [float(point["Maximum"]) for point in said["Datapoints"]]
+    points = [float(point["Maximum"]) for point in answer["Datapoints"]]
     return max(points, default=None)
 
 

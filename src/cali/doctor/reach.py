@@ -1,25 +1,23 @@
-"""Servers: a model's, Milvus, Slack. Each is asked something that costs nothing and changes nothing."""
+"""Servers: model, Milvus, Slack. Each gets one request that costs nothing and changes nothing."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from cali.adapters.http.client import HttpResponse, accepted, post, request
-from cali.core.errors import CaliError
+from cali.core.errors import CaliError, Misconfigured
 from cali.doctor.account import secret
-from cali.doctor.finding import Finding, fail, ok, warn
+from cali.doctor.check import CheckResult, fail, ok, warn
 
 if TYPE_CHECKING:
-    from cali.doctor.world import World
+    from cali.doctor.context import DoctorContext
 
 OPENAI = "https://api.openai.com/v1"
 
 
-def model(world: World) -> Iterator[Finding]:
-    """The model's server: its list of models, which costs nothing."""
-    wanted = world.settings
+def model(context: DoctorContext) -> Iterator[CheckResult]:
+    """Ask the model's server for its list of models, which costs nothing."""
+    wanted = context.settings
     if not (wanted.openai_api_key or wanted.openai_base_url or wanted.openai_secret):
         yield ok("model", "none is configured; what the knowledge does not know stays unexplained")
         return
@@ -30,7 +28,7 @@ def model(world: World) -> Iterator[Finding]:
             "set CALI_MODEL to a model of that server",
         )
         return
-    key, fault = _key(world)
+    key, fault = _key(context)
     if fault is not None:
         yield fault
         return
@@ -43,9 +41,9 @@ def model(world: World) -> Iterator[Finding]:
         )
         return
     try:
-        answer = request("model", "GET", url, None, {"Authorization": f"Bearer {key}"}, world.timeout)
-        if answer.status >= 300:
-            yield _refused(url, answer.status)
+        status, answer = context.outside.get_json("model", url, key, context.timeout)
+        if status >= 300:
+            yield _refused(url, status)
             return
         names = _models(answer)
     except (CaliError, ValueError) as error:
@@ -59,50 +57,41 @@ def model(world: World) -> Iterator[Finding]:
     yield ok("model", f"{url}: answers{f', and has {name}' if name and names else ''}")
 
 
-def milvus(world: World) -> Iterator[Finding]:
-    """A Milvus server: whether it answers. Milvus Lite needs none."""
-    uri = world.settings.milvus_uri
+def milvus(context: DoctorContext) -> Iterator[CheckResult]:
+    """Check that the Milvus server answers. Milvus Lite needs none."""
+    uri = context.settings.milvus_uri
     if not uri:
         yield ok(
             "milvus",
             "no server is configured; this machine uses Milvus Lite, functions search signatures alone",
         )
         return
-    from cali.adapters.milvus.index import connect, failures, is_server
-
-    if not is_server(uri):
-        yield fail(
-            "milvus", f"{uri}: not the address of a server", "set CALI_MILVUS_URI to http://HOST:19530"
-        )
-        return
-    token = world.settings.milvus_token
-    if world.settings.milvus_secret:
-        held, fault = secret(world, world.settings.milvus_secret)
+    token = context.settings.milvus_token
+    if context.settings.milvus_secret:
+        held, fault = secret(context, context.settings.milvus_secret)
         if fault is not None:
             yield fault
             return
         token = held.get("token", "")
     try:
-        with failures(uri):
-            client = connect(uri, token, world.timeout)
-            try:
-                count = len([name for name in client.list_collections() if str(name).startswith("cali_")])
-            finally:
-                client.close()
+        names = context.outside.milvus_collections(uri, token, context.timeout)
+    except Misconfigured as error:
+        yield fail("milvus", str(error), "set CALI_MILVUS_URI to http://HOST:19530")
+        return
     except CaliError as error:
         then = "see that it is up, that this machine may reach it (on AWS only the VPC may), and that the token is right"
         yield fail("milvus", str(error), then)
         return
-    yield ok("milvus", f"{uri}: answers, {count} collections of ours")
+    yield ok("milvus", f"{uri}: answers, {len(names)} collections of ours")
 
 
-def slack(world: World) -> Iterator[Finding]:
-    """Slack: whether it takes the bot's token. A webhook cannot be tried without a message."""
-    name = world.settings.slack_secret
+def slack(context: DoctorContext) -> Iterator[CheckResult]:
+    """Check that Slack accepts the bot's token. A webhook cannot be tried without a message."""
+    name = context.settings.slack_secret
     if not name:
         yield ok("slack", "not configured; alerts go to the log")
         return
-    held, fault = secret(world, name)
+    held, fault = secret(context, name)
     if fault is not None:
         yield fault
         return
@@ -118,60 +107,60 @@ def slack(world: World) -> Iterator[Finding]:
             return
         yield ok("slack", "a webhook is set; it cannot be tried without sending a message")
         return
-    yield from _bot(world, token, held)
+    yield from _bot(context, token, held)
 
 
-def _bot(world: World, token: str, held: dict[str, str]) -> Iterator[Finding]:
-    url, headers = f"{world.slack_url}/auth.test", {"Authorization": f"Bearer {token}"}
+def _bot(context: DoctorContext, token: str, held: dict[str, str]) -> Iterator[CheckResult]:
     try:
-        said = json.loads(accepted("Slack", post("Slack", url, b"", headers, world.timeout)).body)
+        answer = context.outside.post_json("Slack", f"{context.slack_url}/auth.test", token, context.timeout)
     except (CaliError, ValueError) as error:
-        yield fail("slack", f"{world.slack_url}: {error}", "see that slack.com can be reached from here")
+        yield fail("slack", f"{context.slack_url}: {error}", "see that slack.com can be reached from here")
         return
-    if not isinstance(said, dict):
+    if not isinstance(answer, dict):
         yield fail(
             "slack",
-            f"{world.slack_url}: answers what Slack does not",
+            f"{context.slack_url}: answers what Slack does not",
             "see what stands between here and Slack",
         )
         return
-    if not said.get("ok"):
+    if not answer.get("ok"):
         then = (
             "make a new token on the app's page (OAuth & Permissions) and put it into the secret as bot_token"
         )
-        yield fail("slack", f"auth.test: {said.get('error', 'no reason')}", then)
+        yield fail("slack", f"auth.test: {answer.get('error', 'no reason')}", then)
         return
-    yield ok("slack", f"the token is that of {said.get('user', 'a bot')} in {said.get('team', 'a team')}")
+    yield ok("slack", f"the token is that of {answer.get('user', 'a bot')} in {answer.get('team', 'a team')}")
     if not held.get("signing_secret"):
         yield warn(
             "slack",
-            "the secret holds no signing_secret, so buttons are not believed",
+            "the secret holds no signing_secret, so presses of buttons are refused",
             "put the app's signing secret in",
         )
-    if not (world.settings.slack_channel or world.settings.alert_rules):
+    if not (context.settings.slack_channel or context.settings.alert_rules):
         yield warn(
             "slack", "no rules, and no channel for the bot", "set CALI_SLACK_CHANNEL or CALI_ALERT_RULES"
         )
 
 
-def _key(world: World) -> tuple[str, Finding | None]:
-    if world.settings.openai_api_key:
-        return world.settings.openai_api_key, None
-    if not world.settings.openai_secret:
+def _key(context: DoctorContext) -> tuple[str, CheckResult | None]:
+    if context.settings.openai_api_key:
+        return context.settings.openai_api_key, None
+    if not context.settings.openai_secret:
         return "none", None
-    held, fault = secret(world, world.settings.openai_secret)
+    held, fault = secret(context, context.settings.openai_secret)
     if fault is None and not held.get("api_key"):
-        return "", fail("model", f"secret {world.settings.openai_secret}: holds no api_key", "put the key in")
+        return "", fail(
+            "model", f"secret {context.settings.openai_secret}: holds no api_key", "put the key in"
+        )
     return held.get("api_key", ""), fault
 
 
-def _models(answer: HttpResponse) -> set[str]:
-    said: Any = json.loads(answer.body)
-    rows = said.get("data", []) if isinstance(said, dict) else []
+def _models(answer: Any) -> set[str]:
+    rows = answer.get("data", []) if isinstance(answer, dict) else []
     return {str(row.get("id")) for row in rows if isinstance(row, dict)}
 
 
-def _refused(url: str, code: int) -> Finding:
+def _refused(url: str, code: int) -> CheckResult:
     if code in (401, 403):
         return fail(
             "model",

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from cali.bootstrap.doctor import doctor_context
 from cali.core.errors import Misconfigured, Retryable
 from cali.core.settings import Settings
-from cali.doctor import Finding, State, World, examine
+from cali.doctor import CheckResult, DoctorContext, State, examine
+from cali.doctor.check import ok
 from cali.doctor.deployed import deployed_name, differing, functions
 from cali.doctor.embedded import CHECKS as EMBEDDED
-from cali.doctor.finding import ok
 from cali.doctor.health import Age, aged, concurrency_limit, quotas, shard_limit, used
 
 
@@ -36,23 +37,23 @@ class Client:
         return call
 
 
-def world(tmp_path: Path, **clients: Client) -> World:
+def context(tmp_path: Path, **clients: Client) -> DoctorContext:
     settings = Settings(cache_dir=str(tmp_path / "cache"), openai_api_key="very-plain-word")
-    return World(settings, lambda name: clients.get(name, Client()), lambda: 1_795_176_000.0)
+    return doctor_context(settings, lambda name: clients.get(name, Client()), lambda: 1_795_176_000.0)
 
 
 def test_a_check_that_crashes_is_a_failure_of_its_own_and_costs_no_other(tmp_path: Path) -> None:
-    def first(_: World) -> Iterator[Finding]:
+    def first(_: DoctorContext) -> Iterator[CheckResult]:
         yield ok("first", "seen")
         raise KeyError("surprise")
 
-    def second_one(_: World) -> Iterator[Finding]:
+    def second_one(_: DoctorContext) -> Iterator[CheckResult]:
         raise Retryable("server: no answer")
 
-    def third(_: World) -> Iterator[Finding]:
+    def third(_: DoctorContext) -> Iterator[CheckResult]:
         yield ok("third", "seen")
 
-    found = list(examine([first, second_one, third], world(tmp_path)))
+    found = list(examine([first, second_one, third], context(tmp_path)))
 
     assert [(one.state, one.what) for one in found] == [
         (State.OK, "first"), (State.FAIL, "first"), (State.FAIL, "second one"), (State.OK, "third"),
@@ -62,12 +63,12 @@ def test_a_check_that_crashes_is_a_failure_of_its_own_and_costs_no_other(tmp_pat
 
 
 def test_no_finding_shows_a_secret(tmp_path: Path) -> None:
-    def leaks(at: World) -> Iterator[Finding]:
+    def leaks(at: DoctorContext) -> Iterator[CheckResult]:
         at.secrets.add("hunter2-of-milvus")
         yield ok("leak", "very-plain-word and hunter2-of-milvus and AKIAIOSFODNN7EXAMPLE")
         raise Misconfigured("refused: very-plain-word")
 
-    shown = " ".join(one.detail for one in examine([leaks], world(tmp_path)))
+    shown = " ".join(one.detail for one in examine([leaks], context(tmp_path)))
 
     assert "very-plain-word" not in shown
     assert "hunter2" not in shown
@@ -106,7 +107,7 @@ def test_a_limit_warns_when_it_is_near(count: int, limit: int, state: State) -> 
 
 def test_limits_are_read_from_the_account(tmp_path: Path) -> None:
     account = {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 100}}
-    at = world(
+    at = context(
         tmp_path,
         kinesis=Client(describe_limits={"OpenShardCount": 190, "ShardLimit": 200}),
         cloudwatch=Client(get_metric_statistics={"Datapoints": [{"Maximum": 900.0}, {"Maximum": 20.0}]}),
@@ -126,7 +127,7 @@ def test_limits_are_read_from_the_account(tmp_path: Path) -> None:
 
 
 def test_a_limit_that_may_not_be_read_is_a_warning(tmp_path: Path) -> None:
-    found = list(examine([shard_limit, concurrency_limit, quotas], world(tmp_path)))
+    found = list(examine([shard_limit, concurrency_limit, quotas], context(tmp_path)))
 
     assert [one.state for one in found] == [State.WARN] * 3
 
@@ -174,7 +175,7 @@ def test_the_function_of_the_api_has_the_name_of_the_stage() -> None:
 
 
 def test_this_machine_alone_is_fine_with_nothing_configured(tmp_path: Path) -> None:
-    at = World(Settings(cache_dir=str(tmp_path)), lambda _: Client(), lambda: 0.0)
+    at = doctor_context(Settings(cache_dir=str(tmp_path)), lambda _: Client(), lambda: 0.0)
 
     found = list(examine(EMBEDDED, at))
 
@@ -183,7 +184,7 @@ def test_this_machine_alone_is_fine_with_nothing_configured(tmp_path: Path) -> N
 
 
 def test_a_secret_that_an_error_shows_as_python_does_is_hidden(tmp_path: Path) -> None:
-    made = world(tmp_path)
+    made = context(tmp_path)
     made.secrets.add("plainsecretword\n")
 
     assert "plainsecret" not in made.hide("Invalid header value b'plainsecretword\\n'")
@@ -192,7 +193,7 @@ def test_a_secret_that_an_error_shows_as_python_does_is_hidden(tmp_path: Path) -
 def test_a_function_that_may_not_be_read_is_no_defect_of_doctor(tmp_path: Path) -> None:
     refused = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetFunction")
     made = replace(
-        world(tmp_path, **{"lambda": Client(get_function_configuration=refused)}),
+        context(tmp_path, **{"lambda": Client(get_function_configuration=refused)}),
         stage="dev",
         declared={"lambda_functions": {"analyze": {}}},
     )

@@ -1,0 +1,164 @@
+"""Builds the context of `cali doctor`: settings, what was declared, and the ways out of this process."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cali.adapters.aws import clients
+from cali.adapters.slack.api import URL as SLACK_URL
+from cali.core import settings as settings_
+from cali.core.errors import Misconfigured
+from cali.doctor.check import CheckResult, fail
+from cali.doctor.context import DoctorContext
+
+if TYPE_CHECKING:
+    from cali.core.settings import Settings
+    from cali.usecases.releases import Releases
+
+CONFIG = Path(".chalice/config.json")
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorAdapters:
+    """The Outside of the checks. Each adapter is imported when a check needs it."""
+
+    client: Callable[[str], Any]
+
+    def aws_errors(self, what: str) -> AbstractContextManager[None]:
+        return clients.said(what)
+
+    def get_json(self, server: str, url: str, key: str, timeout: float) -> tuple[int, Any]:
+        from cali.adapters.http.client import request
+
+        response = request(server, "GET", url, None, {"Authorization": f"Bearer {key}"}, timeout)
+        return response.status, json.loads(response.body) if response.status < 300 else None
+
+    def post_json(self, server: str, url: str, key: str, timeout: float) -> Any:
+        from cali.adapters.http.client import accepted, post
+
+        headers = {"Authorization": f"Bearer {key}"}
+        return json.loads(accepted(server, post(server, url, b"", headers, timeout)).body)
+
+    def milvus_collections(self, uri: str, token: str, timeout: float) -> Sequence[str]:
+        from cali.adapters.milvus.index import connect, failures, is_server
+
+        if not is_server(uri):
+            raise Misconfigured(f"{uri}: not the address of a server")
+        with failures(uri):
+            client = connect(uri, token, timeout)
+            try:
+                return [str(name) for name in client.list_collections() if str(name).startswith("cali_")]
+            finally:
+                client.close()
+
+    def index_folder(self, home: Path, version: str) -> Path:
+        from cali.adapters.milvus.index import collection_name
+        from cali.adapters.wordllama.embedder import WordLlamaEmbedder
+
+        return home / collection_name(version, WordLlamaEmbedder.name)
+
+    def index_is_whole(self, folder: Path) -> bool:
+        from cali.adapters.milvus import index_folders
+
+        with tempfile.TemporaryDirectory(prefix="cali-doctor-") as scratch:
+            return index_folders.take(folder.parent, folder.name, Path(scratch) / "copy")
+
+    def mapping_differences(self, stage: str, bucket: str, installation: str) -> Sequence[tuple[str, bool]]:
+        from cali.adapters.aws.event_sources import Mappings
+
+        found = Mappings(self.client("lambda"), stage, bucket, installation).verify()
+        return [(str(difference), difference.found == "missing") for difference in found]
+
+    def releases(self, bucket: str) -> Releases:
+        from cali.adapters.aws.s3 import S3Objects
+        from cali.usecases.releases import Releases
+
+        objects = S3Objects(self.client("s3"), bucket)
+        return Releases(objects, objects)
+
+
+def doctor_context(
+    settings: Settings,
+    client: Callable[[str], Any] = clients.client,
+    now: Callable[[], float] = time.time,
+    **more: Any,
+) -> DoctorContext:
+    """Build the context of the checks. `more` are other fields of DoctorContext."""
+    return DoctorContext(settings, DoctorAdapters(client), now, **{"slack_url": SLACK_URL, **more})
+
+
+def configured_context(
+    environ: Mapping[str, str], stage: str | None, config: Path, state: Path | None
+) -> tuple[DoctorContext, list[CheckResult]]:
+    """Build the context from the environment, over what `config` declares for the stage.
+
+    Returns a result for each variable whose value cannot be used, too; it then has its default.
+    """
+    declared = _declared(config, stage)
+    environ = {**(declared or {}).get("environment_variables", {}), **environ}
+    chosen, faults = _settings(environ)
+    deployed_stage = chosen.stage if chosen.logs_stream else None
+    context = doctor_context(
+        chosen,
+        environ=environ,
+        stage=stage or deployed_stage or "",
+        declared=declared if stage else _declared(config, deployed_stage),
+        state=state,
+    )
+    return context, faults
+
+
+def _settings(environ: Mapping[str, str]) -> tuple[Settings, list[CheckResult]]:
+    usable, faults = dict(environ), list[CheckResult]()
+    while True:
+        try:
+            return settings_.read(usable), faults
+        except Misconfigured as error:
+            name = str(error).partition(":")[0]
+            faults.append(
+                fail("settings", str(error), "correct that variable; the rest is looked at without it")
+            )
+            if usable.pop(name, None) is None:
+                return settings_.Settings(), faults
+
+
+def _declared(config: Path, stage: str | None) -> Mapping[str, Any] | None:
+    """Return the section of a stage, or None if there is none. Raise Misconfigured if a named file cannot be read."""
+    if stage is None:
+        return None
+    try:
+        stages = json.loads(config.read_text("utf-8")).get("stages", {})
+        section = stages.get(stage)
+    except FileNotFoundError:
+        if config != CONFIG:
+            raise Misconfigured(f"--config {config}: not there") from None
+        return None
+    except (OSError, ValueError, AttributeError) as error:
+        raise Misconfigured(f"--config {config}: cannot be read: {error}") from error
+    if section is not None:
+        _check(section, f"--config {config}: stage {stage}")
+    return section  # type: ignore[no-any-return]
+
+
+def _check(section: Any, where: str) -> None:
+    """Raise Misconfigured unless a section has the shape that Chalice takes: objects, and texts for variables."""
+    if not isinstance(section, dict):
+        raise Misconfigured(f"{where}: not an object")
+    functions = section.get("lambda_functions", {})
+    for name, held in {
+        "lambda_functions": functions,
+        **(functions if isinstance(functions, dict) else {}),
+    }.items():
+        if not isinstance(held, dict):
+            raise Misconfigured(f"{where}: {name}: not an object")
+    for each in (section, *functions.values()):
+        variables = each.get("environment_variables", {})
+        if not isinstance(variables, dict) or not all(isinstance(value, str) for value in variables.values()):
+            raise Misconfigured(f"{where}: environment_variables: not an object of texts")
