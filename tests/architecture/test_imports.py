@@ -40,7 +40,6 @@ DEBT = {  # to be removed row by row; nothing is added
     "cli/replay.py adapters",
     "cli/replay_kept.py adapters",
     "cli/replay_options.py adapters",
-    "cli/watch.py adapters",
     "cli/worker.py adapters",
 }
 

@@ -16,9 +16,9 @@ from typing import Any, Self
 import pytest
 
 from cali.adapters.sources.tail import Tail
-from cali.cli.background import Background
 from cali.core.models import Diagnosis, Evidence, Incident, Origin
 from cali.testing.models import Fault, ModelServer
+from cali.usecases.watch_stream import BackgroundDiagnoses
 from tests.functional.shell import outside, started
 from tests.unit.detect.events import incident
 
@@ -117,7 +117,7 @@ class TestPipe:
             watch.write(f"{STAMP} INFO connection established")
             assert watch.silent(2.5)
             watch.write(warning)
-            assert "connection refused" in watch.next(5)[1]["title"]
+            assert "connection refused" in watch.next()[1]["title"]
 
     def test_ctrl_c_ends_with_a_summary(self) -> None:
         with Watch() as watch:
@@ -302,10 +302,10 @@ def test_a_full_queue_counts_and_never_waits() -> None:
         gate.wait(20)
         return Diagnosis(Origin.MODEL, (Evidence(1, asked.title),), "why")
 
-    background = Background(slow, room=2)
+    background = BackgroundDiagnoses(slow, room=2)
     begun = time.monotonic()
     for n in range(10):
-        background.ask(incident(f"gear {n} jammed"))
+        background.submit(incident(f"gear {n} jammed"))
     assert time.monotonic() - begun < 1
     assert 7 <= background.left_out <= 8
     left_out = background.left_out
@@ -320,7 +320,7 @@ def test_what_fails_in_the_background_costs_only_itself() -> None:
             raise RuntimeError(asked.title)
         return Diagnosis(Origin.MODEL, (Evidence(1, asked.title),), "why")
 
-    background = Background(odd)
+    background = BackgroundDiagnoses(odd)
     for title in ("bad gear", "good gear"):
-        background.ask(incident(title))
+        background.submit(incident(title))
     assert [diagnosis.cause for _, diagnosis in background.finish(10)] == ["why"]

@@ -11,12 +11,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cali.adapters.sources.files import lines as read_lines
 from cali.core.settings import Settings
 
 if TYPE_CHECKING:
+    from cali.adapters.sources.tail import Tail
     from cali.core.ports import KnowledgeIndex
     from cali.stages.reason import ModelGateway, Reasoner
     from cali.stages.refine.refiner import Refiner
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
     from cali.stages.retrieve.knowledge import Knowledge
     from cali.stages.retrieve.signatures import Signatures
     from cali.usecases.analyze_files import Analysis
+    from cali.usecases.watch_stream import BackgroundDiagnoses, Live
 
     Lines = Iterable[tuple[int, bytes]]
+
+REMEMBERED = 2_000  # incidents that a watch without a state file keeps
 
 __all__ = ["LocalParts", "benchmark_indexes", "build_refiner", "read_lines"]
 
@@ -47,6 +51,14 @@ def benchmark_indexes(folder: str) -> Iterator[dict[str, KnowledgeIndex]]:
 
     with closing(MilvusIndex(folder, WordLlamaEmbedder())) as milvus:
         yield {"milvus lite": milvus, "in memory": ReferenceIndex(HashedEmbedder())}
+
+
+class WatchParts(NamedTuple):
+    """Parts of one `cali watch`. Without a model, nothing runs in the background."""
+
+    tail: Tail
+    live: Live
+    background: BackgroundDiagnoses | None
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,42 @@ class LocalParts:
             self.reasoner(refiner, versions),
             versions,
         )
+
+    def watch(
+        self, sources: Sequence[str], from_start: bool, state: Path | None, book_path: Path | None
+    ) -> WatchParts:
+        """Build what follows a stream. Signatures answer at once: opening an index would delay the reading."""
+        from cali.adapters.memory.incidents import MemoryIncidents
+        from cali.adapters.sources.tail import Tail
+        from cali.adapters.sqlite.alerts import SqliteFeedback
+        from cali.adapters.sqlite.incidents import SqliteIncidents
+        from cali.bootstrap.reasoner import build_reasoner
+        from cali.stages.decode import Decoder
+        from cali.stages.detect import LifePolicy
+        from cali.stages.notify.feedback_rules import Suppressions
+        from cali.stages.retrieve import retrieve
+        from cali.usecases.pipeline import known_severity
+        from cali.usecases.watch_stream import BackgroundDiagnoses, Live
+
+        tail = Tail(sources, from_start)
+        refiner = build_refiner(book_path)
+        knowledge, signatures = self.knowledge, self.signatures
+        versions = {"masks": refiner.masks.version, "redaction": refiner.redactor.version}
+        quick = build_reasoner(
+            self.settings, knowledge, lambda text: retrieve(text, signatures), refiner.redactor, versions
+        )
+        live = Live(
+            Decoder(self.settings.cluster, year=time.gmtime().tm_year),
+            refiner,
+            lambda event: known_severity(event, knowledge, signatures),
+            quick.diagnose,
+            SqliteIncidents(state) if state else MemoryIncidents(REMEMBERED),
+            time.time(),
+            LifePolicy(quiet_after=self.settings.quiet_after),
+            Suppressions(SqliteFeedback(state), time.time) if state else (),
+        )
+        background = BackgroundDiagnoses(self.reasoner(refiner, versions).diagnose) if self.model else None
+        return WatchParts(tail, live, background)
 
     @cached_property
     def cache(self) -> Path:

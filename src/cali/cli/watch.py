@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -14,34 +13,17 @@ from types import FrameType
 import click
 import orjson
 
-from cali.adapters.memory.incidents import MemoryIncidents
-from cali.adapters.sources.tail import Tail
-from cali.adapters.sqlite.alerts import SqliteFeedback
-from cali.adapters.sqlite.incidents import SqliteIncidents
-from cali.bootstrap.local import LocalParts, build_refiner
+from cali.bootstrap.local import LocalParts
 from cali.cli import color_wanted, options
-from cali.cli.background import Background
 from cali.core import settings
 from cali.core.errors import Misconfigured
-from cali.core.models import Diagnosis, Origin
-from cali.core.ports import IncidentStore
 from cali.report import wording
 from cali.report.analysis import has_cause
 from cali.report.json import one_json_line
 from cali.report.terminal import one_line
-from cali.stages.decode import Decoder
-from cali.stages.detect import LifePolicy
-from cali.stages.notify.feedback_rules import Suppressions
-from cali.stages.reason import Reasoner, ReasonSettings
-from cali.stages.refine.refiner import Refiner
-from cali.stages.retrieve import retrieve
-from cali.usecases.pipeline import known_severity
-from cali.usecases.watch_stream import Live, News
+from cali.usecases.watch_stream import GRACE, Live, News, follow
 
-LOOK = 0.3  # seconds between two looks; an event is shown within two of them
 SUMMED = 20  # incidents in the summary
-REMEMBERED = 2_000  # incidents that a run without a state file keeps
-GRACE = 5.0  # seconds beyond the model's own timeout that the end of a pipe waits for its last answers
 
 
 @click.command("watch")
@@ -79,23 +61,11 @@ def command(
     """
     chosen = settings.read(os.environ)
     parts = LocalParts(chosen, ask_model=not no_model)
-    tail = Tail(sources or ("-",), from_start)
-    refiner = build_refiner(book_path)
-    store = SqliteIncidents(state) if state else MemoryIncidents(REMEMBERED)
-    no_error = Suppressions(SqliteFeedback(state), time.time) if state else ()
-    live = _live(parts, refiner, store, no_error)
-    background = _background(parts, refiner)
+    tail, live, background = parts.watch(sources or ("-",), from_start, state, book_path)
     for name in tail.missing:
         click.echo(f"cali: waiting for {name}", err=True)
-    show = _shown(form)
     with _stopped() as stopped:
-        _follow(tail, live, background, show, stopped)
-        news = live.end(time.time())
-        show(news)
-        if background is not None:
-            _ask(background, news)
-            wait = 0.0 if stopped else chosen.model_timeout + GRACE
-            show(_answers(live, background.finish(wait)))
+        follow(tail, live, background, _shown(form), stopped, chosen.model_timeout + GRACE)
     tail.close()
     if live.tally.lines == 0 and not stopped:
         raise Misconfigured("standard input: empty, there is nothing to read")
@@ -103,76 +73,15 @@ def command(
     return 128 + stopped[0] if stopped else 0
 
 
-def _follow(
-    tail: Tail,
-    live: Live,
-    background: Background | None,
-    show: Callable[[list[News]], None],
-    stopped: list[int],
-) -> None:
-    due = time.monotonic() + LOOK
-    while not stopped and not tail.ended:
-        live.feed(tail.read(max(0.0, due - time.monotonic())))
-        if time.monotonic() < due:
-            continue
-        due = time.monotonic() + LOOK
-        news = live.look(time.time())
-        show(news)
-        if background is not None:
-            _ask(background, news)
-            show(_answers(live, background.told()))
-    live.feed(tail.rest())
-
-
-def _live(parts: LocalParts, refiner: Refiner, store: IncidentStore, no_error: Container[str] = ()) -> Live:
-    """What is known is answered here at once, from signatures: to open an index would hold up the reading."""
-    knowledge, signatures = parts.knowledge, parts.signatures
-    versions = {"masks": refiner.masks.version, "redaction": refiner.redactor.version}
-    quick = Reasoner(
-        knowledge,
-        lambda text: retrieve(text, signatures),
-        refiner.redactor.text,
-        settings=ReasonSettings(versions=versions),
-    )
-    return Live(
-        Decoder(parts.settings.cluster, year=time.gmtime().tm_year),
-        refiner,
-        lambda event: known_severity(event, knowledge, signatures),
-        quick.diagnose,
-        store,
-        time.time(),
-        LifePolicy(quiet_after=parts.settings.quiet_after),
-        no_error,
-    )
-
-
-def _background(parts: LocalParts, refiner: Refiner) -> Background | None:
-    if not parts.model:
-        return None
-    versions = {"masks": refiner.masks.version, "redaction": refiner.redactor.version}
-    return Background(parts.reasoner(refiner, versions).diagnose)
-
-
-def _ask(background: Background, news: Sequence[News]) -> None:
-    for what, incident in news:
-        diagnosis = incident.diagnosis
-        if what == "opened" and (diagnosis is None or diagnosis.origin is Origin.NONE):
-            background.ask(incident)
-
-
-def _answers(live: Live, told: Sequence[tuple[str, Diagnosis]]) -> list[News]:
-    return [news for name, diagnosis in told for news in live.diagnosed(name, diagnosis, time.time())]
-
-
 def _shown(form: str) -> Callable[[list[News]], None]:
-    """Writes news at once: who reads the other end of a pipe waits for them."""
+    """Return a function that writes news at once, also into a pipe."""
     color = color_wanted()
 
     def line(news: News) -> bytes:
         if form == "json":
             return one_json_line(news.incident, change=news.what)
-        told = one_line(news.incident, color=color)
-        return (told if news.what == "opened" else f"  {news.what}: {told}").encode(
+        text = one_line(news.incident, color=color)
+        return (text if news.what == "opened" else f"  {news.what}: {text}").encode(
             "utf-8", "replace"
         ) + b"\n"
 
@@ -220,20 +129,19 @@ def _write(data: bytes) -> None:
 
 @contextmanager
 def _stopped() -> Iterator[list[int]]:
-    """A list that gets the signal that asks to stop, so that the reading ends between two lines. A second one ends at
-    once, as without us."""
-    got: list[int] = []
+    """Collect the first SIGINT or SIGTERM in a list, so that the reading ends between two lines. A second one ends at once."""
+    signals: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        got.append(number)
+        signals.append(number)
         for each, handler in before.items():
             signal.signal(each, handler)
 
     for number in before:
         signal.signal(number, stop)
     try:
-        yield got
+        yield signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

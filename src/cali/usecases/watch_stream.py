@@ -1,19 +1,24 @@
-"""The stages on a stream that does not end: lines in, news of incidents out, in bounded memory.
+"""Finds incidents in a stream that does not end, in bounded memory: what `cali watch` does.
 
-    lines -> decode -> join -> refine -> a detector of a few seconds -> sightings -> lifecycle -> news
+    lines -> Pipeline -> a Detector of a few seconds -> sightings -> lifecycle -> news
 
-A detector lives for a few seconds only; what is known beyond that is in the store and in `_Heard`, both bounded.
+A detector lives for a few seconds. The store and `_Heard`, both bounded, hold what is known for longer. A slow model
+answers in a thread of its own and never delays the reading.
 """
 
 from __future__ import annotations
 
+import queue
+import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from cali.core.life import ChangeKind, StoredIncident
 from cali.core.models import Diagnosis, Event, Incident, Origin, Severity, Status
@@ -25,20 +30,20 @@ from cali.stages.detect.tracker import START, Baseline, count_event
 from cali.stages.refine.refiner import Refiner
 from cali.usecases.pipeline import Pipeline, Tally
 
-WINDOW = (
-    2.0  # seconds that a detector lives, and that a warning waits for a line that says it worked after all
-)
-OLDEST = 10.0  # seconds after which a detector is given up though a warning waits
+LOOK = 0.3  # seconds between two looks; an event is shown within two of them
+GRACE = 5.0  # seconds beyond the model's own timeout that the end of a pipe waits for its last answers
+WINDOW = 2.0  # seconds that a detector lives, and that a warning waits for a line that reports success
+OLDEST = 10.0  # seconds after which a detector ends although a warning waits
 SWEEP = 30.0  # seconds between two looks for incidents that have gone quiet
 HEARD = 2_000  # incidents of which this run remembers more than the store does
-JUDGED = 20_000  # templates of which it is remembered whether they are a known error
-AGAIN = 3_600.0  # seconds before a burst of the same incident is news again
+JUDGED = 20_000  # templates whose known severity is cached
+AGAIN = 3_600.0  # seconds before another burst of the same incident is news
 _TELLS = {ChangeKind.OPENED, ChangeKind.ESCALATED, ChangeKind.RECURRED, ChangeKind.REGRESSED}
 _TRIES = 5
 
 
 class News(NamedTuple):
-    """What a person wants to hear: `what` is opened, diagnosed, escalated, recurred, regressed or burst."""
+    """News of an incident: `what` is opened, diagnosed, escalated, recurred, regressed or burst."""
 
     what: str
     incident: Incident
@@ -64,9 +69,109 @@ class _Window:
     waiting: dict[str, float] = field(default_factory=dict)
 
 
+class LineSource(Protocol):
+    """Lines as they are written, each with the name of its source."""
+
+    @property
+    def ended(self) -> bool: ...
+    def read(self, timeout: float) -> list[tuple[str, bytes]]: ...
+    def rest(self) -> list[tuple[str, bytes]]: ...
+
+
+class BackgroundDiagnoses:
+    """One thread that explains one incident after the other. Incidents beyond its queue are not explained, but counted."""
+
+    def __init__(self, explain: Callable[[Incident], Diagnosis], room: int = 50) -> None:
+        self._explain = explain
+        self._waiting: queue.Queue[Incident] = queue.Queue(room)
+        self._results: queue.SimpleQueue[tuple[str, Diagnosis | None]] = queue.SimpleQueue()
+        self._open = 0
+        self.left_out = 0
+        # A daemon: Ctrl-C does not wait for a model.
+        threading.Thread(target=self._work, name="explain", daemon=True).start()
+
+    def submit(self, incident: Incident) -> None:
+        """Queue an incident, or count it as left out. Return at once."""
+        try:
+            self._waiting.put_nowait(incident)
+            self._open += 1
+        except queue.Full:
+            self.left_out += 1
+
+    def results(self, seconds: float = 0.0) -> list[tuple[str, Diagnosis]]:
+        """Return the new diagnoses by incident id. Wait at most `seconds` for those that are still to come."""
+        deadline = time.monotonic() + seconds
+        found = []
+        with suppress(queue.Empty):
+            while self._open:
+                name, diagnosis = self._results.get(timeout=max(0.0, deadline - time.monotonic()))
+                self._open -= 1
+                if diagnosis is not None:
+                    found.append((name, diagnosis))
+        return found
+
+    def finish(self, seconds: float) -> list[tuple[str, Diagnosis]]:
+        """Return the last diagnoses. Those that take longer than `seconds` count as left out."""
+        found = self.results(seconds)
+        self.left_out += self._open
+        self._open = 0
+        return found
+
+    def _work(self) -> None:
+        while True:
+            incident = self._waiting.get()
+            try:
+                diagnosis: Diagnosis | None = self._explain(incident)
+            except Exception:  # a failure must not stop the other diagnoses
+                diagnosis = None
+            self._results.put((incident.id, diagnosis))
+
+
+def follow(
+    source: LineSource,
+    live: Live,
+    background: BackgroundDiagnoses | None,
+    show: Callable[[list[News]], None],
+    stopped: Sequence[int],
+    patience: float,
+) -> None:
+    """Show news until the source ends or `stopped` holds a signal. At the end wait `patience` seconds for the model."""
+    due = time.monotonic() + LOOK
+    while not stopped and not source.ended:
+        live.feed(source.read(max(0.0, due - time.monotonic())))
+        if time.monotonic() < due:
+            continue
+        due = time.monotonic() + LOOK
+        news = live.look(time.time())
+        show(news)
+        if background is not None:
+            _explain_later(background, news)
+            show(_answers(live, background.results()))
+    live.feed(source.rest())
+    news = live.end(time.time())
+    show(news)
+    if background is not None:
+        _explain_later(background, news)
+        show(_answers(live, background.finish(0.0 if stopped else patience)))
+
+
+def _explain_later(background: BackgroundDiagnoses, news: Sequence[News]) -> None:
+    for what, incident in news:
+        diagnosis = incident.diagnosis
+        if what == "opened" and (diagnosis is None or diagnosis.origin is Origin.NONE):
+            background.submit(incident)
+
+
+def _answers(live: Live, diagnoses: Sequence[tuple[str, Diagnosis]]) -> list[News]:
+    return [news for name, diagnosis in diagnoses for news in live.diagnosed(name, diagnosis, time.time())]
+
+
 class Live:
-    """Feeds lines to the stages and tells what is new. `explain` answers at once or with origin `none`; times are of one
-    clock, given by whoever calls. Line numbers count the lines of all sources as they were read."""
+    """Incidents of a stream: lines in, news out.
+
+    `explain` answers at once, or with origin `none`. The caller gives all times, by one clock. Line numbers count the
+    lines of all sources in the order in which they were read.
+    """
 
     def __init__(
         self,
