@@ -37,9 +37,6 @@ DEBT = {  # to be removed row by row; nothing is added
     "cli/alerts.py adapters",
     "cli/alerts_send.py adapters",
     "cli/incidents.py adapters",
-    "cli/replay.py adapters",
-    "cli/replay_kept.py adapters",
-    "cli/replay_options.py adapters",
     "cli/worker.py adapters",
 }
 
