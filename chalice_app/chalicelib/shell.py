@@ -193,7 +193,7 @@ def health() -> dict[str, str]:
 
 def slack_action(headers: Mapping[str, str], body: bytes) -> int:
     """Return the HTTP status for a request of Slack; see `cali.usecases.answer_alert`."""
-    status = aws_parts().desk.request(headers, body)
+    status = aws_parts().action_handler.request(headers, body)
     if status.why:
         logger().info(status.why, function="api", status=status.code)
     return status.code

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from cali.usecases.alert import Heard
+from cali.usecases.alert import AlertResult
 from cali.usecases.diagnose import DiagnoseResult
 from cali.usecases.enrich import Result
 from cali.usecases.sweep import COUNTED, gauge
@@ -16,7 +16,7 @@ from cali.usecases.sweep import COUNTED, gauge
 SHELL = Path(__file__).parents[2] / "chalice_app" / "chalicelib" / "shell.py"
 _BOTH = ("alert", "diagnose")  # `messages` serves these
 _ALERT_ALONE = {"log_to_alert_ms"}
-_OUTCOMES: Mapping[str, type[StrEnum]] = {"alert": Heard, "diagnose": DiagnoseResult, "enrich": Result}
+_OUTCOMES: Mapping[str, type[StrEnum]] = {"alert": AlertResult, "diagnose": DiagnoseResult, "enrich": Result}
 
 AWS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "AWS/Kinesis": (

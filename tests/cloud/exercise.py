@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from cali.core.models import Status
-from cali.stages.notify.signature import sign
+from cali.stages.notify.actions import sign
 from tests.cloud import recorded
 from tests.cloud.aws import BUCKET, INCIDENTS
 from tests.cloud.cloud import Cloud, Options

@@ -116,13 +116,13 @@ def alert_of(message: Message) -> Alert | None:
 
 def is_told(state: AlertState) -> bool:
     """Whether people were told of an incident: by a message, or with the incident that broke first."""
-    return any(told.posts or told.under for told in state.told.values())
+    return any(told.posts or told.under for told in state.sent.values())
 
 
 def is_pending(state: AlertState) -> bool:
     """Whether a message is still to be sent, or somebody is sending it."""
     return bool(state.busy) or any(
-        told.failures or told.trying or told.waiting for told in state.told.values()
+        told.failures or told.trying or told.waiting for told in state.sent.values()
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from cali.stages.notify.state import AlertState, Told
+from cali.stages.notify.state import AlertState, SentState
 from tests.cloud.observe import (
     Alert,
     Seen,
@@ -70,9 +70,9 @@ def test_a_message_names_its_incident_and_kind():
 
 
 def test_what_is_told_and_what_is_still_to_be_sent():
-    sent = AlertState(told={"slack": Told(posts=1)})
-    under = AlertState(told={"slack": Told(under="b")})
-    refused = AlertState(told={"slack": Told(failures=1)})
+    sent = AlertState(sent={"slack": SentState(posts=1)})
+    under = AlertState(sent={"slack": SentState(under="b")})
+    refused = AlertState(sent={"slack": SentState(failures=1)})
 
     assert [is_told(state) for state in (sent, under, refused, AlertState())] == [True, True, False, False]
     assert [is_pending(state) for state in (sent, under, refused)] == [False, False, True]

@@ -8,9 +8,9 @@ from cali.adapters.memory.alerts import MemoryAlerts
 from cali.adapters.slack.webhook import SlackLetters
 from cali.core.life import Change, ChangeKind
 from cali.core.models import Diagnosis, Evidence, Hit, Incident, Origin
-from cali.stages.notify.rules import Route, Rules, Send, When
+from cali.stages.notify.rules import Destination, Route, Rules, When
 from cali.stages.notify.words import words
-from cali.usecases.alert import Alerts, Heard, Parts
+from cali.usecases.alert import AlertPorts, AlertResult, Alerts
 from cali.usecases.diagnose import Diagnose, DiagnoseResult
 from cali.usecases.publish_changes import ChangePublisher, DiagnosisRequest
 from cali.usecases.sweep import Sweep
@@ -70,15 +70,15 @@ class Scene(World):
         sleep = parts.get("sleep", self.clock.sleep)
         letters = SlackLetters(parts.get("chat", self.chat), self.clock.now, sleep)
         rules = Rules(
-            (Route("everything", When(), (Send("slack"),)),), links=(("CALI", "https://cali/{id}"),)
+            (Route("everything", When(), (Destination("slack"),)),), links=(("CALI", "https://cali/{id}"),)
         )
-        made = Parts(
+        made = AlertPorts(
             self.store, self.told, rules, lambda _: letters, words("en"), self.clock.now, sleep, wait=1.5
         )
         return Alerts(made)
 
-    def alert(self, message: Change, **parts: Any) -> Heard:
-        return self.alerts(**parts).hear(message)
+    def alert(self, message: Change, **parts: Any) -> AlertResult:
+        return self.alerts(**parts).handle(message)
 
     def changes(self, kind: ChangeKind) -> list[Change]:
         return [m for m in self.stream.messages() if isinstance(m, Change) and m.kind is kind]

@@ -22,7 +22,7 @@ from cali.adapters.sinks.console import Console
 from cali.adapters.sinks.email import sink as email_sink
 from cali.adapters.sinks.pagerduty import PagerDuty, event
 from cali.adapters.sinks.registry import SinkEnvironment, Sinks, kinds
-from cali.adapters.sinks.webhook import Webhook
+from cali.adapters.sinks.webhook import SignedWebhook
 from cali.core.errors import Misconfigured, Poison, Retryable
 from cali.stages.notify import Link, Standing, Style, parse
 from tests.functional.shell import inside
@@ -119,7 +119,7 @@ def test_what_a_server_refuses_is_said(box: Mailbox, status: int, error: type[Ex
 
 
 def test_a_webhook_is_signed_over_time_and_body(box: Mailbox):
-    Webhook(lambda: box.url, lambda: "key", lambda: 1_795_176_000.4).post(told(key="i/3"), "team")
+    SignedWebhook(lambda: box.url, lambda: "key", lambda: 1_795_176_000.4).post(told(key="i/3"), "team")
 
     ((headers, body),) = box.got
     wanted = hmac.new(b"key", b"1795176000." + box.raw[0], hashlib.sha256).hexdigest()
@@ -137,7 +137,7 @@ def test_a_webhook_is_signed_over_time_and_body(box: Mailbox):
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x", "not a url", ""])
 def test_an_address_that_is_no_web_address(url: str):
     with pytest.raises(Misconfigured, match="https://"):
-        Webhook(lambda: url, lambda: "key", lambda: 0.0).post(told(), "")
+        SignedWebhook(lambda: url, lambda: "key", lambda: 0.0).post(told(), "")
 
 
 def test_a_letter_can_be_read_and_holds_no_header_of_others(mail: Post):

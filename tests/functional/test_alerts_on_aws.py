@@ -11,14 +11,14 @@ import pytest
 from cali.adapters.aws.dynamodb_alerts import DynamoFeedback
 from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
 from cali.adapters.memory.alerts import MemoryFeedback
-from cali.bootstrap.alerts import CloudAlerts, CloudParts, cloud_desk, cloud_rules
+from cali.bootstrap.alerts import AwsAlertParts, AwsAlerts, aws_action_handler, aws_rules
 from cali.core.errors import Misconfigured, Retryable
 from cali.core.life import Change
 from cali.core.models import Event, Incident, Scope, Severity, Status, Template
 from cali.core.settings import Settings
 from cali.stages.detect import Sighting, advance
+from cali.stages.notify.actions import sign
 from cali.stages.notify.feedback_rules import Suppressions
-from cali.stages.notify.signature import sign
 from cali.testing.slack import TOKEN, Slack
 from cali.usecases.publish_changes import ChangePublisher
 from tests.functional.aws_account import INCIDENTS_TABLE, account
@@ -39,7 +39,7 @@ class World:
         self.store = DynamoIncidents(made.client("dynamodb"), INCIDENTS_TABLE)
         self.lives = ChangePublisher(self.store, self.stream, self.sleep)
         self.secrets = {"bot_token": TOKEN, "signing_secret": "shh", "webhook_url": self.server.hook}
-        self.parts = CloudParts(
+        self.parts = AwsAlertParts(
             Settings(incidents_table=INCIDENTS_TABLE, alert_rules="config/alerts.yaml", slack_secret="s"),
             made.client("dynamodb"),
             self.store,
@@ -71,7 +71,7 @@ class World:
         seen = Sighting(incident, "shard", 1, 1, ((1, 1),))
         self.lives.apply("i1", lambda known: advance(known, seen, self.time))
 
-    def heard(self, alerts: CloudAlerts) -> list[str]:
+    def heard(self, alerts: AwsAlerts) -> list[str]:
         """What came of all that the stream holds."""
         return [alerts.message(message).value for message in self.stream.messages()]
 
@@ -85,7 +85,7 @@ class World:
                 "actions": [action],
             }
         )
-        return cloud_desk(self.parts).request(sign(body, "shh", self.time), body).code
+        return aws_action_handler(self.parts).request(sign(body, "shh", self.time), body).code
 
 
 @pytest.fixture
@@ -100,14 +100,14 @@ def world() -> Iterator[World]:
 def test_a_change_on_the_stream_is_one_message_however_often_it_comes(world: World):
     world.see()
 
-    assert world.heard(CloudAlerts(world.parts)) == ["sent"]
-    assert world.heard(CloudAlerts(world.parts)) == ["nothing"]
+    assert world.heard(AwsAlerts(world.parts)) == ["sent"]
+    assert world.heard(AwsAlerts(world.parts)) == ["nothing"]
     assert len(world.slack.shown()) == 1
 
 
 def test_a_button_changes_the_incident_and_the_message(world: World):
     world.see()
-    alerts = CloudAlerts(world.parts)
+    alerts = AwsAlerts(world.parts)
     world.heard(alerts)
     world.time += 60
 
@@ -126,7 +126,7 @@ def test_a_button_changes_the_incident_and_the_message(world: World):
 
 def test_wrong_opens_the_window_and_no_error_suppresses(world: World):
     world.see()
-    world.heard(CloudAlerts(world.parts))
+    world.heard(AwsAlerts(world.parts))
 
     assert world.press("wrong") == 200
     assert world.slack.views[0]["private_metadata"] == "i1"
@@ -137,7 +137,7 @@ def test_wrong_opens_the_window_and_no_error_suppresses(world: World):
 
 def test_what_slack_did_not_take_is_sent_by_the_sweep(world: World):
     world.see()
-    alerts = CloudAlerts(world.parts)
+    alerts = AwsAlerts(world.parts)
     world.slack.mode = "down"
     assert world.heard(alerts) == ["later"]
 
@@ -157,7 +157,7 @@ def test_without_a_signing_secret_nothing_is_believed(world: World):
 def test_without_rules_everything_goes_to_what_there_is(world: World):
     def sink(**changes: Any) -> str:
         settings = replace(world.parts.settings, alert_rules="", **changes)
-        return cloud_rules(replace(world.parts, settings=settings)).routes[0].send[0].key
+        return aws_rules(replace(world.parts, settings=settings)).routes[0].send[0].key
 
     assert sink() == "slack_webhook"
     assert sink(slack_channel="C1") == "slack_bot C1"

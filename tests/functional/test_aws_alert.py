@@ -10,7 +10,7 @@ import pytest
 from cali.core.errors import Misconfigured, Poison, Retryable
 from cali.core.life import ChangeKind
 from cali.stages.detect import mute
-from cali.usecases.alert import Heard
+from cali.usecases.alert import AlertResult
 from tests.functional.aws_fakes import (
     NOON,
     Failing,
@@ -29,10 +29,10 @@ def test_a_diagnosis_that_comes_in_time_is_in_the_one_message() -> None:
         scene.clock.sleep(seconds)
         scene.diagnose(scene.opened)
 
-    assert scene.alert(scene.opened, sleep=sleep) is Heard.SENT
+    assert scene.alert(scene.opened, sleep=sleep) is AlertResult.SENT
     (diagnosed,) = scene.changes(ChangeKind.DIAGNOSED)
-    assert scene.alert(diagnosed) is Heard.NOTHING
-    assert scene.alert(scene.opened) is Heard.NOTHING
+    assert scene.alert(diagnosed) is AlertResult.NOTHING
+    assert scene.alert(scene.opened) is AlertResult.NOTHING
     (message,) = scene.chat.posts
     text = json.dumps(message, ensure_ascii=False)
     for part in (
@@ -58,13 +58,13 @@ def marked_up(part: Any) -> list[str]:
 
 def test_a_diagnosis_that_comes_late_is_a_second_message_and_nothing_is_a_third() -> None:
     scene = Scene()
-    assert scene.alert(scene.opened) is Heard.SENT
+    assert scene.alert(scene.opened) is AlertResult.SENT
     assert scene.clock.time >= scene.opened.at + 1.5
     scene.diagnose(scene.opened)
     (diagnosed,) = scene.changes(ChangeKind.DIAGNOSED)
-    assert scene.alert(diagnosed) is Heard.SENT
+    assert scene.alert(diagnosed) is AlertResult.SENT
     for message in (scene.opened, diagnosed, diagnosed, scene.opened):
-        assert scene.alert(message) is Heard.NOTHING
+        assert scene.alert(message) is AlertResult.NOTHING
     assert len(scene.chat.posts) == 2
 
 
@@ -72,7 +72,7 @@ def test_an_unknown_cause_is_no_second_message() -> None:
     scene = Scene(silent("no cause"))
     scene.alert(scene.opened)
     scene.diagnose(scene.opened)
-    assert scene.alert(scene.changes(ChangeKind.DIAGNOSED)[0]) is Heard.NOTHING
+    assert scene.alert(scene.changes(ChangeKind.DIAGNOSED)[0]) is AlertResult.NOTHING
     assert len(scene.chat.posts) == 1
 
 
@@ -83,14 +83,14 @@ def test_a_chat_that_is_away_gets_the_message_once_it_is_back(failure: Exception
     scene.chat = MemoryChat(failure)
 
     # When the change is heard, its batch is done: the message is kept, and sweep sends it
-    assert scene.alert(scene.opened) is Heard.LATER
+    assert scene.alert(scene.opened) is AlertResult.LATER
     assert scene.alerts().flush().looked == 0  # not at once
     scene.clock.sleep(301.0)
     assert scene.alerts().flush().sent == 1
     assert scene.alerts().flush().looked == 0
 
     # Then it came once
-    assert scene.alert(scene.opened) is Heard.NOTHING
+    assert scene.alert(scene.opened) is AlertResult.NOTHING
     assert len(scene.chat.posts) == 1
 
 
@@ -99,7 +99,7 @@ def test_a_chat_that_asks_for_a_short_pause_gets_it_and_then_the_message() -> No
     scene.chat = MemoryChat(Retryable("429", after=1.0), Retryable("429", after=2.0))
     scene.clock.sleep(10.0)
     before = scene.clock.time
-    assert scene.alert(scene.opened) is Heard.SENT
+    assert scene.alert(scene.opened) is AlertResult.SENT
     assert scene.clock.time - before == 3.0
 
 
@@ -113,10 +113,10 @@ def test_a_chat_that_is_away_is_refusing_once_and_not_for_each_message(pause: fl
     alerts = scene.alerts()
 
     # When it hears of all
-    said = {alerts.hear(change) for change in scene.changes(ChangeKind.OPENED)}
+    said = {alerts.handle(change) for change in scene.changes(ChangeKind.OPENED)}
 
     # Then the chat was asked once; and once more after the pause
-    assert said == {Heard.LATER}
+    assert said == {AlertResult.LATER}
     assert len(scene.chat.script) == 4
     scene.clock.sleep(pause or 5.0)
     alerts.flush()
@@ -126,12 +126,12 @@ def test_a_chat_that_is_away_is_refusing_once_and_not_for_each_message(pause: fl
 def test_a_chat_that_comes_back_between_two_changes_gets_one_message() -> None:
     scene = Scene()
     scene.chat = MemoryChat(Retryable("503"))
-    assert scene.alert(scene.opened) is Heard.LATER
+    assert scene.alert(scene.opened) is AlertResult.LATER
     scene.diagnose(scene.opened)
     (diagnosed,) = scene.changes(ChangeKind.DIAGNOSED)
     scene.clock.sleep(6.0)
-    assert scene.alert(diagnosed) is Heard.SENT
-    assert [scene.alert(scene.opened), scene.alert(diagnosed)] == [Heard.NOTHING, Heard.NOTHING]
+    assert scene.alert(diagnosed) is AlertResult.SENT
+    assert [scene.alert(scene.opened), scene.alert(diagnosed)] == [AlertResult.NOTHING, AlertResult.NOTHING]
     assert len(scene.chat.posts) == 1
 
 
@@ -139,7 +139,7 @@ def test_a_message_that_the_chat_never_takes_blocks_nothing() -> None:
     scene = Scene()
     scene.chat = MemoryChat(Poison("invalid_blocks"))
     scene.alert(scene.opened)
-    assert scene.alert(scene.opened) is Heard.NOTHING
+    assert scene.alert(scene.opened) is AlertResult.NOTHING
     scene.clock.sleep(3600.0)
     assert scene.alerts().flush().looked == 0
     assert scene.chat.posts == []
@@ -155,16 +155,16 @@ def test_two_processes_send_one_message() -> None:
             super().post(message)
 
     slow = Slow()
-    assert scene.alert(scene.opened, chat=slow) is Heard.SENT
+    assert scene.alert(scene.opened, chat=slow) is AlertResult.SENT
     assert (len(slow.posts), len(scene.chat.posts)) == (1, 0)
 
 
 def test_a_store_that_is_throttled_just_after_a_message_was_sent_makes_no_second_one() -> None:
     scene = Scene()
     scene.told = Failing(scene.told, [3, 4, 5], before=True, only="put")  # after the claim and the storm
-    assert scene.alert(scene.opened) is Heard.SENT
+    assert scene.alert(scene.opened) is AlertResult.SENT
     scene.clock.sleep(120.0)
-    assert scene.alert(scene.opened) is Heard.NOTHING
+    assert scene.alert(scene.opened) is AlertResult.NOTHING
     assert scene.alerts().flush().sent == 0
     assert len(scene.chat.posts) == 1
 
@@ -172,5 +172,5 @@ def test_a_store_that_is_throttled_just_after_a_message_was_sent_makes_no_second
 def test_nobody_hears_of_what_is_muted() -> None:
     scene = Scene()
     scene.lives().apply(scene.opened.incident, lambda known: mute(known, NOON, None) if known else None)
-    assert scene.alert(scene.opened) is Heard.NOTHING
+    assert scene.alert(scene.opened) is AlertResult.NOTHING
     assert scene.chat.posts == []

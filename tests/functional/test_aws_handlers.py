@@ -17,7 +17,7 @@ from cali.adapters.aws.s3 import S3Objects
 from cali.core.life import Change, ChangeKind
 from cali.core.models import KnowledgeEntry, Origin, Severity, Status
 from cali.stages.detect import resolve
-from cali.stages.notify.signature import sign
+from cali.stages.notify.actions import sign
 from cali.stages.retrieve.knowledge import load
 from cali.testing.models import ModelServer, explanation
 from cali.usecases.publish_changes import dumps, loads

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cali.bootstrap.alerts import CloudAlerts
+from cali.bootstrap.alerts import AwsAlerts
 from cali.core.life import Change
 from cali.usecases.publish_changes import loads
 from tests.functional.aws_account import INCIDENTS, INCIDENTS_TABLE, REGION, account
@@ -57,7 +57,7 @@ def test_resolve_from_a_terminal_changes_the_incident_and_the_message_in_slack(t
     world = terminal.world
     world.time = time.time() - 600
     world.see()
-    alerts = CloudAlerts(world.parts)
+    alerts = AwsAlerts(world.parts)
     world.heard(alerts)
     world.time += 600
 

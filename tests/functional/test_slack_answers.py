@@ -12,9 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cali.core.errors import Poison
-from cali.stages.notify.answers import parse
-from cali.stages.notify.signature import LONGEST, WINDOW, sign
-from cali.usecases.answer_alert import Desk
+from cali.stages.notify.actions import LONGEST, WINDOW, parse, sign
+from cali.usecases.answer_alert import ActionHandler, ActionPorts
 from tests.scenarios.alert_servers import SECRET, form
 from tests.scenarios.alert_shells import Core
 from tests.scenarios.alert_town import Town
@@ -28,9 +27,14 @@ def town() -> Iterator[Town]:
     made.close()
 
 
-def desk(town: Town) -> Desk:
+def handler(town: Town) -> ActionHandler:
     assert isinstance(town.shell, Core)
-    return town.shell.desk
+    return town.shell.handler
+
+
+def ports(town: Town) -> ActionPorts:
+    assert isinstance(town.shell, Core)
+    return town.shell.ports
 
 
 def pressed(town: Town, answer: str = "resolve", at: float = 1.0) -> bytes:
@@ -62,7 +66,7 @@ def test_forged_requests_are_refused(town: Town):
         {"X-Slack-Request-Timestamp": good["X-Slack-Request-Timestamp"]},
         {},
     ]
-    assert [desk(town).request(headers, body).code for headers in forged] == [401] * len(forged)
+    assert [handler(town).request(headers, body).code for headers in forged] == [401] * len(forged)
     assert untouched(town)
 
 
@@ -70,7 +74,7 @@ def test_forged_requests_are_refused(town: Town):
 def test_stale_requests_are_refused(town: Town, age: float):
     body = pressed(town)
 
-    assert desk(town).request(sign(body, SECRET, town.time - age), body).code == 401
+    assert handler(town).request(sign(body, SECRET, town.time - age), body).code == 401
     assert untouched(town)
 
 
@@ -78,21 +82,21 @@ def test_stale_requests_are_refused(town: Town, age: float):
 def test_truncated_requests_are_refused(town: Town, part: int):
     body = pressed(town)
 
-    assert desk(town).request(sign(body, SECRET, town.time), body[:part]).code == 401
+    assert handler(town).request(sign(body, SECRET, town.time), body[:part]).code == 401
     assert untouched(town)
 
 
 def test_oversized_requests_are_refused_unread(town: Town):
     body = b"payload=" + b"x" * LONGEST
 
-    assert desk(town).request(sign(body, SECRET, town.time), body).code == 413
+    assert handler(town).request(sign(body, SECRET, town.time), body).code == 413
     assert untouched(town)
 
 
-def test_a_desk_without_a_secret_believes_nothing(town: Town):
+def test_without_a_secret_every_request_is_refused(town: Town):
     body = pressed(town)
 
-    closed = Desk(replace(desk(town)._parts, secret=lambda: ""))
+    closed = ActionHandler(replace(ports(town), secret=lambda: ""))
 
     assert closed.request(sign(body, "", town.time), body).code == 401
     assert untouched(town)
@@ -118,7 +122,7 @@ def test_a_desk_without_a_secret_believes_nothing(town: Town):
     ],
 )  # fmt: skip
 def test_signed_requests_that_say_nothing_are_refused(town: Town, body: bytes):
-    assert desk(town).request(sign(body, SECRET, town.time), body).code == 400
+    assert handler(town).request(sign(body, SECRET, town.time), body).code == 400
     assert untouched(town)
 
 
@@ -126,7 +130,7 @@ def test_actions_of_others_do_nothing(town: Town):
     other = {"type": "block_actions", "user": {"id": "U"}, "actions": [{"action_id": "link", "value": "x"}]}
     for payload in (other, {"type": "block_actions"}, {"type": "shortcut"}, {"type": "view_closed"}):
         body = form(payload)
-        assert desk(town).request(sign(body, SECRET, town.time), body).code == 200
+        assert handler(town).request(sign(body, SECRET, town.time), body).code == 200
     assert untouched(town)
 
 
@@ -136,10 +140,10 @@ def test_a_replay_is_refused_for_as_long_as_it_would_be_believed():
     body = pressed(town, "right")
     headers = sign(body, SECRET, town.time + WINDOW)  # a clock that is ahead
 
-    codes = [desk(town).request(headers, body).code]
+    codes = [handler(town).request(headers, body).code]
     for _ in range(10):
         town.sleep(60)
-        codes.append(desk(town).request(headers, body).code)
+        codes.append(handler(town).request(headers, body).code)
 
     assert codes == [200] + [409] * 10
     assert len(town.shell.feedback.find(9)) == 1

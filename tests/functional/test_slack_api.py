@@ -12,7 +12,7 @@ from cali.adapters.slack.bot import SlackBot
 from cali.adapters.slack.webhook import SlackLetters, SlackWebhook
 from cali.core.errors import Misconfigured, Poison, Retryable
 from cali.core.models import Severity
-from cali.stages.notify import Fact, Gone, Link, Message, Named, Standing, words
+from cali.stages.notify import Fact, IncidentRef, Link, Message, MessageGone, Standing, words
 from cali.testing.slack import TOKEN, Server, Slack
 from cali.testing.slack_rules import wrong_message, wrong_view
 
@@ -70,7 +70,7 @@ def test_a_message_of_any_size_breaks_no_limit(world: World):
         error=HUGE,
         evidence=tuple(HUGE for _ in range(40)),
         listing_title=HUGE,
-        listing=tuple(Named(HUGE, HUGE, HUGE) for _ in range(40)),
+        listing=tuple(IncidentRef(HUGE, HUGE, HUGE) for _ in range(40)),
         mention=HUGE,
         links=tuple(Link(HUGE, f"https://x.example/{n}") for n in range(8)),
     )
@@ -178,8 +178,12 @@ def test_a_long_wait_is_said_and_not_slept(world: World):
     ("call", "error", "said"),
     [
         (lambda w: w.bot.post(told(), "nowhere"), Misconfigured, "channel_not_found"),
-        (lambda w: w.bot.edit(f"{CHANNEL} 9.9", told()), Gone, "message_not_found"),
-        (lambda w: w.bot.reply(f"{CHANNEL} 9.9", "k", "text", broadcast=False), Gone, "thread_not_found"),
+        (lambda w: w.bot.edit(f"{CHANNEL} 9.9", told()), MessageGone, "message_not_found"),
+        (
+            lambda w: w.bot.reply(f"{CHANNEL} 9.9", "k", "text", broadcast=False),
+            MessageGone,
+            "thread_not_found",
+        ),
         (lambda w: w.api.call("chat.postMessage", {"channel": CHANNEL}), Poison, "no_text"),
         (lambda w: w.api.call("views.open", {"view": {}}), Poison, "invalid_trigger_id"),
         (lambda w: w.api.call("chat.unheardOf", {}), Misconfigured, "unknown_method"),

@@ -211,8 +211,10 @@ def _stored() -> list[bytes]:
 
 
 def _alert_states() -> list[bytes]:
-    told_ = state.Told(ref="1.2", posts=1, explained=True, waiting=(state.Line("k", "quiet"),), failures=2)
-    whole = state.AlertState(floor=3, above=(5,), told={"slack": told_}, points=((1.0, 2),), busy=3.0)
+    sent = state.SentState(
+        ref="1.2", posts=1, explained=True, waiting=(state.ThreadLine("k", "quiet"),), failures=2
+    )
+    whole = state.AlertState(floor=3, above=(5,), sent={"slack": sent}, points=((1.0, 2),), busy=3.0)
     return [state.dumps(whole).encode(), state.dumps(state.AlertState()).encode()]
 
 
@@ -248,7 +250,7 @@ FILES: dict[str, Target] = {
     "checkpoint": Target(lambda: told(_checkpoint_inner), _checkpoint_seeds),
     "incident": Target(lambda: told(lambda data: record.loads(text(data), 1)), _stored),
     "alert-state": Target(lambda: told(lambda data: state.loads(text(data))), _alert_states),
-    "digest": Target(lambda: told(lambda data: digest.loads(text(data))), lambda: [digest.dumps(digest.Book("storm", "team", members=())).encode()]),
+    "digest": Target(lambda: told(lambda data: digest.loads(text(data))), lambda: [digest.dumps(digest.DigestState("storm", "team", members=())).encode()]),
     "change": Target(lambda: told(lives.loads), _changes),
     "answer": Target(
         lambda: told(lambda data: explanation.read(Answer(text(data), 1, 1), Excerpt((), 0))),

@@ -12,6 +12,7 @@ from itertools import islice
 from urllib.parse import quote
 
 from aws_kinesis_agg.aggregator import RecordAggregator
+from cali.stages.notify.signature import sign
 
 from cali.adapters.memory.alerts import MemoryClaims, MemoryFeedback
 from cali.adapters.memory.incidents import MemoryIncidents
@@ -21,10 +22,9 @@ from cali.simulator import enveloper, load_scenario, simulate
 from cali.stages.decode import Decoder
 from cali.stages.decode import kinesis_records as envelopes
 from cali.stages.join import Joiner
-from cali.stages.notify.signature import sign
 from cali.stages.refine.redact import Redactor
 from cali.stages.refine.refiner import Refiner
-from cali.usecases.answer_alert import Desk, DeskParts
+from cali.usecases.answer_alert import ActionHandler, ActionPorts
 from cali.usecases.shard_batch import ShardBatch
 from tests.fuzz.loop import Run, Target
 
@@ -117,9 +117,9 @@ def _redact() -> Run:
 FRESH = 5_000  # inputs after which what keeps records for ever begins anew
 
 
-def _desk() -> Desk:
-    return Desk(
-        DeskParts(
+def _handler() -> ActionHandler:
+    return ActionHandler(
+        ActionPorts(
             secret=lambda: SECRET,
             incidents=_incidents(),
             apply=lambda _name, step: (step(None), None)[1],
@@ -133,19 +133,19 @@ def _desk() -> Desk:
 
 
 def _slack() -> Run:
-    desk, used = _desk(), 0
+    handler, used = _handler(), 0
     forms = {"content-type": "application/x-www-form-urlencoded"}
 
     def run(data: bytes) -> str:
         """Signed, so that what is behind the signature is reached; half of the requests carry JSON that was damaged."""
-        nonlocal desk, used
+        nonlocal handler, used
         used += 1
         if used % FRESH == 0:
-            desk = _desk()
+            handler = _handler()
         body = b"payload=" + quote(data).encode() if data[:1] == b"{" else data
-        signed = desk.request({**forms, **sign(body, SECRET, NOW)}, body)
+        signed = handler.request({**forms, **sign(body, SECRET, NOW)}, body)
         head, _, tail = data.partition(b"\n")
-        forged = desk.request({"X-Slack-Signature": head.decode("latin-1"), "X-Slack-Request-Timestamp": tail.decode("latin-1")}, body)  # fmt: skip
+        forged = handler.request({"X-Slack-Signature": head.decode("latin-1"), "X-Slack-Request-Timestamp": tail.decode("latin-1")}, body)  # fmt: skip
         assert signed.code in (200, 400, 409, 413, 503), signed
         assert forged.code in (401, 413), forged
         return f"{signed.code} {signed.why[:40]} {signed.thanks} {forged.why[:12]}"

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import quote
 
-from cali.stages.notify.signature import sign
+from cali.stages.notify.actions import sign
 from cali.testing.slack import Message
 
 SECRET = "shhh"

@@ -12,8 +12,8 @@ from typing import NamedTuple, Protocol
 from cali.adapters.memory.alerts import MemoryAlerts, MemoryClaims, MemoryFeedback
 from cali.adapters.memory.incidents import MemoryIncidents
 from cali.adapters.sinks.registry import SinkEnvironment, Sinks
-from cali.adapters.slack.answers import asking
 from cali.adapters.slack.api import SlackApi
+from cali.adapters.slack.bot import cause_form
 from cali.core.life import Change, StoredIncident
 from cali.core.models import Status
 from cali.core.ports import AlertStore, FeedbackStore, IncidentStore
@@ -21,8 +21,8 @@ from cali.stages.detect import sent, sweep
 from cali.stages.notify import parse, words
 from cali.stages.refine.redact import Redactor
 from cali.stages.retrieve.knowledge import Knowledge, load
-from cali.usecases.alert import Alerts, Parts
-from cali.usecases.answer_alert import Desk, DeskParts, Step
+from cali.usecases.alert import AlertPorts, Alerts
+from cali.usecases.answer_alert import ActionHandler, ActionPorts, Step
 from tests.scenarios.alert_servers import SECRET, pressed, written
 
 ENTRY = "pg-too-many-connections"
@@ -114,18 +114,17 @@ class Core:
         self._fresh: list[Change] = []
         self.restart()
         api = SlackApi(lambda: given.secrets["bot_token"], given.now, given.sleep, given.slack)
-        self.desk = Desk(
-            DeskParts(
-                secret=lambda: SECRET,
-                incidents=self.store,
-                apply=self.apply,
-                feedback=self.feedback,
-                claims=MemoryClaims(),
-                now=given.now,
-                redact=lambda text: redactor().text(text),
-                ask=asking(api, words(given.language)),
-            )
+        self.ports = ActionPorts(
+            secret=lambda: SECRET,
+            incidents=self.store,
+            apply=self.apply,
+            feedback=self.feedback,
+            claims=MemoryClaims(),
+            now=given.now,
+            redact=lambda text: redactor().text(text),
+            ask=cause_form(api, words(given.language)),
         )
+        self.handler = ActionHandler(self.ports)
 
     def close(self) -> None:
         pass
@@ -134,7 +133,7 @@ class Core:
         given = self._given
         rules = parse(self._rules, "rules.yaml")
         self.alerts = Alerts(
-            Parts(
+            AlertPorts(
                 self.store,
                 self.alerts_store,
                 rules,
@@ -166,7 +165,7 @@ class Core:
 
     def hear(self, changes: Sequence[Change]) -> None:
         for change in changes:
-            self.alerts.hear(change)
+            self.alerts.handle(change)
 
     def minute(self) -> None:
         for stored in self.store.find(list(Status), MOST):
@@ -179,7 +178,7 @@ class Core:
         return self.again()
 
     def again(self) -> str:
-        return str(self.desk.request(*self._request).code)
+        return str(self.handler.request(*self._request).code)
 
 
 def request_of(said: Press | Cause, now: float) -> tuple[Mapping[str, str], bytes]:

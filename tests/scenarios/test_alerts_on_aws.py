@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cali.stages.notify.signature import LONGEST, sign
+from cali.stages.notify.actions import LONGEST, sign
 from tests.scenarios.alert_lambda import FORM, Functions, account
 from tests.scenarios.alert_scenarios import ran, through
 from tests.scenarios.alert_servers import SECRET, pressed

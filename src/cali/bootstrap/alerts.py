@@ -1,7 +1,7 @@
-"""Builds what tells people and takes their answers on AWS, from parts that the functions have already.
+"""Builds alerts on AWS, from parts that the functions have already.
 
-alerts = cloud_alerts(parts)      alerts.message(change) in `alert`, alerts.run() in `sweep`
-desk = cloud_desk(parts)          desk.request(headers, body).code in `api`
+AwsAlerts(parts)            `alert` calls message(change), `sweep` calls run()
+aws_action_handler(parts)   `api` calls request(headers, body)
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from typing import TYPE_CHECKING, Any
 from cali.core.errors import CaliError, Misconfigured
 from cali.core.life import Change
 from cali.core.models import KnowledgeEntry, Severity
-from cali.stages.notify.rules import Route, Rules, Send, When
+from cali.stages.notify.rules import Destination, Route, Rules, When
 from cali.stages.notify.words import words
-from cali.usecases.alert import Alerts, Flushed, Heard, Parts
+from cali.usecases.alert import AlertPorts, AlertResult, Alerts, FlushResult
 
 if TYPE_CHECKING:
     from cali.adapters.sinks.registry import Sinks
     from cali.core.ports import IncidentStore
     from cali.core.settings import Settings
-    from cali.usecases.answer_alert import Desk, Step
+    from cali.usecases.answer_alert import ActionHandler, Step
 
     Applied = Callable[[str, Step], Any]
 
 
-REREAD = 60.0  # seconds between two looks at the rules
+REREAD = 60.0  # seconds after which the rules are read again
 
 
 @dataclass(frozen=True, slots=True)
-class CloudParts:
-    """What the functions have. `secret` gives a value of the alerts' secret by its key, `object_` the bytes of an object of
-    the logs bucket, `entry` a knowledge entry, `apply` is `Lives.apply`, `redact` the redactor's `text`."""
+class AwsAlertParts:
+    """Parts of the functions. `secret` returns a value of the alerts' secret by its key, `object_` the bytes of an object
+    of the logs bucket, `entry` a knowledge entry; `apply` changes an incident and publishes the change."""
 
     settings: Settings
     client: Any  # boto3's for DynamoDB
@@ -48,8 +48,8 @@ class CloudParts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ruled:
-    """Rules, and what was made under them."""
+class _Loaded:
+    """Rules, and the services built from them."""
 
     rules: Rules
     sinks: Sinks
@@ -57,19 +57,19 @@ class _Ruled:
     read_at: float
 
 
-class CloudAlerts:
-    """The service of `alert` and of `sweep`: a message of the incidents stream in, what came of it out."""
+class AwsAlerts:
+    """Alerts under rules that are read again once a minute."""
 
-    def __init__(self, parts: CloudParts) -> None:
+    def __init__(self, parts: AwsAlertParts) -> None:
         self._parts = parts
-        self._ruled: _Ruled | None = None
+        self._loaded: _Loaded | None = None
 
-    def message(self, message: object) -> Heard:
-        """Takes one message of the incidents stream. Raises Retryable when it is to come again."""
-        return self._now.alerts.hear(message) if isinstance(message, Change) else Heard.NOTHING
+    def message(self, message: object) -> AlertResult:
+        """Handle one message of the incidents stream. Raise Retryable if it must come again."""
+        return self._now.alerts.handle(message) if isinstance(message, Change) else AlertResult.NOTHING
 
-    def run(self) -> Flushed:
-        """Does what is due."""
+    def run(self) -> FlushResult:
+        """Send what is due."""
         return self._now.alerts.flush()
 
     @property
@@ -81,35 +81,34 @@ class CloudAlerts:
         return self._now.sinks
 
     @property
-    def _now(self) -> _Ruled:
-        """What holds under the rules of now. They are read again once a minute; those that cannot be read or used
-        leave what held before, and that is said."""
-        ruled, now = self._ruled, self._parts.now()
-        if ruled is not None and abs(now - ruled.read_at) < REREAD:
-            return ruled
+    def _now(self) -> _Loaded:
+        """Return the services of the present rules. If the rules cannot be read or used, warn and keep the last ones."""
+        loaded, now = self._loaded, self._parts.now()
+        if loaded is not None and abs(now - loaded.read_at) < REREAD:
+            return loaded
         try:
-            rules = cloud_rules(self._parts)
-            if ruled is None or rules != ruled.rules:
-                ruled = self._under(rules)
+            rules = aws_rules(self._parts)
+            if loaded is None or rules != loaded.rules:
+                loaded = self._under(rules)
         except CaliError as error:
-            if ruled is None:
+            if loaded is None:
                 raise
-            self._parts.warn(f"the rules of before are kept: {error}")
-        self._ruled = replace(ruled, read_at=now)
-        return self._ruled
+            self._parts.warn(f"the last rules stay in force: {error}")
+        self._loaded = replace(loaded, read_at=now)
+        return self._loaded
 
-    def _under(self, rules: Rules) -> _Ruled:
+    def _under(self, rules: Rules) -> _Loaded:
         from cali.adapters.sinks.registry import SinkEnvironment, Sinks
 
         sinks = Sinks(rules, SinkEnvironment(self._parts.secret, self._parts.now, self._parts.sleep))
-        return _Ruled(rules, sinks, self._alerts(rules, sinks), 0.0)
+        return _Loaded(rules, sinks, self._alerts(rules, sinks), 0.0)
 
     def _alerts(self, rules: Rules, sinks: Sinks) -> Alerts:
         from cali.adapters.aws.dynamodb_alerts import DynamoAlerts
 
         parts, settings = self._parts, self._parts.settings
         return Alerts(
-            Parts(
+            AlertPorts(
                 parts.incidents,
                 DynamoAlerts(parts.client, settings.incidents_table, parts.now),
                 rules,
@@ -124,8 +123,8 @@ class CloudAlerts:
         )
 
 
-def cloud_rules(parts: CloudParts) -> Rules:
-    """The rules of the bucket; without them everything to Slack, or to the function's log if there is no secret."""
+def aws_rules(parts: AwsAlertParts) -> Rules:
+    """Return the rules of the bucket. Without them everything goes to Slack, or to the log if there is no secret."""
     settings = parts.settings
     if settings.alert_rules:
         from cali.stages.notify.rules_file import parse
@@ -135,9 +134,13 @@ def cloud_rules(parts: CloudParts) -> Rules:
         except UnicodeDecodeError as error:
             raise Misconfigured(f"{settings.alert_rules}: not UTF-8: byte {error.start}") from error
         return parse(text, settings.alert_rules)
-    send = Send("console")
+    send = Destination("console")
     if settings.slack_secret:
-        send = Send("slack_bot", settings.slack_channel) if settings.slack_channel else Send("slack_webhook")
+        send = (
+            Destination("slack_bot", settings.slack_channel)
+            if settings.slack_channel
+            else Destination("slack_webhook")
+        )
     name = settings.alert_from.upper()
     if name not in Severity.__members__:
         raise Misconfigured(f"CALI_ALERT_FROM: {settings.alert_from!r} is no severity")
@@ -145,17 +148,17 @@ def cloud_rules(parts: CloudParts) -> Rules:
     return Rules((Route("everything", replace(When(), severity=Severity[name]), (send,)),), links=links)
 
 
-def cloud_desk(parts: CloudParts) -> Desk:
-    """The service of Slack's buttons."""
+def aws_action_handler(parts: AwsAlertParts) -> ActionHandler:
+    """Return the handler of Slack's buttons."""
     from cali.adapters.aws.dynamodb_alerts import DynamoFeedback
     from cali.adapters.aws.dynamodb_shared import DynamoClaims
-    from cali.adapters.slack.answers import thanking
-    from cali.usecases.answer_alert import Desk, DeskParts
+    from cali.adapters.slack.bot import thanks
+    from cali.usecases.answer_alert import ActionHandler, ActionPorts
 
     settings = parts.settings
     table = settings.need("incidents_table").incidents_table
-    return Desk(
-        DeskParts(
+    return ActionHandler(
+        ActionPorts(
             secret=lambda: _signing_secret(parts),
             incidents=parts.incidents,
             apply=parts.apply,
@@ -163,34 +166,33 @@ def cloud_desk(parts: CloudParts) -> Desk:
             claims=DynamoClaims(parts.client, table),
             now=parts.now,
             redact=parts.redact,
-            ask=_asks(parts),
-            thank=thanking(words(settings.language)),
+            ask=_cause_forms(parts),
+            thank=thanks(words(settings.language)),
         )
     )
 
 
-def _signing_secret(parts: CloudParts) -> str:
+def _signing_secret(parts: AwsAlertParts) -> str:
     try:
         return parts.secret("signing_secret")
-    except Misconfigured as error:  # then nothing is believed
+    except Misconfigured as error:  # then every request is refused
         parts.warn(str(error))
         return ""
 
 
-def _asks(parts: CloudParts) -> Callable[[str, str], None]:
-    """Opens windows as the bot of the rules."""
-    alerts = CloudAlerts(parts)
+def _cause_forms(parts: AwsAlertParts) -> Callable[[str, str], None]:
+    """Return a function that opens the window for a cause, as the bot of the rules."""
+    alerts = AwsAlerts(parts)
 
     def ask(trigger: str, incident: str) -> None:
         from cali.adapters.sinks.registry import names
-        from cali.adapters.slack.answers import asking
-        from cali.adapters.slack.bot import SlackBot
+        from cali.adapters.slack.bot import SlackBot, cause_form
 
         try:
             bots = [alerts.sinks(name) for name in names(alerts.rules)]
             bot = next(one for one in bots if isinstance(one, SlackBot))
         except (StopIteration, CaliError) as error:
             raise Misconfigured("the rules name no bot that could ask for a cause") from error
-        asking(bot.api, words(parts.settings.language))(trigger, incident)
+        cause_form(bot.api, words(parts.settings.language))(trigger, incident)
 
     return ask

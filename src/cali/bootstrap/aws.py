@@ -29,7 +29,7 @@ from cali.core.settings import from_environment
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cali.bootstrap.alerts import CloudAlerts, CloudParts
+    from cali.bootstrap.alerts import AwsAlertParts, AwsAlerts
     from cali.core.models import Event, Severity
     from cali.core.ports import KnowledgeIndex
     from cali.core.settings import Settings
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from cali.stages.retrieve.knowledge import Knowledge
     from cali.stages.retrieve.signatures import Signatures
     from cali.usecases.analyze_batch import Analyze
-    from cali.usecases.answer_alert import Desk
+    from cali.usecases.answer_alert import ActionHandler
     from cali.usecases.diagnose import Diagnose
     from cali.usecases.enrich import Enrich
     from cali.usecases.publish_changes import ChangePublisher
@@ -128,17 +128,17 @@ class AwsParts:
         return self._of_knowledge.diagnose
 
     @cached_property
-    def alert(self) -> CloudAlerts:
-        from cali.bootstrap.alerts import CloudAlerts
+    def alert(self) -> AwsAlerts:
+        from cali.bootstrap.alerts import AwsAlerts
 
-        return CloudAlerts(self._alert_parts)
+        return AwsAlerts(self._alert_parts)
 
     @cached_property
-    def desk(self) -> Desk:
-        """The service of Slack's buttons."""
-        from cali.bootstrap.alerts import cloud_desk
+    def action_handler(self) -> ActionHandler:
+        """Return the handler of Slack's buttons."""
+        from cali.bootstrap.alerts import aws_action_handler
 
-        return cloud_desk(self._alert_parts)
+        return aws_action_handler(self._alert_parts)
 
     @property
     def refiner(self) -> Refiner:
@@ -241,10 +241,10 @@ class AwsParts:
         raise Misconfigured("CALI_OPENAI_SECRET: not set in the environment, and CALI_MODEL asks for a model")
 
     @cached_property
-    def _alert_parts(self) -> CloudParts:
-        from cali.bootstrap.alerts import CloudParts
+    def _alert_parts(self) -> AwsAlertParts:
+        from cali.bootstrap.alerts import AwsAlertParts
 
-        return CloudParts(
+        return AwsAlertParts(
             self.settings.need("incidents_table"),
             aws.client("dynamodb"),
             self.incidents,

@@ -15,7 +15,7 @@ from cali.adapters.sqlite.incidents import SqliteIncidents
 from cali.core.errors import Misconfigured
 from cali.core.models import Severity
 from cali.stages.notify import parse
-from cali.stages.notify.rules import Route, Rules, Send, When
+from cali.stages.notify.rules import Destination, Route, Rules, When
 from cali.stages.refine import book, masks
 from cali.stages.retrieve import knowledge
 from cali.usecases.replay import ReplayResult, ReplayVersions, Terms, replay
@@ -180,7 +180,11 @@ def _rules(path: Path | None, chosen: Settings) -> Rules:
         name = chosen.alert_from.upper()
         if name not in Severity.__members__:
             raise Misconfigured(f"CALI_ALERT_FROM: {chosen.alert_from!r} is no severity")
-        send = Send("slack_bot", chosen.slack_channel) if chosen.slack_channel else Send("slack_webhook")
+        send = (
+            Destination("slack_bot", chosen.slack_channel)
+            if chosen.slack_channel
+            else Destination("slack_webhook")
+        )
         return Rules((Route("everything", replace(When(), severity=Severity[name]), (send,)),))
     try:
         return parse(path.read_text("utf-8"), str(path))

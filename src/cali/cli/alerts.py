@@ -21,9 +21,9 @@ from cali.core import settings
 from cali.core.errors import Misconfigured
 from cali.core.life import Change, ChangeKind, StoredIncident
 from cali.core.models import Incident, Status
-from cali.stages.notify import Action, Digest, Follow, Post, Rules, Skip, Style, Words, words
-from cali.stages.notify.context import Setting
-from cali.stages.notify.decide import decide, enrolled, hear
+from cali.stages.notify import Digest, Effect, Follow, Post, Rules, Skip, Style, Words, words
+from cali.stages.notify.context import ContextBuilder
+from cali.stages.notify.decide import decide, enroll, record_change
 from cali.stages.notify.state import AlertState
 
 _STYLES = {
@@ -107,36 +107,37 @@ class _Tester:
         self._now = now
         self._sinks = Sinks(rules, SinkEnvironment(_no_secret, lambda: now, lambda _: None))
         self._sinks.check()
-        self._setting = Setting(rules, self._sinks, store, say, entry)
+        self._contexts = ContextBuilder(rules, self._sinks, store, say, entry)
 
     def row(self, incident: Incident) -> dict[str, Any]:
         stored = _stored(incident, self._now)
         kind = _KINDS.get(incident.status, ChangeKind.OPENED)
         change = Change(incident.id, 1, kind, self._now, incident.severity, incident.count)
-        routed = self._setting.route(incident)
-        state = hear(enrolled(AlertState(), self._setting.targets(stored, AlertState(), None)), change)
-        scene = self._setting.scene(stored, state, change, self._now)
-        places = []
-        for action in decide(change, state, scene, self._now):
-            target = scene.targets[action.target]
-            use = self._rules.use(target.send.sink)
+        routed = self._contexts.route(incident)
+        places = self._contexts.places(stored, AlertState())
+        state = record_change(enroll(AlertState(), places), change)
+        context = self._contexts.build(stored, state, change, self._now, places)
+        rows = []
+        for effect in decide(change, state, context, self._now):
+            target = context.targets[effect.target]
+            use = self._rules.use(target.destination.sink)
             shown = replace(target.message, key=f"{incident.id}/preview", kind=kind.value)
-            places.append(
+            rows.append(
                 {
-                    "sink": target.send.sink,
+                    "sink": target.destination.sink,
                     "kind": use.kind,
-                    "channel": target.send.channel,
-                    "mention": target.send.mention,
-                    "action": type(action).__name__.lower(),
-                    "why": action.why,
+                    "channel": target.destination.channel,
+                    "mention": target.destination.mention,
+                    "action": type(effect).__name__.lower(),
+                    "why": effect.why,
                     "gets": _STYLES[target.style],
-                    **_until(action),
-                    "sends": preview(use, shown) if isinstance(action, Post) else None,
+                    **_until(effect),
+                    "sends": preview(use, shown) if isinstance(effect, Post) else None,
                 }
             )
         title, severity = incident.title, incident.severity.label
         about = {"incident": incident.id, "title": title, "severity": severity, "scope": str(incident.scope)}
-        return {**about, "status": incident.status.value, "why": list(routed.why), "places": places}
+        return {**about, "status": incident.status.value, "why": list(routed.why), "places": rows}
 
 
 _KINDS = {
@@ -170,14 +171,14 @@ def _text(row: dict[str, Any], *, show: bool) -> str:
     return "\n".join(rows)
 
 
-def _until(action: Action) -> dict[str, str]:
-    if isinstance(action, Skip) and action.until:
+def _until(effect: Effect) -> dict[str, str]:
+    if isinstance(effect, Skip) and effect.until:
         from cali.adapters.sinks.text import moment
 
-        return {"until": moment(action.until)}
-    if isinstance(action, Follow):
-        return {"root": action.root}
-    return {"digest": action.which} if isinstance(action, Digest) else {}
+        return {"until": moment(effect.until)}
+    if isinstance(effect, Follow):
+        return {"root": effect.root}
+    return {"digest": effect.which} if isinstance(effect, Digest) else {}
 
 
 def _stored(incident: Incident, now: float) -> StoredIncident:

@@ -20,7 +20,7 @@ from cali.core.life import StoredIncident
 from cali.core.models import Status
 from cali.stages.detect import Outcome, sent
 from cali.stages.notify import Rules, parse, words
-from cali.usecases.alert import Alerts, Heard, Parts
+from cali.usecases.alert import AlertPorts, AlertResult, Alerts
 
 MOST = 100_000
 
@@ -98,7 +98,7 @@ class Sender:
             if change.incident in stuck:  # in order, for what is marked as sent is all up to a number
                 continue
             try:
-                result = self._alerts.hear(change)
+                result = self._alerts.handle(change)
             except Retryable as error:  # another process is telling it, or a store is away
                 _warn(str(error))
                 later += 1
@@ -106,8 +106,8 @@ class Sender:
                 continue
             self._kept.apply(change.incident, lambda known, number=change.number: _told(known, number))  # type: ignore[misc]  # a default binds it
             heard += 1
-            told += result is Heard.SENT
-            later += result is Heard.LATER
+            told += result is AlertResult.SENT
+            later += result is AlertResult.LATER
         flushed = self._alerts.flush()
         return Done(heard, told + flushed.sent, later + flushed.later)
 
@@ -126,7 +126,7 @@ def _sender(rules: Path, state: Path, secrets: Path | None, clock_: Clock) -> Se
     except Misconfigured as error:
         raise Misconfigured(f"{rules}: {error}") from error
     alerts = Alerts(
-        Parts(
+        AlertPorts(
             kept.incidents,
             SqliteAlerts(state),
             read,

@@ -25,8 +25,8 @@ from cali.report.json import one_json_line
 from cali.report.terminal import one_line
 from cali.report.wording import visible
 from cali.stages.detect import Outcome, mute, resolve
-from cali.stages.notify.answers import feedback
-from cali.stages.notify.content import Context, message
+from cali.stages.notify.actions import feedback
+from cali.stages.notify.content import MessageContext, message
 from cali.stages.notify.words import words
 
 ACTIVE = (Status.OPENED, Status.DIAGNOSED, Status.REGRESSED)
@@ -162,7 +162,7 @@ def show(asked: Asked, name: str, form: str) -> None:
         click.echo(one_json_line(incident), nl=False)
         return
     say = words(settings.read(os.environ).language)
-    click.echo(text(message(stored, Context(), say, incident.id)), nl=False)
+    click.echo(text(message(stored, MessageContext(), say, incident.id)), nl=False)
     said = asked.kept.feedback.find(20, incident.id)
     if said:
         click.echo("\nFeedback")

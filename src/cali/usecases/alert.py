@@ -1,10 +1,10 @@
-"""Tells people: takes changes in the lives of incidents, looks, decides, sends, and remembers what was sent.
+"""Notify people of incidents: take a change, decide, send, and store what was sent.
 
-    hear(change) -> look -> decide -> claim -> send -> keep what came of it
-    flush()      -> look at what is due: changed counts, what a place did not take, the end of quiet hours, digests
+    handle(change) -> decide -> claim -> send -> store the result
+    flush()        -> the same for incidents that are due: new counts, failures, the end of quiet hours, digests
 
-Whatever is to be sent is kept before it is sent, so a place that is down loses nothing: the next flush tries again. Who
-stops between sending and keeping leaves a mark, and the next look asks the place whether it arrived.
+The decision is stored before anything is sent. If a place is down, the next flush tries again. If a process stops between
+sending and storing, a mark stays, and the next look asks the place whether the message arrived.
 """
 
 from __future__ import annotations
@@ -20,44 +20,44 @@ from cali.core.life import Change, ChangeKind, StoredIncident
 from cali.core.models import KnowledgeEntry
 from cali.core.optimistic import update
 from cali.core.ports import AlertStore, IncidentStore, Note
-from cali.stages.notify import state_update as after
-from cali.stages.notify.content import named
-from cali.stages.notify.context import Setting, key_of, reply_text
+from cali.stages.notify import state_update
+from cali.stages.notify.content import reference
+from cali.stages.notify.context import ContextBuilder, key_of, reply_text
 from cali.stages.notify.decide import (
-    Action,
+    AlertContext,
     Digest,
     Edit,
+    Effect,
     Follow,
     Post,
     Reply,
-    Scene,
     Skip,
     decide,
-    enrolled,
-    followed,
-    hear,
+    enroll,
+    record_change,
+    with_follower,
 )
 from cali.stages.notify.rules import Rules
-from cali.stages.notify.sink import Gone, LivingSink, Sink, Style
-from cali.stages.notify.state import AlertState, dumps, loads, pointed
+from cali.stages.notify.sink import LivingSink, MessageGone, Sink, Style
+from cali.stages.notify.state import AlertState, dumps, loads, with_count
 from cali.stages.notify.words import Words
 from cali.usecases.send_digests import Digests
 
-LEASE = 60.0  # seconds in which what was begun is sent, or its sender has died
+LEASE = 60.0  # seconds after which a process that sends counts as dead
 ATTEMPTS = 8
 STEP = 0.1
 
 
-class Heard(StrEnum):
-    """What came of a change."""
+class AlertResult(StrEnum):
+    """The result of a change."""
 
-    NOTHING = "nothing"  # nobody is to be told, or all was told before
+    NOTHING = "nothing"  # there was nothing to send
     SENT = "sent"
-    LATER = "later"  # a place did not take it; it is kept, and a flush tries again
+    LATER = "later"  # a place failed; a flush tries again
 
 
-class Flushed(NamedTuple):
-    """What a flush did."""
+class FlushResult(NamedTuple):
+    """Counts of a flush: incidents looked at, sent, and left for later."""
 
     looked: int = 0
     sent: int = 0
@@ -65,9 +65,9 @@ class Flushed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What Alerts are made of. `sink` gives the sink of a name in the rules; `entry` a knowledge entry, for its tags and
-    references; `wait` is how long an opened incident may wait for its diagnosis before a letter is sent."""
+class AlertPorts:
+    """Ports and rules of Alerts. `sink` returns the sink of a name in the rules; `entry` a knowledge entry, for its tags
+    and references; `wait` is how long a letter may wait for the diagnosis of an opened incident."""
 
     incidents: IncidentStore
     alerts: AlertStore
@@ -78,176 +78,181 @@ class Parts:
     sleep: Callable[[float], None]
     entry: Callable[[str], KnowledgeEntry | None] = lambda _: None
     wait: float = 0.0
-    answers: bool = True  # somebody takes the answers to buttons
+    answers: bool = True  # buttons are shown, and something handles them
     warn: Callable[[str], None] = lambda _: None
 
 
 class Alerts:
-    """Tells people. Safe to use from several processes."""
+    """Sends alerts. Several processes may use one store."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._setting = Setting(
-            parts.rules, parts.sink, parts.incidents, parts.say, parts.entry, parts.answers
+    def __init__(self, ports: AlertPorts) -> None:
+        self._ports = ports
+        self._contexts = ContextBuilder(
+            ports.rules, ports.sink, ports.incidents, ports.say, ports.entry, ports.answers
         )
-        self._digests = Digests(parts.alerts, parts.sink, parts.say, parts.rules.storm, parts.now, parts.warn)
+        self._digests = Digests(ports.alerts, ports.sink, ports.say, ports.rules.storm, ports.now, ports.warn)
 
-    def hear(self, change: Change) -> Heard:
-        """Takes one change, in whatever order and however often. Raises Retryable when another process is telling this
-        incident just now, or a store does not answer."""
-        self._settled(change)
+    def handle(self, change: Change) -> AlertResult:
+        """Handle one change. Changes may come in any order and more than once. Raise Retryable if another process is
+        sending this incident, or a store does not answer."""
+        self._await_diagnosis(change)
         return self._look(change.incident, change)
 
-    def flush(self, limit: int = 200, seconds: float = 25.0) -> Flushed:
-        """Does what is due, for so many seconds at most. To be called about once a minute; what is left comes first then."""
+    def flush(self, limit: int = 200, seconds: float = 25.0) -> FlushResult:
+        """Send what is due, for so many seconds at most. To be called about once a minute; the rest comes first then."""
         looked = sent = later = 0
-        until = self._parts.now() + seconds
-        for key in self._parts.alerts.due(self._parts.now(), limit):
+        until = self._ports.now() + seconds
+        for key in self._ports.alerts.due(self._ports.now(), limit):
             kind, _, name = key.partition("/")
-            if self._parts.now() >= until:
+            if self._ports.now() >= until:
                 break
             looked += 1
             try:
-                heard = self._digests.send(key) if kind == "digest" else self._look(name, None)
+                result = self._digests.send(key) if kind == "digest" else self._look(name, None)
             except Retryable:
                 later += 1
                 continue
-            except Exception as error:  # one incident keeps no other from being told
+            except Exception as error:  # one incident must not block the others
                 later += 1
-                self._parts.warn(f"{key}: {_line(error)}")
+                self._ports.warn(f"{key}: {_line(error)}")
                 self._put_off(key)
                 continue
-            sent += heard == Heard.SENT
-            later += heard == Heard.LATER
-        return Flushed(looked, sent, later)
+            sent += result == AlertResult.SENT
+            later += result == AlertResult.LATER
+        return FlushResult(looked, sent, later)
 
     def _put_off(self, key: str) -> None:
-        """Lets those that can be told come first the next time."""
+        """Delay an incident that failed, so that the others come first."""
         with suppress(CaliError):
-            note = self._parts.alerts.get(key)
+            note = self._ports.alerts.get(key)
             if note is not None:
-                self._parts.alerts.put(replace(note, due=self._parts.now() + after.LONGEST_PAUSE))
+                self._ports.alerts.put(replace(note, due=self._ports.now() + state_update.LONGEST_PAUSE))
 
-    def _settled(self, change: Change) -> None:
-        """Waits for the diagnosis of what has just opened, where a message cannot be changed later."""
-        parts = self._parts
-        until = change.at + parts.wait
-        if change.kind is not ChangeKind.OPENED or parts.now() >= until:
+    def _await_diagnosis(self, change: Change) -> None:
+        """Wait for the diagnosis of an opened incident, if one of its messages cannot be edited later."""
+        ports = self._ports
+        until = change.at + ports.wait
+        if change.kind is not ChangeKind.OPENED or ports.now() >= until:
             return
-        stored = parts.incidents.get(change.incident)
-        if stored is None or Style.LETTERS not in self._setting.styles(stored):
+        stored = ports.incidents.get(change.incident)
+        if stored is None or Style.LETTERS not in self._contexts.styles(stored):
             return
-        while stored is not None and stored.incident.diagnosis is None and parts.now() < until:
-            parts.sleep(STEP)
-            stored = parts.incidents.get(change.incident)
+        while stored is not None and stored.incident.diagnosis is None and ports.now() < until:
+            ports.sleep(STEP)
+            stored = ports.incidents.get(change.incident)
 
-    def _look(self, incident: str, change: Change | None) -> Heard:
+    def _look(self, incident: str, change: Change | None) -> AlertResult:
         for _ in range(ATTEMPTS):
-            heard, again = self._looked(incident, change)
+            result, again = self._process(incident, change)
             if not again:
-                return heard
-            change = None  # a message was found deleted: it has been taken note of, look anew
-        raise Retryable(f"incident {incident}: told by others {ATTEMPTS} times in a row")
+                return result
+            change = None  # a message was found deleted, and the state says so now
+        raise Retryable(f"incident {incident}: changed by other processes {ATTEMPTS} times in a row")
 
-    def _looked(self, incident: str, change: Change | None) -> tuple[Heard, bool]:
-        parts, key = self._parts, f"incident/{incident}"
+    def _process(self, incident: str, change: Change | None) -> tuple[AlertResult, bool]:
+        ports, key = self._ports, f"incident/{incident}"
         plan: _Plan | None = None
 
-        def claimed(note: Note) -> Note | None:
+        def claim(note: Note) -> Note | None:
             nonlocal plan
-            claim, plan = self._planned(incident, note, change)
-            return claim
+            new, plan = self._plan(incident, note, change)
+            return new
 
-        note = update(lambda: parts.alerts.get(key) or Note(key, ""), claimed, parts.alerts.put, key)
+        note = update(lambda: ports.alerts.get(key) or Note(key, ""), claim, ports.alerts.put, key)
         if plan is None:
-            return Heard.NOTHING, False
-        run = _Run(self, plan.scene, plan.before, plan.state)
-        for action in plan.work:
-            run.do(action)
-        due = plan.now if run.gone else after.next_look(run.state, plan.scene, plan.actions, parts.now())
+            return AlertResult.NOTHING, False
+        run = _Effects(self, plan.context, plan.before, plan.state)
+        for effect in plan.work:
+            run.do(effect)
+        due = (
+            plan.now
+            if run.gone
+            else state_update.next_due(run.state, plan.context, plan.effects, ports.now())
+        )
         try:
-            self._keep_sent(note, run.state, due)
+            self._store_patiently(note, run.state, due)
         except Conflict as error:
-            raise Retryable(f"incident {incident}: took too long to tell") from error
+            raise Retryable(f"incident {incident}: took too long to send") from error
         for key in run.digests:
             self._digests.send(key)
         for root in run.roots:
-            self._told_root(root)
-        heard = Heard.LATER if run.failed else Heard.SENT if run.sent else Heard.NOTHING
-        return heard, run.gone
+            self._look_at_root(root)
+        result = AlertResult.LATER if run.failed else AlertResult.SENT if run.sent else AlertResult.NOTHING
+        return result, run.gone
 
-    def _planned(self, incident: str, note: Note, change: Change | None) -> tuple[Note | None, _Plan | None]:
+    def _plan(self, incident: str, note: Note, change: Change | None) -> tuple[Note | None, _Plan | None]:
         """Return the note to write before anything is sent, and what to send; None for each that is not needed."""
-        parts, now = self._parts, self._parts.now()
-        stored = parts.incidents.get(incident)
+        ports, now = self._ports, self._ports.now()
+        stored = ports.incidents.get(incident)
         if stored is None:
             return (None if note.due is None else replace(note, due=None)), None
         state = self._read(note)
         if 0 < state.busy - now <= LEASE:
-            raise Retryable(f"incident {incident}: is being told by another process", after=state.busy - now)
-        fresh = change is not None and not state.heard(change.number)
-        state = enrolled(state, self._setting.targets(stored, state, None))
-        state = hear(state, change) if change else state
-        state = pointed(state, now, stored.incident.count)
-        scene = self._setting.scene(stored, state, change, now)
-        actions = decide(change if fresh else None, state, scene, now)
-        state = after.held_back(state, scene)
-        work = tuple(action for action in actions if not isinstance(action, Skip))
+            raise Retryable(f"incident {incident}: is being sent by another process", after=state.busy - now)
+        fresh = change is not None and not state.has(change.number)
+        places = self._contexts.places(stored, state)
+        state = enroll(state, places)
+        state = record_change(state, change) if change else state
+        state = with_count(state, now, stored.incident.count)
+        context = self._contexts.build(stored, state, change, now, places)
+        effects = decide(change if fresh else None, state, context, now)
+        state = state_update.during_quiet_hours(state, context)
+        work = tuple(effect for effect in effects if not isinstance(effect, Skip))
         if not work:
-            return _changed(note, state, after.next_look(state, scene, actions, now)), None
+            return _changed(note, state, state_update.next_due(state, context, effects, now)), None
         before = state
-        for action in work:
-            state = after.trying(state, action, key_of(action, scene, state), now)
+        for effect in work:
+            state = state_update.before_sending(state, effect, key_of(effect, context, state), now)
         claim = replace(note, body=dumps(replace(state, busy=now + LEASE)), due=now + LEASE)
-        return claim, _Plan(scene, tuple(actions), work, before, state, now)
+        return claim, _Plan(context, tuple(effects), work, before, state, now)
 
     def _read(self, note: Note) -> AlertState:
-        """What was told. What cannot be read is begun anew: a message that comes twice is better than none."""
+        """Return the stored state. A damaged one is replaced: a message that comes twice is better than none."""
         try:
             return loads(note.body) if note.body else AlertState()
         except Poison as error:
-            self._parts.warn(f"{note.key}: begun anew: {error}")
+            self._ports.warn(f"{note.key}: damaged, so it starts empty: {error}")
             return AlertState()
 
-    def _keep_sent(self, note: Note, state: AlertState, due: float | None) -> None:
-        """Keeps what was sent, patiently: what is not kept is sent again where a place cannot be asked for it."""
+    def _store_patiently(self, note: Note, state: AlertState, due: float | None) -> None:
+        """Store what was sent, with several tries. Otherwise a place without history gets it twice."""
         new = _changed(note, state, due)
         if new is None:
             return
         for attempt in range(ATTEMPTS):
             try:
-                self._parts.alerts.put(new)
+                self._ports.alerts.put(new)
             except Conflict:
                 raise
             except Retryable:
                 if attempt == ATTEMPTS - 1:
                     raise
-                self._parts.sleep(min(STEP * 2**attempt, 5.0))
+                self._ports.sleep(min(STEP * 2**attempt, 5.0))
             else:
                 return
 
-    def _told_root(self, root: str) -> None:
+    def _look_at_root(self, root: str) -> None:
         try:
             self._look(root, None)
         except Retryable:
-            return  # it is due, so the next flush does it
+            return  # it is due, so the next flush sends it
 
     def follow(self, root: str, target: str, stored: StoredIncident) -> None:
-        """Adds what followed to the incident that broke first; its thread is told of it with the next look."""
-        parts = self._parts
+        """Add a follower to its root. The next look at the root replies in its thread."""
+        ports = self._ports
         key = f"incident/{root}"
 
-        def added(note: Note) -> Note:
-            now, state = parts.now(), self._read(note)
+        def add(note: Note) -> Note:
+            now, state = ports.now(), self._read(note)
             if 0 < state.busy - now <= LEASE:
-                raise Retryable(f"incident {root}: is being told by another process", after=1.0)
-            return replace(note, body=dumps(followed(state, target, named(stored))), due=now)
+                raise Retryable(f"incident {root}: is being sent by another process", after=1.0)
+            return replace(note, body=dumps(with_follower(state, target, reference(stored))), due=now)
 
-        update(lambda: parts.alerts.get(key) or Note(key, ""), added, parts.alerts.put, key)
+        update(lambda: ports.alerts.get(key) or Note(key, ""), add, ports.alerts.put, key)
 
     @property
-    def parts(self) -> Parts:
-        return self._parts
+    def ports(self) -> AlertPorts:
+        return self._ports
 
     @property
     def digests(self) -> Digests:
@@ -255,23 +260,23 @@ class Alerts:
 
 
 class _Plan(NamedTuple):
-    """The actions of one look. `before` is the state without the attempts that `state` records."""
+    """The effects of one decision. `before` is the state without the marks that `state` has."""
 
-    scene: Scene
-    actions: tuple[Action | Skip, ...]
-    work: tuple[Action, ...]
+    context: AlertContext
+    effects: tuple[Effect | Skip, ...]
+    work: tuple[Effect, ...]
     before: AlertState
     state: AlertState
     now: float
 
 
-class _Run:
-    """The actions of one look, done one after the other. One place that fails keeps no other from being told."""
+class _Effects:
+    """The effects of one decision, in order. A place that fails does not block the others."""
 
-    def __init__(self, alerts: Alerts, scene: Scene, before: AlertState, state: AlertState) -> None:
+    def __init__(self, alerts: Alerts, context: AlertContext, before: AlertState, state: AlertState) -> None:
         self._alerts = alerts
-        self._scene = scene
-        self._before = before  # what was tried earlier is marked here
+        self._context = context
+        self._before = before  # marks what was tried earlier
         self.state = state
         self.sent = 0
         self.failed = False
@@ -280,80 +285,84 @@ class _Run:
         self.roots: list[str] = []
         self._down: set[str] = set()
 
-    def do(self, action: Action) -> None:
-        if action.target in self._down:
+    def do(self, effect: Effect) -> None:
+        if effect.target in self._down:
             return
-        parts = self._alerts.parts
-        target = self._scene.targets[action.target]
+        ports = self._alerts.ports
+        target = self._context.targets[effect.target]
         try:
             if (
-                isinstance(action, Post)
-                and action.opens
+                isinstance(effect, Post)
+                and effect.opens
                 and target.style is not Style.EVENTS
-                and not self._admitted(action)
+                and not self._admit(effect)
             ):
-                action = Digest(action.target, "storm", "too many new incidents at once")
-            ref = self._done(action)
-            self.state = after.done(self.state, action, target, ref, parts.now())
-        except Gone:
-            self._down.add(action.target)
+                effect = Digest(effect.target, "storm", "too many new incidents at once")
+            ref = self._send(effect)
+            self.state = state_update.after_success(self.state, effect, target, ref, ports.now())
+        except MessageGone:
+            self._down.add(effect.target)
             self.gone = True
-            self.state = after.gone(self.state, action)
-        except Exception as error:  # a sink with a defect keeps no other from being told
-            self._down.add(action.target)
+            self.state = state_update.after_deletion(self.state, effect)
+        except Exception as error:  # a sink with a defect must not block the others
+            self._down.add(effect.target)
             self.failed = True
-            self.state = after.failed(self.state, action, target, error, parts.now())
+            self.state = state_update.after_failure(self.state, effect, target, error, ports.now())
             if not isinstance(error, Retryable):
-                parts.warn(f"{action.target}: {_line(error)}")
+                ports.warn(f"{effect.target}: {_line(error)}")
 
-    def _admitted(self, action: Post) -> bool:
-        told = self.state.of(action.target)
-        if told.admitted or told.folded == "storm":  # it was before, or it was in the digest and got worse
+    def _admit(self, effect: Post) -> bool:
+        sent_state = self.state.of(effect.target)
+        if (
+            sent_state.admitted or sent_state.folded == "storm"
+        ):  # admitted earlier, or more severe than when the digest named it
             return True
-        send = self._scene.targets[action.target].send
-        key, admitted = self._alerts.digests.admit(send, named(self._scene.stored))
+        send = self._context.targets[effect.target].destination
+        key, admitted = self._alerts.digests.admit(send, reference(self._context.stored))
         if admitted:
-            self.state = self.state.with_told(action.target, replace(told, admitted=True))
+            self.state = self.state.with_sent(effect.target, replace(sent_state, admitted=True))
         else:
             self.digests.append(key)
         return admitted
 
-    def _done(self, action: Action) -> str:
-        target = self._scene.targets[action.target]
-        sink = self._alerts.parts.sink(target.send.sink)
-        told = self.state.of(action.target)
-        key = key_of(action, self._scene, self.state)
-        match action:
+    def _send(self, effect: Effect) -> str:
+        target = self._context.targets[effect.target]
+        sink = self._alerts.ports.sink(target.destination.sink)
+        sent_state = self.state.of(effect.target)
+        key = key_of(effect, self._context, self.state)
+        match effect:
             case Post():
-                ref = self._found(sink, action, key)
+                ref = self._find_earlier(sink, effect, key)
                 if not ref:
-                    ref = sink.post(replace(target.message, key=key, kind=action.kind), target.send.channel)
+                    ref = sink.post(
+                        replace(target.message, key=key, kind=effect.kind), target.destination.channel
+                    )
                     self.sent += 1
                 return ref
             case Edit():
-                _living(sink).edit(told.ref, replace(target.message, key=key))
+                _living(sink).edit(sent_state.ref, replace(target.message, key=key))
                 self.sent += 1
             case Reply():
-                if not self._found(sink, action, key):
-                    text = reply_text(action.line, self._alerts.parts.say)
-                    _living(sink).reply(told.ref, key, text, broadcast=action.line.broadcast)
+                if not self._find_earlier(sink, effect, key):
+                    text = reply_text(effect.line, self._alerts.ports.say)
+                    _living(sink).reply(sent_state.ref, key, text, broadcast=effect.line.broadcast)
                     self.sent += 1
             case Follow():
                 if target.style is Style.LIVING:
-                    self._alerts.follow(action.root, action.target, self._scene.stored)
-                    self.roots.append(action.root)
-            case Digest() if action.which == "hours":
-                self._alerts.digests.fold("hours", target.send, named(self._scene.stored))
+                    self._alerts.follow(effect.root, effect.target, self._context.stored)
+                    self.roots.append(effect.root)
+            case Digest() if effect.which == "hours":
+                self._alerts.digests.fold("hours", target.destination, reference(self._context.stored))
         return ""
 
-    def _found(self, sink: Sink, action: Post | Reply, key: str) -> str:
-        """The name of what an earlier try has sent after all."""
-        told = self._before.of(action.target)
-        target = self._scene.targets[action.target]
-        if not told.trying or target.style is not Style.LIVING:
+    def _find_earlier(self, sink: Sink, effect: Post | Reply, key: str) -> str:
+        """Return the name of a message that an earlier try has sent after all."""
+        sent_state = self._before.of(effect.target)
+        target = self._context.targets[effect.target]
+        if not sent_state.trying or target.style is not Style.LIVING:
             return ""
-        thread = told.ref if isinstance(action, Reply) else ""
-        return _living(sink).find(key, target.send.channel, told.tried_at, thread)
+        thread = sent_state.ref if isinstance(effect, Reply) else ""
+        return _living(sink).find(key, target.destination.channel, sent_state.tried_at, thread)
 
 
 def _changed(note: Note, state: AlertState, due: float | None) -> Note | None:
@@ -363,10 +372,10 @@ def _changed(note: Note, state: AlertState, due: float | None) -> Note | None:
 
 
 def _line(error: Exception) -> str:
-    """An error as one line; one that is not ours with its class."""
+    """Return an error as one line, with its class if it is not a CaliError."""
     return str(error) if isinstance(error, CaliError) else f"{type(error).__name__}: {error}"
 
 
 def _living(sink: Sink) -> LivingSink:
-    assert sink.style is Style.LIVING  # noqa: S101 - decide edits and answers nowhere else
+    assert sink.style is Style.LIVING  # noqa: S101 - decide edits and replies nowhere else
     return sink  # type: ignore[return-value]  # its style says so

@@ -1,8 +1,8 @@
-"""Takes the requests that buttons cause: checks, parses, changes the incident, keeps the feedback, and says a status.
+"""Handle a press of a button: verify the request, change the incident, store the feedback, and return a status.
 
-    413 too large   401 forged, stale, cut, unsigned   409 a replay   400 signed, and no action   503 come again   200 done
+    413 too large   401 forged, stale, unsigned   409 a replay   400 signed, but no action   503 try again   200 done
 
-Nothing is processed but with 200. A request that failed halfway may come again, and then does only what is left.
+Only status 200 has processed something. A request that failed halfway may come again, and then does the rest.
 """
 
 from __future__ import annotations
@@ -17,14 +17,24 @@ from cali.core.errors import CaliError, Poison
 from cali.core.life import StoredIncident, Verdict
 from cali.core.ports import Claims, FeedbackStore, IncidentStore
 from cali.stages.detect.lifecycle import Outcome
-from cali.stages.notify.answers import Answer, Cause, Press, changed, feedback, parse, verdict_of
-from cali.stages.notify.signature import WINDOW, Refused, checked
+from cali.stages.notify.actions import (
+    WINDOW,
+    ActionRequest,
+    Button,
+    CauseForm,
+    InvalidSignature,
+    changed,
+    feedback,
+    parse,
+    verdict_of,
+    verify,
+)
 
 Step = Callable[[StoredIncident | None], Outcome | None]
 
 
-class Status(NamedTuple):
-    """What to answer. `why` is for our own log; `thanks` is the key of the words that the person may see."""
+class ActionResponse(NamedTuple):
+    """The answer to a request. `why` is for our own log; `thanks` is the key of the text for the person."""
 
     code: int
     why: str = ""
@@ -32,9 +42,9 @@ class Status(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class DeskParts:
-    """What a Desk is made of. `apply` changes an incident under its lock and publishes what changed; `ask` opens the
-    window that asks for a cause (trigger, incident); `thank` says something to who pressed (reply_to, key of words)."""
+class ActionPorts:
+    """Ports of an ActionHandler. `apply` changes an incident under its lock and publishes the change; `ask` opens the
+    window for a cause (trigger, incident); `thank` sends a text to the person (reply_to, key of words)."""
 
     secret: Callable[[], str]
     incidents: IncidentStore
@@ -47,71 +57,71 @@ class DeskParts:
     thank: Callable[[str, str], None] = lambda _to, _key: None
 
 
-class Desk:
-    """Takes requests."""
+class ActionHandler:
+    """Handles the requests of Slack's buttons."""
 
-    def __init__(self, parts: DeskParts) -> None:
-        self._parts = parts
+    def __init__(self, ports: ActionPorts) -> None:
+        self._ports = ports
 
-    def request(self, headers: Mapping[str, str], body: bytes) -> Status:
-        """What to answer to a request that says it comes from Slack. Raises nothing that a person could cause."""
-        parts = self._parts
-        now = parts.now()
+    def request(self, headers: Mapping[str, str], body: bytes) -> ActionResponse:
+        """Handle one request. No request of whatever content makes it raise."""
+        ports = self._ports
+        now = ports.now()
         try:
-            signed = checked(headers, body, parts.secret(), now)
-            if isinstance(signed, Refused):
-                return Status(signed.status, signed.why)
-            claim = f"slack:{blake2b(signed.mark.encode(), digest_size=16).hexdigest()}"
-            if not parts.claims.claim(claim, now, 2 * WINDOW + 60):
-                return Status(409, "a replay")
+            signature = verify(headers, body, ports.secret(), now)
+            if isinstance(signature, InvalidSignature):
+                return ActionResponse(signature.status, signature.why)
+            claim = f"slack:{blake2b(signature.value.encode(), digest_size=16).hexdigest()}"
+            if not ports.claims.take(claim, now, 2 * WINDOW + 60):
+                return ActionResponse(409, "a replay")
         except CaliError as error:
-            return Status(503, str(error))
+            return ActionResponse(503, str(error))
         try:
-            return self._answered(parse(body))
+            return self._handle(parse(body))
         except Poison as error:
-            return Status(400, str(error))
+            return ActionResponse(400, str(error))
         except CaliError as error:
-            with suppress(CaliError):  # it runs out by itself
-                parts.claims.release(claim)
-            return Status(503, str(error))
+            with suppress(CaliError):  # the claim expires by itself
+                ports.claims.give_back(claim)
+            return ActionResponse(503, str(error))
 
-    def _answered(self, said: object) -> Status:
-        if isinstance(said, Cause):
-            return self._wrong(said)
-        if isinstance(said, Press):
-            status = self._pressed(said)
-            if status.thanks and said.reply_to:
-                self._parts.thank(said.reply_to, status.thanks)
-            return status
-        return Status(200, "nothing to do")
+    def _handle(self, content: ActionRequest | CauseForm | None) -> ActionResponse:
+        if content is None:
+            return ActionResponse(200, "nothing to do")
+        stored = self._ports.incidents.get(content.incident)
+        if isinstance(content, CauseForm):
+            return self._store_cause(content, stored)
+        response = self._act(content, stored)
+        if response.thanks and content.reply_to:
+            self._ports.thank(content.reply_to, response.thanks)
+        return response
 
-    def _pressed(self, press: Press) -> Status:
-        parts = self._parts
-        stored = parts.incidents.get(press.incident)
+    def _act(self, request: ActionRequest, stored: StoredIncident | None) -> ActionResponse:
+        ports = self._ports
         if stored is None:
-            return Status(200, f"incident {press.incident}: not known", "thanks_gone")
-        if press.answer is Answer.WRONG:
-            parts.ask(press.trigger, press.incident)
-            return Status(200)
-        verdict = verdict_of(press.answer)
+            return ActionResponse(200, f"incident {request.incident}: not known", "thanks_gone")
+        if request.button is Button.WRONG:
+            ports.ask(request.trigger, request.incident)
+            return ActionResponse(200)
+        verdict = verdict_of(request.button)
         if verdict is not None:
-            parts.feedback.put(feedback(stored, verdict, press.by, press.at, "", parts.redact))
-        if press.answer is not Answer.RIGHT:
-            parts.apply(press.incident, lambda known: changed(press, known) if known else None)
-        return Status(200, thanks=_THANKS.get(press.answer, "thanks_muted"))
+            ports.feedback.put(feedback(stored, verdict, request.by, request.at, "", ports.redact))
+        if request.button is not Button.RIGHT:
+            ports.apply(request.incident, lambda known: changed(request, known) if known else None)
+        return ActionResponse(200, thanks=_THANKS.get(request.button, "thanks_muted"))
 
-    def _wrong(self, said: Cause) -> Status:
-        parts = self._parts
-        stored = parts.incidents.get(said.incident)
+    def _store_cause(self, form: CauseForm, stored: StoredIncident | None) -> ActionResponse:
+        ports = self._ports
         if stored is None:
-            return Status(200, f"incident {said.incident}: not known")
-        record = feedback(stored, Verdict.WRONG, said.by, parts.now(), said.cause, parts.redact, of=said.view)
-        parts.feedback.put(record)
-        return Status(200)
+            return ActionResponse(200, f"incident {form.incident}: not known")
+        ports.feedback.put(
+            feedback(stored, Verdict.WRONG, form.by, ports.now(), form.cause, ports.redact, of=form.view)
+        )
+        return ActionResponse(200)
 
 
 _THANKS = {
-    Answer.RIGHT: "thanks_right",
-    Answer.NOT_AN_ERROR: "thanks_not_an_error",
-    Answer.RESOLVE: "thanks_resolved",
+    Button.RIGHT: "thanks_right",
+    Button.NOT_AN_ERROR: "thanks_not_an_error",
+    Button.RESOLVE: "thanks_resolved",
 }

@@ -1,4 +1,4 @@
-"""Keeps and sends digests: the books of `digest.py` in the store, shared by all who tell."""
+"""Send digests: the states of `digest.py` in the store, shared by all processes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import replace
 from cali.core.errors import CaliError, Conflict, Poison, Retryable
 from cali.core.optimistic import update
 from cali.core.ports import AlertStore, Note
-from cali.stages.notify.content import Named
-from cali.stages.notify.digest import Book, admit, begun, due, dumps, fold, loads, message
-from cali.stages.notify.rules import Send, Storm
-from cali.stages.notify.sink import Gone, LivingSink, Sink, Style
+from cali.stages.notify.content import IncidentRef, Message
+from cali.stages.notify.digest import DigestState, admit, due, dumps, empty_digest, fold, loads, message
+from cali.stages.notify.rules import Destination, Storm
+from cali.stages.notify.sink import LivingSink, MessageGone, Sink, Style
 from cali.stages.notify.words import Words
 
 LEASE = 60.0
@@ -20,7 +20,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
 
 
 class Digests:
-    """The digests of all places."""
+    """Digests of all places."""
 
     def __init__(
         self,
@@ -38,104 +38,105 @@ class Digests:
         self._now = now
         self._warn = warn
 
-    def admit(self, send: Send, member: Named) -> tuple[str, bool]:
-        """The key of the digest of a place, and whether the incident may have a message of its own there."""
+    def admit(self, send: Destination, member: IncidentRef) -> tuple[str, bool]:
+        """Return the key of a place's digest, and whether the incident may have a message of its own there."""
         verdict = True
 
-        def step(book: Book) -> Book:
+        def step(state: DigestState) -> DigestState:
             nonlocal verdict
-            book, verdict = admit(book, member, self._now(), self._storm)
-            return book
+            state, verdict = admit(state, member, self._now(), self._storm)
+            return state
 
-        return self._changed(begun("storm", send), step), verdict
+        return self._update(empty_digest("storm", send), step), verdict
 
-    def fold(self, which: str, send: Send, member: Named) -> str:
-        """Names an incident in a digest."""
-        return self._changed(begun(which, send), lambda book: fold(book, member, self._now()))
+    def fold(self, which: str, send: Destination, member: IncidentRef) -> str:
+        """Add an incident to a digest, and return the digest's key."""
+        return self._update(empty_digest(which, send), lambda state: fold(state, member, self._now()))
 
     def send(self, key: str) -> str:
-        """Sends or changes a digest if it is time: `sent`, `later` or `nothing`."""
+        """Send or edit a digest if it is due. Return `sent`, `later` or `nothing`."""
         note = self._store.get(key)
         if note is None or not note.body:
             return "nothing"
-        book, now = self._read(note), self._now()
-        if book is None:
+        state, now = self._read(note), self._now()
+        if state is None:
             self._store.put(replace(note, due=None))
             return "nothing"
-        sink = self._sink(book.sink)
-        time = due(book, sink.style, self._say, self._storm)
+        sink = self._sink(state.sink)
+        time = due(state, sink.style, self._say, self._storm)
         if time is None or time > now:
             if note.due != time:
-                self._store.put(self._note(note, book, time))
+                self._store.put(self._note(note, state, time))
             return "nothing"
-        shown = message(book, self._say, self._storm)
-        claimed = replace(book, again_at=now + LEASE, trying=shown.key, tried_at=book.tried_at or now)
+        shown = message(state, self._say, self._storm)
+        claimed = replace(state, again_at=now + LEASE, trying=shown.key, tried_at=state.tried_at or now)
         try:
             note = self._store.put(self._note(note, claimed, now + LEASE))
         except Conflict:
-            return "nothing"  # whoever was faster sends it
+            return "nothing"  # another process was faster, and sends it
         result = "sent"
         try:
-            ref = self._sent(sink, book)
-            book = replace(
-                book, ref=ref, shown=shown.stamp, failures=0, again_at=0.0, trying="", tried_at=0.0
+            ref = self._deliver(sink, state, shown)
+            state = replace(
+                state, ref=ref, shown=shown.stamp, failures=0, again_at=0.0, trying="", tried_at=0.0
             )
-            book = replace(book, edited_at=now) if book.sent_at else replace(book, sent_at=now)
-        except Gone:
-            book = replace(book, ref="", sent_at=0.0, edited_at=0.0, again_at=now + FIRST_PAUSE)
+            state = replace(state, edited_at=now) if state.sent_at else replace(state, sent_at=now)
+        except MessageGone:
+            state = replace(state, ref="", sent_at=0.0, edited_at=0.0, again_at=now + FIRST_PAUSE)
         except CaliError as error:
             result = "later"
-            wait = min(getattr(error, "after", None) or FIRST_PAUSE * 2**book.failures, LONGEST_PAUSE)
-            book = replace(claimed, failures=min(book.failures + 1, 10), again_at=now + wait)
+            wait = min(getattr(error, "after", None) or FIRST_PAUSE * 2**state.failures, LONGEST_PAUSE)
+            state = replace(claimed, failures=min(state.failures + 1, 10), again_at=now + wait)
             if not isinstance(error, Retryable):
-                self._warn(f"{book.sink} {book.channel}: {error}")
-        self._settle(note, book, sink.style)
+                self._warn(f"{state.sink} {state.channel}: {error}")
+        self._store_result(note, state, sink.style)
         return result
 
-    def _sent(self, sink: Sink, book: Book) -> str:
-        shown = message(book, self._say, self._storm)
+    def _deliver(self, sink: Sink, state: DigestState, shown: Message) -> str:
         living: LivingSink | None = sink if sink.style is Style.LIVING else None  # type: ignore[assignment]  # its style says so
-        if living is not None and book.sent_at and book.ref:
-            living.edit(book.ref, shown)
-            return book.ref
+        if living is not None and state.sent_at and state.ref:
+            living.edit(state.ref, shown)
+            return state.ref
         found = (
-            living.find(shown.key, book.channel, book.tried_at) if living is not None and book.trying else ""
+            living.find(shown.key, state.channel, state.tried_at)
+            if living is not None and state.trying
+            else ""
         )
-        return found or sink.post(shown, book.channel)
+        return found or sink.post(shown, state.channel)
 
-    def _settle(self, note: Note, book: Book, style: Style) -> None:
-        """Keeps what came of it. Members that came in the meantime stay."""
+    def _store_result(self, note: Note, state: DigestState, style: Style) -> None:
+        """Store the result, with the members that were added in the meantime."""
 
-        def settled(newest: Note) -> Note:
-            newer = book if newest.version == note.version else self._read(newest) or book
+        def merge(newest: Note) -> Note:
+            newer = state if newest.version == note.version else self._read(newest) or state
             merged = replace(
-                book, members=newer.members, others=newer.others, recent=newer.recent, last=newer.last
+                state, members=newer.members, others=newer.others, recent=newer.recent, last=newer.last
             )
             return self._note(newest, merged, due(merged, style, self._say, self._storm))
 
-        update(lambda: self._store.get(note.key) or note, settled, self._store.put, note.key, ATTEMPTS)
+        update(lambda: self._store.get(note.key) or note, merge, self._store.put, note.key, ATTEMPTS)
 
-    def _changed(self, empty: Book, step: Callable[[Book], Book]) -> str:
+    def _update(self, empty: DigestState, step: Callable[[DigestState], DigestState]) -> str:
         style = self._sink(empty.sink).style
 
-        def stepped(note: Note) -> Note | None:
-            book = replace(self._read(note) or empty, mention=empty.mention)
-            changed = step(book)
-            if changed == book and note.body:
+        def change(note: Note) -> Note | None:
+            state = replace(self._read(note) or empty, mention=empty.mention)
+            changed = step(state)
+            if changed == state and note.body:
                 return None
             return self._note(note, changed, due(changed, style, self._say, self._storm))
 
         key = empty.key
-        update(lambda: self._store.get(key) or Note(key, ""), stepped, self._store.put, key, ATTEMPTS)
+        update(lambda: self._store.get(key) or Note(key, ""), change, self._store.put, key, ATTEMPTS)
         return key
 
-    def _read(self, note: Note) -> Book | None:
-        """The book of a note; none if it has none that can be read, so that it is begun anew."""
+    def _read(self, note: Note) -> DigestState | None:
+        """Return the state in a note; None if there is none, or a damaged one."""
         try:
             return loads(note.body) if note.body else None
         except Poison as error:
-            self._warn(f"{note.key}: begun anew: {error}")
+            self._warn(f"{note.key}: damaged, so it starts empty: {error}")
             return None
 
-    def _note(self, note: Note, book: Book, time: float | None) -> Note:
-        return replace(note, body=dumps(book), due=time)
+    def _note(self, note: Note, state: DigestState, time: float | None) -> Note:
+        return replace(note, body=dumps(state), due=time)

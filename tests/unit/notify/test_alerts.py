@@ -20,7 +20,7 @@ from cali.core.models import Event, Incident, Scope, Severity, Template
 from cali.core.ports import Note
 from cali.stages.detect import Sighting, advance
 from cali.stages.notify import Message, Rules, Style, parse, words
-from cali.usecases.alert import Alerts, Heard, Parts
+from cali.usecases.alert import AlertPorts, AlertResult, Alerts
 
 RULES = parse("routes: [{send: [{sink: s, channel: C}]}]", "rules.yaml")
 
@@ -42,7 +42,9 @@ class World:
         """Another process over the same stores and the same place."""
         now, sink = (lambda: self.time), (lambda _: self.sink)
         return Alerts(
-            Parts(self.store, self.notes, rules, sink, words(), now, lambda _: None, warn=self.said.append)
+            AlertPorts(
+                self.store, self.notes, rules, sink, words(), now, lambda _: None, warn=self.said.append
+            )
         )
 
     def opened(self) -> Change:
@@ -71,14 +73,14 @@ def test_two_processes_at_once_send_one_message():
     class Meeting(KeptSink):
         def post(self, message: Message, channel: str) -> str:
             with pytest.raises(Retryable, match="by another process"):
-                other.hear(change)
+                other.handle(change)
             return super().post(message, channel)
 
     world = World(Meeting())
     other, change = world.process(), world.opened()
 
-    assert world.alerts.hear(change) is Heard.SENT
-    assert other.hear(change) is Heard.NOTHING
+    assert world.alerts.handle(change) is AlertResult.SENT
+    assert other.handle(change) is AlertResult.NOTHING
     assert len(world.sink.posts) == 1
 
 
@@ -86,24 +88,24 @@ def test_a_process_that_dies_after_sending_leaves_one_message():
     world = World(Dying())
     change = world.opened()
     with pytest.raises(Killed):
-        world.alerts.hear(change)
+        world.alerts.handle(change)
 
     again = world.process()
     with pytest.raises(Retryable, match="by another process"):
-        again.hear(change)  # its lease still runs
+        again.handle(change)  # its lease still runs
     world.time += 61
     assert again.flush().looked == 1
     assert len(world.sink.posts) == 1
     world.time += 61
     world.store.put(replace(advance_again(world), version=1))
-    again.hear(Change("i", 2, ChangeKind.ESCALATED, world.time, Severity.CRITICAL, 2))
+    again.handle(Change("i", 2, ChangeKind.ESCALATED, world.time, Severity.CRITICAL, 2))
     assert len(world.sink.edits) == 1
 
 
 def test_a_letter_may_come_twice_after_a_death_but_under_one_name():
     world = World(Dying(Style.LETTERS))
     with pytest.raises(Killed):
-        world.alerts.hear(world.opened())
+        world.alerts.handle(world.opened())
     world.time += 61
     world.process().flush()
 
@@ -114,8 +116,8 @@ def test_a_damaged_note_is_begun_anew_and_said():
     world = World()
     world.notes.put(Note("incident/i", "{damaged", 5.0))
 
-    assert world.alerts.hear(world.opened()) is Heard.SENT
-    assert "begun anew" in world.said[0]
+    assert world.alerts.handle(world.opened()) is AlertResult.SENT
+    assert "starts empty" in world.said[0]
 
 
 def test_a_flush_ends_in_time_and_goes_on_with_the_next():
@@ -152,7 +154,7 @@ def test_a_sink_with_a_defect_keeps_no_other_from_being_told():
     world = World(Defect())
     rules = parse("routes: [{send: [{sink: s, channel: C}, {sink: s, channel: D}]}]", "rules.yaml")
 
-    assert world.process(rules).hear(world.opened()) is Heard.LATER
+    assert world.process(rules).handle(world.opened()) is AlertResult.LATER
     assert [channel for channel, _ in world.sink.posts] == ["D"]
     assert world.said == ["s C: ZeroDivisionError: by zero"]
 
@@ -161,8 +163,8 @@ def test_a_damaged_digest_is_begun_anew_and_refuses_nothing():
     world = World()
     world.notes.put(Note("digest/storm/s/C", "{damaged", 5.0))
 
-    assert world.alerts.hear(world.opened()) is Heard.SENT
-    assert "begun anew" in world.said[0]
+    assert world.alerts.handle(world.opened()) is AlertResult.SENT
+    assert "starts empty" in world.said[0]
     world.notes.put(Note("digest/hours/s/C", "{damaged", 5.0))
     world.alerts.flush()
     assert world.notes.due(5.0, 9) == []
@@ -205,14 +207,14 @@ def test_two_functions_at_once_tell_each_incident_once(tmp_path: Path):
 
     def function(seed: int) -> None:
         alerts = Alerts(
-            Parts(SqliteIncidents(path), SqliteAlerts(path), rules, lambda _: sink, words(), time, sleep)
+            AlertPorts(SqliteIncidents(path), SqliteAlerts(path), rules, lambda _: sink, words(), time, sleep)
         )
         waiting = list(changes)
         Random(seed).shuffle(waiting)
         while waiting:
             change = waiting.pop(0)
             try:
-                alerts.hear(change)
+                alerts.handle(change)
             except Retryable:  # the other one is telling it: as its record, it comes again
                 waiting.append(change)
 

@@ -11,14 +11,14 @@ from cali.adapters.memory.alerts import MemoryAlerts
 from cali.adapters.memory.incidents import MemoryIncidents
 from cali.core.models import Severity
 from cali.stages.detect import LifePolicy
-from cali.stages.notify.rules import Route, Rules, Send, When
+from cali.stages.notify.rules import Destination, Route, Rules, When
 from cali.stages.notify.rules_file import parse
 from cali.stages.notify.sink import Style
 from cali.usecases.replay import ReplayResult, ReplayVersions, Terms, replay
 from cali.usecases.replay.alert_counts import AlertCount, ReplayStores, count_alerts
 
 BENT = entry("bent", "frobnicator", "Somebody bent it.")
-TO_TEAM = Rules((Route("all", When(), (Send("team", "C1"),)),))
+TO_TEAM = Rules((Route("all", When(), (Destination("team", "C1"),)),))
 
 
 def outcome(*minutes: float, until: float = 500) -> ReplayResult:

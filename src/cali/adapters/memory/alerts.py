@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cali.core.errors import Conflict
 from cali.core.life import Feedback, Verdict
-from cali.stages.notify.sink import Gone, Style
+from cali.stages.notify.sink import MessageGone, Style
 
 if TYPE_CHECKING:
     from cali.core.ports import Note
@@ -110,4 +110,4 @@ class KeptSink:
         if self.fails:
             raise self.fails.pop(0)
         if ref in self.deleted:
-            raise Gone(f"{ref}: deleted")
+            raise MessageGone(f"{ref}: deleted")

@@ -68,7 +68,7 @@ class Email:
 
 
 def letter(message: Message, sender: Address, to: list[Address], now: float) -> EmailMessage:
-    """The letter. Its subject holds one line however many the title had."""
+    """Return the mail. Its subject is one line."""
     mail = EmailMessage()
     mail["From"] = sender
     mail["To"] = to

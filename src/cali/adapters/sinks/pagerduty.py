@@ -48,7 +48,7 @@ class PagerDuty:
 
 
 def event(message: Message) -> dict[str, Any]:
-    """The event without the key."""
+    """Return the event without the key."""
     action = _ACTIONS[message.standing]
     made: dict[str, Any] = {"event_action": action, "dedup_key": message.thread[:255]}
     if action != "trigger":
@@ -75,7 +75,7 @@ def event(message: Message) -> dict[str, Any]:
 
 
 def _severity(severity: Severity) -> str:
-    """PagerDuty's own four words."""
+    """Return PagerDuty's word for a severity."""
     if severity >= Severity.CRITICAL:
         return "critical"
     if severity is Severity.ERROR:

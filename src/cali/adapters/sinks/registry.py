@@ -1,7 +1,6 @@
-"""Sinks by their kind. A sink is a module with STYLE, OPTIONS, `sink(options, environment)` and `preview(message)`, which
-shows what would be sent.
+"""Registry of sinks by kind. A sink is a module with STYLE, OPTIONS, `sink(options, environment)` and `preview(message)`.
 
-BUILT_IN lists CALI's own. An installed package adds one by an entry point of the group `cali.sinks`.
+BUILT_IN lists CALI's own. An installed package adds a kind by an entry point of the group `cali.sinks`.
 """
 
 from __future__ import annotations
@@ -45,13 +44,13 @@ class SinkEnvironment:
 
 
 class Sinks:
-    """The sinks that rules name, each made when it is first needed: `sinks("team")`."""
+    """The sinks of the rules, each built when it is first used: `sinks("team")`."""
 
     def __init__(self, rules: Rules, environment: SinkEnvironment) -> None:
         self._rules = rules
         self._world = environment
         self._made: dict[str, Sink] = {}
-        for name in names(rules):  # a name that leads nowhere shows at once, not with the first incident
+        for name in names(rules):  # report an unknown kind now, not with the first incident
             style(rules.use(name), name)
 
     def __call__(self, name: str) -> Sink:
@@ -61,20 +60,20 @@ class Sinks:
             try:
                 self._made[name] = _module(use.kind).sink(dict(use.options), self._world)
             except Misconfigured as error:
-                self._made[name] = Broken(found, f"sink {name!r}: {error}")
+                self._made[name] = BrokenSink(found, f"sink {name!r}: {error}")
         return self._made[name]
 
     def check(self) -> None:
-        """Makes all of them. Misconfigured if one cannot be made."""
+        """Build all sinks. Raise Misconfigured if one cannot be built."""
         for name in names(self._rules):
             made = self(name)
-            if isinstance(made, Broken):
+            if isinstance(made, BrokenSink):
                 raise Misconfigured(made.why)
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """A Sink that could not be made: it takes nothing, so that the others do."""
+class BrokenSink:
+    """A Sink that could not be built. It raises, so that the other sinks still work."""
 
     style: Style
     why: str
@@ -84,12 +83,12 @@ class Broken:
 
 
 def names(rules: Rules) -> list[str]:
-    """The sinks that the routes name."""
+    """Return the names of the sinks of all routes."""
     return sorted({send.sink for route in rules.routes for send in route.send})
 
 
 def style(use: SinkUse, name: str) -> Style:
-    """How a sink takes messages. Misconfigured if there is no such kind, or it has no such option."""
+    """Return the style of a sink. Raise Misconfigured if there is no such kind, or it has no such option."""
     module: Any = _module(use.kind) if use.kind in kinds() else None
     if not hasattr(module, "STYLE"):
         raise Misconfigured(f"sink {name!r}: no kind {use.kind!r}; there are {', '.join(sorted(kinds()))}")
@@ -102,7 +101,7 @@ def style(use: SinkUse, name: str) -> Style:
 
 
 def preview(use: SinkUse, message: Message) -> Any:
-    """What a sink of this kind would send: a text, or plain data."""
+    """Return the text or the plain data that a sink of this kind would send."""
     return _module(use.kind).preview(message)
 
 

@@ -14,7 +14,7 @@ ERROR = 4_000
 
 
 def moment(at: float | None) -> str:
-    """A time in UTC, or nothing if there is none."""
+    """Return a time in UTC; an empty text if there is none."""
     try:
         return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC" if at is not None else ""
     except (ValueError, OverflowError, OSError):
@@ -22,7 +22,7 @@ def moment(at: float | None) -> str:
 
 
 def text(message: Message) -> str:
-    """All of it, readable in 80 columns and without markup."""
+    """Return the whole message, without markup."""
     say = message.words
     rows = [f"{message.status}: {message.title}", ""]
     rows += [f"{fact.name}: {fact.text or moment(fact.at)}" for fact in message.facts]

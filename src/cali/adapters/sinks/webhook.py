@@ -1,4 +1,4 @@
-"""Any server that takes JSON: every change of an incident once, signed.
+"""Signed webhook: posts every change of an incident once, as JSON, to any server.
 
     X-Cali-Timestamp: <seconds>
     X-Cali-Signature: v1=<HMAC-SHA256 of "<seconds>." and the body, in hex>
@@ -29,17 +29,17 @@ STYLE = Style.EVENTS
 ERROR = 20_000
 
 
-def sink(options: dict[str, str], environment: SinkEnvironment) -> Webhook:
+def sink(options: dict[str, str], environment: SinkEnvironment) -> SignedWebhook:
     """Options: `url`, or `url_secret` (the key of a secret that holds it), and `secret` (the key of the signing secret,
     `webhook_key`)."""
     name, url = options.get("secret", "webhook_key"), options.get("url", "")
     address = (
         (lambda: url) if url else (lambda: environment.secret(options.get("url_secret", "webhook_address")))
     )
-    return Webhook(address, lambda: environment.secret(name), environment.now)
+    return SignedWebhook(address, lambda: environment.secret(name), environment.now)
 
 
-class Webhook:
+class SignedWebhook:
     """A Sink."""
 
     style = STYLE
@@ -61,14 +61,14 @@ class Webhook:
 
 
 def signed(body: bytes, secret: str, now: float) -> dict[str, str]:
-    """The headers by which a receiver knows that the body is ours, and new."""
+    """Return the headers with which a receiver verifies the body and its age."""
     stamp = str(int(now))
     mark = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
     return {"X-Cali-Timestamp": stamp, "X-Cali-Signature": f"v1={mark}"}
 
 
 def content(message: Message, channel: str = "") -> dict[str, Any]:
-    """The body, before it is written."""
+    """Return the body as plain data."""
     incident = message.incident
     made: dict[str, Any] = {
         "version": 1,

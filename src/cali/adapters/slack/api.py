@@ -1,4 +1,4 @@
-"""Slack's Web API: one call, its pace kept, and its refusals said in our words."""
+"""Slack's Web API: calls at the pace that Slack allows, and its errors as CaliError."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from urllib.parse import urlencode
 
 from cali.adapters.http.client import HttpResponse, post
 from cali.core.errors import Misconfigured, Poison, Retryable
-from cali.stages.notify.sink import Gone
+from cali.stages.notify.sink import MessageGone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 URL = "https://slack.com/api"
 PACE = 1.05  # seconds between two messages to one channel
-LONGEST_WAIT = 8.0  # seconds that a call may wait for its turn; beyond that it is to come again
-_WAITED_FOR = frozenset({"views.open"})  # a person has pressed a button: each press is tried
-AWAY = 10.0  # seconds for which Slack is left alone that did not answer: each try takes the whole timeout
+LONGEST_WAIT = 8.0  # seconds that a call waits for its turn; a longer wait raises Retryable
+_NOT_PAUSED = frozenset({"views.open"})  # a person waits: each press is tried
+AWAY = 10.0  # seconds of pause after no answer, because each try takes the whole timeout
 _GONE = {"message_not_found", "thread_not_found", "cant_update_message", "message_not_accessible"}
 _POISON = {
     "block_mismatch",
@@ -53,7 +53,7 @@ _READS = {"conversations.history", "conversations.replies"}
 
 
 class SlackApi:
-    """Calls methods of the API. `token` gives the bot's token when it is needed; no message of ours repeats it."""
+    """Calls methods of the API. `token` returns the bot's token; no error repeats it."""
 
     def __init__(
         self,
@@ -68,13 +68,11 @@ class SlackApi:
         self._sleep = sleep
         self._url = url.rstrip("/")
         self._timeout = timeout
-        self._free: dict[
-            str, tuple[float, float]
-        ] = {}  # of a channel, or a method: used when, free again when
+        self._free: dict[str, tuple[float, float]] = {}  # last use and next free time, by channel or method
 
     def call(self, method: str, content: Mapping[str, Any]) -> dict[str, Any]:
-        """What Slack answered. Raises Gone, Retryable, Poison or Misconfigured when it did not do it. Slack limits messages
-        for each channel, and all else for each method."""
+        """Return Slack's answer. Raise MessageGone, Retryable, Poison or Misconfigured if the call failed. Slack limits
+        messages per channel, and all else per method."""
         posts = method == "chat.postMessage"
         lane = f"{method} {content.get('channel', '')}" if posts else method
         self._in_turn(lane)
@@ -87,12 +85,12 @@ class SlackApi:
         return self._once(method, content, lane, PACE if posts else 0.0)
 
     def _in_turn(self, lane: str) -> None:
-        """Waits until Slack may be asked again; for long only by coming again."""
+        """Wait until Slack may be called again. Raise Retryable if that is far off."""
         now = self._now()
         used, free = self._free.get(lane, (now, now))
-        wait = free - now if used <= now else 0.0  # a clock that was put back says nothing of pauses
+        wait = free - now if used <= now else 0.0  # after a clock was put back, no pause is known
         if wait > LONGEST_WAIT:
-            raise Retryable(f"Slack: {lane}: asked too often just now", after=wait)
+            raise Retryable(f"Slack: {lane}: the rate limit is reached", after=wait)
         if wait > 0:
             self._sleep(wait)
 
@@ -109,13 +107,13 @@ class SlackApi:
         try:
             answer = post("Slack", f"{self._url}/{method}", body, headers, self._timeout)
         except Retryable:
-            if method not in _WAITED_FOR:
+            if method not in _NOT_PAUSED:
                 self._free[lane] = (self._now(), self._now() + AWAY)
             raise
         try:
             return _read(method, answer)
         except Retryable as error:
-            if error.after is not None:  # nobody in this process asks sooner
+            if error.after is not None:  # no call of this process comes sooner
                 self._free[lane] = (self._now(), self._now() + error.after)
             raise
 
@@ -126,20 +124,20 @@ def _read(method: str, answer: HttpResponse) -> dict[str, Any]:
     if answer.status >= 500:
         raise Retryable(f"Slack: {method}: {answer.status}", after=answer.retry_after)
     try:
-        said = json.loads(answer.body)
+        content = json.loads(answer.body)
     except ValueError:
-        said = None
-    if not isinstance(said, dict):
+        content = None
+    if not isinstance(content, dict):
         raise Retryable(f"Slack: {method}: {answer.status}, and no JSON")
-    if said.get("ok"):
-        return said
-    error = str(said.get("error", "no reason"))
+    if content.get("ok"):
+        return content
+    error = str(content.get("error", "no reason"))
     line = f"Slack: {method}: {error}"
     if error in _GONE:
-        raise Gone(line)
+        raise MessageGone(line)
     if error in _POISON:
         raise Poison(line)
     if error in _RETRY:
         raise Retryable(line, after=answer.retry_after)
-    needed = f" (needs {said['needed']})" if said.get("needed") else ""
+    needed = f" (needs {content['needed']})" if content.get("needed") else ""
     raise Misconfigured(line + needed)

@@ -11,7 +11,7 @@ from cali.stages.notify.content import Standing
 from cali.stages.notify.plain_text import cut, middle, one_line, tidy
 
 if TYPE_CHECKING:
-    from cali.stages.notify.content import Fact, Link, Message, Named
+    from cali.stages.notify.content import Fact, IncidentRef, Link, Message
     from cali.stages.notify.words import Words
 
     Block = dict[str, Any]
@@ -189,7 +189,7 @@ def _steps(fix: tuple[str, ...], say: Words) -> list[Block]:
     return [_section(f"*{say('fix')}*\n" + "\n".join(steps), SECTION)]
 
 
-def _listing(members: tuple[Named, ...]) -> str:
+def _listing(members: tuple[IncidentRef, ...]) -> str:
     rows = []
     for one in members:
         sign = _SIGNS.get(Severity(one.severity), "\u26aa")

@@ -6,18 +6,26 @@ Delivery: once, as long as the bot may read the channel's history; otherwise at 
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from cali.adapters.http.client import post
 from cali.adapters.slack.api import URL, SlackApi
-from cali.adapters.slack.blocks import METADATA, escaped, payload
-from cali.core.errors import Misconfigured, Retryable
+from cali.adapters.slack.blocks import METADATA, escaped, modal, payload
+from cali.core.errors import CaliError, Misconfigured, Retryable
 from cali.stages.notify.plain_text import cut
 from cali.stages.notify.sink import Style
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cali.adapters.sinks.registry import SinkEnvironment
     from cali.stages.notify.content import Message
+    from cali.stages.notify.words import Words
 
+HOSTS = frozenset({"hooks.slack.com"})  # of the addresses at which Slack takes a word of thanks
 OPTIONS = {"secret", "url", "channel"}
 STYLE = Style.LIVING
 preview = payload
@@ -33,7 +41,7 @@ def sink(options: dict[str, str], environment: SinkEnvironment) -> SlackBot:
 
 
 class SlackBot:
-    """A LivingSink. A message's name is its channel and its time stamp, for Slack moves neither."""
+    """A LivingSink. The name of a message is its channel and its time stamp."""
 
     style = STYLE
 
@@ -43,17 +51,17 @@ class SlackBot:
 
     @property
     def api(self) -> SlackApi:
-        """By which the same bot does other things, such as to open a window."""
+        """Return the API of the same bot, such as for opening a window."""
         return self._api
 
     def post(self, message: Message, channel: str) -> str:
-        said = self._api.call(
+        answer = self._api.call(
             "chat.postMessage",
             {"channel": self._named(channel), **payload(message), "metadata": _metadata(message.key)},
         )
-        if not said.get("channel") or not said.get("ts"):  # something between us and Slack has answered
+        if not answer.get("channel") or not answer.get("ts"):  # a proxy answered instead of Slack
             raise Retryable("Slack: chat.postMessage: it names no message")
-        return f"{said['channel']} {said['ts']}"
+        return f"{answer['channel']} {answer['ts']}"
 
     def edit(self, ref: str, message: Message) -> None:
         channel, ts = ref.split(" ")
@@ -85,10 +93,10 @@ class SlackBot:
             content |= {"channel": self._named(channel), "oldest": f"{since - 60:.6f}"}
         method = "conversations.replies" if thread else "conversations.history"
         try:
-            said = self._api.call(method, content)
+            answer = self._api.call(method, content)
         except Misconfigured:
-            return ""  # it may not read, or wants the channel's id: nobody can tell
-        for one in said.get("messages", []):
+            return ""  # the bot may not read, or the channel's id is needed
+        for one in answer.get("messages", []):
             metadata = one.get("metadata") or {}
             if metadata.get("event_type") == METADATA and metadata.get("event_payload", {}).get("key") == key:
                 return f"{content['channel']} {one['ts']}"
@@ -99,6 +107,30 @@ class SlackBot:
         if not name:
             raise Misconfigured("Slack: the rules name no channel")
         return name
+
+
+def cause_form(api: SlackApi, say: Words) -> Callable[[str, str], None]:
+    """Return a function that opens the window for the cause of an incident: (trigger, incident)."""
+
+    def ask(trigger: str, incident: str) -> None:
+        api.call("views.open", {"trigger_id": trigger, "view": modal(incident, say)})
+
+    return ask
+
+
+def thanks(say: Words, hosts: frozenset[str] = HOSTS) -> Callable[[str, str], None]:
+    """Return a function that thanks the person who pressed a button: (reply_to, key of words). It calls no host but
+    Slack's and raises nothing: the request is done, whether or not Slack shows this."""
+
+    def thank(reply_to: str, key: str) -> None:
+        if urlsplit(reply_to).hostname not in hosts:
+            return
+        content = {"response_type": "ephemeral", "replace_original": False, "text": say(key)}
+        headers = {"Content-Type": "application/json"}
+        with suppress(CaliError):
+            post("Slack", reply_to, json.dumps(content).encode(), headers, timeout=2.0)
+
+    return thank
 
 
 def _metadata(key: str) -> dict[str, Any]:

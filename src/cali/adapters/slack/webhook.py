@@ -1,10 +1,10 @@
-"""A Slack incoming webhook, or any server that takes the same. It can change nothing that it has posted, so an incident
-gets two messages at most. Delivery: at least once."""
+"""Slack's incoming webhook, or any server that takes the same. It cannot edit, so an incident gets two messages at most.
+Delivery: at least once."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from cali.adapters.http.client import TIMEOUT, HttpResponse, post
 from cali.adapters.slack.blocks import payload
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 OPTIONS = {"secret"}
 STYLE = Style.LETTERS
 preview = payload
-PATIENT = 3.0  # seconds: a longer pause is not waited for
+PATIENCE = 3.0  # seconds; a longer pause is left to a later try
 TRIES = 4  # of one message, with the pauses between them
-AWAY = 5.0  # seconds for which Slack is left alone that does not say for how long
+AWAY = 5.0  # seconds of pause after a failure without a Retry-After
 _GONE = {
     "invalid_token",
     "no_service",
@@ -40,21 +40,23 @@ def sink(options: dict[str, str], environment: SinkEnvironment) -> SlackLetters:
 
 
 class SlackLetters:
-    """A Sink. A webhook leads to one channel, so the channel of the rules is not used. A short pause that Slack asks for is
-    waited for; after a longer one, or when it is away, no message of this process is tried until that is over."""
+    """A Sink. A webhook has one channel, so the channel of the rules is not used. It waits for a short pause that Slack
+    asks for. During a longer one, or while Slack is away, it sends nothing."""
 
     style = STYLE
 
-    def __init__(self, webhook: Webhook, now: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self, webhook: SlackWebhook, now: Callable[[], float], sleep: Callable[[float], None]
+    ) -> None:
         self._webhook = webhook
         self._now = now
         self._sleep = sleep
-        self._shut = 0.0  # until when Slack wants nothing
+        self._paused_until = 0.0
 
     def post(self, message: Message, channel: str) -> str:  # noqa: ARG002 - the address says where it goes
-        left = self._shut - self._now()
+        left = self._paused_until - self._now()
         if left > 0:
-            raise Retryable("Slack: left alone for a while", after=left)
+            raise Retryable("Slack: paused after a refusal", after=left)
         content = payload(message)
         self._posted({key: content[key] for key in ("text", "blocks", "unfurl_links", "unfurl_media")})
         return ""
@@ -65,23 +67,17 @@ class SlackLetters:
                 self._webhook.post(content)
             except Retryable as refusal:
                 pause = refusal.after
-                if pause is None or pause > PATIENT or attempt == TRIES:
-                    self._shut = self._now() + (pause or AWAY)
+                if pause is None or pause > PATIENCE or attempt == TRIES:
+                    self._paused_until = self._now() + (pause or AWAY)
                     raise
             else:
                 return
             self._sleep(pause)
 
 
-class Webhook(Protocol):
-    """Takes messages; see SlackWebhook."""
-
-    def post(self, message: Mapping[str, Any]) -> None: ...
-
-
 class SlackWebhook:
-    """Posts messages. `url` gives the secret address when it is needed; no message of ours repeats it. Raises Retryable
-    when a later post may succeed, Poison when Slack does not take this message, Misconfigured when it takes none."""
+    """Posts messages. `url` returns the secret address; no error repeats it. Raises Retryable if a later post may succeed,
+    Poison if Slack refuses this message, Misconfigured if it refuses all."""
 
     def __init__(self, url: Callable[[], str], timeout: float = TIMEOUT) -> None:
         self._url = url

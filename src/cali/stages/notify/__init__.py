@@ -1,24 +1,24 @@
 """notify: changes in the lives of incidents to messages, and the answers to them. See README.md beside this file."""
 
-from cali.stages.notify.content import Fact, Link, Message, Named, Standing
-from cali.stages.notify.decide import Action, Digest, Edit, Follow, Post, Reply, Skip, decide, hear
+from cali.stages.notify.content import Fact, IncidentRef, Link, Message, Standing
+from cali.stages.notify.decide import Digest, Edit, Effect, Follow, Post, Reply, Skip, decide
 from cali.stages.notify.rules import Rules
 from cali.stages.notify.rules_file import DEFAULT, parse
-from cali.stages.notify.sink import Gone, LivingSink, Sink, Style
+from cali.stages.notify.sink import LivingSink, MessageGone, Sink, Style
 from cali.stages.notify.words import Words, words
 
 __all__ = [
     "DEFAULT",
-    "Action",
     "Digest",
     "Edit",
+    "Effect",
     "Fact",
     "Follow",
-    "Gone",
+    "IncidentRef",
     "Link",
     "LivingSink",
     "Message",
-    "Named",
+    "MessageGone",
     "Post",
     "Reply",
     "Rules",
@@ -28,7 +28,6 @@ __all__ = [
     "Style",
     "Words",
     "decide",
-    "hear",
     "parse",
     "words",
 ]

@@ -1,7 +1,4 @@
-"""A message as data: what an incident looks like to people, before any sink puts it into its own form.
-
-Everything in it is plain text; each sink escapes it for itself and cuts it to its own limits.
-"""
+"""Messages as data, before a sink formats them. All text is plain; each sink escapes it and cuts it to its limits."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ _ACTIVE = (Status.OPENED, Status.DIAGNOSED, Status.REGRESSED)
 
 
 class Standing(StrEnum):
-    """Whether somebody should look."""
+    """Whether an incident needs attention."""
 
     OPEN = "open"
     MUTED = "muted"
@@ -34,7 +31,7 @@ class Standing(StrEnum):
 
 
 class Fact(NamedTuple):
-    """A small thing to know: a text, or a time that each sink writes in its own way."""
+    """A named text, or a time that each sink formats in its own way."""
 
     name: str
     text: str = ""
@@ -42,14 +39,14 @@ class Fact(NamedTuple):
 
 
 class Link(NamedTuple):
-    """Where more is to be found."""
+    """A link to more, such as a dashboard or a runbook."""
 
     name: str
     url: str
 
 
-class Named(NamedTuple):
-    """An incident of which only its name is told."""
+class IncidentRef(NamedTuple):
+    """A reference to an incident in a list."""
 
     id: str
     title: str
@@ -59,8 +56,8 @@ class Named(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is told. `key` names it for ever, so that a sink that can will not take it twice; `thread` names the incident
-    or digest that it is about; `answers` asks for buttons."""
+    """A message. `key` is unique, so that a sink can drop a second copy; `thread` is the id of its incident or digest;
+    `answers` asks for buttons."""
 
     key: str
     thread: str
@@ -77,7 +74,7 @@ class Message:
     error: str = ""
     evidence: tuple[str, ...] = ()
     listing_title: str = ""
-    listing: tuple[Named, ...] = ()
+    listing: tuple[IncidentRef, ...] = ()
     links: tuple[Link, ...] = ()
     mention: str = ""
     answers: bool = False
@@ -86,7 +83,7 @@ class Message:
 
     @property
     def summary(self) -> str:
-        """The whole in one line, for a notification."""
+        """Return the message in one line, for a notification."""
         scope = self.facts[0].text if self.incident is not None and self.facts else ""
         return one_line(
             f"[{self.words(f'severity_{self.severity.label}')}] {self.status}: {self.title}", 240
@@ -94,7 +91,7 @@ class Message:
 
     @property
     def stamp(self) -> str:
-        """Equal for messages that look equal."""
+        """Return a hash that is equal for messages that look equal."""
         shown = (
             self.standing,
             self.severity,
@@ -110,21 +107,21 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """What a message says beyond the incident itself. `points` are (time, count) as they were seen before."""
+class MessageContext:
+    """Facts for a message beyond the incident itself. `points` are earlier counts as (time, count)."""
 
     kind: ChangeKind | None = None
     by: str = ""
     points: tuple[tuple[float, int], ...] = ()
-    followers: tuple[Named, ...] = ()
+    followers: tuple[IncidentRef, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
     references: tuple[str, ...] = ()
     back: bool = False  # it had been quiet
-    explained_later: bool = False  # the same message shows a diagnosis that comes later
+    explained_later: bool = False  # the message is edited when a diagnosis comes
 
 
 def standing(stored: StoredIncident) -> Standing:
-    """Whether an incident wants to be looked at."""
+    """Return whether an incident needs attention."""
     status = stored.incident.status
     if status in _ACTIVE:
         return Standing.OPEN
@@ -133,14 +130,14 @@ def standing(stored: StoredIncident) -> Standing:
 
 def message(
     stored: StoredIncident,
-    context: Context,
+    context: MessageContext,
     say: Words,
     key: str,
     mention: str = "",
     *,
     answers: bool = False,
 ) -> Message:
-    """An incident as it is now."""
+    """Return the message of an incident as it is now."""
     incident, diagnosis = stored.incident, stored.incident.diagnosis
     explained = diagnosis is not None and diagnosis.origin is not Origin.NONE and bool(diagnosis.cause)
     followers = context.followers
@@ -170,9 +167,9 @@ def message(
 
 
 def digest(
-    key: str, title: str, why: str, members: Sequence[Named], total: int, say: Words, *, open_: bool
+    key: str, title: str, why: str, members: Sequence[IncidentRef], total: int, say: Words, *, open_: bool
 ) -> Message:
-    """One message for many incidents, the worst first."""
+    """Return one message for many incidents, the most severe first."""
     worst = max((member.severity for member in members), default=int(Severity.ERROR))
     listed = sorted(members, key=lambda member: -member.severity)[:LISTED]
     left = total - len(listed)
@@ -192,7 +189,7 @@ def digest(
 
 
 def place(stored: StoredIncident) -> str:
-    """The known parts of a scope, outermost first; the container only when it says more than the workload."""
+    """Return the known parts of a scope. The container is left out if it is named like the workload."""
     scope = stored.incident.scope
     parts = [scope.cluster, scope.namespace, scope.workload]
     if scope.container != scope.workload:
@@ -200,13 +197,13 @@ def place(stored: StoredIncident) -> str:
     return tidy("/".join(part for part in parts if part)) or "-"
 
 
-def named(stored: StoredIncident) -> Named:
-    """An incident by its name."""
+def reference(stored: StoredIncident) -> IncidentRef:
+    """Return the reference to an incident."""
     incident = stored.incident
-    return Named(incident.id, one_line(incident.title, 120), place(stored), int(incident.severity))
+    return IncidentRef(incident.id, one_line(incident.title, 120), place(stored), int(incident.severity))
 
 
-def _status(stored: StoredIncident, context: Context, say: Words) -> str:
+def _status(stored: StoredIncident, context: MessageContext, say: Words) -> str:
     by = f" {say('by', name=one_line(context.by, 60))}" if context.by else ""
     match stored.incident.status:
         case Status.RESOLVED:
@@ -223,8 +220,8 @@ def _status(stored: StoredIncident, context: Context, say: Words) -> str:
     return say("explained" if diagnosis is not None and diagnosis.cause else "opened")
 
 
-def _note(stored: StoredIncident, context: Context, say: Words) -> str:
-    """Why there is no cause, as long as somebody looks for one."""
+def _note(stored: StoredIncident, context: MessageContext, say: Words) -> str:
+    """Return why there is no cause, for an incident that is not over."""
     diagnosis = stored.incident.diagnosis
     if (diagnosis is not None and diagnosis.cause) or standing(stored) is Standing.OVER:
         return ""
@@ -233,7 +230,7 @@ def _note(stored: StoredIncident, context: Context, say: Words) -> str:
     return say("no_cause")
 
 
-def _facts(stored: StoredIncident, context: Context, say: Words) -> tuple[Fact, ...]:
+def _facts(stored: StoredIncident, context: MessageContext, say: Words) -> tuple[Fact, ...]:
     incident = stored.incident
     facts = [
         Fact(say("fact_scope"), place(stored)),
@@ -265,16 +262,16 @@ def _count(count: int, points: tuple[tuple[float, int], ...], say: Words) -> str
 
 def _sure(diagnosis: Diagnosis, say: Words) -> str:
     word = next(key for least, key in _SURE if diagnosis.confidence >= least or least == 0.0)
-    told = f"{say(word)} ({diagnosis.confidence:.2f})"
+    text = f"{say(word)} ({diagnosis.confidence:.2f})"
     if diagnosis.origin is Origin.MODEL:
-        return f"{told}, {say('from_model')}"
+        return f"{text}, {say('from_model')}"
     return (
-        f"{told}, {say('from_knowledge', entry=diagnosis.knowledge[0].id)}" if diagnosis.knowledge else told
+        f"{text}, {say('from_knowledge', entry=diagnosis.knowledge[0].id)}" if diagnosis.knowledge else text
     )
 
 
 def _evidence(incident: Incident) -> tuple[str, ...]:
-    """The lines that prove a cause. Those of the error itself are shown with the error already."""
+    """Return the lines that prove a cause, without those that the error itself shows."""
     diagnosis = incident.diagnosis
     if diagnosis is None or diagnosis.origin is Origin.NONE:
         return ()
@@ -282,7 +279,7 @@ def _evidence(incident: Incident) -> tuple[str, ...]:
     return tuple(tidy(piece.text) for piece in diagnosis.evidence if piece.text not in shown)[:EVIDENCE]
 
 
-def _links(incident: Incident, context: Context, say: Words) -> tuple[Link, ...]:
+def _links(incident: Incident, context: MessageContext, say: Words) -> tuple[Link, ...]:
     scope = incident.scope
     first = incident.first_seen or 0.0
     last = incident.last_seen or first
@@ -305,7 +302,7 @@ def _links(incident: Incident, context: Context, say: Words) -> tuple[Link, ...]
 
 
 def _ms(at: float) -> str:
-    """A time for an address; what logs call a time may be none."""
+    """Return a time in milliseconds, for a URL; 0 if it is not finite."""
     return str(int(at * 1000)) if isfinite(at) else "0"
 
 

@@ -1,26 +1,26 @@
-"""Sets the scene for a decision: where an incident is to be told, and the message that each place would show."""
+"""Context of a decision: the places for an incident, and the message that each would show now."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from cali.core.errors import Misconfigured
 from cali.core.life import Change, ChangeKind, StoredIncident
 from cali.core.models import Incident, KnowledgeEntry, Origin, Severity, Status
 from cali.core.ports import IncidentStore
-from cali.stages.notify.content import Context, message
-from cali.stages.notify.decide import Action, Post, Reply, Scene, Target
-from cali.stages.notify.rules import Routed, Rules, Send, held, routed
+from cali.stages.notify.content import MessageContext, message
+from cali.stages.notify.decide import AlertContext, Effect, Place, Post, Reply, Target
+from cali.stages.notify.rules import Destination, RouteMatch, Rules, hold_reason, match_route
 from cali.stages.notify.sink import Sink, Style
-from cali.stages.notify.state import AlertState, Line
+from cali.stages.notify.state import AlertState, ThreadLine
 from cali.stages.notify.words import Words
 
 ACTIVE = (Status.OPENED, Status.DIAGNOSED, Status.REGRESSED)
 
 
-class Setting:
-    """Sets scenes under one set of rules."""
+class ContextBuilder:
+    """Builds contexts under one set of rules."""
 
     def __init__(
         self,
@@ -38,58 +38,67 @@ class Setting:
         self._entry = entry
         self._answers = answers
 
-    def route(self, incident: Incident) -> Routed:
-        """The route of an incident, and why."""
-        return routed(incident, self._rules, self._tags)
+    def route(self, incident: Incident) -> RouteMatch:
+        """Return the route of an incident, and why."""
+        return match_route(incident, self._rules, self._tags)
 
     def styles(self, stored: StoredIncident) -> set[Style]:
-        """How the places that an incident goes to take messages."""
+        """Return the styles of the places on an incident's route."""
         route = self.route(stored.incident).route
         return {self._sink(send.sink).style for send in route.send} if route else set()
 
-    def targets(self, stored: StoredIncident, state: AlertState, change: Change | None) -> dict[str, Target]:
-        """The places of its route now, and those that were told before: they hear how it goes on."""
+    def places(self, stored: StoredIncident, state: AlertState) -> dict[str, Place]:
+        """Return the places of the route now, and those that have a message already and need the updates."""
         route = self.route(stored.incident).route
-        sends = {send.key: send for send in route.send} if route else {}
-        for key in state.told:
-            if key not in sends and (state.told[key].ref or state.told[key].posts):
-                name, _, channel = key.partition(" ")
-                sends[key] = Send(name, channel)
-        told = {}
-        for key, send in sends.items():
+        found = {one.key: one for one in route.send} if route else {}
+        for key, sent in state.sent.items():
+            if key not in found and (sent.ref or sent.posts):
+                found[key] = Destination(*key.partition(" ")[::2])
+        places = {}
+        for key, destination in found.items():
             try:
-                style = self._sink(send.sink).style
+                places[key] = Place(destination, self._sink(destination.sink).style)
             except Misconfigured:
-                if route and send in route.send:
-                    raise
-                continue  # a place that the rules had once
-            context = Context(
-                kind=change.kind if change else ChangeKind(state.kind) if state.kind else None,
-                by=state.by,
-                points=state.points,
-                followers=state.followers,
-                links=self._rules.links,
-                references=self._references(stored.incident),
-                back=state.quiet_at > 0,
-                explained_later=style is Style.LIVING,
-            )
-            answers = self._answers and style is Style.LIVING
-            shown = message(stored, context, self._say, "", send.mention, answers=answers)
-            told[key] = Target(send, style, shown)
-        return told
+                if route and destination in route.send:
+                    raise  # only a place that the rules no longer name is left out
+        return places
 
-    def scene(self, stored: StoredIncident, state: AlertState, change: Change | None, now: float) -> Scene:
-        """All that a decision needs."""
-        why, until = held(stored.incident, self._rules, now)
-        targets = self.targets(stored, state, change)
+    def build(
+        self,
+        stored: StoredIncident,
+        state: AlertState,
+        change: Change | None,
+        now: float,
+        places: Mapping[str, Place],
+    ) -> AlertContext:
+        """Return all that a decision needs. Each message is built once."""
+        why, until = hold_reason(stored.incident, self._rules, now)
+        targets = {key: self._target(place, stored, state, change) for key, place in places.items()}
         root = self._root(stored)
         if root is not None:
             targets = self._under(stored, root, targets)
-        return Scene(stored, targets, why, until)
+        return AlertContext(stored, targets, why, until)
+
+    def _target(
+        self, place: Place, stored: StoredIncident, state: AlertState, change: Change | None
+    ) -> Target:
+        about = MessageContext(
+            kind=change.kind if change else ChangeKind(state.kind) if state.kind else None,
+            by=state.by,
+            points=state.points,
+            followers=state.followers,
+            links=self._rules.links,
+            references=self._references(stored.incident),
+            back=state.quiet_at > 0,
+            explained_later=place.style is Style.LIVING,
+        )
+        answers = self._answers and place.style is Style.LIVING
+        shown = message(stored, about, self._say, "", place.destination.mention, answers=answers)
+        return Target(place.destination, place.style, shown)
 
     def _root(self, stored: StoredIncident) -> StoredIncident | None:
-        """The incident that broke first of all that led to this one and go on. Of incidents that name each other as
-        what broke first, the earliest is it."""
+        """Return the active incident at the beginning of the chain that this one follows from. In a circle it is the
+        earliest."""
         chain = [stored]
         while chain[-1].incident.follows and (chain[-1] is stored or chain[-1].incident.status in ACTIVE):
             before = self._incidents.get(chain[-1].incident.follows)
@@ -104,14 +113,14 @@ class Setting:
     def _under(
         self, stored: StoredIncident, root: StoredIncident, targets: dict[str, Target]
     ) -> dict[str, Target]:
-        """The places where the incident that broke first is told as well."""
+        """Mark the places that have the root incident as well."""
         route = self.route(root.incident).route
         shared = {send.key for send in route.send} & targets.keys() if route else set[str]()
         active = root.incident.status in ACTIVE
         ended = max(root.quiet_at or 0.0, root.resolved_at or 0.0)
         over = not active and (root.incident.status is Status.MUTED or stored.heard_at <= ended)
         if not active and not over:
-            return targets  # it goes on though the first one does not
+            return targets  # it continues although the root is over
         placed = {
             key: replace(targets[key], root=root.incident.id if active else "", root_over=over)
             for key in shared
@@ -133,22 +142,22 @@ class Setting:
         return self._entry(diagnosis.knowledge[0].id)
 
 
-def key_of(action: Action, scene: Scene, state: AlertState) -> str:
-    """The name, for ever, of what an action sends."""
-    incident = scene.stored.incident.id
-    if isinstance(action, Reply):
-        return f"{incident}/{action.line.key}"
-    if isinstance(action, Post) and action.line is not None:
-        return f"{incident}/{action.line.key}"
-    if isinstance(action, Post):
-        told = state.of(action.target)
-        second = "" if action.opens or told.reposts else f"/{action.kind}"
-        return f"{incident}/message-{state.episode}{second}{f'/{told.reposts}' if told.reposts else ''}"
-    return f"{incident}/message-{state.episode}"
+def key_of(effect: Effect, context: AlertContext, state: AlertState) -> str:
+    """Return the unique key of the message that an effect sends."""
+    incident = context.stored.incident.id
+    if isinstance(effect, Reply):
+        return f"{incident}/{effect.line.key}"
+    if not isinstance(effect, Post):
+        return f"{incident}/message-{state.episode}"
+    if effect.line is not None:
+        return f"{incident}/{effect.line.key}"
+    reposts = state.of(effect.target).reposts
+    second = "" if effect.opens or reposts else f"/{effect.kind}"
+    return f"{incident}/message-{state.episode}{second}{f'/{reposts}' if reposts else ''}"
 
 
-def reply_text(line: Line, say: Words) -> str:
-    """What is said in a thread."""
+def reply_text(line: ThreadLine, say: Words) -> str:
+    """Return the text of a reply."""
     count = f"{line.count:,}"
     match line.kind:
         case "followed":

@@ -1,46 +1,46 @@
-"""Decides what each place is to be told: pure, from the incident as it is now and what was told before.
+"""Decide what to send to each place, from the incident as it is now and the state of what was sent. Pure.
 
-    change -> hear -> state -> decide -> actions -> (sent) -> after -> state
+    change -> record_change -> state -> decide -> effects -> (sinks) -> state_update -> state
 
-A message always shows the incident as it is when it is sent, so changes that come twice, late or in another order are
-harmless: they make us look again, and what is already shown is not sent again.
+A message always shows the incident as it is when it is sent. Changes that come twice, late or in another order are
+harmless: the incident is looked at again, and content that is already shown is not sent again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from cali.core.life import Change, ChangeKind, StoredIncident
-from cali.stages.notify.content import Message, Named, Standing, standing
-from cali.stages.notify.rules import Send
+from cali.stages.notify.content import IncidentRef, Message, Standing, standing
+from cali.stages.notify.rules import Destination
 from cali.stages.notify.sink import Style
-from cali.stages.notify.state import FOLLOWERS, AlertState, Line, Told, marked
+from cali.stages.notify.state import FOLLOWERS, AlertState, SentState, ThreadLine, with_change
 
 EDIT_EVERY = 60.0  # seconds between two changes of one message
-REPLIES = 5  # in one thread, until it comes back after it was resolved
-KEPT_FOR_STATUS = 2  # of these, not spent on what followed
-AGAIN = 86_400.0  # after so many seconds of silence, a return is news as at first
+REPLIES = 5  # in one thread and episode
+REPLIES_FOR_STATUS = 2  # of these, not used for followers
+AGAIN = 86_400.0  # seconds of silence after which a recurrence begins an episode
 REPOSTS = 1
-LONGEST_WAIT = 2 * 3_600.0  # seconds that a place is left alone after it failed; no sink asks for more
-_SAID = (ChangeKind.ESCALATED, ChangeKind.RECURRED, ChangeKind.REGRESSED, ChangeKind.RESOLVED)
+LONGEST_WAIT = 2 * 3_600.0  # seconds at most until a place that failed is tried again
+_REPLY_KINDS = (ChangeKind.ESCALATED, ChangeKind.RECURRED, ChangeKind.REGRESSED, ChangeKind.RESOLVED)
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A new message. `opens`: the place hears of the incident for the first time in this episode. `line` is the change
-    that is sent, for a place that gets each."""
+    """Post a message. `opens` is true for the first one of an episode. `line` is the change, for a place that gets each."""
 
     target: str
     kind: str
     why: str
     opens: bool = False
-    line: Line | None = None
+    line: ThreadLine | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """The message is changed to show what is so now."""
+    """Edit the message to show the incident as it is now."""
 
     target: str
     why: str
@@ -48,16 +48,16 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A line below the message."""
+    """Reply in the message's thread."""
 
     target: str
-    line: Line
+    line: ThreadLine
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """The incident is told in the thread of the one that broke first."""
+    """Name the incident in the thread of its root."""
 
     target: str
     root: str
@@ -66,7 +66,7 @@ class Follow:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """The incident is named in a digest instead of a message of its own."""
+    """Name the incident in a digest instead of a message of its own."""
 
     target: str
     which: str
@@ -75,159 +75,164 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Nothing is sent. `until`: look again then."""
+    """Send nothing. `until` is when to look again."""
 
     target: str
     why: str
     until: float | None = None
 
 
-Action = Post | Edit | Reply | Follow | Digest | Skip
+Effect = Post | Edit | Reply | Follow | Digest | Skip
+
+
+class Place(NamedTuple):
+    """A destination, and how it takes messages."""
+
+    destination: Destination
+    style: Style
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A place, how it takes messages, and the message that it would show now."""
+    """A place, and the message that it would show now."""
 
-    send: Send
+    destination: Destination
     style: Style
     message: Message
-    root: str = ""  # the active incident that broke first and is told there too
-    root_over: bool = False  # it is over, and nothing was heard of this one since
+    root: str = ""  # the active root incident, if it has a message there too
+    root_over: bool = False  # the root is over, and this one was not seen since
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """An incident, where it is to be told, and why nobody may be told now (`held`, until `held_until`)."""
+class AlertContext:
+    """An incident, its places, and why notifications must wait (`hold`, until `hold_until`)."""
 
     stored: StoredIncident
     targets: Mapping[str, Target]
-    held: str = ""
-    held_until: float = 0.0
+    hold: str = ""
+    hold_until: float = 0.0
 
 
-def enrolled(state: AlertState, targets: Mapping[str, Target]) -> AlertState:
-    """The state that remembers which places get every change, before the change is heard."""
-    new = {
-        key for key, target in targets.items() if target.style is Style.EVENTS and not state.of(key).standing
-    }
+def enroll(state: AlertState, places: Mapping[str, Place]) -> AlertState:
+    """Return the state that knows the places that get every change. To be called before the change is recorded."""
+    new = {key for key, place in places.items() if place.style is Style.EVENTS and not state.of(key).standing}
     return replace(
-        state, told={**state.told, **{key: Told(standing=Style.EVENTS.value) for key in sorted(new)}}
+        state, sent={**state.sent, **{key: SentState(standing=Style.EVENTS.value) for key in sorted(new)}}
     )
 
 
-def hear(state: AlertState, change: Change) -> AlertState:
-    """The state after a change: what is to be said in threads waits there. A change heard before changes nothing."""
-    if state.heard(change.number):
+def record_change(state: AlertState, change: Change) -> AlertState:
+    """Return the state after a change, with the replies that it needs queued. A second time it changes nothing."""
+    if state.has(change.number):
         return state
     late = change.number < state.latest
-    state = marked(state, change.number)
+    state = with_change(state, change.number)
     if late:
         events = {
-            key: _queued(told, change) for key, told in state.told.items() if told.standing == Style.EVENTS
+            key: _queued(sent, change) for key, sent in state.sent.items() if sent.standing == Style.EVENTS
         }
-        return replace(state, told={**state.told, **events})
+        return replace(state, sent={**state.sent, **events})
     returned = change.kind is ChangeKind.RECURRED and state.quiet_at and change.at - state.quiet_at >= AGAIN
-    told = {key: _queued(one, change, broadcast=bool(returned)) for key, one in state.told.items()}
+    sent = {key: _queued(one, change, broadcast=bool(returned)) for key, one in state.sent.items()}
     if change.kind is ChangeKind.REGRESSED or returned:
-        told = {key: _new_episode(one) for key, one in told.items()}
+        sent = {key: _new_episode(one) for key, one in sent.items()}
         state = replace(state, episode=state.episode + 1)
     quiet_at = change.at if change.kind is ChangeKind.QUIET else state.quiet_at
     by = change.by if change.kind in (ChangeKind.RESOLVED, ChangeKind.MUTED) else state.by
-    return replace(state, kind=change.kind.value, told=told, quiet_at=quiet_at, by=by)
+    return replace(state, kind=change.kind.value, sent=sent, quiet_at=quiet_at, by=by)
 
 
-def followed(state: AlertState, target: str, follower: Named) -> AlertState:
-    """The state of a root after something followed from it."""
-    told = state.of(target)
+def with_follower(state: AlertState, target: str, follower: IncidentRef) -> AlertState:
+    """Return the state of a root after another incident followed from it."""
+    sent = state.of(target)
     key = f"follower:{follower.id}"
     if follower.id not in {one.id for one in state.followers}:
         state = replace(state, followers=(*state.followers, follower)[:FOLLOWERS])
-    elif told.ref:
+    elif sent.ref:
         return state
-    room = REPLIES - KEPT_FOR_STATUS - told.replies - len(told.waiting)
-    if room <= 0 or any(line.key == key for line in told.waiting):
+    room = REPLIES - REPLIES_FOR_STATUS - sent.replies - len(sent.waiting)
+    if room <= 0 or any(line.key == key for line in sent.waiting):
         return state
-    line = Line(key, "followed", title=f"{follower.title} ({follower.scope})")
-    return state.with_told(target, replace(told, waiting=(*told.waiting, line)))
+    line = ThreadLine(key, "followed", title=f"{follower.title} ({follower.scope})")
+    return state.with_sent(target, replace(sent, waiting=(*sent.waiting, line)))
 
 
-def decide(change: Change | None, state: AlertState, scene: Scene, now: float) -> tuple[Action, ...]:
-    """What to send now. `state` has heard the change already; without one it is only time to look again."""
+def decide(change: Change | None, state: AlertState, context: AlertContext, now: float) -> tuple[Effect, ...]:
+    """Return what to send now. `change`, if any, is recorded in `state` already."""
     return tuple(
-        action
-        for key, target in scene.targets.items()
-        for action in _STYLES[target.style](key, target, state.of(key), scene, change, now)
+        effect
+        for key, target in context.targets.items()
+        for effect in _STYLES[target.style](key, target, state.of(key), context, change, now)
     )
 
 
 def _living(
-    key: str, target: Target, told: Told, scene: Scene, change: Change | None, now: float
-) -> tuple[Action, ...]:
-    waits = _waits(key, told, now)
+    key: str, target: Target, sent: SentState, context: AlertContext, change: Change | None, now: float
+) -> tuple[Effect, ...]:
+    waits = _waits(key, sent, now)
     if waits:
         return (waits,)
-    if not told.ref:
-        return (_first(key, target, told, scene, change, now),)
-    actions = [
-        _change(key, target, told, now)
-    ]  # first: a reply that is refused must not keep the message old
-    for place, line in enumerate(told.waiting):
-        if told.replies + place < REPLIES:
-            actions.append(Reply(key, line, f"{line.kind}: said in its thread"))
-    return tuple(actions)
+    if not sent.ref:
+        return (_first(key, target, sent, context, change, now),)
+    effects = [
+        _change(key, target, sent, now)
+    ]  # before the replies: one that is refused must not keep the message old
+    for place, line in enumerate(sent.waiting):
+        if sent.replies + place < REPLIES:
+            effects.append(Reply(key, line, f"{line.kind}: a reply in its thread"))
+    return tuple(effects)
 
 
-def _change(key: str, target: Target, told: Told, now: float) -> Action:
-    if target.message.stamp == told.shown:
+def _change(key: str, target: Target, sent: SentState, now: float) -> Effect:
+    if target.message.stamp == sent.shown:
         return Skip(key, "the message shows this already")
-    if told.edited_at and abs(now - told.edited_at) < EDIT_EVERY:
-        return Skip(key, "changed less than a minute ago", told.edited_at + EDIT_EVERY)
+    if sent.edited_at and abs(now - sent.edited_at) < EDIT_EVERY:
+        return Skip(key, "edited less than a minute ago", sent.edited_at + EDIT_EVERY)
     return Edit(key, "what it shows has changed")
 
 
 def _letters(
-    key: str, target: Target, told: Told, scene: Scene, change: Change | None, now: float
-) -> tuple[Action, ...]:
-    waits = _waits(key, told, now)
+    key: str, target: Target, sent: SentState, context: AlertContext, change: Change | None, now: float
+) -> tuple[Effect, ...]:
+    waits = _waits(key, sent, now)
     if waits:
         return (waits,)
-    if not told.posts:
-        return (_first(key, target, told, scene, change, now),)
-    if told.posts >= 2:
+    if not sent.posts:
+        return (_first(key, target, sent, context, change, now),)
+    if sent.posts >= 2:
         return (Skip(key, "two messages were sent"),)
-    if told.explained or not target.message.cause:
+    if sent.explained or not target.message.cause:
         return (Skip(key, "nothing that is worth a second message"),)
-    if standing(scene.stored) is not Standing.OPEN:
+    if standing(context.stored) is not Standing.OPEN:
         return (Skip(key, "over, or muted, before it was explained"),)
     return (Post(key, ChangeKind.DIAGNOSED.value, "now it is explained"),)
 
 
 def _signal(
-    key: str, target: Target, told: Told, scene: Scene, change: Change | None, now: float
-) -> tuple[Action, ...]:
-    waits = _waits(key, told, now)
+    key: str, target: Target, sent: SentState, context: AlertContext, change: Change | None, now: float
+) -> tuple[Effect, ...]:
+    waits = _waits(key, sent, now)
     if waits:
         return (waits,)
-    wanted = standing(scene.stored)
-    if not told.standing:
-        return (_first(key, target, told, scene, change, now),)
-    if told.standing == wanted.value:
+    wanted = standing(context.stored)
+    if not sent.standing:
+        return (_first(key, target, sent, context, change, now),)
+    if sent.standing == wanted.value:
         return (Skip(key, f"it is {wanted.value} there already"),)
-    if wanted is Standing.OPEN and scene.held:
-        return (Skip(key, scene.held, scene.held_until),)
-    return (Post(key, scene.stored.incident.status.value, f"it is {wanted.value} now", opens=False),)
+    if wanted is Standing.OPEN and context.hold:
+        return (Skip(key, context.hold, context.hold_until),)
+    return (Post(key, context.stored.incident.status.value, f"it is {wanted.value} now", opens=False),)
 
 
 def _events(
-    key: str, _target: Target, told: Told, _scene: Scene, _change: Change | None, now: float
-) -> tuple[Action, ...]:
-    waits = _waits(key, told, now)
+    key: str, _target: Target, sent: SentState, _scene: AlertContext, _change: Change | None, now: float
+) -> tuple[Effect, ...]:
+    waits = _waits(key, sent, now)
     if waits:
         return (waits,)
-    if not told.waiting:
+    if not sent.waiting:
         return (Skip(key, "nothing new"),)
-    return tuple(Post(key, line.kind, "every change is sent once", line=line) for line in told.waiting)
+    return tuple(Post(key, line.kind, "every change is sent once", line=line) for line in sent.waiting)
 
 
 _STYLES = {
@@ -238,47 +243,51 @@ _STYLES = {
 }
 
 
-def _waits(key: str, told: Told, now: float) -> Skip | None:
-    if 0 < told.again_at - now <= LONGEST_WAIT:  # from further ahead it was a clock that was wrong
-        return Skip(key, f"it failed {told.failures} times", told.again_at)
-    if told.reposts > REPOSTS:
+def _waits(key: str, sent: SentState, now: float) -> Skip | None:
+    if 0 < sent.again_at - now <= LONGEST_WAIT:  # a time further ahead comes from a wrong clock
+        return Skip(key, f"it failed {sent.failures} times", sent.again_at)
+    if sent.reposts > REPOSTS:
         return Skip(key, "deleted by a person twice")
-    if told.refused:
-        return Skip(key, f"refused: {told.refused}")
+    if sent.refused:
+        return Skip(key, f"refused: {sent.refused}")
     return None
 
 
-def _first(key: str, target: Target, told: Told, scene: Scene, change: Change | None, now: float) -> Action:
-    """The first word about an incident in a place, or why there is none."""
-    if standing(scene.stored) is not Standing.OPEN:
-        if told.folded == "held" and scene.held:
-            return Skip(key, scene.held, scene.held_until)
-        if told.folded == "held":
+def _first(
+    key: str, target: Target, sent: SentState, context: AlertContext, change: Change | None, now: float
+) -> Effect:
+    """Return the first effect for an incident in a place, or why there is none."""
+    if standing(context.stored) is not Standing.OPEN:
+        if sent.folded == "held" and context.hold:
+            return Skip(key, context.hold, context.hold_until)
+        if sent.folded == "held":
             return Digest(key, "hours", "over before the quiet hours were")
-        return Skip(key, "muted" if standing(scene.stored) is Standing.MUTED else "over before it was told")
-    if scene.held:
-        return Skip(key, scene.held, scene.held_until)
+        return Skip(
+            key, "muted" if standing(context.stored) is Standing.MUTED else "over before a message was sent"
+        )
+    if context.hold:
+        return Skip(key, context.hold, context.hold_until)
     if target.root or target.root_over:
-        if told.under or target.root_over:
-            return Skip(key, "told with the incident that broke first", now + 5 * EDIT_EVERY)
-        return Follow(key, target.root, "followed from another incident, told in its thread")
+        if sent.under or target.root_over:
+            return Skip(key, "named with the incident that broke first", now + 5 * EDIT_EVERY)
+        return Follow(key, target.root, "followed from another incident, named in its thread")
     worse = change is not None and change.kind in (ChangeKind.ESCALATED, ChangeKind.REGRESSED)
-    if told.folded == "storm" and not worse:
+    if sent.folded == "storm" and not worse:
         return Skip(key, "named in the digest")
-    status = scene.stored.incident.status.value
+    status = context.stored.incident.status.value
     return Post(
-        key, status, "deleted, and posted anew" if told.reposts else "first message", opens=not told.reposts
+        key, status, "deleted, and posted again" if sent.reposts else "first message", opens=not sent.reposts
     )
 
 
-def _queued(told: Told, change: Change, *, broadcast: bool = False) -> Told:
-    events = told.standing == Style.EVENTS
-    if not events and (change.kind not in _SAID or not told.ref):
-        return told
+def _queued(sent: SentState, change: Change, *, broadcast: bool = False) -> SentState:
+    events = sent.standing == Style.EVENTS
+    if not events and (change.kind not in _REPLY_KINDS or not sent.ref):
+        return sent
     broadcast = broadcast or change.kind is ChangeKind.REGRESSED
-    if not events and not broadcast and told.replies + len(told.waiting) >= REPLIES:
-        return told  # the message itself shows it
-    line = Line(
+    if not events and not broadcast and sent.replies + len(sent.waiting) >= REPLIES:
+        return sent  # the message itself shows the change
+    line = ThreadLine(
         str(change.number),
         change.kind.value,
         change.by,
@@ -286,16 +295,16 @@ def _queued(told: Told, change: Change, *, broadcast: bool = False) -> Told:
         change.count,
         broadcast=broadcast,
     )
-    waiting = (*told.waiting, line)
-    return replace(told, waiting=waiting if events else waiting[-REPLIES:])
+    waiting = (*sent.waiting, line)
+    return replace(sent, waiting=waiting if events else waiting[-REPLIES:])
 
 
-def _new_episode(told: Told) -> Told:
-    """Nothing of the last one is still worth saying but that it is back; a program gets every change all the same."""
-    events = told.standing == Style.EVENTS
-    waiting = tuple(line for line in told.waiting if events or line.broadcast)
+def _new_episode(sent: SentState) -> SentState:
+    """Begin an episode: of the queued replies only the return stays. A program still gets every change."""
+    events = sent.standing == Style.EVENTS
+    waiting = tuple(line for line in sent.waiting if events or line.broadcast)
     return replace(
-        told,
+        sent,
         waiting=waiting,
         posts=0,
         explained=False,
@@ -304,5 +313,5 @@ def _new_episode(told: Told) -> Told:
         folded="",
         under="",
         refused="",
-        reposts=told.reposts if told.ref else 0,
+        reposts=sent.reposts if sent.ref else 0,
     )

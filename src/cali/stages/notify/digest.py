@@ -1,7 +1,7 @@
-"""Many incidents at once get one message together: pure. Nothing is lost by it, for each is kept in the store.
+"""Digests: one message for many incidents. Pure.
 
-The rate is counted for each place: whatever is opened within `storm.seconds` beyond `storm.incidents` is named in the
-digest, until the rate falls again.
+Each place has a rate limit. An incident beyond `storm.incidents` in `storm.seconds` is named in the digest instead of a
+message of its own, until the rate falls again.
 """
 
 from __future__ import annotations
@@ -14,22 +14,20 @@ from typing import NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from cali.core.errors import Poison
-from cali.stages.notify.content import Message, Named, digest
-from cali.stages.notify.rules import Send, Storm
+from cali.stages.notify.content import IncidentRef, Message, digest
+from cali.stages.notify.rules import Destination, Storm
 from cali.stages.notify.sink import Style
 from cali.stages.notify.words import Words
 
-NAMED = 50  # members whose names are kept; of the others only the ids, so that each counts once
+NAMED = 50  # members that are stored by name; of the others only the id is stored
 COUNTED = 5_000
-OVER = 300.0  # seconds without a new member after which the next one begins another digest
-WAIT = (
-    60.0  # a place whose messages cannot change gets the digest when nothing came for so long, or after OVER
-)
+OVER = 300.0  # seconds without a new member after which a digest is complete
+WAIT = 60.0  # without edits, a digest is sent after so many seconds of silence, or after OVER
 EDIT_EVERY = 60.0
 
 
-class Opened(NamedTuple):
-    """An incident that wanted a message of its own, and whether it got one."""
+class Admission(NamedTuple):
+    """A request for a message of its own, and whether it was granted."""
 
     at: float
     id: str
@@ -37,16 +35,16 @@ class Opened(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
-    """What one place was told together. `which` is storm or hours."""
+class DigestState:
+    """State of one place's digest. `which` is storm or hours."""
 
     which: str
     sink: str
     channel: str = ""
     mention: str = ""
     number: int = 0  # of this digest in this place
-    recent: tuple[Opened, ...] = ()
-    members: tuple[Named, ...] = ()
+    recent: tuple[Admission, ...] = ()
+    members: tuple[IncidentRef, ...] = ()
     others: tuple[str, ...] = ()
     began: float = 0.0
     last: float = 0.0
@@ -68,38 +66,38 @@ class Book:
         return f"digest/{self.which}/{self.sink}/{self.channel}"
 
     @property
-    def send(self) -> Send:
-        return Send(self.sink, self.channel, self.mention)
+    def send(self) -> Destination:
+        return Destination(self.sink, self.channel, self.mention)
 
 
-def begun(which: str, send: Send) -> Book:
-    """The empty book of a place."""
-    return Book(which, send.sink, send.channel, send.mention)
+def empty_digest(which: str, send: Destination) -> DigestState:
+    """Return the empty digest of a place."""
+    return DigestState(which, send.sink, send.channel, send.mention)
 
 
-def admit(book: Book, member: Named, now: float, storm: Storm) -> tuple[Book, bool]:
-    """Whether an incident may have a message of its own; if not, the book names it. Asked again, the answer is the same."""
-    if any(one.id == member.id for one in book.members) or member.id in book.others:
-        return book, False
-    recent = tuple(one for one in book.recent if abs(now - one.at) < storm.seconds)
+def admit(state: DigestState, member: IncidentRef, now: float, storm: Storm) -> tuple[DigestState, bool]:
+    """Return whether an incident may have a message of its own; if not, the digest names it. A second call gives the same."""
+    if any(one.id == member.id for one in state.members) or member.id in state.others:
+        return state, False
+    recent = tuple(one for one in state.recent if abs(now - one.at) < storm.seconds)
     if any(one.id == member.id for one in recent):
-        return book, True
+        return state, True
     if len(recent) < storm.incidents:
-        return replace(book, recent=(*recent, Opened(now, member.id))), True
+        return replace(state, recent=(*recent, Admission(now, member.id))), True
     own = tuple(one for one in recent if one.admitted)
-    others = tuple(one for one in recent if not one.admitted)[-storm.incidents :]  # enough to know the rate
-    recent = (*own, *others, Opened(now, member.id, admitted=False))
-    return fold(replace(book, recent=recent), member, now), False
+    others = tuple(one for one in recent if not one.admitted)[-storm.incidents :]  # the rate needs no more
+    recent = (*own, *others, Admission(now, member.id, admitted=False))
+    return fold(replace(state, recent=recent), member, now), False
 
 
-def fold(book: Book, member: Named, now: float) -> Book:
-    """The book with one more member. A digest that is over makes room for the next."""
-    if any(one.id == member.id for one in book.members) or member.id in book.others:
-        return book
-    if book.total and book.sent_at and (not book.ref or now - book.last > OVER):
-        book = replace(
-            book,
-            number=book.number + 1,
+def fold(state: DigestState, member: IncidentRef, now: float) -> DigestState:
+    """Return the digest with one more member. After a complete digest, the member begins the next."""
+    if any(one.id == member.id for one in state.members) or member.id in state.others:
+        return state
+    if state.total and state.sent_at and (not state.ref or now - state.last > OVER):
+        state = replace(
+            state,
+            number=state.number + 1,
             members=(),
             others=(),
             began=0.0,
@@ -108,48 +106,54 @@ def fold(book: Book, member: Named, now: float) -> Book:
             sent_at=0.0,
             edited_at=0.0,
         )
-    if len(book.members) < NAMED:
-        book = replace(book, members=(*book.members, member))
-    elif len(book.others) < COUNTED:
-        book = replace(book, others=(*book.others, member.id))
-    return replace(book, began=book.began or now, last=now)
+    if len(state.members) < NAMED:
+        state = replace(state, members=(*state.members, member))
+    elif len(state.others) < COUNTED:
+        state = replace(state, others=(*state.others, member.id))
+    return replace(state, began=state.began or now, last=now)
 
 
-def due(book: Book, style: Style, say: Words, storm: Storm) -> float | None:
-    """When the digest is to be sent or changed; None when it shows all already."""
-    if not book.total:
+def due(state: DigestState, style: Style, say: Words, storm: Storm) -> float | None:
+    """Return when the digest is to be sent or edited; None if it shows all members already."""
+    if not state.total:
         return None
-    if not book.sent_at:
-        soon = min(book.last + WAIT, book.began + OVER)
-        if style is Style.LIVING and book.which == "storm":
-            soon = book.began
-        return max(soon, book.again_at)
-    if style is not Style.LIVING or message(book, say, storm).stamp == book.shown:
+    if not state.sent_at:
+        soon = min(state.last + WAIT, state.began + OVER)
+        if style is Style.LIVING and state.which == "storm":
+            soon = state.began
+        return max(soon, state.again_at)
+    if style is not Style.LIVING or message(state, say, storm).stamp == state.shown:
         return None
-    return max(book.again_at, book.edited_at + EDIT_EVERY if book.edited_at else book.sent_at)
+    return max(state.again_at, state.edited_at + EDIT_EVERY if state.edited_at else state.sent_at)
 
 
-def message(book: Book, say: Words, storm: Storm) -> Message:
-    """What it says."""
-    count = f"{book.total:,}"
-    if book.which == "hours":
+def message(state: DigestState, say: Words, storm: Storm) -> Message:
+    """Return the digest's message."""
+    count = f"{state.total:,}"
+    if state.which == "hours":
         title, why = say("digest_hours", count=count), say("digest_hours_why")
     else:
         title = say("digest_storm", count=count)
         why = say("digest_storm_why", limit=storm.incidents, seconds=f"{storm.seconds:g}")
     made = digest(
-        f"{book.key}/{book.number}", title, why, book.members, book.total, say, open_=book.which == "storm"
+        f"{state.key}/{state.number}",
+        title,
+        why,
+        state.members,
+        state.total,
+        say,
+        open_=state.which == "storm",
     )
-    return replace(made, mention=book.mention)
+    return replace(made, mention=state.mention)
 
 
-def dumps(book: Book) -> str:
-    """JSON on one line."""
-    return json.dumps(asdict(book), ensure_ascii=False, separators=(",", ":"))
+def dumps(state: DigestState) -> str:
+    """Return JSON on one line."""
+    return json.dumps(asdict(state), ensure_ascii=False, separators=(",", ":"))
 
 
-def loads(text: str) -> Book:
-    """What `dumps` wrote. Poison if it is anything else."""
+def loads(text: str) -> DigestState:
+    """Read what `dumps` wrote. Raise Poison if it is anything else."""
     try:
         return _adapter().validate_json(text)
     except (ValueError, ValidationError) as error:
@@ -157,5 +161,5 @@ def loads(text: str) -> Book:
 
 
 @cache
-def _adapter() -> TypeAdapter[Book]:
-    return TypeAdapter(Book)
+def _adapter() -> TypeAdapter[DigestState]:
+    return TypeAdapter(DigestState)

@@ -1,4 +1,4 @@
-"""Who is told of what, where and when: the rules as data, and which of them match."""
+"""Rules of alerts as data: routes, quiet hours, maintenance, storms; and which of them match an incident."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Which incidents a route is for. `scope` is cluster/namespace/workload/container with `*` and `?`; what is left out
-    at its end fits anything. With `tags` the diagnosis must name a knowledge entry that has one of them."""
+    """Condition of a route. `scope` is cluster/namespace/workload/container with `*` and `?`; parts left out at its end
+    match anything. With `tags` the diagnosis must name a knowledge entry that has one of them."""
 
     scope: tuple[str, ...] = ("*",)
     severity: Severity = Severity.WARNING
@@ -25,8 +25,8 @@ class When:
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
-    """A place to tell."""
+class Destination:
+    """A place for messages: a sink and a channel in it."""
 
     sink: str
     channel: str = ""
@@ -39,16 +39,16 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Whom to tell of what. An empty `send` tells nobody."""
+    """Destinations for the incidents that match. With an empty `send` nobody is notified."""
 
     name: str
     when: When
-    send: tuple[Send, ...]
+    send: tuple[Destination, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SinkUse:
-    """A sink by its kind, which is the name of its adapter, and what that adapter is to be told."""
+    """A sink's kind and its options."""
 
     kind: str
     options: Mapping[str, str] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class SinkUse:
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """When nobody is to be told of anything less severe than `let`. Hours may pass midnight; they belong to the day on
+    """Hours in which incidents below the `let` severity are delayed. Hours may pass midnight; they belong to the day on
     which they begin."""
 
     start: time
@@ -68,7 +68,7 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
-    """A time in which trouble of a scope is expected."""
+    """A period in which errors of a scope are expected."""
 
     scope: str
     start: float
@@ -78,7 +78,7 @@ class Maintenance:
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """More new incidents than this within so many seconds get one message together."""
+    """The limit above which new incidents share one message: so many in so many seconds."""
 
     incidents: int = 10
     seconds: float = 60.0
@@ -96,12 +96,12 @@ class Rules:
     links: tuple[tuple[str, str], ...] = ()
 
     def use(self, sink: str) -> SinkUse:
-        """What a sink's name means: what is declared for it, otherwise the kind of that name."""
+        """Return the kind and options of a sink. An undeclared name is a kind."""
         return self.sinks.get(sink) or SinkUse(sink)
 
 
-class Routed(NamedTuple):
-    """The route of an incident, and for each route that was looked at, why it matched or did not."""
+class RouteMatch(NamedTuple):
+    """The route of an incident, and for each route that was tried, why it matched or did not."""
 
     route: Route | None
     why: tuple[str, ...]
@@ -110,20 +110,20 @@ class Routed(NamedTuple):
 Tags = Callable[[Incident], Collection[str]]
 
 
-def routed(incident: Incident, rules: Rules, tags: Tags) -> Routed:
-    """The first route that matches. `tags` is asked only by routes that name tags."""
+def match_route(incident: Incident, rules: Rules, tags: Tags) -> RouteMatch:
+    """Return the first route that matches. `tags` is called only for routes that name tags."""
     why: list[str] = []
     for route in rules.routes:
         reason = _mismatch(incident, route.when, tags)
         if not reason:
-            why.append(f"route {route.name!r}: matches {_said(route.when)}")
-            return Routed(route, tuple(why))
+            why.append(f"route {route.name!r}: matches {_describe(route.when)}")
+            return RouteMatch(route, tuple(why))
         why.append(f"route {route.name!r}: {reason}")
-    return Routed(None, (*why, "no route matches: nobody is told"))
+    return RouteMatch(None, (*why, "no route matches: nobody is told"))
 
 
-def held(incident: Incident, rules: Rules, now: float) -> tuple[str, float]:
-    """Why nobody is to be told now, and until when; an empty reason when people may be told."""
+def hold_reason(incident: Incident, rules: Rules, now: float) -> tuple[str, float]:
+    """Return why notifications must wait, and until when; an empty reason if they need not."""
     for window in rules.maintenance:
         if window.start <= now < window.end and fits(incident.scope, window.scope):
             return f"maintenance{f' ({window.why})' if window.why else ''}", window.end
@@ -136,7 +136,7 @@ def held(incident: Incident, rules: Rules, now: float) -> tuple[str, float]:
 
 
 def quiet_until(quiet: QuietHours, now: float) -> float | None:
-    """The end of the quiet hours that `now` lies in."""
+    """Return the end of the quiet hours that `now` lies in; None if it lies in none."""
     local = datetime.fromtimestamp(now, UTC).astimezone(quiet.zone)
     for back in (0, 1):
         day = local.date() - timedelta(days=back)
@@ -151,7 +151,7 @@ def quiet_until(quiet: QuietHours, now: float) -> float | None:
 
 
 def fits(scope: Scope, pattern: str) -> bool:
-    """Whether a scope is meant by a pattern; parts that the pattern leaves out at its end fit anything."""
+    """Return whether a scope matches a pattern. Parts left out at the pattern's end match anything."""
     return all(fnmatchcase(part, wanted) for part, wanted in zip(scope, pattern.split("/"), strict=False))
 
 
@@ -165,6 +165,6 @@ def _mismatch(incident: Incident, when: When, tags: Tags) -> str:
     return ""
 
 
-def _said(when: When) -> str:
-    told = f"scope {' or '.join(when.scope)}, severity {when.severity.label} or worse"
-    return f"{told}, tags {', '.join(when.tags)}" if when.tags else told
+def _describe(when: When) -> str:
+    text = f"scope {' or '.join(when.scope)}, severity {when.severity.label} or worse"
+    return f"{text}, tags {', '.join(when.tags)}" if when.tags else text

@@ -14,11 +14,11 @@ from cali.core.errors import Misconfigured
 from cali.core.models import Severity
 from cali.stages.notify.rules import (
     DAYS,
+    Destination,
     Maintenance,
     QuietHours,
     Route,
     Rules,
-    Send,
     SinkUse,
     Storm,
     When,
@@ -27,7 +27,7 @@ from cali.stages.notify.rules import (
 _PLACE = re.compile(r"\{(\w*)\}")
 _PLACES = {"id", "fingerprint", "cluster", "namespace", "workload", "container", "from_ms", "to_ms", "entry"}
 
-DEFAULT = Rules(routes=(Route("everything", When(), (Send("console"),)),))
+DEFAULT = Rules(routes=(Route("everything", When(), (Destination("console"),)),))
 """Without a file: everything from warning up, on the console."""
 
 
@@ -174,13 +174,13 @@ def _when(at: _At) -> When:
     )
 
 
-def _send(at: _At) -> Send:
+def _send(at: _At) -> Destination:
     if isinstance(at.value, str):
-        return Send(at.text())
+        return Destination(at.text())
     fields = at.fields("sink", "channel", "mention")
     if "sink" not in fields:
         raise at.bad("sink: missing")
-    return Send(**{key: one.text() for key, one in fields.items()})
+    return Destination(**{key: one.text() for key, one in fields.items()})
 
 
 def _quiet(at: _At) -> QuietHours:

@@ -24,7 +24,7 @@ class Style(StrEnum):
     EVENTS = "events"
 
 
-class Gone(CaliError):
+class MessageGone(CaliError):
     """The message is not there any more, or nobody may change it: a person deleted it."""
 
 
@@ -39,7 +39,7 @@ class Sink(Protocol):
 
 
 class LivingSink(Sink, Protocol):
-    """A place whose messages can be changed and answered. Both raise Gone."""
+    """A place whose messages can be changed and answered. Both raise MessageGone."""
 
     def edit(self, ref: str, message: Message) -> None: ...
     def reply(self, ref: str, key: str, text: str, *, broadcast: bool) -> None:

@@ -1,4 +1,4 @@
-"""What was told of one incident, and where: small, and plain JSON."""
+"""State of one incident's alerts: what each place was sent. StoredIncident as small JSON."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from cali.core.errors import Poison
-from cali.stages.notify.content import Named
+from cali.stages.notify.content import IncidentRef
 
 POINTS, POINT_EVERY, TREND = 11, 60.0, 600.0
 FOLLOWERS = 100  # that are remembered by name
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """Something to say in a thread. `key` names it within its incident, so that it is said once."""
+class ThreadLine:
+    """A reply that waits to be sent. `key` is unique within its incident, so that it is sent once."""
 
     key: str
     kind: str
@@ -30,62 +31,62 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What one place was told of an incident."""
+class SentState:
+    """What one place was sent of an incident."""
 
-    ref: str = ""  # the name of its message there; empty when there is none
+    ref: str = ""  # the message's name there; empty if there is none
     posts: int = 0  # messages of this episode
     explained: bool = False  # one of them had the cause
     replies: int = 0  # of this episode
-    reposts: int = 0  # times it was posted anew because somebody had deleted it
+    reposts: int = 0  # times it was posted again after somebody deleted it
     posted_at: float = 0.0
     edited_at: float = 0.0
-    shown: str = ""  # the stamp of what it shows
+    shown: str = ""  # the stamp of the content that it shows
     standing: str = ""  # the last signal
-    waiting: tuple[Line, ...] = ()  # what is still to be said
-    trying: str = ""  # the key of what was being sent; nobody knows yet whether it arrived
+    waiting: tuple[ThreadLine, ...] = ()  # replies, or changes, that are still to be sent
+    trying: str = ""  # the key of a message that may or may not have arrived
     tried_at: float = 0.0
-    admitted: bool = False  # it may have a message of its own, storm or not
+    admitted: bool = False  # it may have a message of its own in spite of a storm
     folded: str = ""  # the digest that names it instead of a message
-    under: str = ""  # the root incident in whose thread it is told
+    under: str = ""  # the root incident whose thread names it
     failures: int = 0
-    again_at: float = 0.0  # after failures: not before
-    refused: str = ""  # what the place said to the content it will never take
+    again_at: float = 0.0  # the next try after a failure
+    refused: str = ""  # the reason why the place never accepts the content
 
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """All that was told of an incident. `episode` grows when it comes back after it was resolved or long silent."""
+    """All that was sent of an incident. `episode` grows when it comes back after it was resolved or silent for long."""
 
-    floor: int = 0  # all changes up to this one were heard
-    above: tuple[int, ...] = ()  # and these
+    floor: int = 0  # all changes up to this number were recorded
+    above: tuple[int, ...] = ()  # and these numbers
     episode: int = 1
     kind: str = ""  # of the latest change
     by: str = ""  # who resolved or muted it
     quiet_at: float = 0.0
-    told: Mapping[str, Told] = field(default_factory=dict)
-    followers: tuple[Named, ...] = ()
+    sent: Mapping[str, SentState] = field(default_factory=dict)
+    followers: tuple[IncidentRef, ...] = ()
     points: tuple[tuple[float, int], ...] = ()
-    busy: float = 0.0  # somebody is sending until then
+    busy: float = 0.0  # the lease of the process that is sending
 
     @property
     def latest(self) -> int:
-        """The highest change that was heard."""
+        """Return the highest number that was recorded."""
         return max(self.above, default=self.floor)
 
-    def heard(self, number: int) -> bool:
+    def has(self, number: int) -> bool:
         return number <= self.floor or number in self.above
 
-    def of(self, target: str) -> Told:
-        return self.told.get(target) or Told()
+    def of(self, target: str) -> SentState:
+        return self.sent.get(target) or SentState()
 
-    def with_told(self, target: str, told: Told) -> AlertState:
-        return replace(self, told={**self.told, target: told})
+    def with_sent(self, target: str, sent: SentState) -> AlertState:
+        return replace(self, sent={**self.sent, target: sent})
 
 
-def marked(state: AlertState, number: int) -> AlertState:
-    """The state after a change was heard."""
-    if state.heard(number):
+def with_change(state: AlertState, number: int) -> AlertState:
+    """Return the state with a change's number recorded."""
+    if state.has(number):
         return state
     above, floor = {*state.above, number}, state.floor
     while floor + 1 in above:
@@ -94,8 +95,8 @@ def marked(state: AlertState, number: int) -> AlertState:
     return replace(state, floor=floor, above=tuple(sorted(above))[-32:])
 
 
-def pointed(state: AlertState, now: float, count: int) -> AlertState:
-    """The state with what the count is now, for the trend of the last minutes."""
+def with_count(state: AlertState, now: float, count: int) -> AlertState:
+    """Return the state with the present count, for the trend of the last minutes."""
     points = tuple(point for point in state.points if now - point[0] <= TREND)
     if points and now - points[-1][0] < POINT_EVERY:
         return replace(state, points=points)
@@ -103,25 +104,23 @@ def pointed(state: AlertState, now: float, count: int) -> AlertState:
 
 
 def dumps(state: AlertState) -> str:
-    """JSON on one line; what is as it always is at first is left out."""
-    return json.dumps(_lean(asdict(state), asdict(AlertState())), ensure_ascii=False, separators=(",", ":"))
+    """Return JSON on one line, without the fields that hold their default."""
+    plain: dict[str, Any] = asdict(state)
+    defaults, empty = asdict(AlertState()), asdict(SentState())
+    lean = {key: value for key, value in plain.items() if value != defaults[key]}
+    sent = lean.pop("sent", {})
+    if sent:
+        lean["told"] = {key: {k: v for k, v in one.items() if v != empty[k]} for key, one in sent.items()}
+    return json.dumps(lean, ensure_ascii=False, separators=(",", ":"))
 
 
 def loads(text: str) -> AlertState:
-    """What `dumps` wrote. Poison if it is anything else; fields that a newer release added are left out."""
+    """Read what `dumps` wrote, without fields that a newer release added. Raise Poison if it is anything else."""
     try:
-        return _adapter().validate_json(text)
-    except (ValueError, ValidationError) as error:
+        plain = json.loads(text)
+        return _adapter().validate_python({**plain, "sent": plain.get("told", {})})
+    except (AttributeError, RecursionError, TypeError, ValueError) as error:
         raise Poison(f"not the state of an alert: {' '.join(str(error).split())[:200]}") from error
-
-
-def _lean(plain: dict[str, object], first: dict[str, object]) -> dict[str, object]:
-    lean = {key: value for key, value in plain.items() if value != first[key]}
-    told = lean.get("told")
-    if isinstance(told, dict):
-        empty = asdict(Told())
-        lean["told"] = {key: {k: v for k, v in one.items() if v != empty[k]} for key, one in told.items()}
-    return lean
 
 
 @cache

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cali.core.life import Change, ChangeKind, StoredIncident
 from cali.core.models import Incident, Origin, Status
 from cali.stages.notify.words import words
-from cali.usecases.alert import Alerts, Parts
+from cali.usecases.alert import AlertPorts, Alerts
 
 if TYPE_CHECKING:
     from cali.core.models import KnowledgeEntry
@@ -66,7 +66,7 @@ def count_alerts(
         return places[name]
 
     alerts = Alerts(
-        Parts(stores.incidents, stores.alerts, rules, sink, words(language), clock, clock.sleep, entry)
+        AlertPorts(stores.incidents, stores.alerts, rules, sink, words(language), clock, clock.sleep, entry)
     )
     incidents = {one.id: one for one in outcome.incidents}
     end = max(outcome.changes[-1].at, outcome.ended or 0.0) + MINUTE
@@ -74,7 +74,7 @@ def count_alerts(
     for change in outcome.changes:
         _until(change.at, clock, step, alerts)
         _keep(stores.incidents, incidents[change.incident], change)
-        alerts.hear(change)
+        alerts.handle(change)
     _until(end, clock, step, alerts)
     return tuple(
         AlertCount(name, channel, *counts)

@@ -1,0 +1,202 @@
+"""Buttons of a message: the signed request that a press causes, and the change and the feedback that it means. Pure.
+
+headers, body -> verify -> parse -> ActionRequest or CauseForm -> changed, feedback
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from math import isfinite
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+from cali.core.errors import Poison
+from cali.core.life import Feedback, StoredIncident, Verdict
+from cali.core.models import Origin
+from cali.stages.detect.lifecycle import Outcome, mute, resolve
+from cali.stages.notify.plain_text import one_line, tidy
+
+WINDOW = 300.0  # seconds that a request may be old, or ahead of our clock
+LONGEST = 500_000  # bytes; Slack sends far less about a message
+CAUSE = 3_000  # characters of a person's cause that are stored
+HOUR, DAY = 3_600.0, 86_400.0
+
+
+class InvalidSignature(NamedTuple):
+    """A refusal: the status to answer with, and the reason for our own log."""
+
+    status: int
+    why: str
+
+
+class Signature(NamedTuple):
+    """A valid signature. A second request with the same one is a replay."""
+
+    value: str
+
+
+def verify(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> Signature | InvalidSignature:
+    """Check version 0 of Slack's signatures, the age of a request and its size. Names of headers may have any case.
+    Without a secret every request is refused."""
+    if len(body) > LONGEST:
+        return InvalidSignature(413, f"{len(body):,} bytes")
+    named = {name.lower(): value for name, value in headers.items()}
+    stamp, given = named.get("x-slack-request-timestamp", ""), named.get("x-slack-signature", "")
+    if not secret:
+        return InvalidSignature(401, "there is no signing secret")
+    if not stamp or not given:
+        return InvalidSignature(401, "not signed")
+    if not stamp.isascii() or not stamp.isdigit() or len(stamp) > 12:
+        return InvalidSignature(401, "its time stamp is no number")
+    if abs(now - int(stamp)) > WINDOW:
+        return InvalidSignature(401, "stale")
+    if not hmac.compare_digest(_signature(stamp, body, secret).encode(), given.encode("utf-8", "replace")):
+        return InvalidSignature(401, "the signature is not ours")
+    return Signature(given)
+
+
+def sign(body: bytes, secret: str, now: float) -> dict[str, str]:
+    """Return the headers with which Slack would send a body."""
+    stamp = str(int(now))
+    return {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": _signature(stamp, body, secret)}
+
+
+class Button(StrEnum):
+    """The buttons, and the choices of the mute menu."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    NOT_AN_ERROR = "not_an_error"
+    RESOLVE = "resolve"
+    MUTE_HOUR = "hour"
+    MUTE_DAY = "day"
+    MUTE = "ever"
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRequest:
+    """One press of a button. `at` is its time by Slack's clock, equal when the request comes twice."""
+
+    incident: str
+    button: Button
+    by: str
+    at: float
+    trigger: str = ""  # opens a window, for some seconds
+    reply_to: str = ""  # the address for a word of thanks
+
+
+@dataclass(frozen=True, slots=True)
+class CauseForm:
+    """The cause that a person wrote into the window. `view` is the window's id."""
+
+    incident: str
+    cause: str
+    by: str
+    view: str
+
+
+def parse(body: bytes) -> ActionRequest | CauseForm | None:
+    """Read a form of Slack's; None if it needs no action, such as a link that was opened. Raise Poison if it is no
+    such form."""
+    try:
+        fields = parse_qs(body.decode(), max_num_fields=20)
+        (payload,) = fields["payload"]  # of two, each reader would take another one
+        content = json.loads(payload)
+        kind = content["type"]
+        if kind == "view_submission":
+            return _cause_form(content)
+        if kind == "block_actions":
+            return _action_request(content)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        raise Poison(f"not an action of Slack's: {type(error).__name__}") from error
+    return None
+
+
+def changed(request: ActionRequest, stored: StoredIncident) -> Outcome | None:
+    """Return the incident after a press; None if the button does not change it, or did so already."""
+    match request.button:
+        case Button.RESOLVE:
+            return resolve(stored, request.at, request.by)
+        case Button.MUTE_HOUR:
+            return mute(stored, request.at, request.at + HOUR, request.by)
+        case Button.MUTE_DAY:
+            return mute(stored, request.at, request.at + DAY, request.by)
+        case Button.MUTE | Button.NOT_AN_ERROR:
+            return mute(stored, request.at, None, request.by)
+    return None
+
+
+def feedback(
+    stored: StoredIncident,
+    verdict: Verdict,
+    by: str,
+    at: float,
+    cause: str,
+    redact: Callable[[str], str],
+    of: str = "",
+) -> Feedback:
+    """Return the record of a verdict, with the person's text redacted. The record's id comes from `of`, or from `at`."""
+    incident, diagnosis = stored.incident, stored.incident.diagnosis
+    known = diagnosis is not None and diagnosis.origin is Origin.KNOWLEDGE and diagnosis.knowledge
+    parts = "\0".join((incident.id, verdict.value, by, of or repr(at)))
+    return Feedback(
+        id=hashlib.blake2b(parts.encode("utf-8", "replace"), digest_size=8).hexdigest(),
+        incident=incident.id,
+        verdict=verdict,
+        by=by,
+        at=at,
+        fingerprint=incident.template.id,
+        template=incident.template.text,
+        scope=incident.scope,
+        cause=redact(tidy(cause))[:CAUSE],
+        entry=diagnosis.knowledge[0].id if diagnosis is not None and known else "",
+    )
+
+
+def verdict_of(button: Button) -> Verdict | None:
+    """Return the verdict that a button gives on the diagnosis, if it gives one."""
+    return {Button.RIGHT: Verdict.RIGHT, Button.NOT_AN_ERROR: Verdict.NOT_AN_ERROR}.get(button)
+
+
+def _action_request(content: dict[str, Any]) -> ActionRequest | None:
+    if not content.get("actions"):
+        return None
+    action = content["actions"][0]
+    name = str(action["action_id"])
+    if not name.startswith("cali:"):
+        return None
+    button, incident = name.removeprefix("cali:"), str(action.get("value", ""))
+    if button == "mute":
+        button, _, incident = str(action["selected_option"]["value"]).partition(":")
+    at = float(action["action_ts"])
+    if not incident or len(incident) > 64 or not isfinite(at):
+        raise ValueError(name)
+    trigger, reply_to = str(content.get("trigger_id", "")), str(content.get("response_url", ""))
+    return ActionRequest(incident, Button(button), _user(content), at, trigger, reply_to)
+
+
+def _cause_form(content: dict[str, Any]) -> CauseForm | None:
+    view = content["view"]
+    if view["callback_id"] != "cali:wrong":
+        return None
+    text = view["state"]["values"]["cause"]["text"]["value"] or ""
+    incident = str(view["private_metadata"])
+    if not incident or len(incident) > 64:
+        raise ValueError("incident")
+    return CauseForm(incident, str(text), _user(content), str(view["id"]))
+
+
+def _user(content: dict[str, Any]) -> str:
+    user = content["user"]
+    return one_line(str(user.get("name") or user.get("username") or user["id"]), 80)
+
+
+def _signature(stamp: str, body: bytes, secret: str) -> str:
+    return (
+        "v0=" + hmac.new(secret.encode(), b"v0:" + stamp.encode() + b":" + body, hashlib.sha256).hexdigest()
+    )
