@@ -19,13 +19,14 @@ from typing import Any
 from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
 from cali.adapters.aws.s3 import S3Objects
 from cali.core.models import Status
+from cali.testing.clock import NOON
 from cali.testing.models import ModelServer, explanation
 from cali.testing.slack import Slack
 from cali.usecases.releases import Releases
 from tests.airflow.process import Airflow
 from tests.airflow.storm import DENIED, Storm
 from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, REGION, Account, account
-from tests.functional.aws_fakes import NOON, fluent
+from tests.functional.aws_fakes import fluent
 from tests.functional.aws_functions import Functions, kinesis_event
 
 DAY = date(2026, 11, 20)

@@ -23,6 +23,7 @@ from cali.core.life import StoredIncident
 from cali.core.models import Status
 from cali.simulator import enveloper, load_scenario, simulate
 from cali.stages.notify.state import AlertState, loads
+from cali.testing import Slack
 from cali.usecases import checkpoint
 from tests.cloud import faults as faulty
 from tests.cloud import models, project
@@ -36,7 +37,6 @@ from tests.cloud.opensearch import OpenSearch
 from tests.cloud.poller import Deliveries
 from tests.cloud.runtime import LogLine
 from tests.cloud.schedule import Schedule
-from tests.cloud.slack import HOOK, Slack
 from tests.cloud.stand_in import Mode
 from tests.cloud.streams import Streams
 
@@ -70,7 +70,7 @@ class Cloud:
 
     def __init__(self, options: Options, say: Callable[[str], None] = lambda _: None) -> None:
         self.options = options
-        self.slack = Slack(pace=options.slack_pace)
+        self.slack = Slack(pace=options.slack_pace, pause=1)
         self.opensearch = OpenSearch()
         self.kept = Kept()
         self.metrics: Counter[str] = Counter()
@@ -108,7 +108,7 @@ class Cloud:
                 shards=options.shards,
                 tables=(Table(project.TABLE_NAME, TABLE, EXPIRES),),
                 roles=tuple(f"cali-{name}" for name in project.FUNCTIONS),
-                secrets=project.secrets(f"{self._slack_server.url}{HOOK}"),
+                secrets=project.secrets(self._slack_server.hook),
             )
         )
         self.account.client("s3").put_object(Bucket=BUCKET, Key=project.ALERT_RULES, Body=project.RULES)
@@ -116,7 +116,7 @@ class Cloud:
         place = project.Place(
             milvus=self.milvus.uri,
             model=self.model.url,
-            slack=self._slack_server.url,
+            slack=self._slack_server.url.removesuffix("/api"),
             settle=options.settle or (SETTLE if options.rate else SETTLE_AT_ONCE),
         )
         self.names = project.deploy(self.account, home, place, self._say)
@@ -172,7 +172,7 @@ class Cloud:
 
     def set_slack(self, up: bool) -> None:
         self._say(f"  fault  Slack is {'back' if up else 'gone'}")
-        self._slack_server.mode = Mode.UP if up else Mode.DOWN
+        self.slack.mode = Mode.UP if up else Mode.DOWN
 
     def kill_analyze(self) -> bool:
         return self.fleet.host(self.names["analyze"]).kill_one()
@@ -301,7 +301,7 @@ class Cloud:
 
     def _untold(self) -> int:
         """The alerts that are kept until Slack takes them."""
-        if self._slack_server.mode is not Mode.UP:
+        if self.slack.mode != Mode.UP:
             return 0
         return sum(map(is_pending, self._states().values()))
 

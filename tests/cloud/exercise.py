@@ -13,13 +13,13 @@ from urllib.parse import quote
 
 from cali.core.models import Status
 from cali.stages.notify.actions import sign
+from cali.testing.slack import CHANNELS, TOKEN
 from tests.cloud import recorded
 from tests.cloud.aws import BUCKET, INCIDENTS
 from tests.cloud.cloud import Cloud, Options
 from tests.cloud.faults import Put
 from tests.cloud.project import APP, SIGNING_SECRET
 from tests.cloud.recorded import Called
-from tests.cloud.slack import CHANNELS, HOOK, TOKEN
 
 LINES = 1_500
 RULES = "config/alerts.yaml"
@@ -57,13 +57,13 @@ def exercised(say: Callable[[str], None]) -> set[Called]:
 def _by_rules(cloud: Cloud) -> None:
     """Deploys rules and keys as people would."""
     client = cloud.account.client
-    slack = cloud._slack_server.url
+    slack = cloud._slack_server
     rules = {
-        "sinks": {"team": {"kind": "slack_bot", "channel": min(CHANNELS), "url": f"{slack}/api"}},
+        "sinks": {"team": {"kind": "slack_bot", "channel": min(CHANNELS), "url": slack.url}},
         "routes": [{"send": ["team", "slack_webhook"]}],
     }
     client("s3").put_object(Bucket=BUCKET, Key=RULES, Body=json.dumps(rules).encode())
-    keys = {"webhook_url": f"{slack}{HOOK}", "signing_secret": SIGNING_SECRET, "bot_token": TOKEN}
+    keys = {"webhook_url": slack.hook, "signing_secret": SIGNING_SECRET, "bot_token": TOKEN}
     client("secretsmanager").put_secret_value(SecretId=f"{APP}/slack", SecretString=json.dumps(keys))
     functions = client("lambda")
     for name in cloud.names.values():

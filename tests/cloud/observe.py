@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from cali.core.life import StoredIncident
 from cali.stages.notify.state import AlertState
-from tests.cloud.slack import Message
+from cali.testing import SlackMessage
 
 _INCIDENT = re.compile(r"\bincident ([0-9a-f]{16})\b")
 _EXPLAINED = "] Explained: "
@@ -105,7 +105,7 @@ def seen(stored: Iterable[StoredIncident]) -> dict[str, Seen]:
     }  # fmt: skip
 
 
-def alert_of(message: Message) -> Alert | None:
+def alert_of(message: SlackMessage) -> Alert | None:
     """What a message says; None if it is about no incident. An incident has one, or one and its explanation."""
     match = _INCIDENT.search(message.text)
     if match is None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 from cali.stages.notify.state import AlertState, SentState
+from cali.testing import SlackMessage
 from tests.cloud.observe import (
     Alert,
     Seen,
@@ -17,7 +18,6 @@ from tests.cloud.observe import (
     is_told,
     percentile,
 )
-from tests.cloud.slack import Message
 
 PLAIN = Summary(
     put=100,
@@ -62,11 +62,11 @@ def test_a_message_names_its_incident_and_kind():
     block = {"type": "context", "elements": [{"type": "mrkdwn", "text": "incident 00aa11bb22cc33dd"}]}
     content = {"text": "[Error] Explained: x", "blocks": [block]}
 
-    assert alert_of(Message(3.0, "C", "1", content)) == Alert("00aa11bb22cc33dd", "explained", 3.0)
-    assert alert_of(Message(3.0, "C", "1", {**content, "text": "[Error] New: x"})) == Alert(
+    assert alert_of(SlackMessage(3.0, "C", "1", content)) == Alert("00aa11bb22cc33dd", "explained", 3.0)
+    assert alert_of(SlackMessage(3.0, "C", "1", {**content, "text": "[Error] New: x"})) == Alert(
         "00aa11bb22cc33dd", "opened", 3.0
     )
-    assert alert_of(Message(3.0, "C", "1", {"text": "the day's digest"})) is None
+    assert alert_of(SlackMessage(3.0, "C", "1", {"text": "the day's digest"})) is None
 
 
 def test_what_is_told_and_what_is_still_to_be_sent():

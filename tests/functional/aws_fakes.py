@@ -17,27 +17,14 @@ from cali.core.ports import StreamEntry
 from cali.stages.decode import Decoder
 from cali.stages.reason.spend import Spend
 from cali.stages.refine.refiner import Refiner
+from cali.testing.clock import NOON, FakeClock
 from cali.usecases.analyze_batch import Analyze, BatchReport, SettleRules
 from cali.usecases.publish_changes import ChangePublisher, DiagnosisRequest, loads
 from cali.usecases.quarantine import Quarantine
 
-NOON = 1_795_176_000.0
 FIRST = 49_640_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000
 SHARD = "cali-logs-stream/shardId-000000000000"
 REFINER = Refiner()
-
-
-class Clock:
-    """Time that passes when somebody sleeps."""
-
-    def __init__(self, now: float = NOON) -> None:
-        self.time = now
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
 
 class MemoryNotes:
@@ -92,7 +79,7 @@ class MemoryChat:
 class MemoryShard:
     """A shard that holds these records; those that come after the clock's time are not there yet."""
 
-    def __init__(self, items: Sequence[dict[str, Any]], clock: Clock) -> None:
+    def __init__(self, items: Sequence[dict[str, Any]], clock: FakeClock) -> None:
         self._items = items
         self._clock = clock
 
@@ -187,8 +174,8 @@ def delivered(
 class World:
     """All that analyze touches. A new `analyze` over the same world is a new container after a crash."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
-        self.clock = clock or Clock()
+    def __init__(self, clock: FakeClock | None = None) -> None:
+        self.clock = clock or FakeClock()
         self.store: Any = MemoryIncidents()
         self.notes: Any = MemoryNotes()
         self.stream: Any = MemoryStream()

@@ -19,10 +19,11 @@ from cali.core.settings import Settings
 from cali.stages.detect import Sighting, advance
 from cali.stages.notify.actions import sign
 from cali.stages.notify.feedback_rules import Suppressions
+from cali.testing.clock import FakeClock
 from cali.testing.slack import TOKEN, Slack
 from cali.usecases.publish_changes import ChangePublisher
 from tests.functional.aws_account import INCIDENTS_TABLE, account
-from tests.functional.aws_fakes import SHARD, Clock, MemoryStream, delivered, fluent
+from tests.functional.aws_fakes import SHARD, MemoryStream, delivered, fluent
 from tests.functional.aws_fakes import World as Analyzed
 from tests.scenarios.alert_servers import form
 
@@ -198,7 +199,7 @@ def test_suppressions_are_read_once_a_minute_and_outlive_the_store():
                 raise Retryable("away")
             return frozenset({"a"})
 
-    kept, clock, said = Kept(), Clock(), list[str]()
+    kept, clock, said = Kept(), FakeClock(), list[str]()
     asked = Suppressions(kept, clock.now, said.append)
 
     assert ["a" in asked, "b" in asked, kept.reads] == [True, False, 1]

@@ -20,10 +20,11 @@ from cali.adapters.slack.webhook import SlackWebhook
 from cali.core.errors import Conflict, Misconfigured, Poison, Retryable
 from cali.core.ports import StreamEntry
 from cali.stages.reason import BreakerSettings
+from cali.testing.clock import NOON, FakeClock
 from tests.functional.aws_account import INCIDENTS, INCIDENTS_TABLE, LOGS, Account, account
-from tests.functional.aws_fakes import NOON, Clock, Failing
+from tests.functional.aws_fakes import Failing
 
-NOW = Clock(NOON).now
+NOW = FakeClock(NOON).now
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ class Refusing:
 
 
 def test_only_the_refused_part_is_put_again() -> None:
-    clock = Clock()
+    clock = FakeClock()
     kinesis = Refusing({1, 3}, {0})
     KinesisStream(kinesis, "s", clock.sleep).put(StreamEntry("k", b"%d" % n) for n in range(5))
     assert kinesis.calls == [[b"0", b"1", b"2", b"3", b"4"], [b"1", b"3"], [b"1"]]
@@ -79,7 +80,7 @@ def test_only_the_refused_part_is_put_again() -> None:
 def test_a_stream_that_goes_on_refusing_says_how_much_is_left() -> None:
     kinesis = Refusing(*[{0}] * 20)
     with pytest.raises(Retryable, match="1 of 2 records were refused: Provisioned"):
-        KinesisStream(kinesis, "s", Clock().sleep).put([StreamEntry("k", b"a"), StreamEntry("k", b"b")])
+        KinesisStream(kinesis, "s", FakeClock().sleep).put([StreamEntry("k", b"a"), StreamEntry("k", b"b")])
 
 
 def test_a_missing_stream_table_or_bucket_is_misconfigured_in_one_line(aws: Account) -> None:

@@ -10,14 +10,9 @@ import pytest
 from cali.core.errors import Misconfigured, Poison, Retryable
 from cali.core.life import ChangeKind
 from cali.stages.detect import mute
+from cali.testing.clock import NOON
 from cali.usecases.alert import AlertResult
-from tests.functional.aws_fakes import (
-    NOON,
-    Failing,
-    MemoryChat,
-    delivered,
-    fluent,
-)
+from tests.functional.aws_fakes import Failing, MemoryChat, delivered, fluent
 from tests.functional.aws_scene import Scene, silent
 
 

@@ -8,19 +8,10 @@ from typing import Any
 import pytest
 
 from cali.core.errors import Retryable
+from cali.testing.clock import NOON, FakeClock
 from cali.usecases import checkpoint as checkpoints
 from cali.usecases.quarantine import LONGEST, Quarantine, UnreadLine
-from tests.functional.aws_fakes import (
-    NOON,
-    REFINER,
-    SHARD,
-    Bucket,
-    Clock,
-    Failing,
-    World,
-    delivered,
-    fluent,
-)
+from tests.functional.aws_fakes import REFINER, SHARD, Bucket, Failing, World, delivered, fluent
 
 TRACE = [
     "ERROR [http-1] o.e.Orders - checkout failed",
@@ -108,7 +99,7 @@ def test_healthy_lines_write_nothing() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 50])
 def test_batches_of_any_size_give_the_same(size: int) -> None:
-    world = World(Clock(NOON - 0.9))  # what came a tenth of a second ago may go on
+    world = World(FakeClock(NOON - 0.9))  # what came a tenth of a second ago may go on
     for batch in in_batches(size):
         world.batch(batch, batch=size)
     world.analyze().release(SHARD, 0.0)
@@ -126,7 +117,7 @@ def test_a_batch_that_comes_again_changes_nothing() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_batches_cut_and_repeated_at_random_give_the_same(seed: int) -> None:
     chance = random.Random(seed)
-    world = World(Clock(NOON - 0.9))
+    world = World(FakeClock(NOON - 0.9))
     at = 0
     while at < len(DAY):
         size = chance.randint(1, 30)
@@ -168,7 +159,7 @@ def test_a_crash_at_any_call_is_repaired_by_the_next_delivery(part: str, before:
 
 def test_a_trace_that_a_batch_cuts_in_two_is_one_event() -> None:
     for cut in range(1, len(TRACE)):
-        world = World(Clock(NOON))
+        world = World(FakeClock(NOON))
         lines = [fluent(line) for line in [*TRACE, "INFO next"]]
         first = world.batch(delivered(lines[:cut], arrived=NOON - 0.1))
         assert (first.held, first.incidents) == (1, 0)
@@ -180,19 +171,19 @@ def test_a_trace_that_a_batch_cuts_in_two_is_one_event() -> None:
 
 def test_an_error_at_the_end_of_a_quiet_stream_is_told_at_once() -> None:
     """The window of a second is over: what belongs to the line would have come."""
-    world = World(Clock(NOON))
+    world = World(FakeClock(NOON))
     report = world.batch(delivered([fluent("ERROR disk /dev/sda1 is full")], arrived=NOON - 1.0))
     assert (report.incidents, report.held) == (1, 0)
 
 
 def test_a_full_batch_has_more_behind_it_however_old_it_is() -> None:
-    world = World(Clock(NOON + 600))
+    world = World(FakeClock(NOON + 600))
     report = world.batch(delivered([fluent("INFO a"), fluent(TRACE[0])]), batch=2)
     assert report.held == 1
 
 
 def test_what_waits_on_a_silent_shard_is_released_by_the_sweep() -> None:
-    world = World(Clock(NOON))
+    world = World(FakeClock(NOON))
     world.batch(delivered([fluent(line) for line in TRACE], arrived=NOON))
     assert world.analyze().release(SHARD, 5.0).incidents == 0
     world.clock.sleep(6.0)
@@ -263,7 +254,7 @@ def test_no_secret_reaches_the_store_or_the_stream() -> None:
 
 
 def test_a_checkpoint_is_read_back_as_it_was_written() -> None:
-    world = World(Clock(NOON))
+    world = World(FakeClock(NOON))
     world.batch(delivered([fluent("INFO x"), *[fluent(line) for line in TRACE]], arrived=NOON))
     ((body, version),) = world.notes.kept.values()
     checkpoint = checkpoints.loads(body, version)

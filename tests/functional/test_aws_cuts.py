@@ -11,9 +11,10 @@ import pytest
 from cali.core.errors import Retryable
 from cali.core.models import Severity
 from cali.simulator import enveloper, load_scenario, simulate
+from cali.testing.clock import NOON, FakeClock
 from cali.usecases.checkpoint import HELD
 from tests.cloud.faults import Put, poisoned
-from tests.functional.aws_fakes import NOON, SHARD, Clock, MemoryShard, World, delivered, fluent
+from tests.functional.aws_fakes import SHARD, MemoryShard, World, delivered, fluent
 
 BEGAN, PACE = NOON - 10_000.0, 200
 LINES = 4_000
@@ -44,7 +45,7 @@ def undisturbed() -> dict[tuple[str, str], int]:
 @pytest.mark.parametrize("seed", range(4))
 def test_batches_cut_late_repeated_and_poisoned_give_the_same(seed: int, poison: bool) -> None:
     chance, items = random.Random(seed), records(poison)
-    world = World(Clock(BEGAN))
+    world = World(FakeClock(BEGAN))
     behind = MemoryShard(items, world.clock)
     analyze, at = world.analyze(behind=behind), 0
     while at < len(items):
@@ -88,7 +89,7 @@ class Deaf:
 def test_when_the_shard_does_not_say_what_is_behind_the_age_of_the_batch_decides(
     late: float, held: int
 ) -> None:
-    world = World(Clock(NOON))
+    world = World(FakeClock(NOON))
     analyze = world.analyze(behind=Deaf())
     items = delivered([fluent("ERROR disk /dev/sda1 is full")], arrived=NOON - late)
     assert analyze.batch(SHARD, items).held == held
@@ -102,7 +103,7 @@ def test_an_outage_of_many_pods_counts_whole_though_a_line_of_each_waits(pods: i
         for pod in range(pods)
         for level in ("ERROR ", "")
     ]
-    world = World(Clock(NOON))
+    world = World(FakeClock(NOON))
     items = delivered(lines, arrived=NOON)
     parts = {"behind": MemoryShard(items, world.clock), "raises": lambda _: Severity.ERROR}
     analyze = world.analyze(**parts)
@@ -126,7 +127,7 @@ def test_batches_that_overtook_others_and_left_lines_waiting_hide_nothing() -> N
         for pod in range(160)
         for level in ("ERROR ", "")
     ]
-    world = World(Clock(NOON))
+    world = World(FakeClock(NOON))
     items = delivered(lines, arrived=NOON)
     analyze = world.analyze(behind=MemoryShard(items, world.clock), raises=lambda _: Severity.ERROR)
 
@@ -145,7 +146,7 @@ def test_when_too_many_blocks_wait_the_one_that_was_just_cut_does() -> None:
     lines = [fluent(f"ERROR disk {pod} is full", f"disks-6d4cf56db6-x{pod:04d}") for pod in range(HELD + 50)]
     trace = [fluent("ERROR order failed"), fluent("java.lang.IllegalStateException: no stock")]
     rest = [fluent("\tat shop.Order.place(Order.java:7)")]
-    world = World(Clock(NOON))
+    world = World(FakeClock(NOON))
     items = delivered([*lines, *trace, *rest], arrived=NOON)
     analyze = world.analyze(behind=MemoryShard(items, world.clock))
 
@@ -170,7 +171,7 @@ def test_what_waits_fits_into_an_item_of_the_table() -> None:
         fluent(f"ERROR image of {pod}: {chance.randbytes(4_500).hex()}", f"scans-6d4cf56db6-x{pod:04d}")
         for pod in range(count)
     ]
-    world = World(Clock(NOON))
+    world = World(FakeClock(NOON))
     items = delivered(lines, arrived=NOON)
     analyze = world.analyze(behind=MemoryShard(items, world.clock))
 

@@ -13,14 +13,10 @@ from cali.core.errors import Retryable
 from cali.core.life import Change, ChangeKind
 from cali.core.models import Diagnosis, Incident, Origin, Status
 from cali.stages.detect import resolve
+from cali.testing.clock import NOON
 from cali.usecases.diagnose import DiagnoseResult
 from cali.usecases.publish_changes import DiagnosisRequest
-from tests.functional.aws_fakes import (
-    NOON,
-    Failing,
-    delivered,
-    fluent,
-)
+from tests.functional.aws_fakes import Failing, delivered, fluent
 from tests.functional.aws_scene import SAID, Scene, known, scene_sweep, silent
 
 

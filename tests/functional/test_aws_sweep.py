@@ -12,16 +12,10 @@ from cali.core.errors import Poison, Retryable
 from cali.core.life import Change, ChangeKind
 from cali.core.models import Severity, Status
 from cali.stages.detect import Outcome
+from cali.testing.clock import NOON, FakeClock
 from cali.usecases.publish_changes import ChangePublisher, DiagnosisRequest, dumps, loads
 from cali.usecases.sweep import HOPELESS, Sweep
-from tests.functional.aws_fakes import (
-    NOON,
-    Clock,
-    Failing,
-    World,
-    delivered,
-    fluent,
-)
+from tests.functional.aws_fakes import Failing, World, delivered, fluent
 from tests.functional.aws_scene import SAID, Scene, known, scene_sweep
 
 
@@ -173,7 +167,7 @@ def test_many_writers_of_one_incident_lose_no_change() -> None:
     def add(known: Any) -> Outcome:
         return Outcome(replace(known, flaps=known.flaps + 1))
 
-    ChangePublisher(Racing(), scene.stream, Clock().sleep).apply(name, add)  # type: ignore[arg-type]  # no find is needed
+    ChangePublisher(Racing(), scene.stream, FakeClock().sleep).apply(name, add)  # type: ignore[arg-type]  # no find is needed
     assert scene.store.get(name).flaps == 4
 
 

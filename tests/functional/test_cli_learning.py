@@ -19,7 +19,7 @@ from cali.bootstrap.learning import _Cloud
 from cali.core.life import StoredIncident
 from cali.core.settings import Settings
 from cali.testing.models import ModelServer, explanation
-from cali.testing.slack import Server, Slack
+from cali.testing.slack import Slack
 from cali.usecases.diagnose import new_error, new_error_key
 from tests.functional.aws_account import BUCKET, INCIDENTS_TABLE, REGION, Account, account
 from tests.functional.github import TOKEN, GitHubServer
@@ -191,7 +191,7 @@ class Posting(_Cloud):
 
 def test_a_title_in_the_weekly_report_calls_nobody() -> None:
     slack = Slack()
-    with Server(slack) as server:
+    with slack.serve() as server:
         jobs = Posting(Settings(slack_secret="chat"), time.time)
         jobs.hook = server.hook
         jobs._post("# Week\n| 3 | none | <!channel> failed & died | x |")

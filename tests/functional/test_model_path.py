@@ -17,6 +17,7 @@ from cali.core.errors import Misconfigured
 from cali.core.models import Incident, Origin
 from cali.core.ports import Request
 from cali.stages.reason import Breaker, ModelGateway, Reasoner, ReasonSettings, Retries, Runtime, prices
+from cali.testing.clock import NOON
 from cali.testing.models import (
     BROKEN,
     CUT,
@@ -30,7 +31,7 @@ from cali.testing.models import (
     limited,
     refused,
 )
-from tests.unit.reason.fakes import KNOWLEDGE, NOON, REDACTOR, incident, known
+from tests.unit.reason.fakes import KNOWLEDGE, REDACTOR, incident, known
 
 KEY = "sk-test-0000000000000000"
 PARTS = [

@@ -38,17 +38,14 @@ PROGRAM = """
 import json, sys
 from cali.bootstrap.aws import AwsParts, aws_parts, begin
 from cali.core.settings import from_environment
+from cali.testing.clock import FakeClock
 
-class Clock:
-    now = 0.0
-    def __call__(self): return self.now
-
-clock, warned = Clock(), []
+clock, warned = FakeClock(0.0), []
 begin(AwsParts(from_environment(), now=clock, warn=warned.append))
 print("ready", flush=True)
 for line in sys.stdin:
     asked = json.loads(line)
-    clock.now = asked["at"]
+    clock.time = asked["at"]
     parts = aws_parts()
     print(json.dumps({
         "known": parts.knowledge.signatures().matching(asked["text"]),

@@ -12,7 +12,6 @@ from itertools import islice
 from urllib.parse import quote
 
 from aws_kinesis_agg.aggregator import RecordAggregator
-from cali.stages.notify.signature import sign
 
 from cali.adapters.memory.alerts import MemoryClaims, MemoryFeedback
 from cali.adapters.memory.incidents import MemoryIncidents
@@ -22,6 +21,7 @@ from cali.simulator import enveloper, load_scenario, simulate
 from cali.stages.decode import Decoder
 from cali.stages.decode import kinesis_records as envelopes
 from cali.stages.join import Joiner
+from cali.stages.notify.actions import sign
 from cali.stages.refine.redact import Redactor
 from cali.stages.refine.refiner import Refiner
 from cali.usecases.answer_alert import ActionHandler, ActionPorts

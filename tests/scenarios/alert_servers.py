@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import quote
 
 from cali.stages.notify.actions import sign
-from cali.testing.slack import Message
 
 SECRET = "shhh"
 
@@ -86,11 +85,6 @@ def form(payload: Mapping[str, Any]) -> bytes:
     return f"payload={quote(json.dumps(payload))}".encode()
 
 
-def shown(message: Message) -> str:
-    """Everything that a person reads in a message."""
-    return "\n".join(_texts({key: message.content.get(key) for key in ("text", "blocks", "attachments")}))
-
-
 def marked(part: Any) -> list[str]:
     """The texts in which Slack looks for mentions and links."""
     if isinstance(part, list):
@@ -99,13 +93,3 @@ def marked(part: Any) -> list[str]:
         return []
     own = [part["text"]] if part.get("type") in (None, "mrkdwn") and isinstance(part.get("text"), str) else []
     return own + [text for value in part.values() for text in marked(value)]
-
-
-def _texts(part: Any) -> list[str]:
-    if isinstance(part, str):
-        return [part]
-    if isinstance(part, dict):
-        return [
-            text for key, value in part.items() if key not in ("type", "action_id") for text in _texts(value)
-        ]
-    return [text for one in part for text in _texts(one)] if isinstance(part, list) else []

@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import Any
 
 from cali.core.life import StoredIncident
-from cali.testing.slack import Message, Slack
-from tests.scenarios.alert_servers import Mailbox, marked, shown
+from cali.testing.slack import Slack, SlackMessage
+from tests.scenarios.alert_servers import Mailbox, marked
 from tests.scenarios.alert_shells import Shell
 
 _MARKS = re.compile(r"<(?!!date\^)[!@#][^>]*>")
@@ -83,19 +83,19 @@ class Sights:
 
     def see_shows(self, wanted: Mapping[str, list[str]]) -> dict[str, list[str]]:
         return {
-            name: [text for text in texts if text in shown(self.message(name))]
+            name: [text for text in texts if text in self.message(name).text]
             for name, texts in wanted.items()
         }
 
     def see_hides(self, wanted: Mapping[str, list[str]]) -> dict[str, list[str]]:
         return {
-            name: [text for text in texts if text not in shown(self.message(name))]
+            name: [text for text in texts if text not in self.message(name).text]
             for name, texts in wanted.items()
         }
 
     def see_said(self, wanted: list[str]) -> list[str]:
         """Texts that replies hold, in order."""
-        said = [shown(one) for one in self.slack.shown(thread=None)]
+        said = [one.text for one in self.slack.shown(thread=None)]
         if len(said) < len(wanted):
             return said
         return [text for text, reply in zip(wanted, said, strict=False) if text in reply]
@@ -103,9 +103,9 @@ class Sights:
     def see_digest(self, wanted: list[str]) -> list[str]:
         """Texts of the last message about many incidents."""
         digests = [one for one in self.slack.shown() if "incidents" in str(one.content.get("text"))]
-        return [text for text in wanted if digests and text in shown(digests[-1])]
+        return [text for text in wanted if digests and text in digests[-1].text]
 
-    def message(self, name: str) -> Message:
+    def message(self, name: str) -> SlackMessage:
         """The message of an incident that is shown in Slack."""
         key = f'"key": "{self.names.get(name, name)}/message'
         found = [one for one in self.slack.shown() if key in json.dumps(one.content.get("metadata"))]

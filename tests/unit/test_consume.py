@@ -10,8 +10,9 @@ import pytest
 from cali.adapters.aws.kinesis_reader import StreamReader
 from cali.core.errors import Misconfigured
 from cali.core.ports import Shard, ShardRead
+from cali.testing.clock import FakeClock
 from cali.usecases.poll_stream import LISTED, StreamPoller
-from tests.functional.aws_fakes import Clock, MemoryNotes
+from tests.functional.aws_fakes import MemoryNotes
 
 
 class Stream:
@@ -57,9 +58,9 @@ class Taker:
 
 
 def reader(
-    stream: Stream, take: Taker, notes: MemoryNotes, clock: Clock | None = None, limit: int = 3
+    stream: Stream, take: Taker, notes: MemoryNotes, clock: FakeClock | None = None, limit: int = 3
 ) -> StreamPoller:
-    return StreamPoller(stream, notes, "test", take, limit, (clock or Clock()).now)
+    return StreamPoller(stream, notes, "test", take, limit, (clock or FakeClock()).now)
 
 
 def test_a_reader_goes_on_where_the_one_before_it_ended():
@@ -82,7 +83,7 @@ def test_what_failed_comes_again_and_what_was_done_before_it_does_not():
 def test_two_purposes_read_the_same_records():
     stream, notes, one, other = Stream({"a": 1}), MemoryNotes(), Taker(), Taker()
     reader(stream, one, notes).turn()
-    StreamPoller(stream, notes, "other", other, 3, Clock().now).turn()
+    StreamPoller(stream, notes, "other", other, 3, FakeClock().now).turn()
     assert one.took == other.took == ["logs/a:1"]
 
 
@@ -107,7 +108,7 @@ def test_a_shard_whose_parent_is_kept_no_more_is_read():
 
 
 def test_a_new_shard_is_found_in_time():
-    stream, take, clock = Stream({"a": 1}), Taker(), Clock()
+    stream, take, clock = Stream({"a": 1}), Taker(), FakeClock()
     consumer = reader(stream, take, MemoryNotes(), clock)
     consumer.turn()
     stream.kept["b"] = 1

@@ -1,7 +1,10 @@
-"""Slack on this machine: webhooks, the methods of the Web API that alerts use, its pace, and its refusals.
+"""A Slack on this machine: webhooks, the methods of the Web API that alerts use, its rate limit, and its errors.
 
-A message a second for each channel with a short burst, 429 with Retry-After above it; whoever comes back sooner than told
-is noted in `violations`. People delete messages with `delete`. Nothing here knows CALI.
+A channel takes a message a second and a short burst; above it the answer is 429 with Retry-After. A client that comes
+back sooner is listed in `violations`. Nothing here knows CALI.
+
+    with Slack().serve() as server:
+        SlackApi(lambda: TOKEN, clock.now, clock.sleep, server.url)
 """
 
 from __future__ import annotations
@@ -25,8 +28,8 @@ BURST = 3  # messages that a channel takes at once
 
 
 @dataclass(slots=True)
-class Message:
-    """A message that Slack shows. `thread` is the message that it answers; `edits` are the times of its changes."""
+class SlackMessage:
+    """A message that Slack shows. `thread` is the time stamp of its parent; `edits` are the times of its edits."""
 
     at: float
     channel: str
@@ -37,41 +40,48 @@ class Message:
     edits: list[float] = field(default_factory=list)
     deleted: bool = False
 
+    @property
+    def text(self) -> str:
+        """Return all that a person reads in it."""
+        return "\n".join(_texts({key: self.content.get(key) for key in ("text", "blocks", "attachments")}))
+
 
 @dataclass(slots=True)
 class Slack:
-    """The state of this Slack, and what it answers. `mode` is up; down (no answer, nothing done); lost (done, and the
-    answer lost); busy (429 with `pause` as its Retry-After, or none). `refuses` are errors by what they refuse: post, reply,
-    update, or all."""
+    """The state of a workspace. `pace` is the seconds between two messages of a channel. `mode` is up; down (no answer);
+    lost (the request is done, and its answer lost); or busy (429 with `pause` as its Retry-After, if any). `refuses` maps
+    post, reply, update or all to an error."""
 
     now: Callable[[], float] = time.time
     mode: str = "up"
     pause: int | str | None = 30
     refuses: dict[str, str] = field(default_factory=dict)
-    messages: list[Message] = field(default_factory=list)
+    messages: list[SlackMessage] = field(default_factory=list)
     views: list[dict[str, Any]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     scopes: set[str] = field(default_factory=lambda: {"chat:write", "channels:history"})
     calls: int = 0
+    pace: float = 1.0
+    on_message: Callable[[SlackMessage], None] = lambda _: None
     _free: dict[str, float] = field(default_factory=dict)
     _told: dict[str, float] = field(default_factory=dict)
     _lock: Any = field(default_factory=threading.Lock)
 
-    def shown(self, channel: str = "", *, thread: str | None = "") -> list[Message]:
-        """The messages that people see: of a channel or all; replies of a thread, or with None every reply."""
+    def shown(self, channel: str = "", *, thread: str | None = "") -> list[SlackMessage]:
+        """Return the visible messages of a channel, or of all; of a thread its replies, and with None every reply."""
         wanted = next((key for key, name in CHANNELS.items() if channel.lstrip("#") in (key, name)), "")
         found = [one for one in self.messages if not one.deleted and (not channel or one.channel == wanted)]
         return [one for one in found if (bool(one.thread) if thread is None else one.thread == thread)]
 
-    def delete(self, message: Message) -> None:
-        """A person deletes a message."""
+    def delete(self, message: SlackMessage) -> None:
+        """Delete a message, as a person does."""
         message.deleted = True
 
     def answer(
         self, path: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, bytes, dict[str, str]] | None:
-        """The status, body and headers of an answer; None when the connection is to be closed without one."""
+        """Return the status, body and headers of an answer; None to close the connection without one."""
         with self._lock:
             self.calls += 1
             if self.mode == "down":
@@ -83,9 +93,9 @@ class Slack:
                 self.refused.append(said[1].decode())
             return None if self.mode == "lost" else said
 
-    def serve(self) -> Server:
-        """Puts it behind a port of its own."""
-        return Server(self)
+    def serve(self) -> SlackServer:
+        """Serve it on a port of its own."""
+        return SlackServer(self)
 
     def _hook(self, path: str, body: bytes) -> tuple[int, bytes, dict[str, str]]:
         if path != HOOK:
@@ -100,7 +110,7 @@ class Slack:
         channel = next(iter(CHANNELS))
         if self._too_fast(channel):
             return 429, b"rate_limited", {"Retry-After": "1"}
-        self.messages.append(Message(self.now(), channel, self._ts(), content, via="webhook"))
+        self._show(SlackMessage(self.now(), channel, self._ts(), content, via="webhook"))
         return 200, b"ok", {}
 
     def _api(self, method: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes, dict[str, str]]:
@@ -136,9 +146,13 @@ class Slack:
             return _no("thread_not_found")
         if self._too_fast(channel):
             return _limited(1)
-        message = Message(self.now(), channel, self._ts(), content, thread)
-        self.messages.append(message)
+        message = SlackMessage(self.now(), channel, self._ts(), content, thread)
+        self._show(message)
         return _yes(channel=channel, ts=message.ts, message={"text": content.get("text", "")})
+
+    def _show(self, message: SlackMessage) -> None:
+        self.messages.append(message)
+        self.on_message(message)
 
     def _update(self, content: dict[str, Any]) -> tuple[int, bytes, dict[str, str]]:
         channel = content.get("channel")
@@ -195,23 +209,23 @@ class Slack:
         return wrong.split(":")[0]
 
     def _too_fast(self, channel: str) -> bool:
-        """Each message moves the time at which the channel is free again; some may come early."""
+        """Return whether the rate limit is exceeded. Each message moves the time at which its channel is free again."""
         now = self.now()
         if now < self._told.get(channel, 0.0) - 0.001:
             self.violations.append(f"{channel}: came back sooner than Retry-After said")
         free = max(self._free.get(channel, 0.0), now)
-        if free - now > BURST:
+        if free - now > BURST * self.pace:
             self._told[channel] = now + 1
             return True
-        self._free[channel] = free + 1.0
+        self._free[channel] = free + self.pace
         return False
 
     def _ts(self) -> str:
         return f"{int(self.now())}.{len(self.messages) + 1:06d}"
 
 
-class Server:
-    """Serves a Slack on a port of this machine: `url` for the API, `hook` for the webhook."""
+class SlackServer:
+    """Serves a Slack on a port of this machine. `url` is the address of the API, `hook` that of the webhook."""
 
     def __init__(self, slack: Slack) -> None:
         class Handler(BaseHTTPRequestHandler):
@@ -236,7 +250,7 @@ class Server:
                     self.wfile.write(content)
 
             def log_message(self, *_: Any) -> None:
-                """Says nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -258,13 +272,21 @@ class Server:
         self._server.server_close()
 
 
+def _texts(part: Any) -> list[str]:
+    if isinstance(part, str):
+        return [part]
+    if isinstance(part, dict):
+        part = [value for key, value in part.items() if key not in ("type", "action_id")]
+    return [text for one in part for text in _texts(one)] if isinstance(part, list) else []
+
+
 def _channel(content: Mapping[str, Any]) -> str | None:
     wanted = str(content.get("channel") or "").lstrip("#")
     return next((key for key, name in CHANNELS.items() if wanted in (key, name)), None)
 
 
 def _content(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-    """The arguments of a call, sent as JSON or as a form."""
+    """Return the arguments of a call, sent as JSON or as a form."""
     if headers.get("content-type", "").startswith("application/json"):
         try:
             content = json.loads(body)

@@ -72,7 +72,7 @@ class ActionHandler:
             if isinstance(signature, InvalidSignature):
                 return ActionResponse(signature.status, signature.why)
             claim = f"slack:{blake2b(signature.value.encode(), digest_size=16).hexdigest()}"
-            if not ports.claims.take(claim, now, 2 * WINDOW + 60):
+            if not ports.claims.claim(claim, now, 2 * WINDOW + 60):
                 return ActionResponse(409, "a replay")
         except CaliError as error:
             return ActionResponse(503, str(error))
@@ -82,7 +82,7 @@ class ActionHandler:
             return ActionResponse(400, str(error))
         except CaliError as error:
             with suppress(CaliError):  # the claim expires by itself
-                ports.claims.give_back(claim)
+                ports.claims.release(claim)
             return ActionResponse(503, str(error))
 
     def _handle(self, content: ActionRequest | CauseForm | None) -> ActionResponse:

@@ -10,7 +10,7 @@ from time import sleep, time
 
 import pytest
 
-from cali.adapters.memory.alerts import KeptSink, MemoryAlerts
+from cali.adapters.memory.alerts import MemoryAlerts
 from cali.adapters.memory.incidents import MemoryIncidents
 from cali.adapters.sqlite.alerts import SqliteAlerts
 from cali.adapters.sqlite.incidents import SqliteIncidents
@@ -20,6 +20,7 @@ from cali.core.models import Event, Incident, Scope, Severity, Template
 from cali.core.ports import Note
 from cali.stages.detect import Sighting, advance
 from cali.stages.notify import Message, Rules, Style, parse, words
+from cali.testing import RecordingSink
 from cali.usecases.alert import AlertPorts, AlertResult, Alerts
 
 RULES = parse("routes: [{send: [{sink: s, channel: C}]}]", "rules.yaml")
@@ -30,9 +31,9 @@ class Killed(BaseException):
 
 
 class World:
-    def __init__(self, sink: KeptSink | None = None) -> None:
+    def __init__(self, sink: RecordingSink | None = None) -> None:
         self.time = 1_000.0
-        self.sink = sink or KeptSink()
+        self.sink = sink or RecordingSink()
         self.store = MemoryIncidents()
         self.notes = MemoryAlerts()
         self.said: list[str] = []
@@ -56,7 +57,7 @@ class World:
         return outcome.events[0]
 
 
-class Dying(KeptSink):
+class Dying(RecordingSink):
     """Takes the first message, and the process dies before it hears so."""
 
     dies = True
@@ -70,7 +71,7 @@ class Dying(KeptSink):
 
 
 def test_two_processes_at_once_send_one_message():
-    class Meeting(KeptSink):
+    class Meeting(RecordingSink):
         def post(self, message: Message, channel: str) -> str:
             with pytest.raises(Retryable, match="by another process"):
                 other.handle(change)
@@ -145,7 +146,7 @@ def advance_again(world: World):
 
 
 def test_a_sink_with_a_defect_keeps_no_other_from_being_told():
-    class Defect(KeptSink):
+    class Defect(RecordingSink):
         def post(self, message: Message, channel: str) -> str:
             if channel == "C":
                 raise ZeroDivisionError("by zero")
@@ -191,7 +192,7 @@ def test_what_cannot_be_looked_at_is_put_off_and_holds_up_nobody():
 
 def test_two_functions_at_once_tell_each_incident_once(tmp_path: Path):
     """Two processes over one store hear all the same changes at the same time, in another order each."""
-    path, sink = tmp_path / "state.db", KeptSink()
+    path, sink = tmp_path / "state.db", RecordingSink()
     store = SqliteIncidents(path)
     changes: list[Change] = []
     for number in range(20):

@@ -13,6 +13,7 @@ from cali.stages.refine.redact import Redactor
 from cali.stages.retrieve import Retrieved
 from cali.stages.retrieve import retrieve as search
 from cali.stages.retrieve.knowledge import knowledge_of
+from cali.testing.clock import FakeClock
 
 REDACTOR = Redactor()
 DISK = KnowledgeEntry(
@@ -37,25 +38,10 @@ POOL = KnowledgeEntry(
 )
 KNOWLEDGE = knowledge_of([DISK, POOL], "2026-11-20")
 SIGNATURES = KNOWLEDGE.signatures()
-NOON = 1_795_176_000.0  # 2026-11-20, noon UTC
 
 
-class Clock:
-    """Time that passes only when somebody sleeps."""
-
-    def __init__(self, now: float = NOON) -> None:
-        self.time = now
-        self.slept: list[float] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.time += seconds
-
-    def runtime(self, chance: float = 0.5) -> Runtime:
-        return Runtime(self.now, self.sleep, lambda: chance)
+def runtime(clock: FakeClock, chance: float = 0.5) -> Runtime:
+    return Runtime(clock.now, clock.sleep, lambda: chance)
 
 
 def event(message: str, line: int = 1, severity: Severity = Severity.ERROR, template: str = "") -> Event:
@@ -100,7 +86,7 @@ def reasoner(
     model: Model | None = None,
     *,
     cache: AnswersFile | None = None,
-    clock: Clock | None = None,
+    clock: FakeClock | None = None,
     breaker: Breaker | None = None,
     retries: Retries | None = None,
     settings: ReasonSettings | None = None,
@@ -115,7 +101,7 @@ def reasoner(
         store,
         store,
         breaker or Breaker(),
-        (clock or Clock()).runtime(),
+        runtime(clock or FakeClock()),
         prices(),
         redact,
         retries,

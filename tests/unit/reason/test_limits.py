@@ -12,8 +12,9 @@ from cali.core.models import Origin, Severity
 from cali.core.ports import Answer
 from cali.stages.reason import Breaker, BreakerSettings, ReasonSettings, Retries, prices
 from cali.stages.reason.limits import Circuit, allowed, failed, gave_up, pause, succeeded
+from cali.testing.clock import NOON, FakeClock
 from cali.testing.models import ScriptedModel, explanation
-from tests.unit.reason.fakes import NOON, Clock, incident, reasoner
+from tests.unit.reason.fakes import incident, reasoner
 
 SETTINGS = BreakerSettings(failures=2, pause=10.0, longest=25.0)
 KNOWS = explanation("The flux capacitor lost its phase.", ["L1"])
@@ -83,18 +84,18 @@ def test_pauses_grow_are_random_and_follow_the_server(
 
 
 def test_a_busy_model_is_asked_again_after_the_time_it_names() -> None:
-    clock, model = Clock(), ScriptedModel([Retryable("busy", after=4.0), KNOWS])
+    clock, model = FakeClock(), ScriptedModel([Retryable("busy", after=4.0), KNOWS])
     found = reasoner(model, clock=clock).diagnose(incident(FLUX))
     assert found.origin is Origin.MODEL
-    assert clock.slept == [4.25]
+    assert clock.sleeps == [4.25]
 
 
 def test_a_model_that_asks_for_a_long_wait_is_left_alone() -> None:
-    clock, model = Clock(), ScriptedModel([Retryable("busy", after=120.0)])
+    clock, model = FakeClock(), ScriptedModel([Retryable("busy", after=120.0)])
     reason = reasoner(model, clock=clock)
     assert "busy" in reason.diagnose(incident(FLUX)).versions["gate"]
     assert "left alone" in reason.diagnose(incident("ERROR other")).versions["gate"]
-    assert (len(model.history), clock.slept) == (1, [])
+    assert (len(model.history), clock.sleeps) == (1, [])
     clock.time += 121
     model_again = reason.diagnose(incident("ERROR other"))
     assert len(model.history) == 2
@@ -102,7 +103,7 @@ def test_a_model_that_asks_for_a_long_wait_is_left_alone() -> None:
 
 
 def test_a_model_that_is_down_is_called_a_few_times_for_many_errors() -> None:
-    clock, model = Clock(), ScriptedModel([Retryable("down")])
+    clock, model = FakeClock(), ScriptedModel([Retryable("down")])
     done = reasoner(model, clock=clock).diagnose_all(
         [incident(f"ERROR strange {word}") for word in "abcdefghij"]
     )
@@ -134,7 +135,7 @@ def test_a_refused_key_is_not_tried_again() -> None:
     ],
 )
 def test_nonsense_is_asked_for_once_a_day(nonsense: str | Answer) -> None:
-    cache, clock, model = AnswersFile(None), Clock(), ScriptedModel([nonsense, KNOWS])
+    cache, clock, model = AnswersFile(None), FakeClock(), ScriptedModel([nonsense, KNOWS])
     first = reasoner(model, cache=cache, clock=clock).diagnose(incident(FLUX))
     assert first.origin is Origin.NONE
     assert "the model's answer" in first.versions["gate"]
@@ -159,7 +160,7 @@ def test_a_fenced_answer_is_read() -> None:
 def test_the_budget_of_calls_ends_the_asking_until_tomorrow() -> None:
     cache, clock, model = (
         AnswersFile(None, calls=2),
-        Clock(),
+        FakeClock(),
         ScriptedModel([explanation("", [], understood=False)]),
     )
     reason = reasoner(model, cache=cache, clock=clock)

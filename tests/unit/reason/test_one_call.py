@@ -15,8 +15,9 @@ from cali.core.ports import Request
 from cali.stages.reason import ReasonSettings
 from cali.stages.reason.cached_answer import ParsedAnswer, dumped, loaded
 from cali.stages.retrieve import Retrieved
+from cali.testing.clock import FakeClock
 from cali.testing.models import ScriptedModel, explanation, lines_of
-from tests.unit.reason.fakes import REDACTOR, Clock, event, incident, reasoner
+from tests.unit.reason.fakes import REDACTOR, event, incident, reasoner
 
 FLUX = "ERROR flux capacitor {} lost phase on rack-{}"
 
@@ -108,12 +109,12 @@ def test_threads_that_ask_for_one_template_make_one_call_and_wait_for_it() -> No
         arrived.wait()
         return first_line(request)
 
-    clock, model = Clock(), ScriptedModel([answer_when_all_threads_ask])
+    clock, model = FakeClock(), ScriptedModel([answer_when_all_threads_ask])
     reason = reasoner(model, clock=clock, redact=redact)
     many = [replace(flux("fc-1.prod", 7), scope=Scope(workload=str(n)), id=str(n)) for n in range(40)]
     done = reason.diagnose_all(many)
     assert len(model.history) == 1
-    assert clock.slept == []
+    assert clock.sleeps == []
     assert all(one.diagnosis and one.diagnosis.origin is Origin.MODEL for one in done)
 
 
@@ -123,7 +124,7 @@ def test_what_another_process_asks_is_waited_for(tmp_path: Path) -> None:
     from tests.unit.reason.fakes import KNOWLEDGE
 
     key = key.format(KNOWLEDGE.version)
-    clock, model = Clock(), ScriptedModel([first_line])
+    clock, model = FakeClock(), ScriptedModel([first_line])
     assert theirs.claim(key, clock.now(), 60)
     waiting = reasoner(model, cache=ours, clock=clock)
     assert "another process" in waiting.diagnose(flux("fc-1.prod", 7)).versions["gate"]

@@ -12,6 +12,7 @@ from cali.core.errors import Misconfigured, Retryable
 from cali.core.models import KnowledgeEntry
 from cali.stages.refine.book import learn
 from cali.stages.retrieve import knowledge
+from cali.testing.clock import FakeClock
 from cali.usecases.releases import BOOKS, KNOWLEDGE, EntryStanding, Learnt, Releases, ReleaseWatch
 from tests.contracts.entries import DISK, HOST, MEMORY, TLS
 
@@ -143,14 +144,6 @@ def test_what_is_in_force_and_before_it_cannot_be_forgotten():
             made.forget(KNOWLEDGE, version)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class Asked(MemoryObjects):
     """Counts how often the pointer was asked for."""
 
@@ -166,8 +159,8 @@ class Asked(MemoryObjects):
         return super().read(key, unless)
 
 
-def watched() -> tuple[ReleaseWatch, Releases, Asked, Clock, list[str]]:
-    kept, clock, told = Asked(), Clock(), list[str]()
+def watched() -> tuple[ReleaseWatch, Releases, Asked, FakeClock, list[str]]:
+    kept, clock, told = Asked(), FakeClock(0.0), list[str]()
     made = Releases(kept, kept)
     return ReleaseWatch(lambda: made, lambda: SHIPPED, MASKS, clock, told.append), made, kept, clock, told
 
@@ -176,14 +169,14 @@ def test_a_process_follows_within_a_minute_and_asks_once_a_minute():
     watch, made, kept, clock, _ = watched()
     assert watch.knowledge is SHIPPED
     add(made, DISK)
-    for clock.now in (1.0, 30.0, 59.0):
+    for clock.time in (1.0, 30.0, 59.0):
         assert watch.look() == frozenset()
     before = kept.asked
-    clock.now = 60.0
+    clock.time = 60.0
     assert watch.look() == {KNOWLEDGE}
     assert kept.asked == before + 1
     assert DISK.id in watch.knowledge.entries
-    clock.now = 120.0
+    clock.time = 120.0
     assert watch.look() == frozenset()
 
 
@@ -192,7 +185,7 @@ def test_it_goes_back_with_the_pointer():
     add(made, DISK)
     assert DISK.id in watch.knowledge.entries
     made.back(AT, "oops")
-    clock.now = 60.0
+    clock.time = 60.0
     assert watch.look() == {KNOWLEDGE}
     assert watch.knowledge is SHIPPED
 
@@ -205,14 +198,14 @@ def test_a_damaged_release_is_counted_told_and_tried_again():
     key = f"releases/knowledge/{bad}.json"
     whole = kept.kept[key][0]
     kept.put(key, b"{}")
-    clock.now = 60.0
+    clock.time = 60.0
     assert watch.look() == frozenset()
     assert watch.knowledge is held
     assert watch.failures == 1
     assert bad in told[0]
     assert good != bad
     kept.put(key, whole)
-    clock.now = 120.0
+    clock.time = 120.0
     assert watch.look() == {KNOWLEDGE}
     assert TLS.id in watch.knowledge.entries
 
@@ -222,7 +215,7 @@ def test_a_store_that_is_away_changes_nothing():
     add(made, DISK)
     held = watch.knowledge
     kept.away = True
-    clock.now = 60.0
+    clock.time = 60.0
     assert watch.look() == frozenset()
     assert watch.knowledge is held
     assert told == ["releases: what is loaded stays: s3://logs/releases/current.json: busy"]
@@ -232,15 +225,15 @@ def test_a_store_that_is_away_is_left_alone_for_five_minutes():
     watch, made, kept, clock, _ = watched()
     assert watch.knowledge is SHIPPED
     kept.away = True
-    clock.now = 60.0
+    clock.time = 60.0
     watch.look()
     kept.away = False
     add(made, DISK)
     asked = kept.asked
-    clock.now = 359.0
+    clock.time = 359.0
     assert watch.look() == frozenset()
     assert kept.asked == asked
-    clock.now = 360.0
+    clock.time = 360.0
     assert watch.look() == {KNOWLEDGE}
 
 
@@ -260,12 +253,12 @@ def test_a_book_is_followed_only_when_its_merges_change():
     watch, made, _, clock, _ = watched()
     assert watch.book is None
     made.publish_book(learn(MASKS, merging()), DAY, AT, "book")
-    clock.now = 60.0
+    clock.time = 60.0
     assert watch.look() == {BOOKS}
     assert watch.book is not None
     assert watch.book.merges == ["visible is <*>"]
     made.publish_book(learn(MASKS, [*merging(), "one other line here"]), DAY, AT, "book")
-    clock.now = 120.0
+    clock.time = 120.0
     assert watch.look() == frozenset()
 
 

@@ -1,4 +1,4 @@
-"""The ports of alerts in memory, and sinks that keep what they are told. They pass the contract suites of their ports."""
+"""Stores of alerts in memory."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 from cali.core.errors import Conflict
 from cali.core.life import Feedback, Verdict
-from cali.stages.notify.sink import MessageGone, Style
 
 if TYPE_CHECKING:
     from cali.core.ports import Note
-    from cali.stages.notify.content import Message
 
 
 class MemoryAlerts:
@@ -72,42 +70,3 @@ class MemoryClaims:
 
     def release(self, name: str) -> None:
         self.kept.pop(name, None)
-
-
-class KeptSink:
-    """A sink of any style that keeps what it is told. It raises what is in `fails`, one after the other; a message in
-    `deleted` is gone."""
-
-    def __init__(self, style: Style = Style.LIVING) -> None:
-        self.style = style
-        self.posts: list[tuple[str, Message]] = []
-        self.edits: list[tuple[str, Message]] = []
-        self.replies: list[tuple[str, str]] = []
-        self.fails: list[Exception] = []
-        self.deleted: set[str] = set()
-        self._keys: dict[str, str] = {}
-
-    def post(self, message: Message, channel: str) -> str:
-        self._check("")
-        ref = f"{channel} {len(self.posts) + 1}"
-        self.posts.append((channel, message))
-        self._keys[message.key] = ref
-        return ref
-
-    def edit(self, ref: str, message: Message) -> None:
-        self._check(ref)
-        self.edits.append((ref, message))
-
-    def reply(self, ref: str, key: str, text: str, *, broadcast: bool) -> None:  # noqa: ARG002 - as a LivingSink's
-        self._check(ref)
-        self.replies.append((ref, text))
-        self._keys[key] = ref
-
-    def find(self, key: str, channel: str, since: float, thread: str = "") -> str:  # noqa: ARG002 - as a LivingSink's
-        return self._keys.get(key, "")
-
-    def _check(self, ref: str) -> None:
-        if self.fails:
-            raise self.fails.pop(0)
-        if ref in self.deleted:
-            raise MessageGone(f"{ref}: deleted")

@@ -1,42 +1,44 @@
-"""The Slack stand-in refuses what Slack refuses, in Slack's words."""
+"""The fake Slack refuses what Slack refuses, in Slack's words."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from tests.cloud.slack import BURST, HOOK, TOKEN, Slack
-from tests.cloud.stand_in import Asked, Said
+from cali.testing import FakeClock, Slack
+from cali.testing.slack import BURST, HOOK, TOKEN
 
 
-class Clock:
-    time = 1_000.0
-
-    def __call__(self) -> float:
-        return self.time
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+class Answer(NamedTuple):
+    status: int
+    body: bytes
+    headers: dict[str, str]
 
 
 @pytest.fixture
-def slack(clock: Clock) -> Slack:
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def slack(clock: FakeClock) -> Slack:
     return Slack(now=clock)
 
 
-def hook(slack: Slack, content: dict[str, Any]) -> Said:
-    return slack.answer(Asked("POST", HOOK, {}, json.dumps(content).encode()))
+def hook(slack: Slack, content: dict[str, Any], path: str = HOOK) -> Answer:
+    answer = slack.answer(path, {}, json.dumps(content).encode())
+    assert answer is not None
+    return Answer(*answer)
 
 
 def api(slack: Slack, method: str, token: str = TOKEN, **content: Any) -> dict[str, Any]:
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json; charset=utf-8"}
-    said = slack.answer(Asked("POST", f"/api/{method}", headers, json.dumps(content).encode()))
-    answer: dict[str, Any] = json.loads(said.body)
-    return answer
+    answer = slack.answer(f"/api/{method}", headers, json.dumps(content).encode())
+    assert answer is not None
+    read: dict[str, Any] = json.loads(answer[1])
+    return read
 
 
 def section(text: str) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def test_what_slack_would_not_show_is_refused(slack, content, word):
 
 
 def test_an_unknown_webhook_is_no_service(slack):
-    assert slack.answer(Asked("POST", "/services/T/B/other", {}, b'{"text":"x"}')).status == 404
+    assert hook(slack, {"text": "x"}, "/services/T/B/other").status == 404
 
 
 def test_a_channel_takes_one_message_a_second_after_a_short_burst(slack, clock):
@@ -96,7 +98,7 @@ def test_a_posted_message_can_be_updated_and_answered(slack):
 
     assert updated["ok"]
     first, second = slack.messages
-    assert (first.text, first.edits, second.thread) == ("one, edited", 1, posted["ts"])
+    assert (first.text, len(first.edits), second.thread) == ("one, edited", 1, posted["ts"])
 
 
 @pytest.mark.parametrize(
