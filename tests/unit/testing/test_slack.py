@@ -113,7 +113,8 @@ def test_a_posted_message_can_be_updated_and_answered(slack):
             {"channel": "cali-alerts", "text": "x", "thread_ts": "9.9"},
             "thread_not_found",
         ),
-        ("chat.update", TOKEN, {"channel": "cali-alerts", "text": "x", "ts": "9.9"}, "message_not_found"),
+        ("chat.update", TOKEN, {"channel": "C0LOCAL0001", "text": "x", "ts": "9.9"}, "message_not_found"),
+        ("chat.update", TOKEN, {"channel": "cali-alerts", "text": "x", "ts": "9.9"}, "channel_not_found"),
         ("chat.unheardOf", TOKEN, {}, "unknown_method"),
     ],
 )
