@@ -21,7 +21,6 @@ from cali.core.models import Scope
 from cali.core.ports import AlertStore, Claims, FeedbackStore, Note
 
 NOW = 1_795_176_000.0
-KINDS = ("memory", "sqlite", "dynamodb")
 
 
 @pytest.fixture(scope="module")
@@ -30,37 +29,36 @@ def cloud() -> Iterator[Account]:
         yield made
 
 
-@pytest.fixture(params=KINDS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> AlertStore:
+@pytest.fixture(params=("memory", "sqlite", "dynamodb"))
+def stores(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[AlertStore, FeedbackStore, Claims]:
+    """The three stores of alerts in one home."""
     if request.param == "memory":
-        return MemoryAlerts()
+        return MemoryAlerts(), MemoryFeedback(), MemoryClaims()
     if request.param == "sqlite":
-        return SqliteAlerts(tmp_path / "state.db")
+        path = tmp_path / "state.db"
+        return SqliteAlerts(path), SqliteFeedback(path), SqliteClaims(path)
     made: Account = request.getfixturevalue("cloud")
-    table = made.new_table(f"cali-{uuid4().hex[:8]}")
-    return DynamoAlerts(made.client("dynamodb"), table, lambda: NOW)
+    client, table = made.client("dynamodb"), made.new_table(f"cali-{uuid4().hex[:8]}")
+    return (
+        DynamoAlerts(client, table, lambda: NOW),
+        DynamoFeedback(client, table),
+        DynamoClaims(client, table),
+    )
 
 
-@pytest.fixture(params=KINDS)
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> FeedbackStore:
-    if request.param == "memory":
-        return MemoryFeedback()
-    if request.param == "sqlite":
-        return SqliteFeedback(tmp_path / "state.db")
-    made: Account = request.getfixturevalue("cloud")
-    table = made.new_table(f"cali-{uuid4().hex[:8]}")
-    return DynamoFeedback(made.client("dynamodb"), table)
+@pytest.fixture
+def store(stores: tuple[AlertStore, FeedbackStore, Claims]) -> AlertStore:
+    return stores[0]
 
 
-@pytest.fixture(params=KINDS)
-def claims(request: pytest.FixtureRequest, tmp_path: Path) -> Claims:
-    if request.param == "memory":
-        return MemoryClaims()
-    if request.param == "sqlite":
-        return SqliteClaims(tmp_path / "state.db")
-    made: Account = request.getfixturevalue("cloud")
-    table = made.new_table(f"cali-{uuid4().hex[:8]}")
-    return DynamoClaims(made.client("dynamodb"), table)
+@pytest.fixture
+def kept(stores: tuple[AlertStore, FeedbackStore, Claims]) -> FeedbackStore:
+    return stores[1]
+
+
+@pytest.fixture
+def claims(stores: tuple[AlertStore, FeedbackStore, Claims]) -> Claims:
+    return stores[2]
 
 
 def record(name: str, verdict: Verdict, at: float, incident: str = "i1") -> Feedback:
