@@ -11,14 +11,17 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cali.adapters.sources.files import lines as read_lines
 from cali.core.settings import Settings
 
 if TYPE_CHECKING:
+    from cali.adapters.sinks.registry import Sinks
     from cali.adapters.sources.tail import Tail
-    from cali.core.ports import KnowledgeIndex
+    from cali.core.ports import AlertStore, IncidentStore, KnowledgeIndex
+    from cali.stages.notify import Message, Rules
+    from cali.stages.notify.rules import SinkUse
     from cali.stages.reason import ModelGateway, Reasoner
     from cali.stages.refine.refiner import Refiner
     from cali.stages.retrieve import Retrieved
@@ -31,7 +34,16 @@ if TYPE_CHECKING:
 
 REMEMBERED = 2_000  # incidents that a watch without a state file keeps
 
-__all__ = ["LocalParts", "benchmark_indexes", "build_refiner", "read_lines"]
+__all__ = [
+    "LocalParts",
+    "alert_store",
+    "benchmark_indexes",
+    "build_refiner",
+    "empty_store",
+    "local_sinks",
+    "preview_message",
+    "read_lines",
+]
 
 
 def build_refiner(book_path: Path | None = None) -> Refiner:
@@ -51,6 +63,38 @@ def benchmark_indexes(folder: str) -> Iterator[dict[str, KnowledgeIndex]]:
 
     with closing(MilvusIndex(folder, WordLlamaEmbedder())) as milvus:
         yield {"milvus lite": milvus, "in memory": ReferenceIndex(HashedEmbedder())}
+
+
+def local_sinks(
+    rules: Rules, secret: Callable[[str], str], now: Callable[[], float], sleep: Callable[[float], None]
+) -> Sinks:
+    """Build the sinks of the rules. Raise Misconfigured if one of them cannot be built."""
+    from cali.adapters.sinks.registry import SinkEnvironment, Sinks
+
+    sinks = Sinks(rules, SinkEnvironment(secret, now, sleep))
+    sinks.check()
+    return sinks
+
+
+def preview_message(sink: SinkUse, message: Message) -> Any:
+    """Return what a sink would send for a message."""
+    from cali.adapters.sinks.registry import preview
+
+    return preview(sink, message)
+
+
+def empty_store() -> IncidentStore:
+    """Build a store in memory, for one preview."""
+    from cali.adapters.memory.incidents import MemoryIncidents
+
+    return MemoryIncidents()
+
+
+def alert_store(state: Path) -> AlertStore:
+    """Open the states of alerts in a file of `cali watch --state`."""
+    from cali.adapters.sqlite.alerts import SqliteAlerts
+
+    return SqliteAlerts(state)
 
 
 class WatchParts(NamedTuple):

@@ -11,9 +11,7 @@ from typing import Any
 
 import click
 
-from cali.adapters.memory.incidents import MemoryIncidents
-from cali.adapters.sinks.registry import SinkEnvironment, Sinks, preview
-from cali.bootstrap.local import LocalParts
+from cali.bootstrap.local import LocalParts, empty_store, local_sinks, preview_message
 from cali.cli import clock
 from cali.cli.alerts_send import read_rules, send
 from cali.cli.incident_file import incidents
@@ -98,15 +96,14 @@ class _Tester:
     def __init__(
         self, rules: Rules, found: list[Incident], say: Words, now: float, parts: LocalParts
     ) -> None:
-        store = MemoryIncidents()
+        store = empty_store()
         for one in found:
             if store.get(one.id) is None:
                 store.put(_stored(one, now))
         entry = lambda name: parts.knowledge.entries.get(name)  # noqa: E731 - read only if somebody asks
         self._rules = rules
         self._now = now
-        self._sinks = Sinks(rules, SinkEnvironment(_no_secret, lambda: now, lambda _: None))
-        self._sinks.check()
+        self._sinks = local_sinks(rules, _no_secret, lambda: now, lambda _: None)
         self._contexts = ContextBuilder(rules, self._sinks, store, say, entry)
 
     def row(self, incident: Incident) -> dict[str, Any]:
@@ -132,7 +129,7 @@ class _Tester:
                     "why": effect.why,
                     "gets": _STYLES[target.style],
                     **_until(effect),
-                    "sends": preview(use, shown) if isinstance(effect, Post) else None,
+                    "sends": preview_message(use, shown) if isinstance(effect, Post) else None,
                 }
             )
         title, severity = incident.title, incident.severity.label
@@ -173,7 +170,7 @@ def _text(row: dict[str, Any], *, show: bool) -> str:
 
 def _until(effect: Effect) -> dict[str, str]:
     if isinstance(effect, Skip) and effect.until:
-        from cali.adapters.sinks.text import moment
+        from cali.stages.notify.message_text import moment
 
         return {"until": moment(effect.until)}
     if isinstance(effect, Follow):

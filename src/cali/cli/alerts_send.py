@@ -9,10 +9,8 @@ from pathlib import Path
 
 import click
 
-from cali.adapters.sinks.registry import SinkEnvironment, Sinks
-from cali.adapters.sqlite.alerts import SqliteAlerts
 from cali.bootstrap.incident_stores import IncidentStores, in_file
-from cali.bootstrap.local import LocalParts
+from cali.bootstrap.local import LocalParts, alert_store, local_sinks
 from cali.cli import Clock, clock
 from cali.core import settings
 from cali.core.errors import Misconfigured, Retryable
@@ -121,14 +119,13 @@ def _sender(rules: Path, state: Path, secrets: Path | None, clock_: Clock) -> Se
     kept, read, held = in_file(state), read_rules(rules), _Secrets(secrets)
     parts = LocalParts(chosen, ask_model=False)
     try:
-        sinks = Sinks(read, SinkEnvironment(held.value, clock_.now, clock_.sleep))
-        sinks.check()
+        sinks = local_sinks(read, held.value, clock_.now, clock_.sleep)
     except Misconfigured as error:
         raise Misconfigured(f"{rules}: {error}") from error
     alerts = Alerts(
         AlertPorts(
             kept.incidents,
-            SqliteAlerts(state),
+            alert_store(state),
             read,
             sinks,
             words(chosen.language),

@@ -13,7 +13,6 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from cali.adapters.sinks.text import moment, text
 from cali.bootstrap.incident_stores import IncidentStores, in_file, in_table
 from cali.cli import Clock, clock
 from cali.core import settings
@@ -27,6 +26,7 @@ from cali.report.wording import visible
 from cali.stages.detect import Outcome, mute, resolve
 from cali.stages.notify.actions import feedback
 from cali.stages.notify.content import MessageContext, message
+from cali.stages.notify.message_text import moment, text
 from cali.stages.notify.words import words
 
 ACTIVE = (Status.OPENED, Status.DIAGNOSED, Status.REGRESSED)

@@ -14,21 +14,17 @@ from typing import Any, NamedTuple
 
 import click
 
-from cali.adapters.aws import clients as aws
-from cali.adapters.aws.dynamodb_shared import DynamoBlobs
-from cali.adapters.aws.kinesis_reader import StreamReader
 from cali.bootstrap.aws import AwsParts
+from cali.bootstrap.worker import stream_poller
 from cali.core import settings
 from cali.core.errors import CaliError, Misconfigured, Poison, Retryable
 from cali.core.settings import Settings
-from cali.usecases.poll_stream import BatchHandler, StreamPoller
+from cali.usecases.poll_stream import BatchHandler
 from cali.usecases.publish_changes import loads
 
 JOBS = ("analyze", "diagnose", "alert", "sweep")
-LOOK, FULL = (
-    1.0,
-    0.25,
-)  # seconds between two looks at a stream, and while more is behind; Kinesis allows five a second
+LOOK = 1.0  # seconds between two looks at a stream
+FULL = 0.25  # seconds between two looks while more is behind; Kinesis allows five a second
 MINUTE = 60.0  # between two sweeps
 LONGEST = 30.0  # seconds between two attempts while something is away
 ATTEMPTS = 10  # at a message that breaks our own code, before it is put aside
@@ -132,13 +128,11 @@ def _turn(job: str, cloud: AwsParts) -> Callable[[], _Told]:
     if job == "analyze":
         stream, limit = chosen.logs_stream, chosen.batch_size
     take: BatchHandler = _lines(cloud) if job == "analyze" else _Messages(cloud, job)
-    source = StreamReader(aws.client("kinesis"), stream)
-    notes = DynamoBlobs(aws.client("dynamodb"), chosen.incidents_table, time.time)
-    consumer = StreamPoller(source, notes, job, take, limit, time.monotonic)
+    poller = stream_poller(chosen, job, stream, take, limit)
 
     def turn() -> _Told:
-        seen = consumer.turn()
-        return _Told(None if seen.failed else FULL if seen.full else LOOK)
+        polled = poller.turn()
+        return _Told(None if polled.failed else FULL if polled.full else LOOK)
 
     return turn
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cali.adapters.sinks.text import text
+from cali.stages.notify.message_text import text
 from cali.stages.notify.sink import Style
 
 if TYPE_CHECKING:

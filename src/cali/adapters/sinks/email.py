@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cali.adapters.aws.clients import said
-from cali.adapters.sinks.text import text
 from cali.core.errors import Misconfigured, Poison, Retryable
+from cali.stages.notify.message_text import text
 from cali.stages.notify.plain_text import one_line
 from cali.stages.notify.sink import Style
 

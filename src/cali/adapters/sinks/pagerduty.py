@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from cali.adapters.http.client import accepted, post
-from cali.adapters.sinks.text import moment
 from cali.core.models import Severity
 from cali.stages.notify.content import Standing
+from cali.stages.notify.message_text import moment
 from cali.stages.notify.plain_text import cut, middle, one_line
 from cali.stages.notify.sink import Style
 
