@@ -29,6 +29,10 @@ resource "aws_security_group" "functions" {
   vpc_id      = aws_vpc.main.id
 
   tags = { Name = "${var.name}-functions" }
+
+  timeouts {
+    delete = "45m" # Lambda keeps its network interfaces for up to 40 minutes after the function is gone
+  }
 }
 
 resource "aws_security_group" "milvus" {

@@ -95,6 +95,10 @@ resource "aws_subnet" "private" {
   cidr_block        = each.value
 
   tags = { Name = "${var.name}-private-${each.key}", "kubernetes.io/role/internal-elb" = "1" }
+
+  timeouts {
+    delete = "45m" # as long as Lambda keeps its network interfaces, see milvus.tf
+  }
 }
 
 resource "aws_eip" "nat" {

@@ -12,7 +12,7 @@ import click
 
 from cali.core.errors import CaliError, Misconfigured
 from cali_ops import addons as addons_
-from cali_ops import cost_table, installation, scans, search_admin, state_bucket, teardown
+from cali_ops import cost_table, installation, scans, search_admin, state_bucket, teardown, undeploy
 from cali_ops import images as images_
 from cali_ops.calls import Call, ask, aws_clients, perform
 from cali_ops.cost import resources_in
@@ -288,7 +288,8 @@ def down(here: Here, stage: str, with_data: bool, auto_approve: bool) -> None:
     clients = _prepare(here)
     vpc = here.terraform.outputs().get("vpc_id", "")
     found = teardown.look(here.name, stage, vpc, clients) if vpc else teardown.Leftovers()
-    for call in teardown.plan(found, with_data):
+    left = undeploy.calls(here.name, stage, state_bucket.bucket_name(here.name, _account(clients)), clients)
+    for call in (*teardown.plan(found, with_data), *left):
         click.echo(f"{call.service} {call.action} {' '.join(map(str, call.params.values()))}: {call.why}")
     for volume in () if with_data else found.volumes:
         click.echo(f"kept: volume {volume}")
@@ -299,6 +300,8 @@ def down(here: Here, stage: str, with_data: bool, auto_approve: bool) -> None:
         if click.prompt("Type its name to go on") != here.name:
             raise click.Abort
     teardown.clear(found, with_data, clients)
+    for call in left:
+        perform(call, clients)
     for command in installation.down(here.terraform.addresses(), with_data):
         click.echo(f"terraform {command.arguments[0]}: {command.why}")
         variables = () if command.arguments[0] == "state" else here.variables()

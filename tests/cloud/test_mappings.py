@@ -43,7 +43,7 @@ def functions(request: pytest.FixtureRequest) -> Iterator[Any]:
             aws_secret_access_key="local",
         )
 
-    urlopen(Request(f"http://127.0.0.1:{server.port}/moto-api/reset", method="POST"), timeout=10).close()
+    urlopen(Request(f"http://127.0.0.1:{server.port}/moto-api/reset", method="POST"), timeout=120).close()
     client("iam").create_role(RoleName="cali", AssumeRolePolicyDocument="{}")
     for stream in ("logs", "incidents"):
         client("kinesis").create_stream(StreamName=f"{NAME}-{stream}-stream", ShardCount=1)

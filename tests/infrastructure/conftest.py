@@ -81,7 +81,7 @@ def clients(moto: str) -> Iterator[Clients]:
     """Clients of an empty account on that AWS."""
     boto3 = pytest.importorskip("boto3")
     reset = urllib.request.Request(f"{moto}/moto-api/reset", method="POST")  # noqa: S310 - our own address
-    urllib.request.urlopen(reset, timeout=10).close()  # noqa: S310 - our own address
+    urllib.request.urlopen(reset, timeout=120).close()  # noqa: S310 - our own address
     made: dict[str, Any] = {}
 
     def client(service: str) -> Any:
