@@ -136,7 +136,7 @@ cost: setup ## what the planned AWS side costs a day, per resource, and at 10 an
 	$(OPS) cost
 
 destroy: setup ## take the AWS side down; asks twice, keeps the log bucket's data unless WITH_DATA=1
-	$(OPS) down $(if $(WITH_DATA),--with-data)
+	$(OPS) down --stage $(STAGE) $(if $(WITH_DATA),--with-data)
 
 layer: setup ## build the dependency layer for Lambda and check its size
 	$(BIN)/python -m cali_ops.layer build
@@ -145,7 +145,7 @@ deploy: setup layer ## deploy the functions of STAGE and the settings of their s
 	@mkdir -p out
 	$(BIN)/python -m cali_ops.layer publish --name $(NAME) > out/layer-arn
 	$(OPS) outputs > out/terraform-outputs.json
-	$(BIN)/python -m cali_ops.chalice_config --stage $(STAGE) --outputs out/terraform-outputs.json --layer "$$(cat out/layer-arn)"
+	$(BIN)/python -m cali_ops.chalice_config --stage $(STAGE) --outputs out/terraform-outputs.json --layer "$$(cat out/layer-arn)" --fit
 	$(BIN)/python -m cali_ops.deployed fetch --name $(NAME) --stage $(STAGE)
 	$(BIN)/python -m cali_ops.functions
 	cd chalice_app && ../$(BIN)/chalice deploy --stage $(STAGE)

@@ -96,5 +96,6 @@ output "chalice" {
     milvus_uri            = "http://${aws_lb.milvus.dns_name}:${local.milvus_port}"
     secrets               = { for secret, entry in aws_secretsmanager_secret.entry : secret => entry.name }
     model_dollars_per_day = var.model_dollars_per_day
+    reserve_concurrency   = var.reserve_concurrency
   })
 }

@@ -130,6 +130,12 @@ locals {
 
   apply_cluster = [
     {
+      Sid      = "AskForConcurrency"
+      Effect   = "Allow"
+      Action   = "servicequotas:RequestServiceQuotaIncrease"
+      Resource = "arn:aws:servicequotas:${local.here}:lambda/L-B99A9384"
+    },
+    {
       Sid      = "Cluster"
       Effect   = "Allow"
       Action   = ["eks:AssociateAccessPolicy", "eks:Create*", "eks:Delete*", "eks:DisassociateAccessPolicy", "eks:*TagResource", "eks:Update*"]

@@ -26,7 +26,7 @@ locals {
       Effect = "Allow"
       Action = [
         "lambda:AddPermission", "lambda:CreateFunction", "lambda:DeleteFunction", "lambda:DeleteFunctionConcurrency", "lambda:GetFunction",
-        "lambda:GetFunctionConfiguration", "lambda:GetPolicy", "lambda:InvokeFunction", "lambda:ListTags", "lambda:PutFunctionConcurrency",
+        "lambda:GetFunctionConcurrency", "lambda:GetFunctionConfiguration", "lambda:GetPolicy", "lambda:InvokeFunction", "lambda:ListTags", "lambda:PutFunctionConcurrency",
         "lambda:RemovePermission", "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
       ]
       Resource = local.own_functions
@@ -47,7 +47,7 @@ locals {
     {
       Sid      = "LookAtMappings"
       Effect   = "Allow"
-      Action   = ["lambda:GetEventSourceMapping", "lambda:ListEventSourceMappings", "lambda:ListFunctions", "lambda:ListLayers"]
+      Action   = ["lambda:GetAccountSettings", "lambda:GetEventSourceMapping", "lambda:ListEventSourceMappings", "lambda:ListFunctions", "lambda:ListLayers"]
       Resource = "*"
     },
     { # Lambda asks it of who puts a function into a VPC, beside the function's own role

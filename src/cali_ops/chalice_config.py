@@ -18,11 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cali.adapters.aws import clients as aws
 from cali.core.errors import CaliError, Misconfigured
 from cali.core.event_sources import APP, INCIDENTS, LOGS, SOURCES
+from cali_ops import concurrency
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from cali_ops.calls import Clients
 
 CONFIG = Path(".chalice/config.json")
 TABLE = "cali-incidents"
@@ -156,12 +160,24 @@ def _function(function: Function, held: Mapping[str, Any]) -> dict[str, Any]:
         "lambda_timeout": function.timeout,
         "manage_iam_role": False,
     }
-    if function.reserved is not None:
+    if function.reserved is not None and held.get("reserve_concurrency", True):
         section["reserved_concurrency"] = function.reserved
     if function.in_vpc and held["subnet_ids"]:
         section["subnet_ids"] = list(held["subnet_ids"])
         section["security_group_ids"] = list(held["security_group_ids"])
     return section
+
+
+def fitted(held: dict[str, Any], name: str, clients: Clients) -> str:
+    """Leave out reservations that the account has no room for. Return why, in one line; empty when there is room."""
+    wanted = sum(function.reserved or 0 for function in FUNCTIONS)
+    reserving = [function for function in FUNCTIONS if function.reserved is not None]
+    app = application(held)
+    found = concurrency.read([f"{app}-{name}-{function.name}" for function in reserving], clients)
+    if not held.get("reserve_concurrency", True) or found.has(wanted):
+        return ""
+    held["reserve_concurrency"] = False
+    return found.refusal(wanted)
 
 
 def application(held: Mapping[str, Any]) -> str:
@@ -188,11 +204,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--outputs", type=Path, help="what `terraform output -json` printed; not for `local`")
     parser.add_argument("--layer", help="ARN of the dependency layer")
     parser.add_argument("--config", type=Path, default=CONFIG)
+    parser.add_argument(
+        "--fit", action="store_true", help="reserve no concurrency that the account has no room for"
+    )
     given = parser.parse_args(arguments)
     try:
         held = local() if given.stage == "local" and not given.outputs else values(_read(given.outputs))
         if given.layer:
             held["layer_arn"] = given.layer
+        if given.fit and (why := fitted(held, given.stage, aws.client)):
+            print(f"cali: {why}", file=sys.stderr)
         config = _read(given.config) if given.config.exists() else {}
         written = with_stage(config, given.stage, stage(given.stage, held), application(held))
     except CaliError as error:

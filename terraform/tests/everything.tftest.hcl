@@ -11,6 +11,7 @@ variables {
   alarm_emails         = ["on-call@example.com"]
   github_repository    = "acme/cali"
   interface_endpoints  = ["sts"]
+  concurrency_quota    = 1000
   rest_api_id          = "a1b2c3d4e5"
   alert_mail_identity  = "cali.example.com"
   settings = {

@@ -46,6 +46,7 @@ run "refused" {
     github_provider_arn    = "arn:aws:iam::1:oidc-provider/x"
     alert_mail_identity    = "on call"
     rest_api_id            = "https://x"
+    concurrency_quota      = 500
     settings               = { alert_rules = "raw/alerts.yaml" }
   }
 
@@ -83,6 +84,7 @@ run "refused" {
     var.github_provider_arn,
     var.alert_mail_identity,
     var.rest_api_id,
+    var.concurrency_quota,
     var.settings,
   ]
 }

@@ -31,6 +31,7 @@ NO_RESOURCE = {
     "ec2:DescribeLaunchTemplateVersions": "the autoscaler sizes nodes it has not started",
     "ec2:GetInstanceTypesFromInstanceRequirements": "the autoscaler sizes nodes it has not started",
     "ecr:GetAuthorizationToken": "a token is for the registry, repositories are named by the other calls",
+    "lambda:GetAccountSettings": "how many invocations the account runs at once; the call knows no resource",
     "lambda:GetEventSourceMapping": "mappings are found by listing",
     "lambda:ListEventSourceMappings": "a list",
     "lambda:ListFunctions": "a list",
