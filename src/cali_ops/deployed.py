@@ -161,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(do: str, stage: str, commit: str, name: str) -> str:
     from cali.adapters.aws import clients as aws
 
-    with aws.said("deployed"):
+    with aws.mapped_errors("deployed"):
         account = aws.client("sts").get_caller_identity()["Account"]
         kept = Deployments(aws.client("s3"), bucket_name(name, account))
         if do == "keep":

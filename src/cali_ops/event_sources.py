@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(do: str, stage: str, bucket: str | None, name: str) -> int:
-    with aws.said("event sources"):
+    with aws.mapped_errors("event sources"):
         if bucket is None:
             bucket = f"{name}-logs-{aws.client('sts').get_caller_identity()['Account']}"
         mappings = Mappings(aws.client("lambda"), stage, bucket, name)

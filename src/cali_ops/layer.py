@@ -189,7 +189,7 @@ def publish(python: str, arch: str, name: str = NAME, home: Path = HOME) -> str:
     if not path.is_file():
         raise Misconfigured(f"{path}: not built yet: python -m cali_ops.layer build")
     layer = f"{name}-dependencies"
-    with aws.said(f"layer {layer}"):
+    with aws.mapped_errors(f"layer {layer}"):
         answer = aws.client("lambda").publish_layer_version(
             LayerName=layer,
             Content={"ZipFile": path.read_bytes()},

@@ -137,7 +137,7 @@ def _run(stage: str, name: str, folder: Path = RECORDS) -> list[SmokeFinding]:
         record = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise Misconfigured(f"{path}: cannot be read; was `make deploy` run? {error}") from error
-    with aws.said(f"stage {stage}"):
+    with aws.mapped_errors(f"stage {stage}"):
         account = aws.client("sts").get_caller_identity()["Account"]
         functions = aws.client("lambda")
         mappings = Mappings(functions, stage, f"{name}-logs-{account}", name)

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -15,9 +14,8 @@ from typing import Any
 
 import pytest
 
-from cali.bootstrap.learning import _Cloud
+from cali.bootstrap.learning import post_to_slack
 from cali.core.life import StoredIncident
-from cali.core.settings import Settings
 from cali.testing.models import ModelServer, explanation
 from cali.testing.slack import Slack
 from cali.usecases.diagnose import new_error, new_error_key
@@ -180,20 +178,9 @@ def test_without_a_region_or_profile_a_job_is_refused_in_one_line(
     )
 
 
-class Posting(_Cloud):
-    """Jobs over AWS whose one secret is the address of a Slack on this machine."""
-
-    hook = ""
-
-    def _secret(self, name: str, key: str, default: str | None = None) -> str:
-        return self.hook
-
-
 def test_a_title_in_the_weekly_report_calls_nobody() -> None:
     slack = Slack()
     with slack.serve() as server:
-        jobs = Posting(Settings(slack_secret="chat"), time.time)
-        jobs.hook = server.hook
-        jobs._post("# Week\n| 3 | none | <!channel> failed & died | x |")
+        post_to_slack(lambda: server.hook, "# Week\n| 3 | none | <!channel> failed & died | x |")
     (message,) = slack.messages
     assert message.content["text"] == "# Week\n| 3 | none | &lt;!channel&gt; failed &amp; died | x |"

@@ -32,7 +32,7 @@ class DoctorAdapters:
     client: Callable[[str], Any]
 
     def aws_errors(self, what: str) -> AbstractContextManager[None]:
-        return clients.said(what)
+        return clients.mapped_errors(what)
 
     def get_json(self, server: str, url: str, key: str, timeout: float) -> tuple[int, Any]:
         from cali.adapters.http.client import request

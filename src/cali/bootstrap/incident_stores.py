@@ -52,7 +52,7 @@ def in_table(table: str, stream: str, sleep: Callable[[float], None]) -> Inciden
     from cali.usecases.publish_changes import ChangePublisher
 
     try:
-        with aws.said(f"table {table}"):
+        with aws.mapped_errors(f"table {table}"):
             client = aws.client("dynamodb")
             kinesis = aws.client("kinesis") if stream else None
     except ValueError as error:  # a region or an address of an endpoint that cannot be one

@@ -1,19 +1,19 @@
-"""Builds what the nightly jobs are made of: over AWS from the environment, or on a folder of this machine.
+"""Builds the context of the nightly jobs: over AWS from the environment, or over a folder of this machine.
 
-learning()           parts over the logs bucket and the incidents table
-learning(data=DIR)   parts on a folder: objects below it, incidents.db, and knowledge.db for Milvus Lite
+learning()           the logs bucket and the incidents table
+learning(data=DIR)   a folder: objects below it, incidents.db, and knowledge.db for Milvus Lite
 """
 
 from __future__ import annotations
 
 import time
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cali.bootstrap.reasoner import NO_KEY, model_name
-from cali.core import settings as settings_
+from cali.bootstrap.reasoner import NO_KEY, build_reasoner, embedder, model_gateway, model_name
 from cali.core.errors import Misconfigured
+from cali.core.settings import from_environment
 from cali.usecases.learn import Approval, LearnContext, LearnPolicy
 from cali.usecases.releases import Releases
 
@@ -21,219 +21,200 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cali.core.models import Diagnosis, Incident
-    from cali.core.ports import AnswerCache, Budget, Embedder
+    from cali.core.ports import AnswerCache, Budget
     from cali.core.settings import Settings
     from cali.stages.retrieve.knowledge import Knowledge
+
+    Secret = Callable[[str, str, str | None], str]  # secret, key and default to a value
 
 
 def learning(
     settings: Settings | None = None, data: Path | None = None, now: Callable[[], float] = time.time
 ) -> LearnContext:
-    """The parts, each built with the first step that uses it. Misconfigured names every variable that is missing."""
-    read = settings or settings_.from_environment()
-    return _Local(read, data, now).parts() if data is not None else _Cloud(read, now).parts()
+    """Build the context of the jobs. Adapters connect with the first step that uses them.
+
+    Raises Misconfigured, which names every missing variable.
+    """
+    settings = settings or from_environment()
+    if data is None:
+        return _on_aws(settings, now)
+    return _on_folder(settings, data.expanduser(), now)
 
 
-class _Builder:
-    """What both have."""
+def _on_aws(settings: Settings, now: Callable[[], float]) -> LearnContext:
+    from cali.adapters.aws import clients as aws
+    from cali.adapters.aws.dynamodb_alerts import DynamoFeedback
+    from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
+    from cali.adapters.aws.dynamodb_shared import DynamoAnswers, DynamoBudget
+    from cali.adapters.aws.s3 import S3Objects
+    from cali.adapters.aws.secrets import Secrets
 
-    def __init__(self, settings: Settings, now: Callable[[], float]) -> None:
-        self.settings = settings
-        self.now = now
+    settings.need("logs_bucket", "incidents_table")
+    secret = Secrets(partial(aws.client, "secretsmanager")).value
+    table = partial(aws.client, "dynamodb"), settings.incidents_table
 
-    def policy(self) -> LearnPolicy:
-        wanted = self.settings
-        try:
-            approval = Approval(wanted.learning_approval)
-        except ValueError as error:
-            names = ", ".join(Approval)
-            raise Misconfigured(
-                f"CALI_LEARNING_APPROVAL: {wanted.learning_approval!r} is none of {names}"
-            ) from error
-        return LearnPolicy(
-            approval=approval,
-            days=wanted.learning_days,
-            wrong=wanted.learning_wrong,
-            keep_days=wanted.learning_keep_days,
-            folder=wanted.github_folder,
-        )
+    def budget() -> DynamoBudget:
+        client, name = table
+        return DynamoBudget(client(), name, now, settings.calls_per_day, settings.dollars_per_day)
 
-    def made(self, objects: Any, **more: Any) -> LearnContext:
-        from cali.adapters.sources.raw_records import readable
-        from cali.stages.decode import Decoder
-        from cali.stages.refine.refiner import Refiner
+    def answers() -> DynamoAnswers:
+        return DynamoAnswers(table[0](), table[1], now)
 
-        year = time.gmtime(self.now()).tm_year
-        return LearnContext(
-            objects=objects,
-            pointers=objects,
-            releases=Releases(objects, objects),
-            shipped=cache(self._shipped),
-            refiner=cache(Refiner),
-            decoder=lambda: Decoder(self.settings.cluster, year=year),
-            unpack=readable,
-            now=self.now,
-            pull_requests=self._pulls if self.settings.github_repository else None,
-            policy=self.policy(),
-            **more,
-        )
+    explain = None
+    if settings.model:
+        key = partial(_api_key, settings, secret)
+        explain = partial(_explainer, settings, now, settings.model, key, answers, budget)
+    return _context(
+        settings,
+        now,
+        S3Objects(aws.client("s3"), settings.logs_bucket),
+        secret,
+        feedback=cache(lambda: DynamoFeedback(table[0](), table[1])),
+        incidents=cache(lambda: DynamoIncidents(table[0](), table[1])),
+        explain=explain,
+        spent=cache(budget),
+        collections=cache(lambda: _collections(settings, secret, settings.milvus_uri))
+        if settings.milvus_uri
+        else None,
+        post=partial(post_to_slack, partial(secret, settings.slack_secret, "webhook_url", None))
+        if settings.learning_post and settings.slack_secret
+        else None,
+    )
 
-    def _shipped(self) -> Knowledge:
-        from cali.stages.retrieve.knowledge import load
 
-        wanted = self.settings
-        team = Path(wanted.knowledge_dir).expanduser() if wanted.knowledge_dir else None
-        return load(team=team, cache=Path(wanted.cache_dir or "~/.cache/cali").expanduser())
+def _on_folder(settings: Settings, data: Path, now: Callable[[], float]) -> LearnContext:
+    """The folder is laid out as the logs bucket is."""
+    from cali.adapters.files.objects import FolderObjects
+    from cali.adapters.sqlite.alerts import SqliteFeedback
+    from cali.adapters.sqlite.answers import AnswersFile
+    from cali.adapters.sqlite.incidents import SqliteIncidents
 
-    def _pulls(self) -> Any:
-        from cali.adapters.github.pull_requests import GitHub
+    answers = cache(
+        lambda: AnswersFile(data / "answers.db", settings.calls_per_day, settings.dollars_per_day)
+    )
+    explain = None
+    if model := model_name(settings):
+        key = settings.openai_api_key or NO_KEY
+        explain = partial(_explainer, settings, now, model, lambda: key, answers, answers)
+    milvus = settings.milvus_uri or str(data / "knowledge.db")
+    return _context(
+        settings,
+        now,
+        FolderObjects(data),
+        None,
+        feedback=cache(lambda: SqliteFeedback(data / "incidents.db")),
+        incidents=cache(lambda: SqliteIncidents(data / "incidents.db")),
+        explain=explain,
+        spent=answers,
+        collections=cache(lambda: _collections(settings, None, milvus)),
+    )
 
-        wanted = self.settings
-        return GitHub(wanted.github_repository, self._token, wanted.github_branch, wanted.github_url)
 
-    def _token(self) -> str:
-        if not self.settings.github_token:
+def _context(
+    settings: Settings, now: Callable[[], float], objects: Any, secret: Secret | None, **more: Any
+) -> LearnContext:
+    from cali.adapters.sources.raw_records import readable
+    from cali.stages.decode import Decoder
+    from cali.stages.refine.refiner import Refiner
+
+    return LearnContext(
+        objects=objects,
+        pointers=objects,
+        releases=Releases(objects, objects),
+        shipped=cache(lambda: _shipped(settings)),
+        refiner=cache(Refiner),
+        decoder=lambda: Decoder(settings.cluster, year=time.gmtime(now()).tm_year),
+        unpack=readable,
+        now=now,
+        pull_requests=partial(_pull_requests, settings, secret) if settings.github_repository else None,
+        policy=_policy(settings),
+        **more,
+    )
+
+
+def _policy(settings: Settings) -> LearnPolicy:
+    try:
+        approval = Approval(settings.learning_approval)
+    except ValueError as error:
+        names = ", ".join(Approval)
+        raise Misconfigured(
+            f"CALI_LEARNING_APPROVAL: {settings.learning_approval!r} is none of {names}"
+        ) from error
+    return LearnPolicy(
+        approval=approval,
+        days=settings.learning_days,
+        wrong=settings.learning_wrong,
+        keep_days=settings.learning_keep_days,
+        folder=settings.github_folder,
+    )
+
+
+def _shipped(settings: Settings) -> Knowledge:
+    from cali.stages.retrieve.knowledge import load
+
+    team = Path(settings.knowledge_dir).expanduser() if settings.knowledge_dir else None
+    return load(team=team, cache=Path(settings.cache_dir or "~/.cache/cali").expanduser())
+
+
+def _explainer(
+    settings: Settings,
+    now: Callable[[], float],
+    model: str,
+    api_key: Callable[[], str],
+    answers: Callable[[], AnswerCache],
+    budget: Callable[[], Budget],
+    knowledge: Knowledge,
+) -> Callable[[Incident], Diagnosis]:
+    """Build a Reasoner over a knowledge base. It shares answers and budget with the functions, so nothing is paid twice."""
+    from cali.stages.refine.refiner import Refiner
+    from cali.stages.retrieve import retrieve
+
+    refiner, signatures = Refiner(), knowledge.signatures()
+    gateway = model_gateway(settings, model, api_key(), refiner.redactor, answers(), budget(), now=now)
+    return build_reasoner(
+        settings,
+        knowledge,
+        lambda text: retrieve(text, signatures),
+        refiner.redactor,
+        {"masks": refiner.masks.version},
+        gateway,
+        model,
+    ).diagnose
+
+
+def _api_key(settings: Settings, secret: Secret | None) -> str:
+    if settings.openai_secret and secret is not None:
+        return secret(settings.openai_secret, "api_key", None)
+    if settings.openai_api_key or settings.openai_base_url:
+        return settings.openai_api_key or NO_KEY
+    raise Misconfigured("CALI_OPENAI_SECRET: not set in the environment, and CALI_MODEL asks for a model")
+
+
+def _collections(settings: Settings, secret: Secret | None, uri: str) -> Any:
+    from cali.adapters.milvus.collections import MilvusCollections
+
+    token = settings.milvus_token
+    if settings.milvus_secret and secret is not None:
+        token = secret(settings.milvus_secret, "token", "")
+    return MilvusCollections(uri, embedder(settings, partial(_api_key, settings, secret)), token)
+
+
+def _pull_requests(settings: Settings, secret: Secret | None) -> Any:
+    from cali.adapters.github.pull_requests import GitHub
+
+    def token() -> str:
+        if settings.github_secret and secret is not None:
+            return secret(settings.github_secret, "token", None)
+        if not settings.github_token:
             raise Misconfigured("CALI_GITHUB_TOKEN: not set in the environment")
-        return self.settings.github_token
+        return settings.github_token
 
-    def embedder(self) -> Embedder:
-        from cali.bootstrap.aws import AwsParts
-        from cali.bootstrap.reasoner import embedder
-
-        return embedder(self.settings, AwsParts(self.settings).api_key)
-
-    def explaining(
-        self,
-        model: str,
-        key: Callable[[], str],
-        answers: Callable[[], AnswerCache],
-        budget: Callable[[], Budget],
-    ) -> Callable[[Knowledge], Callable[[Incident], Diagnosis]]:
-        """A reasoner over a knowledge. It shares answers and budget with the functions: what was asked once is not paid again."""
-
-        def over(knowledge: Knowledge) -> Callable[[Incident], Diagnosis]:
-            from cali.bootstrap.reasoner import build_reasoner, model_gateway
-            from cali.stages.refine.refiner import Refiner
-            from cali.stages.retrieve import retrieve
-
-            refiner, signatures = Refiner(), knowledge.signatures()
-            gateway = model_gateway(
-                self.settings, model, key(), refiner.redactor, answers(), budget(), now=self.now
-            )
-            return build_reasoner(
-                self.settings,
-                knowledge,
-                lambda text: retrieve(text, signatures),
-                refiner.redactor,
-                {"masks": refiner.masks.version},
-                gateway,
-                model,
-            ).diagnose
-
-        return over
+    return GitHub(settings.github_repository, token, settings.github_branch, settings.github_url)
 
 
-class _Cloud(_Builder):
-    """Over AWS."""
+def post_to_slack(webhook_url: Callable[[], str], text: str) -> None:
+    """Post a text. It is escaped: titles are lines of logs, and `<!channel>` in one must notify nobody."""
+    from cali.adapters.slack.blocks import escaped
+    from cali.adapters.slack.webhook import SlackWebhook
 
-    def parts(self) -> LearnContext:
-        from cali.adapters.aws import clients as aws
-        from cali.adapters.aws.dynamodb_alerts import DynamoFeedback
-        from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
-        from cali.adapters.aws.dynamodb_shared import DynamoAnswers, DynamoBudget
-        from cali.adapters.aws.s3 import S3Objects
-
-        wanted = self.settings.need("logs_bucket", "incidents_table")
-        table, now = wanted.incidents_table, self.now
-
-        def dynamo() -> Any:
-            return aws.client("dynamodb")
-
-        def budget() -> DynamoBudget:
-            return DynamoBudget(dynamo(), table, now, wanted.calls_per_day, wanted.dollars_per_day)
-
-        explain = None
-        if wanted.model:
-            explain = self.explaining(
-                wanted.model, self._key, lambda: DynamoAnswers(dynamo(), table, now), budget
-            )
-        return self.made(
-            S3Objects(aws.client("s3"), wanted.logs_bucket),
-            feedback=cache(lambda: DynamoFeedback(dynamo(), table)),
-            incidents=cache(lambda: DynamoIncidents(dynamo(), table)),
-            explain=explain,
-            spent=cache(budget),
-            collections=cache(self._collections) if wanted.milvus_uri else None,
-            post=self._post if wanted.learning_post and wanted.slack_secret else None,
-        )
-
-    def _collections(self) -> Any:
-        from cali.adapters.milvus.collections import MilvusCollections
-
-        token = self.settings.milvus_token
-        if self.settings.milvus_secret:
-            token = self._secret(self.settings.milvus_secret, "token", "")
-        return MilvusCollections(self.settings.milvus_uri, self.embedder(), token)
-
-    def _key(self) -> str:
-        if self.settings.openai_secret:
-            return self._secret(self.settings.openai_secret, "api_key")
-        if self.settings.openai_api_key or self.settings.openai_base_url:
-            return self.settings.openai_api_key or "none"  # a server of one's own may ask for no key
-        raise Misconfigured("CALI_OPENAI_SECRET: not set in the environment, and CALI_MODEL asks for a model")
-
-    def _token(self) -> str:
-        if self.settings.github_secret:
-            return self._secret(self.settings.github_secret, "token")
-        return super()._token()
-
-    def _post(self, text: str) -> None:
-        from cali.adapters.slack.blocks import escaped
-        from cali.adapters.slack.webhook import SlackWebhook
-
-        hook = SlackWebhook(lambda: self._secret(self.settings.slack_secret, "webhook_url"))
-        hook.post({"text": escaped(text)})  # titles are lines of logs: `<!channel>` in one must call nobody
-
-    def _secret(self, name: str, key: str, default: str | None = None) -> str:
-        from cali.adapters.aws import clients as aws
-        from cali.adapters.aws.secrets import Secrets
-
-        return Secrets(lambda: aws.client("secretsmanager")).value(name, key, default)
-
-
-class _Local(_Builder):
-    """On a folder, laid out as the bucket is."""
-
-    def __init__(self, settings: Settings, data: Path, now: Callable[[], float]) -> None:
-        super().__init__(settings, now)
-        self._data = data.expanduser()
-
-    def parts(self) -> LearnContext:
-        from cali.adapters.files.objects import FolderObjects
-        from cali.adapters.sqlite.alerts import SqliteFeedback
-        from cali.adapters.sqlite.answers import AnswersFile
-        from cali.adapters.sqlite.incidents import SqliteIncidents
-
-        wanted, state = self.settings, self._data / "incidents.db"
-
-        @cache
-        def answers() -> AnswersFile:
-            return AnswersFile(self._data / "answers.db", wanted.calls_per_day, wanted.dollars_per_day)
-
-        explain = None
-        if model := model_name(wanted):
-            explain = self.explaining(model, lambda: wanted.openai_api_key or NO_KEY, answers, answers)
-        return self.made(
-            FolderObjects(self._data),
-            feedback=cache(lambda: SqliteFeedback(state)),
-            incidents=cache(lambda: SqliteIncidents(state)),
-            explain=explain,
-            spent=answers,
-            collections=cache(self._collections),
-        )
-
-    def _collections(self) -> Any:
-        from cali.adapters.milvus.collections import MilvusCollections
-
-        uri = self.settings.milvus_uri or str(self._data / "knowledge.db")
-        return MilvusCollections(uri, self.embedder(), self.settings.milvus_token)
+    SlackWebhook(webhook_url).post({"text": escaped(text)})

@@ -80,7 +80,7 @@ def test_a_refusal_that_nobody_explains_is_no_release_and_is_said_once():
     (line,) = process.said
     assert line.startswith(f"s3://logs/{POINTER}: ")
     assert "AccessDenied" in line
-    assert line.endswith("taken for one that is not there")
+    assert line.endswith("treated as missing")
 
 
 def test_a_pointer_that_was_read_before_and_is_refused_now_is_a_failure():

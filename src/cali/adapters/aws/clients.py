@@ -1,6 +1,6 @@
-"""Clients of AWS, made when they are first used, and what they raise in the project's own words.
+"""boto3 clients, and the mapping of their errors to CaliError.
 
-boto3 takes half a second to import, so nothing here imports it before a client is needed.
+boto3 takes half a second to import, so it is imported with the first client.
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ _FASTER = {"ConditionalCheckFailedException", "PreconditionFailed", "Conditional
 
 
 class Denied(Misconfigured):
-    """AWS says that we may not."""
+    """AWS refuses access."""
 
 
 @cache
 def client(service: str) -> Any:
-    """The process's one client of a service. Safe for threads. Misconfigured without a region, or with a profile that is not there."""
+    """Return the one client of a service in this process. Threads may share it.
+
+    Raises Misconfigured without a region, or if the profile does not exist.
+    """
     import boto3
     from botocore.config import Config
 
@@ -39,14 +42,14 @@ def client(service: str) -> Any:
         retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
         max_pool_connections=16,
     )
-    with said(service):
+    with mapped_errors(service):
         return boto3.client(service, config=config)
 
 
 @contextmanager
-def said(where: str) -> Iterator[None]:
-    """Says in our words what AWS says: whether waiting helps (Retryable), somebody was faster (Conflict), or a person
-    must act (Misconfigured). One line, beginning with `where`."""
+def mapped_errors(where: str) -> Iterator[None]:
+    """Map botocore errors to CaliError: Retryable if a later call may succeed, Conflict if another writer was faster,
+    otherwise Misconfigured. The message is one line that begins with `where`."""
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
     from botocore.exceptions import ConnectionError as Unreachable
 

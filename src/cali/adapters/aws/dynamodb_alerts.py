@@ -1,10 +1,10 @@
-"""What was told and what people said, in the table that all functions share.
+"""Alert states and feedback in the table that all functions share.
 
-    alert#<key>          what was told        version, body; and while somebody must look again, status `alert-due`, heard_at
-    feedback#<id>        a person's verdict   status `feedback`, heard_at, incident, body
-    suppressed#<id>      an incident that was called no error                   while it is, status `suppressed`, heard_at
+    alert#<key>          state of the alerts of an incident    version, body; while a look is due: status `alert-due`, heard_at
+    feedback#<id>        a person's verdict                    status `feedback`, heard_at, incident, body
+    suppressed#<id>      an incident marked as no error        while it is: status `suppressed`, heard_at
 
-What is due, said and suppressed is found through the index of the incidents' statuses.
+All are found through the index of the incidents' statuses.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import zlib
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from cali.adapters.aws.clients import said
+from cali.adapters.aws.clients import mapped_errors
 from cali.adapters.aws.dynamodb_incidents import BY_STATUS, DAY, EXPIRES, key, number
 from cali.core.errors import Conflict
 from cali.core.life import Feedback, Verdict
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DUE, FEEDBACK, SUPPRESSED = "alert-due", "feedback", "suppressed"
-KEPT = 120 * DAY  # an alert that nobody touched for so long is forgotten
+KEPT = 120 * DAY  # an alert state that has not changed for so long expires
 PAGE = 200
 
 
@@ -38,7 +38,7 @@ class DynamoAlerts:
         self._now = now
 
     def get(self, key_: str) -> Note | None:
-        with said(f"table {self._table}"):
+        with mapped_errors(f"table {self._table}"):
             answer = self._client.get_item(TableName=self._table, Key=key("alert", key_), ConsistentRead=True)
         item = answer.get("Item")
         if item is None:
@@ -63,7 +63,7 @@ class DynamoAlerts:
                 "ExpressionAttributeValues": {":read": number(note.version)},
             }
         try:
-            with said(f"table {self._table}"):
+            with mapped_errors(f"table {self._table}"):
                 self._client.put_item(TableName=self._table, Item=item, **condition)
         except Conflict:
             raise Conflict(f"{note.key}: changed since version {note.version} was read") from None
@@ -75,7 +75,7 @@ class DynamoAlerts:
 
 
 def _unpacked(body: bytes) -> str:
-    """A body; of a damaged one what nobody can read, for whoever asks to begin anew."""
+    """Return a body. A damaged one becomes a text that no reader accepts, so the state is begun again."""
     try:
         return zlib.decompress(body).decode()
     except (zlib.error, ValueError):
@@ -99,14 +99,14 @@ class DynamoFeedback:
         }
         new = True
         try:
-            with said(f"table {self._table}"):
+            with mapped_errors(f"table {self._table}"):
                 self._client.put_item(
                     TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)"
                 )
         except Conflict:
             new = False
         if new or [one.id for one in self.find(1, record.incident)] == [record.id]:
-            self._suppress(record)  # also when a crash came between the two writes the last time
+            self._suppress(record)  # also after a crash between the two writes
         return new
 
     def find(self, limit: int, incident: str = "") -> list[Feedback]:
@@ -128,11 +128,11 @@ class DynamoFeedback:
         return frozenset(item["pk"]["S"].partition("#")[2] for item in found)
 
     def _suppress(self, record: Feedback) -> None:
-        """An item without a status is in no index: what is no longer suppressed stays, and is not found."""
+        """Write the item. Without a status it is in no index, so an incident that is no longer suppressed is not found."""
         item = {**key("suppressed", record.incident), "heard_at": number(record.at)}
         if record.verdict is Verdict.NOT_AN_ERROR:
             item["status"] = {"S": SUPPRESSED}
-        with said(f"table {self._table}"):
+        with mapped_errors(f"table {self._table}"):
             self._client.put_item(TableName=self._table, Item=item)
 
 
@@ -152,7 +152,7 @@ def _of_status(
         asked["ExpressionAttributeValues"][":until"] = number(until)
     left = limit
     while left > 0:
-        with said(f"table {table}"):
+        with mapped_errors(f"table {table}"):
             answer = client.query(**asked, Limit=min(left, PAGE))
         items = answer.get("Items", [])
         left -= len(items)

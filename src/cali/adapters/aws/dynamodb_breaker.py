@@ -1,7 +1,7 @@
-"""The circuit breaker of the model, shared by all functions: a note in the table.
+"""The circuit breaker of the model, shared by all functions as a blob in the table.
 
-Powertools has one too. This one is the stage's own state machine (`cali.stages.reason.limits`), so a function and the
-command line leave a failing model alone by the same rules, and one test suite holds for both.
+Powertools has one too. This one is the state machine of the stage (`cali.stages.reason.limits`), so functions and the
+command line follow the same rules, and one test suite covers both.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from cali.adapters.aws.dynamodb_shared import DynamoBlobs
 
 NAME = "circuit"
-DEAD = 180.0  # seconds after which the one call that tries an open circuit is taken for lost
+DEAD = 180.0  # seconds after which the one call that tests an open circuit counts as lost
 
 
 class SharedBreaker(Breaker):
-    """One circuit for all functions. Its state is a note; when the table fails, calls are allowed: the budget, which
-    does not forgive that, is asked next."""
+    """One circuit for all functions. If the table does not answer, calls are allowed; the budget, which is checked next,
+    refuses them."""
 
     def __init__(self, notes: DynamoBlobs, settings: BreakerSettings | None = None) -> None:
         super().__init__(settings)

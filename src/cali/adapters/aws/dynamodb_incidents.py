@@ -2,12 +2,12 @@
 
     pk                     holds
     incident#<id>          an incident and its life                    status, heard_at (index by-status), version, body
-    answer#<key>           what a model said                           value
-    mark#<key>             who does something now                      free_at
-    spent#<day>            calls and money of a day                    calls, micros
-    note#<key>             a few bytes that several processes change   version, body
+    answer#<key>           an answer of the model                      value
+    mark#<key>             a claim                                     free_at
+    spent#<day>            calls and cost of a day                     calls, micros
+    note#<key>             a blob that several processes change        version, body
 
-What is old expires by itself (`expires_at`). The last four are in `dynamodb_shared.py`.
+Old items expire (`expires_at`). The last four are in `dynamodb_shared.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cali.adapters.aws.clients import said
+from cali.adapters.aws.clients import mapped_errors
 from cali.core.errors import Conflict, Misconfigured, Poison
 from cali.core.models import Status
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BY_STATUS = "by-status"
 EXPIRES = "expires_at"
 DAY = 86_400
-KEPT = 120 * DAY  # an incident that nobody heard of for so long is forgotten
+KEPT = 120 * DAY  # an incident without news for so long expires
 PAGE = 100
 
 TABLE: Mapping[str, Any] = {
@@ -54,14 +54,14 @@ TABLE: Mapping[str, Any] = {
 
 
 class DynamoIncidents:
-    """An IncidentStore in a table. A put is one conditional write, so of two writers one loses."""
+    """An IncidentStore in a table. A put is one conditional write, so one of two writers gets a Conflict."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
 
     def get(self, incident: str) -> StoredIncident | None:
-        with said(f"table {self._table}"):
+        with mapped_errors(f"table {self._table}"):
             answer = self._client.get_item(
                 TableName=self._table, Key=key("incident", incident), ConsistentRead=True
             )
@@ -87,7 +87,7 @@ class DynamoIncidents:
                 "ExpressionAttributeValues": {":read": number(stored.version)},
             }
         try:
-            with said(f"table {self._table}"):
+            with mapped_errors(f"table {self._table}"):
                 self._client.put_item(TableName=self._table, Item=item, **condition)
         except Conflict:
             raise Conflict(
@@ -98,7 +98,7 @@ class DynamoIncidents:
     def find(
         self, statuses: Collection[Status], limit: int, heard_before: float | None = None
     ) -> list[StoredIncident]:
-        """The index lags behind by some milliseconds: what is found may have changed, which a put will say."""
+        """Query the index, which lags some milliseconds behind: a put of a changed incident raises Conflict."""
         found: list[StoredIncident] = []
         for status in statuses:
             found += self._of_status(status, limit, heard_before)
@@ -109,10 +109,10 @@ class DynamoIncidents:
         return found[: max(limit, 0)]
 
     def count(self, status: Status, most: int) -> int:
-        """Nothing of the items is sent, but DynamoDB charges for reading them: so `most` is what it may cost."""
+        """Count in the index. No items are sent, but DynamoDB charges for reading them, so `most` limits the cost."""
         asked, found = {**self._asked(status), "Select": "COUNT"}, 0
         while found < most:
-            with said(f"table {self._table}"):
+            with mapped_errors(f"table {self._table}"):
                 answer = self._client.query(**asked, Limit=most - found)
             found += answer["Count"]
             if "LastEvaluatedKey" not in answer:
@@ -127,7 +127,7 @@ class DynamoIncidents:
             asked["KeyConditionExpression"] += " AND heard_at < :before"
             asked["ExpressionAttributeValues"][":before"] = number(heard_before)
         while left > 0:
-            with said(f"table {self._table}"):
+            with mapped_errors(f"table {self._table}"):
                 answer = self._client.query(**asked, Limit=min(left, PAGE))
             items = answer.get("Items", [])
             left -= len(items)
@@ -157,17 +157,17 @@ class DynamoIncidents:
 
 
 def key(kind: str, name: str) -> dict[str, Any]:
-    """The key of an item."""
+    """Return the key of an item."""
     return {"pk": {"S": f"{kind}#{name}"}}
 
 
 def number(value: float) -> dict[str, str]:
-    """A number as DynamoDB takes it; a float keeps its exact value."""
+    """Return a number in DynamoDB's form; a float keeps its exact value."""
     return {"N": repr(value)}
 
 
 def _packed(stored: StoredIncident) -> bytes:
-    """Compressed: the positions and messages of an incident repeat themselves, and a write is paid by the kilobyte."""
+    """Compress the incident: its positions and messages are repetitive, and a write is charged by the kilobyte."""
     from cali.stages.detect.incident_json import dumps
 
     return zlib.compress(dumps(stored).encode(), 6)

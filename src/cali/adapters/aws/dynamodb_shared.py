@@ -1,10 +1,10 @@
-"""What all functions share besides incidents, in the same table: answers, marks, the day's budget, notes."""
+"""State that all functions share besides incidents, in the same table: answers, claims, the day's budget, blobs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cali.adapters.aws.clients import said
+from cali.adapters.aws.clients import mapped_errors
 from cali.adapters.aws.dynamodb_incidents import DAY, EXPIRES, key, number
 from cali.core.errors import CaliError, Conflict
 
@@ -16,17 +16,16 @@ MICRO = 1_000_000  # dollars are counted in millionths: whole numbers add up exa
 
 
 class DynamoClaims:
-    """Who does something now: one caller, until it gives back or its time is over."""
+    """The Claims of all functions."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
 
     def claim(self, name: str, now: float, seconds: float) -> bool:
-        """True for one caller until `seconds` have passed or it gives back."""
         free_at = now + seconds
         try:
-            with said(f"table {self._table}"):
+            with mapped_errors(f"table {self._table}"):
                 self._client.put_item(
                     TableName=self._table,
                     Item={
@@ -42,14 +41,13 @@ class DynamoClaims:
         return True
 
     def release(self, name: str) -> None:
-        """Another caller may take it at once."""
-        with said(f"table {self._table}"):
+        with mapped_errors(f"table {self._table}"):
             self._client.delete_item(TableName=self._table, Key=key("mark", name))
 
 
 class DynamoAnswers:
-    """The AnswerCache of all functions. What fails is not kept; a claim that cannot be made is refused, for two calls
-    cost more than none."""
+    """The AnswerCache of all functions. If the table fails, answers are not cached and claims are refused, because two
+    calls cost more than none."""
 
     def __init__(self, client: Any, table: str, now: Callable[[], float]) -> None:
         self._client = client
@@ -59,7 +57,7 @@ class DynamoAnswers:
 
     def get(self, key_: str) -> str | None:
         try:
-            with said(f"table {self._table}"):
+            with mapped_errors(f"table {self._table}"):
                 answer = self._client.get_item(
                     TableName=self._table, Key=key("answer", key_), ConsistentRead=True
                 )
@@ -70,7 +68,7 @@ class DynamoAnswers:
 
     def put(self, key_: str, value: str) -> None:
         try:
-            with said(f"table {self._table}"):
+            with mapped_errors(f"table {self._table}"):
                 self._client.put_item(
                     TableName=self._table,
                     Item={
@@ -96,8 +94,8 @@ class DynamoAnswers:
 
 
 class DynamoBudget:
-    """The Budget of all functions: one atomic counter for each day. Raises Retryable when the table does not answer, for
-    a call that is not counted is not made."""
+    """The Budget of all functions: one atomic counter for each day. Raises Retryable if the table does not answer; a call
+    that is not counted is not made."""
 
     def __init__(
         self,
@@ -136,8 +134,8 @@ class DynamoBudget:
         self._add(day, 0, round(difference * MICRO))
 
     def spent(self, day: str) -> tuple[int, float]:
-        """The calls and dollars of a day."""
-        with said(f"table {self._table}"):
+        """Return the calls and dollars of a day."""
+        with mapped_errors(f"table {self._table}"):
             answer = self._client.get_item(TableName=self._table, Key=key("spent", day), ConsistentRead=True)
         item = answer.get("Item", {})
         return (int(item["calls"]["N"]), int(item["micros"]["N"]) / MICRO) if item else (0, 0.0)
@@ -146,7 +144,7 @@ class DynamoBudget:
         self, day: str, calls: int, micros: int, condition: str = "", values: dict[str, Any] | None = None
     ) -> None:
         more = {"ConditionExpression": condition} if condition else {}
-        with said(f"table {self._table}"):
+        with mapped_errors(f"table {self._table}"):
             self._client.update_item(
                 TableName=self._table,
                 Key=key("spent", day),
@@ -162,7 +160,7 @@ class DynamoBudget:
 
 
 class DynamoBlobs:
-    """A few bytes under a name, changed by whoever read them last."""
+    """The BlobStore of all functions."""
 
     def __init__(self, client: Any, table: str, now: Callable[[], float]) -> None:
         self._client = client
@@ -170,21 +168,19 @@ class DynamoBlobs:
         self._now = now
 
     def read(self, name: str) -> tuple[bytes, int]:
-        """The bytes and their version; nothing has version 0."""
-        with said(f"table {self._table}"):
+        with mapped_errors(f"table {self._table}"):
             answer = self._client.get_item(TableName=self._table, Key=key("note", name), ConsistentRead=True)
         item = answer.get("Item")
         return (bytes(item["body"]["B"]), int(item["version"]["N"])) if item else (b"", 0)
 
     def write(self, name: str, body: bytes, version: int) -> None:
-        """Keeps bytes over the version that was read. Conflict if somebody else was faster."""
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
         if version:
             condition = {
                 "ConditionExpression": "version = :read",
                 "ExpressionAttributeValues": {":read": number(version)},
             }
-        with said(f"table {self._table}: note {name}"):
+        with mapped_errors(f"table {self._table}: note {name}"):
             self._client.put_item(
                 TableName=self._table,
                 Item={

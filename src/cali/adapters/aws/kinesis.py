@@ -1,11 +1,11 @@
-"""A Kinesis stream to write to, and what is behind a record of it."""
+"""A Kinesis stream to write to."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
 
-from cali.adapters.aws.clients import said
+from cali.adapters.aws.clients import mapped_errors
 from cali.core.errors import Retryable
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ ATTEMPTS, FIRST_PAUSE = 6, 0.1
 
 
 class KinesisStream:
-    """Puts entries. Those that the service refuses are put again, alone; after some attempts Retryable says how many
-    are left. A put that was not confirmed may have happened: who reads must know an entry that comes twice."""
+    """An OutputStream. Refused entries are put again on their own; after some attempts Retryable says how many are left.
+    An unconfirmed put may have happened, so readers must recognise an entry that comes twice."""
 
     def __init__(self, client: Any, name: str, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client = client
@@ -34,14 +34,14 @@ class KinesisStream:
             self._put(batch)
 
     def shards(self) -> list[str]:
-        """The stream's shards, closed ones too, each with the stream's name before it."""
-        with said(f"stream {self._name}"):
+        """Return the shards, also closed ones, each as `<stream>/<shard>`."""
+        with mapped_errors(f"stream {self._name}"):
             pages = self._client.get_paginator("list_shards").paginate(StreamName=self._name)
             return [f"{self._name}/{shard['ShardId']}" for page in pages for shard in page["Shards"]]
 
     def next_arrival(self, shard: str, sequence: str) -> float | None:
-        """When the record after this one arrived; None when it is the newest. `shard` is named as `shards` names it."""
-        with said(f"stream {self._name}"):
+        """Return when the record after this one arrived; None if this is the newest. `shard` is `<stream>/<shard>`."""
+        with mapped_errors(f"stream {self._name}"):
             at = self._client.get_shard_iterator(
                 StreamName=self._name,
                 ShardId=shard.rpartition("/")[2],
@@ -57,7 +57,7 @@ class KinesisStream:
         for attempt in range(ATTEMPTS):
             if attempt:
                 self._sleep(FIRST_PAUSE * 2 ** (attempt - 1))
-            with said(f"stream {self._name}"):
+            with mapped_errors(f"stream {self._name}"):
                 answer = self._client.put_records(
                     StreamName=self._name,
                     Records=[{"Data": entry.data, "PartitionKey": entry.key} for entry in left],

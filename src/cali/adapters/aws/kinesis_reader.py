@@ -6,7 +6,7 @@ from base64 import b64encode
 from contextlib import suppress
 from typing import Any
 
-from cali.adapters.aws.clients import said
+from cali.adapters.aws.clients import mapped_errors
 from cali.core.ports import Shard, ShardRead
 
 
@@ -20,7 +20,7 @@ class StreamReader:
 
     def shards(self) -> list[Shard]:
         """All shards of which something is kept, closed ones too."""
-        with said(f"stream {self.name}"):
+        with mapped_errors(f"stream {self.name}"):
             pages = self._client.get_paginator("list_shards").paginate(StreamName=self.name)
             return [_shard(found) for page in pages for found in page["Shards"]]
 
@@ -29,7 +29,7 @@ class StreamReader:
         stream that had this name before."""
         known = self._iterators.pop(shard, None)
         expired = self._client.exceptions.ExpiredIteratorException
-        with said(f"stream {self.name}"):
+        with mapped_errors(f"stream {self.name}"):
             iterator = known[1] if known and known[0] == after else self._iterator(shard, after)
             try:
                 answer = self._client.get_records(ShardIterator=iterator, Limit=limit)

@@ -1,14 +1,14 @@
 """Objects and Pointers in a bucket. A pointer is swapped by a conditional put on its ETag and read by a conditional get.
 
-Who may list only below some prefixes is told 403, not 404, of an object that is not there. So a 403 is looked into: the
-list below the object's own name says whether it is there.
+With a permission to list only some prefixes, S3 answers 403 instead of 404 for a missing object. So after a 403, a list
+with the object's own name as prefix tells whether it exists.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cali.adapters.aws.clients import Denied, said
+from cali.adapters.aws.clients import Denied, mapped_errors
 from cali.core.ports import Tagged
 
 if TYPE_CHECKING:
@@ -20,11 +20,10 @@ _SAME = {"304", "NotModified"}
 
 
 class S3Objects:
-    """Both ports on one bucket. Raises Retryable when it does not answer, Misconfigured when it refuses."""
+    """Both ports on one bucket. Raises Retryable if S3 does not answer, Misconfigured if it refuses."""
 
     def __init__(self, client: Any, name: str, denied: Callable[[str], None] | None = None) -> None:
-        """With `denied`, a pointer of which nobody may even say whether it is there is taken for one that is not, and
-        `denied` is told so once."""
+        """With `denied`, a pointer that S3 refuses to read counts as missing; `denied` is called once with the error."""
         self._client = client
         self.name = name
         self._denied = denied
@@ -34,18 +33,18 @@ class S3Objects:
         return self._read(key, {})[0]
 
     def put(self, key: str, body: bytes, kind: str = "application/json") -> None:
-        with said(self._where(key)):
+        with mapped_errors(self._where(key)):
             self._client.put_object(Bucket=self.name, Key=key, Body=body, ContentType=kind)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        with said(self._where(prefix)):
+        with mapped_errors(self._where(prefix)):
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
             for page in pages:
                 for item in page.get("Contents", ()):
                     yield item["Key"]
 
     def drop(self, key: str) -> None:
-        with said(self._where(key)):
+        with mapped_errors(self._where(key)):
             self._client.delete_object(Bucket=self.name, Key=key)
 
     def read(self, key: str, unless: str = "") -> Tagged | None:
@@ -55,7 +54,7 @@ class S3Objects:
             if unless or self._denied is None:  # it was read before, so it is there
                 raise
             if not self._told:
-                self._denied(f"{error}; taken for one that is not there")
+                self._denied(f"{error}; treated as missing")
                 self._told = True
             return Tagged(b"", "")
         if body is None:
@@ -64,17 +63,18 @@ class S3Objects:
 
     def swap(self, key: str, body: bytes, tag: str) -> str:
         condition = {"IfMatch": tag} if tag else {"IfNoneMatch": "*"}
-        with said(self._where(key)):
+        with mapped_errors(self._where(key)):
             answer = self._client.put_object(
                 Bucket=self.name, Key=key, Body=body, ContentType="application/json", **condition
             )
         return str(answer["ETag"])
 
     def _read(self, key: str, condition: dict[str, str]) -> tuple[bytes | None, str]:
-        """The bytes and their tag; no bytes and the tag asked with when they are the same, neither when there are none."""
+        """Return the bytes and their tag. Unchanged bytes are None with the tag of the condition; a missing object has
+        neither."""
         from botocore.exceptions import ClientError
 
-        with said(self._where(key)):
+        with mapped_errors(self._where(key)):
             try:
                 answer = self._client.get_object(Bucket=self.name, Key=key, **condition)
             except ClientError as error:
@@ -87,7 +87,7 @@ class S3Objects:
             return bytes(answer["Body"].read()), str(answer["ETag"])
 
     def _is_missing(self, key: str) -> bool:
-        """Whether a list that may be read says that an object is not there."""
+        """Return whether a permitted list shows that an object does not exist."""
         from botocore.exceptions import ClientError
 
         try:

@@ -1,10 +1,10 @@
-"""Secrets Manager, through Powertools' cache: a secret that was rotated is seen within a minute."""
+"""Secrets Manager through the cache of Powertools: a rotated secret is used within a minute."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cali.adapters.aws.clients import said
+from cali.adapters.aws.clients import mapped_errors
 from cali.core.errors import Misconfigured, Retryable
 
 if TYPE_CHECKING:
@@ -14,18 +14,18 @@ KEPT = 60  # seconds
 
 
 class Secrets:
-    """Secrets that hold a JSON object. The value of one is never part of a message. While Secrets Manager does not answer,
-    what it said last holds."""
+    """Secrets that hold a JSON object. No error message contains a value. While Secrets Manager does not answer, the last
+    values stay in use."""
 
     def __init__(self, client: Callable[[], Any], kept: int = KEPT) -> None:
-        """`client` makes the boto3 client when the first secret is asked for; an answer is `kept` for so many seconds."""
+        """`client` builds the boto3 client with the first secret; values are cached for `kept` seconds."""
         self._make = client
         self._kept = kept
         self._last: dict[str, dict[str, Any]] = {}
         self._provider: Any = None
 
     def value(self, secret: str, key: str, default: str | None = None) -> str:
-        """One value of a secret. Misconfigured when there is no such secret, object or key and no default."""
+        """Return one value of a secret. Raises Misconfigured without such a secret or key, unless there is a default."""
         try:
             kept = self._last[secret] = self._object(secret)
         except Retryable:
@@ -52,7 +52,7 @@ class Secrets:
             raise Misconfigured(f"secret {secret}: is not a JSON object") from None  # the cause would show it
         except GetParameterError as error:
             cause = error.__cause__ or error.__context__
-            with said(f"secret {secret}"):
+            with mapped_errors(f"secret {secret}"):
                 raise (
                     cause if isinstance(cause, Exception) else Retryable(f"secret {secret}: {error}")
                 ) from None

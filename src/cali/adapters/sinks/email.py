@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from cali.adapters.aws.clients import said
+from cali.adapters.aws.clients import mapped_errors
 from cali.core.errors import Misconfigured, Poison, Retryable
 from cali.stages.notify.message_text import text
 from cali.stages.notify.plain_text import one_line
@@ -128,7 +128,7 @@ def _through_smtp(server: str, user: str, password: Callable[[], str]) -> Sender
 
 def _through_ses(aws: Callable[[str], Any]) -> Sender:
     def send(mail: EmailMessage) -> None:
-        with said("e-mail: SES"):
+        with mapped_errors("e-mail: SES"):
             aws("sesv2").send_email(
                 FromEmailAddress=str(mail["From"]),
                 Destination={"ToAddresses": [one.addr_spec for one in mail["To"].addresses]},

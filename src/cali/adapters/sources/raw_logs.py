@@ -161,7 +161,7 @@ class _Bucket:
         # Below the folder of all days, keys of earlier ones sort before this one and need not even be listed.
         above = self._prefix[-1:] in ("", "/") and not _DAY.search(self._prefix)
         after = {"StartAfter": f"{self._prefix}dt={first_day}"} if first_day and above else {}
-        with aws.said(f"s3://{self._name}/{self._prefix}"):
+        with aws.mapped_errors(f"s3://{self._name}/{self._prefix}"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._name, Prefix=self._prefix, **after
             )
@@ -176,7 +176,7 @@ class _Bucket:
             body = self._whole(kept.key, where)
             yield from (body[at : at + CHUNK] for at in range(0, len(body), CHUNK))
             return
-        with aws.said(where):
+        with aws.mapped_errors(where):
             yield from self._client.get_object(Bucket=self._name, Key=kept.key)["Body"].iter_chunks(CHUNK)
 
     def _whole(self, key: str, where: str) -> bytes:
@@ -189,7 +189,7 @@ class _Bucket:
         raise AssertionError("the loop returns or raises")
 
     def _fetched(self, key: str, where: str) -> bytes:
-        with aws.said(where):
+        with aws.mapped_errors(where):
             body: bytes = self._client.get_object(Bucket=self._name, Key=key)["Body"].read()
         return body
 
