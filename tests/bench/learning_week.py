@@ -33,7 +33,7 @@ from cali.stages.detect import Detector
 from cali.stages.reason import Reasoner
 from cali.stages.retrieve import retrieve
 from cali.testing.models import ModelServer, explanation
-from cali.usecases.analyze_batch import KIND
+from cali.usecases.analyze_batch import DETECT_POLICY
 from cali.usecases.diagnose import learnt_since, new_error, new_error_key
 from cali.usecases.learn import JOBS, run
 from cali.usecases.pipeline import Pipeline, known_severity
@@ -172,7 +172,7 @@ def _alerts(lines: Sequence[str], region: str, parts: LearnContext) -> tuple[lis
     knowledge, store = parts.knowledge(), parts.incidents()
     signatures, explain = knowledge.signatures(), parts.explain(knowledge)
     reasoner = Reasoner(knowledge, lambda text: retrieve(text, signatures), parts.refiner().redactor.text)
-    detector = Detector(lambda event: known_severity(event, knowledge, signatures), KIND)
+    detector = Detector(lambda event: known_severity(event, knowledge, signatures), DETECT_POLICY)
     numbered = ((number, line.encode()) for number, line in enumerate(lines, 1))
     for event in Pipeline(Decoder(region), parts.refiner()).events(numbered):
         detector.observe(event)

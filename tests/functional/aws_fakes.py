@@ -195,7 +195,7 @@ class World:
             Quarantine(parts.get("objects", self.objects), REFINER.redactor.text),
             self.clock.now,
             SettleRules(batch=parts.get("batch", 1000)),
-            behind=parts.get("behind"),
+            log_stream=parts.get("behind"),
         )
 
     def batch(self, items: Sequence[dict[str, Any]], **parts: Any) -> BatchReport:

@@ -1,12 +1,12 @@
-"""Every error that CALI raises on purpose.
+"""The errors that CALI raises on purpose.
 
     CaliError
-    +-- Misconfigured    the person must change something: an option, a setting, a file    exit code 2
-    +-- Poison           this input can never be read; it is quarantined and counted
+    +-- Misconfigured    a person must change an option, a setting or a file; exit code 2
+    +-- Poison           input that can never be read; it is quarantined and counted
     +-- Retryable        a dependency failed; the same call may succeed later
-        +-- Conflict     somebody else was faster; read again and apply again
+        +-- Conflict     another process wrote first; read again and change that
 
-A message is one line that says what is wrong and where.
+A message is one line: what is wrong, where, and what to do.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ class Poison(CaliError):
 
 
 class Retryable(CaliError):
-    """A dependency did not answer as it should have; trying later may help. `after` is how many seconds it asked us
-    to wait, if it said."""
+    """A dependency failed; a later call may succeed. `after` is the number of seconds that it asked to wait, if any."""
 
     def __init__(self, message: str, after: float | None = None) -> None:
         super().__init__(message)
@@ -34,4 +33,4 @@ class Retryable(CaliError):
 
 
 class Conflict(Retryable):
-    """What was read has changed since, so it was not written."""
+    """A write that was refused because the value has changed since it was read."""

@@ -1,6 +1,6 @@
-"""The life of an incident as a store keeps it, and the changes in that life that others hear of.
+"""The life of an incident as it is stored, and its changes as they are published.
 
-`cali.stages.detect.lifecycle` makes these; a store keeps them; `cali.stages.detect.incident_json` writes them as JSON.
+`cali.stages.detect.lifecycle` creates these types, `cali.stages.detect.incident_json` writes them as JSON.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change. `number` counts the changes of one incident from 1, so (incident, number) names it for ever:
-    who hears a change twice can tell."""
+    """One change. `number` counts the changes of an incident from 1, so a reader recognises a change that comes twice."""
 
     incident: str
     number: int
@@ -38,13 +37,11 @@ class Change:
     count: int
     by: str = ""  # the person, for what a person did
     until: float | None = None  # the end of a mute; None is for ever
-    arrived: float | None = (
-        None  # when the newest line reached the stream of which the change came; None without one
-    )
+    arrived: float | None = None  # when the newest line behind the change reached its stream, if there is one
 
 
 class Span(NamedTuple):
-    """Positions of one source that were read already, both ends included."""
+    """Positions of one source that were read, both ends included."""
 
     start: int
     end: int
@@ -52,23 +49,23 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReadPositions:
-    """What was read of one source: all up to `floor`, and the spans above it, ascending, apart from each other."""
+    """The positions that were read of one source: all up to `floor`, and the ascending, separate spans above it."""
 
     source: str
     spans: tuple[Span, ...]
     floor: int = -1
-    at: float = 0.0  # when it was read last
+    at: float = 0.0  # time of the last read
 
 
 @dataclass(frozen=True, slots=True)
 class StoredIncident:
-    """An incident and all that is needed to go on with its life. `version` is the store's: 0 was never kept."""
+    """An incident and the state of its life. `version` belongs to the store; version 0 was never stored."""
 
     incident: Incident
-    heard_at: float  # when news of it was applied last, by the clock of whoever applied it
+    heard_at: float  # when its last news was applied, by the clock of that process
     reads: tuple[ReadPositions, ...] = ()
     changes: int = 0  # made so far
-    unsent: tuple[Change, ...] = ()  # made, and not yet known to be published
+    unsent: tuple[Change, ...] = ()  # changes that may not have been published yet
     flaps: int = 0  # times it came back soon after it went quiet
     quiet_at: float | None = None
     resolved_at: float | None = None
@@ -77,7 +74,7 @@ class StoredIncident:
 
 
 class Verdict(StrEnum):
-    """What a person says of an incident and its diagnosis."""
+    """A person's opinion of an incident and its diagnosis."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -86,7 +83,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """A person's verdict, kept for learning. `id` follows from who said what when, so the same one is kept once."""
+    """A person's verdict, stored for learning. `id` follows from person, verdict and time, so it is stored once."""
 
     id: str
     incident: str
@@ -96,5 +93,5 @@ class Feedback:
     fingerprint: str
     template: str
     scope: Scope
-    cause: str = ""  # the person's own, redacted, with the verdict `wrong`
-    entry: str = ""  # the knowledge entry that had been given as the cause
+    cause: str = ""  # the cause that the person gave with the verdict `wrong`, redacted
+    entry: str = ""  # the knowledge entry of the diagnosis

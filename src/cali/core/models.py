@@ -1,9 +1,9 @@
-"""The types that pass between the stages.
+"""The types that stages exchange.
 
     Record --join--> Block --refine--> Event --detect--> Incident --retrieve, reason--> Diagnosis
 
-Types that are made once for every line are named tuples, which cost a third of a frozen dataclass
-(docs/adr/0002-speed-in-python.md); all others are frozen, slotted dataclasses.
+Types with one instance for each line are named tuples, which cost a third of a frozen dataclass
+(docs/adr/0002-speed-in-python.md). All others are frozen, slotted dataclasses.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 
 class Severity(IntEnum):
-    """How bad a line is. The numbers order them and mean nothing else."""
+    """Severity of a line. The numbers only give the order."""
 
     TRACE = 0
     DEBUG = 1
@@ -30,7 +30,7 @@ class Severity(IntEnum):
 
 
 class Scope(NamedTuple):
-    """Where an event comes from, down to the container, never down to the pod."""
+    """Origin of an event: cluster, namespace, workload and container, never the pod."""
 
     cluster: str = ""
     namespace: str = ""
@@ -45,7 +45,7 @@ NOWHERE = Scope()
 
 
 class Record(NamedTuple):
-    """One line as collected, its wrapping taken off. `severity` is what the structure says, if it says."""
+    """One line as collected, without its envelope. `severity` is the one in its structure, if any."""
 
     line: int  # 1-based number of the line in its source
     message: str  # what the application wrote; not yet redacted
@@ -58,7 +58,7 @@ class Record(NamedTuple):
 
 
 class Quarantined(NamedTuple):
-    """What decode could not read, with the reason. Counted and kept, never lost."""
+    """A line that decode could not read, with the reason. It is counted and stored."""
 
     line: int
     reason: str
@@ -66,7 +66,7 @@ class Quarantined(NamedTuple):
 
 
 class Block(NamedTuple):
-    """The records of one event, in order: what one log call wrote."""
+    """The records of one log call, in order."""
 
     records: tuple[Record, ...]
 
@@ -79,7 +79,7 @@ class Template(NamedTuple):
 
 
 class Event(NamedTuple):
-    """A refined block. `message` is redacted; `lines` are the numbers of the lines it was made of."""
+    """A refined block. `message` is redacted; `lines` are the numbers of its lines."""
 
     lines: tuple[int, ...]
     message: str
@@ -87,7 +87,7 @@ class Event(NamedTuple):
     severity: Severity
     scope: Scope
     template: Template
-    levelled: bool = True  # the structure said how severe it is; otherwise the words did
+    levelled: bool = True  # the severity is from the structure, not from the words
 
 
 class Status(StrEnum):
@@ -102,7 +102,7 @@ class Status(StrEnum):
 
 
 class Origin(StrEnum):
-    """Who says what caused an incident."""
+    """The origin of a diagnosis."""
 
     KNOWLEDGE = "knowledge"
     MODEL = "model"
@@ -110,7 +110,7 @@ class Origin(StrEnum):
 
 
 class Evidence(NamedTuple):
-    """A line that proves something: its 1-based number in the input, and its redacted text."""
+    """A line that proves a cause: its 1-based number in the input, and its redacted text."""
 
     line: int
     text: str
@@ -125,7 +125,7 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What broke and what to do. With origin `none` there is no cause, and the evidence is the event itself."""
+    """Cause and fix of an incident. With origin `none` there is no cause, and the evidence is the event itself."""
 
     origin: Origin
     evidence: tuple[Evidence, ...]
@@ -138,7 +138,7 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One kind of error in one scope: what came of all its events. `id` follows from scope and fingerprint alone."""
+    """All events of one fingerprint in one scope. `id` follows from these two alone."""
 
     id: str
     scope: Scope
@@ -152,14 +152,14 @@ class Incident:
     last_seen: float | None
     samples: tuple[Event, ...]  # a few of its events, the first among them
     status: Status = Status.OPENED
-    burst: bool = False  # far more of it came at once than its own baseline
-    follows: str | None = None  # the id of the incident that broke first, when this one followed from it
+    burst: bool = False  # its rate exceeded its own baseline by far
+    follows: str | None = None  # the id of the incident that caused this one
     diagnosis: Diagnosis | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeEntry:
-    """A known error. `match` are patterns one of which must hold in the event before the cause is asserted."""
+    """A known error. One group of patterns in `match` must match the event before the cause is asserted."""
 
     id: str
     title: str

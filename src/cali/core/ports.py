@@ -1,5 +1,7 @@
-"""What the stages ask of the outside world. Each port is a few methods; every adapter of a port passes one
-shared contract suite, the embedded ones and those for AWS alike."""
+"""The ports: what stages and use cases need of the outside world.
+
+Every adapter of a port passes the contract suite of the port (tests/contracts).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from cali.core.models import Hit, KnowledgeEntry, Status
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors of one length. `name` tells models apart: vectors of two names never mix."""
+    """Turns texts into vectors of one length. Vectors of embedders with different names are never compared."""
 
     @property
     def name(self) -> str: ...
@@ -25,10 +27,10 @@ class KnowledgeIndex(Protocol):
     """Finds the knowledge entries nearest to a text."""
 
     def ensure(self, version: str, entries: Sequence[KnowledgeEntry]) -> None:
-        """Makes the index hold exactly these entries; cheap when it already does."""
+        """Make the index hold exactly these entries; cheap if it already does."""
 
     def search(self, text: str, limit: int) -> list[Hit]:
-        """The best entries, best first; an empty list when nothing is near."""
+        """Return the nearest entries, nearest first; an empty list if none is near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Request:
 
 
 class Answer(NamedTuple):
-    """What a model said, unread. `finished` is false when it was cut off."""
+    """The raw answer of a model. `finished` is false if it was cut off."""
 
     text: str
     tokens_in: int
@@ -51,8 +53,11 @@ class Answer(NamedTuple):
 
 
 class Model(Protocol):
-    """Answers one request with one call: it retries nothing. Raises Retryable when a later call may succeed,
-    Misconfigured when none will (key, model, quota), Poison when the server's reply cannot be read."""
+    """Answers a request with one call, without retries.
+
+    Raises Retryable if a later call may succeed, Misconfigured if none will (key, model, quota), Poison if the reply
+    cannot be read.
+    """
 
     @property
     def name(self) -> str: ...
@@ -76,37 +81,39 @@ class AnswerCache(Claims, Protocol):
 
 
 class Budget(Protocol):
-    """What may be spent on a model in one day, counted for all who share it."""
+    """The daily limit of calls and cost of a model, shared by all processes."""
 
     def take(self, day: str, dollars: float) -> bool:
-        """Books one call and what it may cost; false, and nothing booked, when the day's limit would be passed."""
+        """Book one call and its highest cost. Return False, and book nothing, if that exceeds the limit of the day."""
 
     def settle(self, day: str, difference: float) -> None:
-        """Corrects what was booked once the true cost is known."""
+        """Correct a booking by the difference to the true cost."""
 
 
 class IncidentStore(Protocol):
-    """Keeps incidents and their lives. Safe to use from several processes: a put loses if somebody else was faster."""
+    """Incidents and their lives, shared by processes through optimistic locking (core/optimistic.py)."""
 
     def get(self, incident: str) -> StoredIncident | None:
-        """The incident of this id, with the version to put it back under."""
+        """Return the incident of an id, with its version; None if there is none."""
 
     def put(self, stored: StoredIncident) -> StoredIncident:
-        """Keeps an incident if the store still holds the version that it was read with (0: holds none), and returns it
-        with its new version. Otherwise Conflict: read again and apply again."""
+        """Store an incident over the version that it was read with (0 for a new one), and return it with its new version.
+
+        Raises Conflict if the store holds another version.
+        """
 
     def find(
         self, statuses: Collection[Status], limit: int, heard_before: float | None = None
     ) -> list[StoredIncident]:
-        """Incidents of these statuses, those heard of last first; with `heard_before` those heard of longest ago first."""
+        """Return incidents of some statuses, latest news first; with `heard_before` only older ones, oldest first."""
 
     def count(self, status: Status, most: int) -> int:
-        """How many incidents have a status; `most` when there are as many or more. Reads none of them."""
+        """Return the number of incidents with a status, at most `most`, without reading them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A small text under a key. At `due` somebody must look at it again; `version` is the store's: 0 was never kept."""
+    """A small text under a key, to be processed again at `due`. Version 0 was never stored."""
 
     key: str
     body: str
@@ -115,27 +122,27 @@ class Note:
 
 
 class AlertStore(Protocol):
-    """Keeps what was told of incidents and where. Safe to use from several processes, as an IncidentStore is."""
+    """States of alerts, shared by processes through optimistic locking."""
 
     def get(self, key: str) -> Note | None: ...
     def put(self, note: Note) -> Note:
-        """Keeps a note over the version that was read, and returns it with its new one. Otherwise Conflict."""
+        """Store a note over the version that was read, and return it with its new one. Raises Conflict otherwise."""
 
     def due(self, now: float, limit: int) -> list[str]:
-        """The keys of notes whose time has come, those that wait longest first."""
+        """Return the keys of the notes that are due, longest due first."""
 
 
 class FeedbackStore(Protocol):
-    """Keeps what people say of incidents, so that others can learn from it."""
+    """Verdicts of people on incidents."""
 
     def put(self, record: Feedback) -> bool:
-        """Keeps a record; false if it was kept before."""
+        """Store a record. Return False if it was stored before."""
 
     def find(self, limit: int, incident: str = "") -> list[Feedback]:
-        """The latest records first, of one incident or of all."""
+        """Return records of one incident or of all, latest first."""
 
     def suppressed(self) -> frozenset[str]:
-        """The ids of the incidents of which people said last that they are no error. They must not be raised."""
+        """Return the ids of incidents whose latest verdict is `not an error`. They must not be raised."""
 
 
 class BlobStore(Protocol):
@@ -185,32 +192,34 @@ class InputStream(Protocol):
 
 
 class Tagged(NamedTuple):
-    """The bytes of an object, and a tag that changes with them. Of one that is not there both are empty."""
+    """The bytes of an object, and a tag that changes with them. Both are empty if the object is missing."""
 
     body: bytes
     tag: str
 
 
 class Objects(Protocol):
-    """Keeps bytes by key, for all who share the place. A put is whole or not at all."""
+    """Objects by key, as in a bucket. A put is atomic."""
 
     def get(self, key: str) -> bytes | None:
-        """The bytes under a key; None if there are none."""
+        """Return the bytes under a key; None if there are none."""
 
     def put(self, key: str, body: bytes, kind: str = "application/json") -> None: ...
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys that begin with a prefix, in order."""
+        """Return the keys with a prefix, in order."""
 
     def drop(self, key: str) -> None:
-        """Forgets an object; one that is not there is forgotten already."""
+        """Delete an object, if it exists."""
 
 
 class Pointers(Protocol):
-    """Small objects that several processes change, each seeing what the others did."""
+    """Small objects that processes share through optimistic locking."""
 
     def read(self, key: str, unless: str = "") -> Tagged | None:
-        """The object and its tag; None when it still has the tag `unless`."""
+        """Return an object and its tag; None if it still has the tag `unless`."""
 
     def swap(self, key: str, body: bytes, tag: str) -> str:
-        """Keeps bytes over the ones that were read with this tag (empty: there were none), and returns their tag.
-        Otherwise Conflict: read again and apply again."""
+        """Store bytes over those that were read with a tag (empty for a new object), and return the new tag.
+
+        Raises Conflict if the object has another tag.
+        """

@@ -1,7 +1,7 @@
-"""What one shard has read, and the blocks whose rest may still come: kept between batches, whichever process reads them.
+"""The checkpoint of a shard: the positions that were read, and the blocks that may continue. Processes share it.
 
-A position names one line for ever: the sequence number of its record, then its place in the record. A batch that comes
-again is known by its positions. A block that a batch cut in two waits here for the batch that holds the rest.
+A position identifies one line: the sequence number of its record, then the line's place in the record. A repeated batch
+is recognised by its positions. A block that a batch cut in two waits here for the batch with the rest.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from cali.core.models import Block, Record, Scope, Severity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PLACES = 20  # bits: lines of one record
+PLACES = 20  # bits of a position for the lines of one record
 READ = 64  # batches that are remembered
-LATE = 16  # batches: how late one may be and still count whole
-HELD = 200  # blocks that may wait
+LATE = 16  # batches that one may be late and still count as a whole
+HELD = 200  # pending blocks
 ROOM = 150_000  # bytes, compressed, of the blocks that one batch leaves: DynamoDB takes 400 KB, and blocks of two batches may wait
 
 
 class PendingBlock(NamedTuple):
-    """A block that waits. Its records' lines are positions; `arrived` is when the last of them reached the stream."""
+    """A block that may continue. The lines of its records are positions; `arrived` is when the last one reached the stream."""
 
     block: Block
     arrived: float
@@ -42,7 +42,7 @@ class PendingBlock(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """`read` are the spans of the latest batches. `version` is the store's: 0 was never kept."""
+    """The spans of the latest batches, and the pending blocks. Version 0 was never stored."""
 
     read: tuple[Span, ...] = ()
     held: tuple[PendingBlock, ...] = ()
@@ -52,35 +52,35 @@ class Checkpoint:
         return any(span.start <= position <= span.end for span in self.read)
 
     def meets(self, span: Span) -> bool:
-        """Whether some of a span was read before."""
+        """Return whether a part of a span was read before."""
         return any(known.start <= span.end and span.start <= known.end for known in self.read)
 
     def before(self, position: int) -> tuple[PendingBlock, ...]:
-        """The blocks that what begins at a position may continue."""
+        """Return the pending blocks that a batch from a position on may continue."""
         return tuple(held for held in self.held if held.end < position)
 
     def unsettled(self, span: Span | None, left: tuple[PendingBlock, ...]) -> int:
-        """The lowest position from which on something may still come, while a batch is done that leaves these blocks:
-        blocks that wait, or waited until now, and batches that others overtook."""
+        """Return the lowest position that may still change after a batch that leaves these blocks: pending blocks, also
+        those that it completed, and batches that others overtook."""
         latest = self.read[-LATE:] if span is None else (*self.read[1 - LATE :], span)
         return min([held.start for held in (*self.held, *left)] + [known.start for known in latest])
 
     def after(
         self, span: Span | None, taken: tuple[PendingBlock, ...], left: tuple[PendingBlock, ...]
     ) -> Checkpoint:
-        """The checkpoint once a batch is done that took up some blocks and left others."""
+        """Return the checkpoint after a batch that took some pending blocks and left others."""
         rest = tuple(held for held in self.held if held not in taken)
         read = self.read if span is None else (*self.read, span)[-READ:]
         return Checkpoint(read, tuple(sorted((*rest, *left), key=lambda held: held.start)), self.version)
 
 
 def position(sequence: str, place: int) -> int:
-    """The position of a line: of those after the first million in one record, all share one."""
+    """Return the position of a line. All lines after the first million of a record share one."""
     return int(sequence) << PLACES | min(place, (1 << PLACES) - 1)
 
 
 def newest(blocks: Sequence[Block]) -> list[Block]:
-    """Of blocks that want to wait those of the latest lines, as many as may: the rest of the others is overdue."""
+    """Return the newest of the blocks that may continue, as many as there is room for."""
     kept, room = [], ROOM
     for block in sorted(blocks, key=lambda block: block.records[-1].line, reverse=True)[:HELD]:
         text = "".join(record.message for record in block.records).encode("utf-8", "replace")
@@ -92,7 +92,7 @@ def newest(blocks: Sequence[Block]) -> list[Block]:
 
 
 def dumps(checkpoint: Checkpoint) -> bytes:
-    """Compressed JSON; positions are text, for they are larger than the numbers of JSON's readers."""
+    """Return compressed JSON. Positions are text, because they exceed the numbers of many JSON readers."""
     plain = {
         "read": [[str(span.start), str(span.end)] for span in checkpoint.read],
         "held": [
@@ -104,7 +104,7 @@ def dumps(checkpoint: Checkpoint) -> bytes:
 
 
 def loads(body: bytes, version: int) -> Checkpoint:
-    """What `dumps` wrote; an empty checkpoint for nothing. Poison if it is anything else."""
+    """Parse a checkpoint; empty bytes give an empty one. Raises Poison if it is anything else."""
     if not body:
         return Checkpoint(version=version)
     try:

@@ -1,10 +1,10 @@
-"""diagnose: what opened gets its cause, once; what the knowledge base does not know is kept for learning. What comes back gets
-another cause if the knowledge has learnt one since: a signature of it must hold, and no model is asked.
+"""diagnose: give each opened incident its cause, once, and store unknown errors for learning.
 
-    opened   -> incident -> reason (knowledge, or the model at most once per template) -> publisher -> new_errors/
-    returned -> incident -> the knowledge, when it is another one by now               -> publisher
+    opened   -> incident -> reason (knowledge, or the model at most once per template) -> publish -> new_errors/
+    returned -> incident -> knowledge, if it is newer than the diagnosis               -> publish
 
-A model that is away is no diagnosis: the incident stays without one, and `sweep` asks again.
+A returned incident gets a new cause if a signature of newer knowledge matches; no model is asked. While the model is
+unavailable an incident stays without a diagnosis, and `sweep` asks again.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from cali.stages.reason import Spend
     from cali.usecases.publish_changes import ChangePublisher
 
-# What `Reasoner` says under `gate` when asking again later may help.
 RETURNED = (ChangeKind.RECURRED, ChangeKind.REGRESSED)
+# What `Reasoner` reports under `gate` if asking again later may help.
 PASSING = ("the model is unavailable", "another process is asking", "the model's server cannot be understood")
 
 
@@ -40,7 +40,7 @@ class IncidentReasoner(Protocol):
 
     def diagnose(self, incident: Incident) -> Diagnosis: ...
     def known(self, incident: Incident) -> Diagnosis | None:
-        """What the knowledge alone says; None when it is not sure."""
+        """Return the diagnosis of the knowledge alone; None if no signature matches."""
 
     @property
     def knowledge(self) -> str:
@@ -51,17 +51,17 @@ class IncidentReasoner(Protocol):
 
 
 class DiagnoseResult(StrEnum):
-    """What came of a message."""
+    """The result of a message."""
 
-    NOTHING = "nothing"  # it asks for no diagnosis, or there is one already
+    NOTHING = "nothing"  # no diagnosis is needed, or there is one already
     KNOWN = "known"
     EXPLAINED = "explained"
-    SILENT = "silent"  # nothing can be said
-    LATER = "later"  # the model is away
+    SILENT = "silent"  # the cause is unknown
+    LATER = "later"  # the model is unavailable
 
 
 class Diagnose:
-    """Diagnoses incidents. The same message again changes nothing and asks nobody."""
+    """Diagnoses incidents. A repeated message changes nothing and asks no model."""
 
     def __init__(
         self,
@@ -79,11 +79,11 @@ class Diagnose:
 
     @property
     def dollars(self) -> float:
-        """What the model has cost in this process so far."""
+        """What the model has cost in this process."""
         return self._reasoner.spend.dollars
 
     def message(self, message: Change | DiagnosisRequest) -> DiagnoseResult:
-        """Takes one message of the incidents stream."""
+        """Diagnose the incident of one message of the incidents stream."""
         returned = not isinstance(message, DiagnosisRequest) and message.kind in RETURNED
         if not (returned or isinstance(message, DiagnosisRequest) or message.kind is ChangeKind.OPENED):
             return DiagnoseResult.NOTHING
@@ -96,18 +96,18 @@ class Diagnose:
             if _is_passing(diagnosis):
                 return DiagnoseResult.LATER
             told = self._publisher.apply(
-                message.incident, partial(_told, diagnosis=diagnosis, now=self._now())
+                message.incident, partial(_diagnosed, diagnosis=diagnosis, now=self._now())
             )
             stored = told or stored
         elif returned and (better := learnt_since(stored.incident, self._reasoner)) is not None:
-            step = partial(_told, diagnosis=better, now=self._now(), instead_of=diagnosis)
+            step = partial(_diagnosed, diagnosis=better, now=self._now(), instead_of=diagnosis)
             self._publisher.apply(message.incident, step)
             return DiagnoseResult.KNOWN
         elif stored.unsent:  # a crash after it was kept
             stored = self._publisher.apply(message.incident, _same) or stored
         elif isinstance(message, DiagnosisRequest) or message.kind is not ChangeKind.OPENED:
             return DiagnoseResult.NOTHING
-        # An opened incident that has its diagnosis already may come from a crash before this: put it once more.
+        # A crash may have come between diagnosis and this put, so put it for a diagnosed incident too.
         if diagnosis.origin is not Origin.KNOWLEDGE:
             self._objects.put(new_error_key(stored.incident, self._now()), new_error(stored))
         return {
@@ -118,8 +118,8 @@ class Diagnose:
 
 
 def learnt_since(incident: Incident, reasoner: IncidentReasoner) -> Diagnosis | None:
-    """What the knowledge in force says of an incident that was diagnosed under another one; None when that is nothing, or
-    nothing else."""
+    """Return the diagnosis of the knowledge in force for an incident that was diagnosed under another version; None if
+    there is none or it is the same."""
     held = incident.diagnosis
     if held is None or held.versions.get("knowledge") == reasoner.knowledge:
         return None
@@ -130,23 +130,23 @@ def learnt_since(incident: Incident, reasoner: IncidentReasoner) -> Diagnosis | 
 
 
 def new_error_key(incident: Incident, now: float) -> str:
-    """`new_errors/dt=<day it was first seen>/<incident>.json`: the same whenever it is written."""
+    """Return `new_errors/dt=<day of first_seen>/<incident>.json`, the same for every write."""
     seen = incident.first_seen if incident.first_seen is not None else now
     day = datetime.fromtimestamp(seen, UTC).date().isoformat()
     return f"new_errors/dt={day}/{incident.id}.json"
 
 
 def new_error(stored: StoredIncident) -> bytes:
-    """What learning needs of an incident that the knowledge base does not know. All text in it is redacted."""
+    """Return an unknown incident for learning, as JSON. All text in it is redacted."""
     held: dict[str, Any] = json.loads(dumps(stored))["incident"]
     template = stored.incident.template
     return json.dumps({"v": 1, **held, "fingerprint": template.id, "template": template.text}).encode()
 
 
-def _told(
+def _diagnosed(
     known: StoredIncident | None, diagnosis: Diagnosis, now: float, instead_of: Diagnosis | None = None
 ) -> Outcome | None:
-    """Somebody else's diagnosis stays: what a person may have read already does not change."""
+    """Set the diagnosis unless another process has set one: a person may have read that."""
     if known is None or known.incident.diagnosis != instead_of:
         return None if known is None else Outcome(known)
     return diagnose(known, diagnosis, now)

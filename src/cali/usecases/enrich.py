@@ -1,7 +1,7 @@
-"""enrich: what Firehose is about to write to OpenSearch, redacted and with what refine knows of it.
+"""enrich: documents for OpenSearch from the records of Firehose: redacted, with severity, template and fingerprint.
 
-Each record is told by itself: Firehose shows them one at a time and in any cut, so lines of different records are not
-joined here. One that cannot be read fails alone; Firehose writes it to its error prefix.
+Each record is a document of its own: Firehose cuts batches anywhere, so lines of different records are not joined here.
+A record that cannot be read fails alone; Firehose writes it to its error prefix.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ AROUND = 120  # bytes of a record's JSON besides its id and data
 
 
 class Result(StrEnum):
-    """What Firehose is told of a record."""
+    """The result of a record, as Firehose names it."""
 
     OK = "Ok"
     DROPPED = "Dropped"
@@ -40,7 +40,7 @@ class Result(StrEnum):
 
 
 class Enrich:
-    """Turns records into documents: a pure function of each record."""
+    """Turns records into documents. Each document depends on its record alone."""
 
     def __init__(self, decoder: Decoder, refiner: Refiner, least: Severity | None = None) -> None:
         """Records below `least` are dropped; None keeps all."""
@@ -49,20 +49,20 @@ class Enrich:
         self._least = least
 
     def records(self, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """What to answer for these records, in their order and within the size of a response."""
-        done = [self._told(record, None) for record in records]
+        """Return the answers for records, in their order and within the size limit of a response."""
+        done = [self._answer(record, None) for record in records]
         if _size(done) > MOST:
-            done = [self._told(record, SHORT) for record in records]
+            done = [self._answer(record, SHORT) for record in records]
         room = MOST
         for place, answer in enumerate(done):
             room -= _weight(answer)
-            if room < 0:  # Firehose keeps what failed; without its data the answer says so in a few bytes
+            if room < 0:  # Firehose keeps failed records itself, so the answer needs no data
                 done[place] = {"recordId": answer["recordId"], "result": Result.FAILED.value}
                 room += _weight(answer) - _weight(done[place])
         return done
 
-    def _told(self, record: dict[str, Any], most: int | None) -> dict[str, Any]:
-        """The answer for one record; `most` characters of its message."""
+    def _answer(self, record: dict[str, Any], most: int | None) -> dict[str, Any]:
+        """Return the answer for one record, with `most` characters of its message."""
         name = record.get("recordId", "")
         try:
             event, stream = self._event(record["data"])
@@ -70,12 +70,12 @@ class Enrich:
                 return {"recordId": name, "result": Result.DROPPED.value}
             arrived = record.get("approximateArrivalTimestamp")
             document = _document(event, stream, arrived, most, self._refiner.masks.version)
-        except Exception:  # whatever it is, it is this record's alone
+        except Exception:  # a defect fails this record alone
             return {"recordId": name, "result": Result.FAILED.value, "data": record.get("data", "")}
         return {"recordId": name, "result": Result.OK.value, "data": b64encode(document).decode()}
 
     def _event(self, data: str) -> tuple[Event | None, str]:
-        """The event of one record: of several, the worst, with the lines of all."""
+        """Return the event of one record; of several the most severe, with the lines of all."""
         joiner, decoder = Joiner(), self._decoder.apart()
         blocks: list[Block] = []
         lines = [decoder.decode(raw, number) for number, raw in enumerate(lines_of(data), 1)]
@@ -95,7 +95,7 @@ class Enrich:
 
 
 def _document(event: Event, stream: str, arrived: int | None, most: int | None, masks: str) -> bytes:
-    """One line of JSON, as OpenSearch and S3 both take it."""
+    """Return one line of JSON, for OpenSearch and S3."""
     reached = (arrived or 0) / 1000
     time = reached if event.time is None or not 0 <= event.time < NO_YEAR else event.time
     message = event.message

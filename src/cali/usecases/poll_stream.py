@@ -1,10 +1,10 @@
-"""consume: what an event-source mapping does for a function, for a process that lives on.
+"""Polls a stream for a long-running process, as an event-source mapping does for a function.
 
-    shards -> those whose parents are read -> records after the checkpoint -> take -> checkpoint
+    shards whose parents are finished -> records after the checkpoint -> take -> checkpoint
 
-The checkpoint moves only over records that `take` says are done, so what failed comes again, and so does what was done
-just before a crash: `take` must bear that, as the functions do. Two processes on one stream do the work twice and
-change nothing; whose checkpoint is behind goes on from the other's.
+The checkpoint moves only over records that `take` reports as done. Failed records, and those done just before a crash,
+come again, so `take` must be idempotent, as the functions are. Two processes on one stream do the work twice with the
+same result; the slower one continues from the checkpoint of the other.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from cali.core.errors import Conflict
 if TYPE_CHECKING:
     from cali.core.ports import BlobStore, InputStream, Shard
 
-# Takes records of one shard, named `<stream>/<shard>`, and says how many of the first ones are done.
+# Takes records of the shard `<stream>/<shard>` and returns how many of the first ones are done.
 BatchHandler = Callable[[str, Sequence[dict[str, Any]]], int]
 
 ENDED = b"ended"
-LISTED = 60.0  # seconds for which the list of shards is good
+LISTED = 60.0  # seconds between two lists of the shards
 
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """What came of one look at every shard. `failed` are records that are to come again."""
+    """Counts of one read of every shard. `failed` records come again."""
 
     done: int = 0
     failed: int = 0
-    full: bool = False  # a shard gave as much as was asked for, so more is behind it
+    full: bool = False  # a shard returned as many records as were requested, so more follow
 
 
 class StreamPoller:
-    """Reads one stream for one purpose. `purpose` keeps the checkpoints of several readers of a stream apart."""
+    """Reads one stream. `purpose` separates the checkpoints of several readers of a stream."""
 
     def __init__(
         self,
         source: InputStream,
-        notes: BlobStore,
+        blobs: BlobStore,
         purpose: str,
         take: BatchHandler,
         limit: int,
         now: Callable[[], float],
     ) -> None:
         self._source = source
-        self._notes = notes
+        self._blobs = blobs
         self._purpose = purpose
         self._take = take
         self._limit = limit
@@ -57,7 +57,7 @@ class StreamPoller:
         self._marks: dict[str, tuple[bytes, int]] = {}  # shard -> checkpoint and its version
 
     def turn(self) -> PollResult:
-        """Looks at every shard that may be read, once. Raises Retryable when the stream or the table is away."""
+        """Read every readable shard once. Raises Retryable if the stream or the table does not answer."""
         done = failed = 0
         full = False
         for shard in self._readable():
@@ -79,9 +79,9 @@ class StreamPoller:
             self._listed = self._now()
             for shard in self._shards:
                 mark, version = self._mark(shard.id)
-                if shard.open and mark == ENDED:  # of a stream that had this name before
+                if shard.open and mark == ENDED:  # the mark is of an earlier stream of this name
                     self._marks[shard.id] = (b"", version)
-        kept = {shard.id for shard in self._shards}  # a parent that is kept no more has nothing left to read
+        kept = {shard.id for shard in self._shards}  # a parent that is gone has nothing left to read
         return [
             shard.id
             for shard in self._shards
@@ -91,14 +91,14 @@ class StreamPoller:
 
     def _mark(self, shard: str) -> tuple[bytes, int]:
         if shard not in self._marks:
-            self._marks[shard] = self._notes.read(self._name(shard))
+            self._marks[shard] = self._blobs.read(self._name(shard))
         return self._marks[shard]
 
     def _move(self, shard: str, mark: bytes) -> None:
         _, version = self._mark(shard)
         try:
-            self._notes.write(self._name(shard), mark, version)
-        except Conflict:  # another process moved it, or this write came through and its answer did not
+            self._blobs.write(self._name(shard), mark, version)
+        except Conflict:  # another process moved it, or only the answer of this write was lost
             del self._marks[shard]
             return
         self._marks[shard] = (mark, version + 1)

@@ -1,8 +1,8 @@
-"""Lines that could not be read, kept with the reason: nothing is lost, and nothing is blocked.
+"""Unreadable lines, stored with the reason, so that nothing is lost and nothing is blocked.
 
-    quarantine/dt=2026-11-20/<shard>/<first>-<last>.jsonl      one object for a batch, one JSON object for a line
+    quarantine/dt=2026-11-20/<shard>/<first>-<last>.jsonl      one object for each batch, one line of JSON for each line
 
-A batch that comes again writes the same object again; a line that two objects hold has the same `id` in both.
+A repeated batch writes the same object again. A line in two objects has the same `id` in both.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from cali.core.ports import Objects
 
-LONGEST = 64 * 1024  # of a line is kept; the whole of it is in raw/
-AROUND = 4 * 1024  # more is redacted, so that a secret which the end cuts is known for one
+LONGEST = 64 * 1024  # characters of a line that are stored; raw/ has the whole line
+AROUND = 4 * 1024  # more bytes are redacted, so that a secret which the cut divides is recognised
 
 
 class UnreadLine(NamedTuple):
@@ -29,14 +29,14 @@ class UnreadLine(NamedTuple):
 
 
 class Quarantine:
-    """Keeps what could not be read. It is redacted as far as it is text."""
+    """Stores unreadable lines, redacted as far as they are text."""
 
     def __init__(self, objects: Objects, redact: Callable[[str], str]) -> None:
         self._objects = objects
         self._redact = redact
 
     def keep(self, source: str, lines: Sequence[UnreadLine], arrived: float) -> None:
-        """Keeps lines of one batch. `arrived` names the day."""
+        """Store the lines of one batch under the day of `arrived`."""
         rows = [
             {
                 "id": f"{source}:{line.position}",

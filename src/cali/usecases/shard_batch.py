@@ -1,7 +1,7 @@
-"""One batch of a shard: what Kinesis delivers to events, and the blocks that wait for the next batch.
+"""One batch of a shard: Kinesis records to events, and the blocks that wait for the next batch.
 
-Lines are numbered `place << 20 | line`, from place 1; place 0 is for blocks that waited. `ShardBatch.position` turns such
-a number into the position that names the line for ever.
+A line has the number `place << 20 | line`, with the place of its record from 1; place 0 is for pending blocks.
+`ShardBatch.position` turns the number into the line's position, which never changes.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class ShardBatch:
 
     @property
     def span(self) -> Span | None:
-        """The positions of all that the batch may hold; None for a batch without records."""
+        """The positions that the batch may hold; None without records."""
         if not self._items:
             return None
         first, last = self._items[0], self._items[-1]
@@ -68,15 +68,15 @@ class ShardBatch:
         return position(self._items[place - 1]["kinesis"]["sequenceNumber"], line & MASK)
 
     def read(self) -> None:
-        """Take all records through. What is left of a line that the batch cut stays partial."""
+        """Read all records. The rest of a line that the batch cut stays partial."""
         self._take(self._pipeline.feed(self._lines()))
         self._take(self._pipeline.end_lines())
 
     def settle(self, may_go: Callable[[float], bool]) -> tuple[PendingBlock, ...]:
-        """Take what is left through, except blocks that may go on in the next batch.
+        """End the open blocks, except those that may continue in the next batch, and return the latter.
 
-        `may_go` says of a time of arrival that no rest comes any more. When too many blocks wait, those of the latest
-        lines do: the rest of the others is overdue.
+        `may_go` returns whether a block whose last line arrived at a time is complete. If too many blocks would wait,
+        the newest ones do.
         """
         pending = self._pipeline.pending()
         waiting = [block for block in pending if _may_go_on(block) and not may_go(self._arrived_last(block))]
@@ -94,11 +94,11 @@ class ShardBatch:
         return self.arrived(block.records[-1].line)
 
     def arrival(self, place: int) -> float:
-        """When a record reached the stream."""
+        """Return when a record reached the stream."""
         return float(self._items[place]["kinesis"]["approximateArrivalTimestamp"])
 
     def arrived(self, line: int) -> float:
-        """When a line reached the stream, also one of a block that waited."""
+        """Return when a line reached the stream, also a line of a pending block."""
         place = line >> PLACES
         if place:
             return self.arrival(place - 1)
@@ -110,12 +110,12 @@ class ShardBatch:
         return 0.0
 
     def is_full(self, most: int) -> bool:
-        """Whether Lambda ended the batch because of its size: then more is behind it."""
+        """Return whether Lambda ended the batch because of its size. Then more records follow."""
         items = self._items
         return len(items) >= most or sum(len(item["kinesis"]["data"]) for item in items) >= FULL
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
-        """The numbered lines of all records. A record that cannot be unpacked is quarantined."""
+        """Yield the numbered lines of all records. A record that cannot be unpacked is quarantined."""
         number = 0
         for item in self._items:
             number += 1 << PLACES
@@ -150,7 +150,7 @@ class ShardBatch:
                 )
 
     def _resumed(self) -> list[Block]:
-        """The blocks that waited, their lines numbered in place 0."""
+        """Return the pending blocks, with their lines numbered in place 0."""
         blocks, line = [], 0
         for held in self._waiting:
             records = []
@@ -162,8 +162,8 @@ class ShardBatch:
 
 
 def _may_go_on(block: Block) -> bool:
-    """Whether a block is one of those that often have more lines: traces, cut lines, and lines that report trouble, for a
-    trace below them is theirs. What is none of these loses nothing when it is told at once."""
+    """Return whether a block often has more lines: a trace, a cut line, or a line that reports trouble, which a trace may
+    follow. Other blocks end at once."""
     last = block.records[-1]
     if len(block.records) > 1 or last.partial or SUSPECT.match(last.message):
         return True

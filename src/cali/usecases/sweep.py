@@ -1,4 +1,4 @@
-"""sweep: once a minute, what fell silent becomes quiet, what others left undone is done, and incidents are counted."""
+"""sweep: once a minute, end silent incidents, finish what crashes left undone, and count incidents."""
 
 from __future__ import annotations
 
@@ -19,30 +19,27 @@ if TYPE_CHECKING:
     from cali.usecases.analyze_batch import Analyze
     from cali.usecases.publish_changes import ChangePublisher
 
-MOST = 500  # incidents in one sweep; the next one takes the rest
+MOST = 500  # incidents in one sweep; the next one continues
 UNEXPLAINED = 45.0  # seconds after which a missing diagnosis is asked for again
-FORGOTTEN = 5.0  # seconds after which nobody else will release what waits on a silent shard
-# Counted each minute. DynamoDB charges for the items that it looks at, about a kilobyte each: a status that is full costs
-# some 125 read units a minute. One that holds more shows as full.
+FORGOTTEN = 5.0  # seconds after which no batch will complete the pending blocks of a silent shard
+# Counted each minute. DynamoDB charges for the items that it reads, about a kilobyte each: FULL items of a status cost some
+# 125 read units a minute. A status with more items shows FULL.
 COUNTED = (Status.OPENED, Status.DIAGNOSED, Status.QUIET, Status.REGRESSED, Status.MUTED)
 FULL = 1_000
 ACTIVE = (Status.OPENED, Status.DIAGNOSED, Status.REGRESSED)
-UNDIAGNOSED = (
-    Status.OPENED,
-    Status.REGRESSED,
-)  # without those that have their diagnosis there is room for all that want one
-HOPELESS = 5  # failures after which the rest of a work is left to the next sweep: each may have taken seconds
+UNDIAGNOSED = (Status.OPENED, Status.REGRESSED)  # diagnosed incidents must not use up the limit
+HOPELESS = 5  # failures after which the next sweep does the rest: each may have taken seconds
 
 
 class Shards(Protocol):
-    """The shards of the log stream, by the names under which `analyze` gets their batches."""
+    """The shards of the log stream, each as `<stream>/<shard>`."""
 
     def shards(self) -> Iterable[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """What a sweep did. What `failed` is taken up by the next one."""
+    """Counts of one sweep. The next one tries again what failed."""
 
     quiet: int = 0
     asked: int = 0
@@ -51,14 +48,14 @@ class SweepReport:
 
 
 class _SweepCount(NamedTuple):
-    """What came of one of the works."""
+    """Counts of one task of a sweep."""
 
     done: int = 0
     failed: int = 0
 
 
 class Sweep:
-    """Sweeps. Doing so twice at the same time is as once."""
+    """Sweeps. Two sweeps at the same time have the effect of one."""
 
     def __init__(
         self,
@@ -79,10 +76,10 @@ class Sweep:
         self._most = most
 
     def run(self) -> SweepReport:
-        """Does what is to be done now. What fails keeps nothing else from being done."""
+        """Run all tasks. One that fails does not stop the others."""
         now = self._now()
-        works = (self._release, self._silence, self._publish, self._ask)
-        released, silent, published, asked = (_tried(work, now) for work in works)
+        tasks = (self._release, self._silence, self._publish, self._ask)
+        released, silent, published, asked = (_tried(task, now) for task in tasks)
         failed = released.failed + silent.failed + published.failed + asked.failed
         return SweepReport(silent.done, asked.done, released.done, failed)
 
@@ -91,12 +88,12 @@ class Sweep:
 
     def _silence(self, now: float) -> _SweepCount:
         before = now - self._policy.quiet_after
-        # Apart, for what is muted for ever is always the longest silent, and would leave no room for the others.
+        # Two queries: incidents that are muted for ever are the longest silent, and would use up the limit.
         silent = (self._store.find(statuses, self._most, before) for statuses in (ACTIVE, (Status.MUTED,)))
         return _each(partial(self._silenced, stored, now) for stored in chain.from_iterable(silent))
 
     def _publish(self, _now: float) -> _SweepCount:
-        """What a crash left after an incident was kept, and no news of it since."""
+        """Publish changes that a crash left unsent."""
         active = self._store.find(ACTIVE, self._most)
         return _each(partial(self._published, stored) for stored in active if stored.unsent)
 
@@ -122,8 +119,10 @@ class Sweep:
         return 1
 
     def standing(self) -> dict[str, int]:
-        """How many incidents there are of each status, under the names of their metrics; FULL stands for that many or
-        more. Nothing when the table does not answer: a gauge is worth no failed sweep."""
+        """Return the number of incidents of each status by the name of its metric; FULL means that many or more.
+
+        Empty if the table does not answer: a gauge must not fail a sweep.
+        """
         try:
             return {gauge(status): self._store.count(status, FULL) for status in COUNTED}
         except Retryable:
@@ -131,13 +130,13 @@ class Sweep:
 
 
 def gauge(status: Status) -> str:
-    """The metric of a status."""
+    """Return the metric of a status."""
     return f"incidents_{status.value}"
 
 
-def _tried(work: Callable[[float], _SweepCount], now: float) -> _SweepCount:
+def _tried(task: Callable[[float], _SweepCount], now: float) -> _SweepCount:
     try:
-        return work(now)
+        return task(now)
     except Retryable:
         return _SweepCount(failed=1)
 
@@ -155,7 +154,7 @@ def _each(steps: Iterable[Callable[[], int]]) -> _SweepCount:
 
 
 def _since(stored: StoredIncident) -> float:
-    """Since when an incident is known. What was heard of last says nothing of that: a busy one is heard of all the time."""
+    """Return since when an incident is known. The time of its last news does not tell: a busy one always has some."""
     first = stored.incident.first_seen
     return stored.heard_at if first is None else min(first, stored.heard_at)
 
