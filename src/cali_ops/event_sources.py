@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from cali.adapters.aws import clients as aws
-from cali.adapters.aws.event_sources import Mappings
+from cali.adapters.aws.event_mappings import Mappings
 from cali.core.errors import CaliError
 from cali.core.event_sources import APP
 

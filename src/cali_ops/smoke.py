@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cali.adapters.aws.event_sources import Mappings
+from cali.adapters.aws.event_mappings import Mappings
 from cali.adapters.http.client import accepted, request
 from cali.core.errors import CaliError, Misconfigured
 from cali.core.event_sources import SOURCES

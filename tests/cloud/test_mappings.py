@@ -15,9 +15,9 @@ from botocore.exceptions import ClientError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from cali.adapters.aws.event_sources import Mappings
+from cali.adapters.aws.event_mappings import Mappings
 from cali.core.errors import Retryable
-from cali.core.event_sources import SOURCES, Source
+from cali.core.event_sources import SOURCES, EventSource
 from tests.cloud.mappings import PATIENCE, SlowMappings
 
 NAME, STAGE, BUCKET = "cali-dr", "dev", "cali-dr-logs-123456789012"
@@ -55,7 +55,7 @@ def functions(request: pytest.FixtureRequest) -> Iterator[Any]:
     server.server_close()
 
 
-def deploy(functions: Any, source: Source) -> None:
+def deploy(functions: Any, source: EventSource) -> None:
     """What `chalice deploy` makes of one function."""
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cali.usecases.learn.context import Collections
+    from cali.usecases.learn.learn_context import Collections
 
 # Milvus Lite and its server leave sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings(

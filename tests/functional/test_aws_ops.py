@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cali.adapters.aws.event_sources import Mappings, wanted
+from cali.adapters.aws.event_mappings import Mappings, wanted
 from cali.core.errors import Misconfigured
 from cali.core.event_sources import SOURCES
 from cali.core.settings import variables

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cali.adapters.aws import clients
-from cali.adapters.aws.event_sources import Mappings
+from cali.adapters.aws.event_mappings import Mappings
 from cali.adapters.aws.s3 import S3Objects
 from cali.bootstrap.doctor import doctor_context
 from cali.core.event_sources import SOURCES

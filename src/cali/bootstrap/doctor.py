@@ -71,7 +71,7 @@ class DoctorAdapters:
             return index_folders.take(folder.parent, folder.name, Path(scratch) / "copy")
 
     def mapping_differences(self, stage: str, bucket: str, installation: str) -> Sequence[tuple[str, bool]]:
-        from cali.adapters.aws.event_sources import Mappings
+        from cali.adapters.aws.event_mappings import Mappings
 
         found = Mappings(self.client("lambda"), stage, bucket, installation).verify()
         return [(str(difference), difference.found == "missing") for difference in found]

@@ -9,7 +9,7 @@ LOGS, INCIDENTS = f"{APP}-logs-stream", f"{APP}-incidents-stream"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class EventSource:
     """How one function reads one stream. `lanes` are the batches of one shard that run at once."""
 
     function: str
@@ -31,10 +31,10 @@ SOURCES = {
     for source in (
         # One lane: a shard takes 1,000 records a second and analyze does a hundred times that. Lanes would mix the
         # positions of a shard and tear lines that belong together apart.
-        Source("analyze", LOGS, batch_size=1000, window=1, retries=100),
+        EventSource("analyze", LOGS, batch_size=1000, window=1, retries=100),
         # Slow and independent by incident: ten lanes a shard, small batches, and a concurrency of its own.
-        Source("diagnose", INCIDENTS, batch_size=5, window=0, retries=100, lanes=10),
+        EventSource("diagnose", INCIDENTS, batch_size=5, window=0, retries=100, lanes=10),
         # A chat may be away for hours; what it missed waits in the stream.
-        Source("alert", INCIDENTS, batch_size=10, window=0, retries=1000, lanes=2),
+        EventSource("alert", INCIDENTS, batch_size=10, window=0, retries=1000, lanes=2),
     )
 }

@@ -8,8 +8,8 @@ import pytest
 
 from cali.core.models import KnowledgeEntry, Severity
 from cali.stages.retrieve import knowledge
+from cali.usecases.learn.draft_gate import Confirmed, Ground, judged
 from cali.usecases.learn.drafts import MODEL, PEOPLE, Draft
-from cali.usecases.learn.gate import Confirmed, Ground, judged
 from tests.contracts.entries import ENTRIES, HOST
 from tests.unit.learning.week import SHARD, SHARD_CAUSE, incident, told
 

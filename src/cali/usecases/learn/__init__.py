@@ -11,7 +11,7 @@ A step keeps what it made under `learning/<job>/dt=<day>/<step>.json`, with a di
 again while that is the same: a failed run goes on after the step that succeeded, and a second run changes nothing.
 """
 
-from cali.usecases.learn.context import Approval, LearnContext, LearnPolicy
 from cali.usecases.learn.jobs import JOBS, run, status
+from cali.usecases.learn.learn_context import Approval, LearnContext, LearnPolicy
 
 __all__ = ["JOBS", "Approval", "LearnContext", "LearnPolicy", "run", "status"]

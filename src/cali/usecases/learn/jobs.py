@@ -13,7 +13,7 @@ from cali.usecases.learn.step_results import HOME, StepRun, ran
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cali.usecases.learn.context import LearnContext
+    from cali.usecases.learn.learn_context import LearnContext
     from cali.usecases.learn.step_results import JobStep
 
 FIRST = date(2000, 1, 1)  # no logs are older

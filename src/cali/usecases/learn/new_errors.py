@@ -11,8 +11,8 @@ from cali.core.models import Origin
 from cali.stages.retrieve.signatures import Signatures
 from cali.usecases.learn import feedback, templates
 from cali.usecases.learn import raw_lines as raw
+from cali.usecases.learn.draft_gate import Confirmed, Ground, judged
 from cali.usecases.learn.drafts import Draft, Unexplained, drafted
-from cali.usecases.learn.gate import Confirmed, Ground, judged
 from cali.usecases.learn.groups import SAMPLES, ErrorGroup, grouped, incident_of
 from cali.usecases.learn.publishing import accepted, published
 from cali.usecases.learn.step_results import JobStep, Made, StepRun, digest

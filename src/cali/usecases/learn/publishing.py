@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from cali.core.errors import Misconfigured
 from cali.usecases.learn import reindex
-from cali.usecases.learn.context import Approval
 from cali.usecases.learn.drafts import AREA, NO_FIX
+from cali.usecases.learn.learn_context import Approval
 from cali.usecases.learn.step_results import Made
 from cali.usecases.releases import Learnt
 from cali.usecases.releases.documents import yaml_of

@@ -38,7 +38,7 @@ def lines(
             yield number, line
 
 
-class Table:
+class TemplateTable:
     """Templates with counts, in bounded memory: once it is full, new ones are counted in `folded` and not kept. The example of
     a template is its least severe event."""
 
@@ -72,9 +72,9 @@ class Table:
 
 def table(
     numbered: Iterable[tuple[int, bytes]], decoder: Decoder, refiner: Refiner, most: int
-) -> tuple[Table, Tally]:
+) -> tuple[TemplateTable, Tally]:
     """What lines are made of."""
-    made, pipeline = Table(most), Pipeline(decoder, refiner)
+    made, pipeline = TemplateTable(most), Pipeline(decoder, refiner)
     for event in pipeline.events(numbered):
         made.add(event)
     return made, pipeline.tally

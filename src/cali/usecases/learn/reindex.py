@@ -15,7 +15,7 @@ from cali.usecases.learn.step_results import HOME, JobStep, Made, digest
 
 if TYPE_CHECKING:
     from cali.stages.retrieve.knowledge import Knowledge
-    from cali.usecases.learn.context import Collections
+    from cali.usecases.learn.learn_context import Collections
     from cali.usecases.learn.step_results import StepRun
 
 HISTORY = f"{HOME}collections.json"  # the collections that the alias stood for, the latest first

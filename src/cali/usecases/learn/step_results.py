@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from cali.usecases.learn.context import LearnContext
+    from cali.usecases.learn.learn_context import LearnContext
 
 HOME = "learning/"
 FORMAT = 1

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cali.core.errors import Misconfigured, Retryable
-from cali.core.event_sources import APP, SOURCES, Source
+from cali.core.event_sources import APP, SOURCES, EventSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PAUSE, LOOKS = 2.0, 90  # seconds between two looks at a mapping that is being made or changed, and how many
 
 
-class Difference(NamedTuple):
+class MappingDifference(NamedTuple):
     """A setting that is not as the table has it."""
 
     function: str
@@ -26,7 +26,7 @@ class Difference(NamedTuple):
         return f"{self.function}: {self.setting} is {self.found}, should be {self.wanted}"
 
 
-def wanted(source: Source, bucket: str) -> dict[str, Any]:
+def wanted(source: EventSource, bucket: str) -> dict[str, Any]:
     """The settings of a mapping, under the names that Lambda's API has for them."""
     return {
         "BatchSize": source.batch_size,
@@ -41,19 +41,21 @@ def wanted(source: Source, bucket: str) -> dict[str, Any]:
 
 
 def differences(
-    source: Source, bucket: str, mapping: dict[str, Any] | None, name: str = APP
-) -> list[Difference]:
+    source: EventSource, bucket: str, mapping: dict[str, Any] | None, name: str = APP
+) -> list[MappingDifference]:
     """Where a deployed mapping is not as it should be; a missing one is one difference."""
     if mapping is None:
-        return [Difference(source.function, f"mapping to {source.stream_of(name)}", "there", "missing")]
+        return [
+            MappingDifference(source.function, f"mapping to {source.stream_of(name)}", "there", "missing")
+        ]
     found = [
-        Difference(source.function, name, value, _found(mapping, name))
+        MappingDifference(source.function, name, value, _found(mapping, name))
         for name, value in wanted(source, bucket).items()
         if _found(mapping, name) != value
     ]
     state = mapping.get("State", "Enabled")
     if state in ("Disabled", "Disabling"):
-        found.append(Difference(source.function, "State", "Enabled", state))
+        found.append(MappingDifference(source.function, "State", "Enabled", state))
     return found
 
 
@@ -74,7 +76,7 @@ class Mappings:
         self._name = name
         self._sleep = sleep
 
-    def apply(self) -> list[Difference]:
+    def apply(self) -> list[MappingDifference]:
         """Make every mapping as the table has it, and return what was different. Raise Misconfigured when one is missing.
         Lambda refuses to change a mapping that is being made or changed, so wait until it is done, before and after."""
         changed = []
@@ -91,7 +93,7 @@ class Mappings:
             changed += found
         return changed
 
-    def verify(self) -> list[Difference]:
+    def verify(self) -> list[MappingDifference]:
         """What differs from the table."""
         return [
             difference
@@ -99,7 +101,7 @@ class Mappings:
             for difference in differences(source, self._bucket, mapping, self._name)
         ]
 
-    def _update(self, source: Source, uuid: str) -> None:
+    def _update(self, source: EventSource, uuid: str) -> None:
         from botocore.exceptions import ClientError
 
         for _ in range(LOOKS):
@@ -114,7 +116,7 @@ class Mappings:
             self._sleep(PAUSE)
         raise self._unsettled(source, "Updating")
 
-    def _settle(self, source: Source, uuid: str) -> None:
+    def _settle(self, source: EventSource, uuid: str) -> None:
         """Wait until the mapping is neither being made nor being changed."""
         for _ in range(LOOKS):
             state = str(self._client.get_event_source_mapping(UUID=uuid).get("State", ""))
@@ -123,15 +125,15 @@ class Mappings:
             self._sleep(PAUSE)
         raise self._unsettled(source, state)
 
-    def _unsettled(self, source: Source, state: str) -> Retryable:
+    def _unsettled(self, source: EventSource, state: str) -> Retryable:
         return Retryable(
             f"{self._function(source)}: its mapping is still {state} after {PAUSE * LOOKS:.0f} s; run it again"
         )
 
-    def _function(self, source: Source) -> str:
+    def _function(self, source: EventSource) -> str:
         return f"{self._name}-{self._stage}-{source.function}"
 
-    def _deployed(self) -> Iterator[tuple[Source, dict[str, Any] | None]]:
+    def _deployed(self) -> Iterator[tuple[EventSource, dict[str, Any] | None]]:
         # Asked for all at once: by function, emulators and AWS disagree on which name of it counts.
         pages = self._client.get_paginator("list_event_source_mappings").paginate()
         held: dict[tuple[str, str], dict[str, Any]] = {
