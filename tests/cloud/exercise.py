@@ -85,10 +85,10 @@ def _error(number: int) -> Put:
     """An error of a workload that nobody has heard of."""
     pod = f"svc{number}-5d4f8c7b9-x2x4z"
     line = {
-        "@timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime()),
         "log": "2027-01-15 08:00:01 UTC [311] FATAL:  sorry, too many clients already",
         "stream": "stderr",
         "kubernetes": {"pod_name": pod, "namespace_name": "shop", "labels": {"app": f"svc{number}"}},
+        "@timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
     }
     return Put(pod, json.dumps(line).encode())
 

@@ -142,9 +142,9 @@ def _known(number: int) -> Put:
         "container_name": f"svc{number}",
     }
     line = {
-        "@timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime()),
         "log": "2027-01-15 08:00:01 UTC [311] FATAL:  sorry, too many clients already",
         "stream": "stderr",
         "kubernetes": {**pod, "labels": {"app": f"svc{number}"}},
+        "@timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
     }
     return Put(pod["pod_name"], orjson.dumps(line))

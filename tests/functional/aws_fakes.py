@@ -143,10 +143,10 @@ def fluent(message: str, pod: str = "orders-6d4cf56db6-abcde", time: float = NOO
     """A line as Fluent Bit sends it."""
     return orjson.dumps(
         {
-            "@timestamp": time,
-            "log": message,
             "stream": "stdout",
+            "log": message,
             "kubernetes": {"namespace_name": "shop", "pod_name": pod, "container_name": "app"},
+            "@timestamp": time,
         }
     )
 

@@ -24,7 +24,7 @@ def _stamp(now: float) -> str:
 
 def _fluentbit(line: SimulatedLine) -> str:
     log = orjson.dumps(line.text).decode()
-    return f'{{"@timestamp":"{_stamp(line.time)}Z","log":{log},"stream":"{line.stream}","kubernetes":{line.pod.metadata}}}'
+    return f'{{"stream":"{line.stream}","log":{log},"kubernetes":{line.pod.metadata},"@timestamp":"{_stamp(line.time)[:-3]}Z"}}'
 
 
 def _cri(line: SimulatedLine) -> str:

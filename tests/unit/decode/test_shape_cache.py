@@ -33,8 +33,16 @@ LOGS = [
 def line(
     log: str, pod: str = "carts-9qg2xcq8rd-gpq5q", time: str = "2026-11-20T12:00:00.5Z", **more: object
 ) -> bytes:
+    """A line in the envelope of Fluent Bit, which writes the time last."""
     metadata = {"pod_name": pod, "namespace_name": "shop", "container_name": "carts"}
-    doc = {"@timestamp": time, "log": log, "stream": "stdout", **more, "kubernetes": metadata}
+    doc = {"stream": "stdout", "log": log, **more, "kubernetes": metadata, "@timestamp": time}
+    return json.dumps(doc, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def metadata_last(raw: bytes) -> bytes:
+    """The same line with the order of other collectors."""
+    doc = json.loads(raw)
+    doc["kubernetes"] = doc.pop("kubernetes")
     return json.dumps(doc, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -59,6 +67,23 @@ def is_known(decoder: Decoder, raw: bytes) -> bool:
 @pytest.mark.parametrize("log", LOGS[:11])
 def test_a_line_that_came_before_is_known(log):
     assert is_known(knowing(line(log)), line(log))
+    other = metadata_last(line(log))
+    assert is_known(knowing(other), other)
+    assert told(knowing(other), other) == told(knowing(line(log)), line(log))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        line("x 1")[:-1] + b',"extra":"1"}',
+        line("x 1").replace(b'"@timestamp"', b'"@timestamp":"","@timestamp"'),
+        line('},"@timestamp":"2026-11-20T12:00:00Z'),
+        line(',"kubernetes":{"pod_name":"x"}'),
+        line("x 1").replace(b'12:00:00.5Z"', b'12:00:00\\"Z"'),
+    ],
+)
+def test_an_envelope_of_another_end_gives_what_parsing_gives(raw):
+    assert told(knowing(raw), raw) == told(Decoder("prod"), raw)
 
 
 @pytest.mark.parametrize(

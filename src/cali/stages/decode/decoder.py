@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cali.core.models import Quarantined, Record, Scope, Severity
 from cali.core.normalise import ZEROS, clean, normalise_ids, text_of
-from cali.stages.decode.envelope import METADATA, Envelopes, ShapeCache
+from cali.stages.decode.envelope import Envelopes, ShapeCache, split
 from cali.stages.decode.jsonlog import (
     ObjectText,
     Plan,
@@ -142,8 +142,8 @@ class Decoder:
 
     def _line(self, raw: bytes, line: int) -> Record | Quarantined | None:
         if raw[:1] == _OBJECT:
-            if raw[-2:] == b"}}" and (at := raw.find(METADATA)) > 0:
-                record = self._enveloped(raw, at, line)
+            if (parts := split(raw)) is not None:
+                record = self._enveloped(*parts, line)
                 if record is not None:
                     return record
             doc = load(raw)
@@ -165,12 +165,9 @@ class Decoder:
             return Quarantined(line, "mostly control characters or bytes that are not UTF-8", raw)
         return self._unseen(text, line, 0)
 
-    def _enveloped(self, raw: bytes, at: int, line: int) -> Record | None:
-        """Return the record of a line in an envelope that ends, from `at` on, with its pod's metadata.
-
-        None means that the envelope must be parsed as a whole.
-        """
-        opened = self._envelopes.opened(raw, at)
+    def _enveloped(self, members: bytes, metadata: bytes, line: int) -> Record | None:
+        """Return the record of a line in a split envelope; None if the envelope must be parsed as a whole."""
+        opened = self._envelopes.opened(members, metadata)
         if opened is None:
             return None
         head, where, text, scope, stream = opened
@@ -180,7 +177,7 @@ class Decoder:
             shape = inner_text.encode("utf-8", "replace").translate(ZEROS)
             layout = self._layouts.get(shape) or self._layouts.get(normalise_ids(shape))
             if layout is not None and layout.plain is not None:
-                self._shape_cache.remember(raw[:at], where, inner_text, layout.plain)
+                self._shape_cache.remember(members, where, inner_text, layout.plain)
                 start, end, pieces, severity, status, normalised = layout.plain
                 if status is not None:
                     severity = from_status(inner_text[status[0] : status[1]])
@@ -193,7 +190,7 @@ class Decoder:
             )
         else:
             if time is not None and text[0] == "{" and not where.tags:
-                self._shape_cache.remember_object(raw[:at], where, text.rstrip("\r\n"))
+                self._shape_cache.remember_object(members, where, text.rstrip("\r\n"))
             inner = self._text(text, line, 1, time is not None)
         content = ObjectText(text, "", None, "")
         return inner and self._collected(head, where, content, inner, time, scope, stream)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from cali.stages.decode.scope import OriginResolver
     from cali.stages.decode.values import TimestampParser
 
-METADATA = b',"kubernetes":{'
-"""Where the end of an envelope begins."""
+_METADATA = b',"kubernetes":{'
+_TIME_LAST = b'},"@timestamp":"'
 
 _ENDS = 4_096  # containers; the end of an envelope has some 400 bytes
 _HEADS = 16_384
@@ -61,6 +61,21 @@ class OpenedEnvelope(NamedTuple):
     stream: str
 
 
+def split(raw: bytes) -> tuple[bytes, bytes] | None:
+    """Return the members of an envelope beside its pod's metadata, left open, and the metadata with the closing brace.
+
+    Fluent Bit writes the time behind the metadata; other collectors write the metadata last. None for other lines.
+    """
+    if raw.endswith(b"}}"):
+        at = raw.rfind(_METADATA)
+        return (raw[:at], raw[at:]) if at > 0 else None
+    time = raw.rfind(_TIME_LAST)
+    if time < 0 or raw.find(b'"', time + len(_TIME_LAST)) != len(raw) - 2 or raw[-1:] != b"}":
+        return None
+    at = raw.rfind(_METADATA, 0, time)
+    return (raw[:at] + raw[time + 1 : -1], raw[at : time + 1] + b"}") if at > 0 else None
+
+
 class Envelopes:
     """Opens envelopes. `ends` caches their ends; None marks an end that must be parsed each time."""
 
@@ -69,18 +84,16 @@ class Envelopes:
         self._heads: dict[tuple[str, ...], Plan] = {}
         self.ends: dict[bytes, End | None] = {}
 
-    def opened(self, raw: bytes, at: int) -> OpenedEnvelope | None:
-        """Return the parts of an envelope that ends, from `at` on, with its pod's metadata.
+    def opened(self, members: bytes, tail: bytes) -> OpenedEnvelope | None:
+        """Return the content of a split envelope; None if it must be read as a whole.
 
-        None means that it must be parsed as a whole. The end is the same in all lines of a container, so it is parsed and
-        validated once. Before it stands an object that only lacks its closing brace, or the line is no JSON.
+        The metadata is the same in all lines of a container, so it is parsed and validated once.
         """
-        tail = raw[at:]
         end = self.ends[tail] if tail in self.ends else self._end(tail)
         if end is None:
             return None
         try:
-            head = orjson.loads(raw[:at] + b"}")
+            head = orjson.loads(members + b"}")
         except ValueError:
             return None
         where = self._heads.get(tuple(head)) or self._head(tuple(head))
@@ -135,11 +148,10 @@ class ShapeCache:
 
     def read(self, raw: bytes, line: int) -> Record | None:
         """Return the record of a line of a known shape in an envelope with a known end; None for all others."""
-        at = raw.rfind(METADATA)  # the first of several would have been in no form
-        known = self._end(raw[at:])
-        if known is None:
+        parts = split(raw)
+        if parts is None or (known := self._end(parts[1])) is None:
             return None
-        head = raw[:at]
+        head = parts[0]
         blind = head.translate(ZEROS)
         shape = self._plain.get(blind)
         if shape is None:
