@@ -92,7 +92,7 @@ def test_a_pointer_that_was_read_before_and_is_refused_now_is_a_failure():
     client.reads = ""
     process.minutes(1)
     assert process.watch.failures == 1
-    assert process.said[0].startswith("releases: what is loaded stays: ")
+    assert process.said[0].startswith("releases: the loaded release stays in use: ")
 
 
 def test_others_hear_of_a_refusal_but_not_of_what_is_only_missing():

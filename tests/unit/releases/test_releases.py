@@ -140,7 +140,7 @@ def test_what_is_in_force_and_before_it_cannot_be_forgotten():
     made.forget(KNOWLEDGE, first)
     assert made.versions(KNOWLEDGE) == sorted([second, third])
     for version in (second, third):
-        with pytest.raises(Misconfigured, match="it is kept"):
+        with pytest.raises(Misconfigured, match="cannot be deleted"):
             made.forget(KNOWLEDGE, version)
 
 
@@ -218,7 +218,7 @@ def test_a_store_that_is_away_changes_nothing():
     clock.time = 60.0
     assert watch.look() == frozenset()
     assert watch.knowledge is held
-    assert told == ["releases: what is loaded stays: s3://logs/releases/current.json: busy"]
+    assert told == ["releases: the loaded release stays in use: s3://logs/releases/current.json: busy"]
 
 
 def test_a_store_that_is_away_is_left_alone_for_five_minutes():

@@ -1,10 +1,11 @@
-"""What the functions load and learning makes: versions of a team's knowledge and of the template book, and which are in force.
+"""releases: versions of the learnt knowledge and of the template book. Learning writes them, the functions load them.
 
-    releases/knowledge/<version>.json   entries that were learnt, complete, with what people said of them     never changed
-    releases/books/<version>.json       a template book                                                       never changed
-    releases/current.json               the versions in force, those before them, when and why                swapped on its tag
+    releases/knowledge/<version>.json   learnt entries and the verdicts on entries            immutable
+    releases/books/<version>.json       a template book                                       immutable
+    releases/current.json               versions in force, previous versions, time, reason    optimistic locking by tag
 
-`shelf.py` keeps and points, `forms.py` reads and writes, `watch.py` sees in a running process that the pointer moved.
+`repository.py` stores releases and the pointer, `documents.py` serialises them, `follow.py` reloads them in a running
+process.
 """
 
 from cali.usecases.releases.documents import EntryStanding, Learnt, knowledge_over

@@ -1,7 +1,7 @@
-"""The forms of what was learnt: an entry as plain data and as YAML, and a release of entries as sealed JSON.
+"""Formats of learnt entries: plain data and YAML for one entry, JSON with a checksum for a release.
 
-A release carries what takes long to work out, the order among entries and what their patterns need, for the shipped
-knowledge that it was made over. A process with other shipped knowledge works it out again.
+A release also holds data that is slow to compute: the ranking of the entries, and the literals that their patterns need.
+These fit one version of the shipped knowledge. A process with another version computes them itself.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ class EntryStanding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """A team's learnt entries by id, what people said of entries, learnt and shipped ones alike, and why an entry was
-    withdrawn."""
+    """Learnt entries by id, the standing of learnt and shipped entries, and the reasons of withdrawn entries."""
 
     entries: Mapping[str, KnowledgeEntry] = field(default_factory=dict)
     standing: Mapping[str, EntryStanding] = field(default_factory=dict)
@@ -42,7 +41,7 @@ class Learnt:
 
     @property
     def digest(self) -> str:
-        """Of the content, whatever its order."""
+        """The digest of the content, whatever its order."""
         return blake2b(orjson.dumps(_content(self), option=orjson.OPT_SORT_KEYS), digest_size=4).hexdigest()
 
 
@@ -50,13 +49,13 @@ NOTHING = Learnt()
 
 
 def plain(entry: KnowledgeEntry) -> dict[str, Any]:
-    """An entry as its YAML file would have it, and its area."""
+    """Return an entry as plain data, as in its YAML file, with its area."""
     return {
         "id": entry.id,
         "area": entry.area,
         "title": entry.title,
         "symptoms": list(entry.symptoms),
-        "match": [list(held) if len(held) > 1 else held[0] for held in entry.match],
+        "match": [list(patterns) if len(patterns) > 1 else patterns[0] for patterns in entry.match],
         "cause": entry.cause,
         "fix": list(entry.fix),
         "severity": entry.severity.label,
@@ -67,7 +66,7 @@ def plain(entry: KnowledgeEntry) -> dict[str, Any]:
 
 
 def entry_of(item: Any, where: str) -> KnowledgeEntry:
-    """The entry in plain data, checked as one in a file is. Misconfigured names the place and the fault."""
+    """Parse an entry in plain data, with the checks of a knowledge file. Raise Misconfigured with place and fault."""
     from pydantic import ValidationError
 
     from cali.stages.retrieve.schema import EntryShape, faulty_patterns
@@ -87,7 +86,7 @@ def entry_of(item: Any, where: str) -> KnowledgeEntry:
 
 
 def yaml_of(entries: Iterable[KnowledgeEntry], day: str, area: str = "learnt") -> str:
-    """A knowledge file as `cali kb add` takes it."""
+    """Return a knowledge file for `cali kb add`."""
     import yaml
 
     rows = []
@@ -100,7 +99,7 @@ def yaml_of(entries: Iterable[KnowledgeEntry], day: str, area: str = "learnt") -
 
 
 def dumps(learnt: Learnt, version: str, why: str, at: str, over: Knowledge | None = None) -> bytes:
-    """A release. `over` is the shipped knowledge that the order among entries is worked out with."""
+    """Serialise a release. `over` is the shipped knowledge for which the ranking is computed."""
     body: dict[str, Any] = {
         "format": FORMAT,
         "version": version,
@@ -113,22 +112,27 @@ def dumps(learnt: Learnt, version: str, why: str, at: str, over: Knowledge | Non
 
 
 def loads(body: bytes, version: str, where: str) -> tuple[Learnt, dict[str, Any] | None]:
-    """The release, and what it carries ready made. Misconfigured when it is damaged, another one, or of another form."""
+    """Parse a release and its precomputed data.
+
+    Raise Misconfigured if it is damaged, or has another version or format.
+    """
     try:
-        held = orjson.loads(body)
-        seal = held.pop("seal")
-        known = held["format"] == FORMAT and held["version"] == version
-        items, said, compiled = list(held["entries"]), held["standing"], held["compiled"]
-        withdrawn = {str(name): str(why) for name, why in held["withdrawn"].items()}
-        standing = {str(name): EntryStanding(int(right), int(wrong)) for name, (right, wrong) in said.items()}
+        document = orjson.loads(body)
+        seal = document.pop("seal")
+        known = document["format"] == FORMAT and document["version"] == version
+        items, verdicts, compiled = list(document["entries"]), document["standing"], document["compiled"]
+        withdrawn = {str(name): str(why) for name, why in document["withdrawn"].items()}
+        standing = {
+            str(name): EntryStanding(int(right), int(wrong)) for name, (right, wrong) in verdicts.items()
+        }
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise Misconfigured(f"{where}: not a release of knowledge: {type(error).__name__}") from error
     if not known:
         raise Misconfigured(f"{where}: not version {version} in format {FORMAT}")
     if not (compiled is None or isinstance(compiled, dict)):
-        raise Misconfigured(f"{where}: what it carries ready made is no object")
-    if seal != _seal(held):
-        raise Misconfigured(f"{where}: damaged: its content is not what was sealed")
+        raise Misconfigured(f"{where}: `compiled` is not an object; publish the release again")
+    if seal != _seal(document):
+        raise Misconfigured(f"{where}: damaged: its checksum does not match; use another release")
     entries = {entry.id: entry for entry in (entry_of(item, where) for item in items)}
     return Learnt(entries, standing, withdrawn), compiled
 
@@ -136,8 +140,10 @@ def loads(body: bytes, version: str, where: str) -> tuple[Learnt, dict[str, Any]
 def knowledge_over(
     shipped: Knowledge, learnt: Learnt, compiled: Mapping[str, Any] | None = None
 ) -> Knowledge:
-    """The knowledge in force: what was shipped, with the learnt entries over it by id. Takes a second for all, or some
-    milliseconds with what the release carries."""
+    """Return the shipped knowledge with the learnt entries over it, by id.
+
+    This takes some milliseconds with the precomputed data of the release, and a second without.
+    """
     if not learnt.entries:
         return shipped
     entries = {**shipped.entries, **learnt.entries}
@@ -163,7 +169,7 @@ def _ready(
 def _content(learnt: Learnt) -> dict[str, Any]:
     return {
         "entries": [plain(learnt.entries[name]) for name in sorted(learnt.entries)],
-        "standing": {name: list(said) for name, said in sorted(learnt.standing.items())},
+        "standing": {name: list(counts) for name, counts in sorted(learnt.standing.items())},
         "withdrawn": dict(sorted(learnt.withdrawn.items())),
     }
 

@@ -1,6 +1,6 @@
-"""Sees in a running process that other releases are in force, without asking more than once a minute.
+"""Follow the releases in force in a running process. It checks the pointer at most once a minute.
 
-A release that cannot be read is refused: what is loaded stays, the failure is counted, and it is tried again.
+If a release cannot be read, the loaded one stays, the failure is counted, and a later check tries again.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from cali.stages.retrieve.knowledge import Knowledge
 
 EVERY = 60.0  # seconds
-AWAY = 240.0  # more, after a store did not answer: to wait for it takes seconds, and lines are waiting
+AWAY = 240.0  # additional seconds after a failure of the store: each wait for it delays the lines
 
 
 class ReleaseWatch:
-    """What a process has loaded of the releases. It loads a kind when it is first asked for, and never raises for what the
-    store or a release does: then the shipped knowledge, and no book, are what it has. `failures` counts."""
+    """The releases that a process has loaded. Each kind is loaded when it is first needed.
+
+    If the store or a release fails, the process goes on with the shipped knowledge and without a book. `failures`
+    counts these failures; none is raised.
+    """
 
     def __init__(
         self,
@@ -33,7 +36,7 @@ class ReleaseWatch:
         warn: Callable[[str], None] = lambda _: None,
         every: float = EVERY,
     ) -> None:
-        """`releases` is called with each look; without it all stays as shipped."""
+        """`releases` is called at each check. With None, only the shipped knowledge is used."""
         self._releases = releases
         self._shipped = shipped
         self._masks = masks
@@ -42,15 +45,14 @@ class ReleaseWatch:
         self._every = every
         self._current = Current()
         self._looked = float("-inf")
-        self._knowledge: tuple[str, Knowledge] | None = (
-            None  # the version that was asked for last, and what is held
-        )
+        # Each with the version that was requested last.
+        self._knowledge: tuple[str, Knowledge] | None = None
         self._book: tuple[str, Book | None] | None = None
         self.failures = 0
 
     @property
     def knowledge(self) -> Knowledge:
-        """The knowledge in force, as it was loaded last."""
+        """The knowledge that was loaded last."""
         if self._knowledge is None:
             self.look()
             self._knowledge = ("", self._shipped())
@@ -59,7 +61,7 @@ class ReleaseWatch:
 
     @property
     def book(self) -> Book | None:
-        """The template book in force, as it was loaded last."""
+        """The template book that was loaded last."""
         if self._book is None:
             self.look()
             self._book = ("", None)
@@ -67,8 +69,10 @@ class ReleaseWatch:
         return self._book[1]
 
     def look(self) -> frozenset[str]:
-        """Looks at the pointer if that was not done for a while, and loads again what it has loaded. The kinds of which
-        something else is in force than before."""
+        """Check the pointer if the last check is long enough ago, and reload changed releases.
+
+        Return the kinds whose content has changed.
+        """
         if self._releases is None or self._now() - self._looked < self._every:
             return frozenset()
         self._looked = self._now()
@@ -90,29 +94,29 @@ class ReleaseWatch:
         version = self._current.versions.knowledge
         if self._releases is None or self._knowledge is None or self._knowledge[0] == version:
             return False
-        held = self._knowledge[1]
+        loaded = self._knowledge[1]
         try:
             new = self._releases().knowledge(version, self._shipped())
         except CaliError as error:
             self._failed(error)
             return False
-        self._knowledge = (version, new if new.version != held.version else held)
-        return new.version != held.version
+        self._knowledge = (version, new if new.version != loaded.version else loaded)
+        return new.version != loaded.version
 
     def _load_book(self) -> bool:
         version = self._current.versions.book
         if self._releases is None or self._book is None or self._book[0] == version:
             return False
-        held = self._book[1]
+        loaded = self._book[1]
         try:
             new = self._releases().book(version, self._masks)
         except CaliError as error:
             self._failed(error)
             return False
-        same = (new.merges if new else []) == (held.merges if held else [])
-        self._book = (version, held if same else new)
+        same = (new.merges if new else []) == (loaded.merges if loaded else [])
+        self._book = (version, loaded if same else new)
         return not same
 
     def _failed(self, error: CaliError) -> None:
         self.failures += 1
-        self._warn(f"releases: what is loaded stays: {error}")
+        self._warn(f"releases: the loaded release stays in use: {error}")

@@ -1,4 +1,4 @@
-"""Keeps releases and says which are in force."""
+"""Store releases, and the pointer to the versions in force."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import orjson
 
 from cali.core.errors import Misconfigured
 from cali.core.optimistic import update
-from cali.stages.refine import book as books
-from cali.usecases.releases import documents as forms
+from cali.stages.refine import book
+from cali.usecases.releases import documents
 from cali.usecases.releases.documents import NOTHING, Learnt, knowledge_over
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _FIELD = {KNOWLEDGE: "knowledge", BOOKS: "book"}  # of Versions
 
 
 class ReleaseVersions(NamedTuple):
-    """A version of each kind; empty for what was shipped alone."""
+    """A version of each kind; empty if nothing was released."""
 
     knowledge: str = ""
     book: str = ""
@@ -36,7 +36,10 @@ class ReleaseVersions(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """What is in force, what was before it, since when and why. `tag` is the pointer's."""
+    """The versions in force and the previous ones, with the time and the reason of the change.
+
+    `tag` is the tag of the pointer.
+    """
 
     versions: ReleaseVersions = field(default_factory=ReleaseVersions)
     previous: ReleaseVersions = field(default_factory=ReleaseVersions)
@@ -46,58 +49,64 @@ class Current:
 
 
 class Releases:
-    """The releases of a bucket or folder. A version is its day and a hash of its content, and never changes."""
+    """The releases in a bucket or folder. A version is named by its day and a hash of its content, and is immutable."""
 
     def __init__(self, objects: Objects, pointers: Pointers) -> None:
         self._objects = objects
         self._pointers = pointers
 
     def current(self) -> Current:
-        """What is in force now."""
+        """Return the versions in force."""
         return self.newer("") or Current()
 
     def newer(self, tag: str) -> Current | None:
-        """What is in force; None when the pointer still has this tag. Misconfigured when nobody can read it."""
+        """Return the versions in force; None if the pointer still has this tag.
+
+        Raise Misconfigured if the pointer cannot be read.
+        """
         read = self._pointers.read(POINTER, tag)
         if read is None:
             return None
         return _pointer(read.body, read.tag) if read.body else Current()
 
     def learnt(self, version: str) -> Learnt:
-        """The learnt entries of a version; none for the empty one."""
+        """Return the learnt entries of a version; none for the empty one."""
         return self._sealed(version)[0] if version else NOTHING
 
     def knowledge(self, version: str, shipped: Knowledge) -> Knowledge:
-        """The knowledge of a version over what was shipped. Misconfigured when the release is damaged or not there."""
+        """Return the knowledge of a version over the shipped one.
+
+        Raise Misconfigured if the release is damaged or missing.
+        """
         if not version:
             return shipped
         learnt, compiled = self._sealed(version)
         return knowledge_over(shipped, learnt, compiled)
 
     def book(self, version: str, masks: str) -> Book | None:
-        """The template book of a version; None for the empty one."""
+        """Return the template book of a version; None for the empty one."""
         if not version:
             return None
         key, body = self._book(version)
-        return books.loads(body, masks, key)
+        return book.loads(body, masks, key)
 
     def versions(self, kind: str) -> list[str]:
-        """The versions that are kept, the oldest day first."""
+        """Return the stored versions, oldest day first."""
         prefix = f"{HOME}{kind}/"
         return [key[len(prefix) : -len(".json")] for key in self._objects.keys(prefix)]
 
     def kind(self, version: str) -> str:
-        """Which kind of release has this version. Misconfigured if none has."""
+        """Return the kind of release that has this version. Raise Misconfigured if none has."""
         for kind in (KNOWLEDGE, BOOKS):
             if version in self.versions(kind):
                 return kind
-        raise Misconfigured(f"{version}: no release has this version; `cali release list` shows them")
+        raise Misconfigured(f"{version}: no release has this version; run `cali release list` to see them")
 
     def forget(self, kind: str, version: str) -> None:
-        """Drops a release that is neither in force nor the one before. Misconfigured otherwise."""
+        """Delete a release. Raise Misconfigured if it is in force or the previous one."""
         now = self.current()
         if version in (*now.versions, *now.previous):
-            raise Misconfigured(f"{version}: in force, or the one before; it is kept")
+            raise Misconfigured(f"{version}: it is in force or the previous release, so it cannot be deleted")
         self._objects.drop(f"{HOME}{kind}/{version}.json")
 
     def change(
@@ -113,14 +122,14 @@ class Releases:
             version = f"{day}-{after.digest}"
             key = f"{HOME}{KNOWLEDGE}/{version}.json"
             if self._objects.get(key) is None:
-                self._objects.put(key, forms.dumps(after, version, why, at, shipped))
+                self._objects.put(key, documents.dumps(after, version, why, at, shipped))
             return _next(now, now.versions._replace(knowledge=version), at, why)
 
         return update(self.current, changed, self._point, POINTER)
 
-    def publish_book(self, book: Book, day: str, at: str, why: str) -> Current:
-        """Puts a template book in force."""
-        body = books.dumps(book)
+    def publish_book(self, new: Book, day: str, at: str, why: str) -> Current:
+        """Put a template book in force."""
+        body = book.dumps(new)
         version = f"{day}-{_digest(body)}"
         now = self.current()
         if now.versions.book.endswith(_digest(body)):
@@ -129,7 +138,7 @@ class Releases:
         return self.use(version, at, why)
 
     def use(self, version: str, at: str, why: str) -> Current:
-        """Puts a kept version in force. One that cannot be read is refused."""
+        """Put a stored version in force. Raise Misconfigured if it cannot be read."""
         kind = self.kind(version)
         self._readable(ReleaseVersions(**{_FIELD[kind]: version}))
 
@@ -140,7 +149,7 @@ class Releases:
         return update(self.current, changed, self._point, POINTER)
 
     def back(self, at: str, why: str) -> Current:
-        """Puts the versions before the current ones in force; done twice, the current ones are again."""
+        """Put the previous versions in force. A second call undoes the first."""
         now = self.current()
         if not now.tag or now.versions == now.previous:
             raise Misconfigured(f"{POINTER}: there is no release to go back to")
@@ -148,7 +157,7 @@ class Releases:
         return self._point(_next(now, now.previous, at, why))
 
     def _readable(self, versions: ReleaseVersions) -> None:
-        """Misconfigured when one of them is not there, or damaged: no process would take it."""
+        """Raise Misconfigured if one of the versions is missing or damaged, because no process could load it."""
         self.learnt(versions.knowledge)
         if versions.book:
             self._book(versions.book)
@@ -167,19 +176,19 @@ class Releases:
 
     def _book(self, version: str) -> tuple[str, bytes]:
         key = f"{HOME}{BOOKS}/{version}.json"
-        body = self._held(key)
+        body = self._stored_object(key)
         if not version.endswith(_digest(body)):
-            raise Misconfigured(f"{key}: damaged: its content is not that of its name")
+            raise Misconfigured(f"{key}: damaged: its content does not match its name; use another release")
         return key, body
 
     def _sealed(self, version: str) -> tuple[Learnt, dict[str, Any] | None]:
         key = f"{HOME}{KNOWLEDGE}/{version}.json"
-        return forms.loads(self._held(key), version, key)
+        return documents.loads(self._stored_object(key), version, key)
 
-    def _held(self, key: str) -> bytes:
+    def _stored_object(self, key: str) -> bytes:
         body = self._objects.get(key)
         if body is None:
-            raise Misconfigured(f"{key}: not there")
+            raise Misconfigured(f"{key}: missing; run `cali release list` to see the releases")
         return body
 
 
@@ -189,13 +198,13 @@ def _next(now: Current, versions: ReleaseVersions, at: str, why: str) -> Current
 
 def _pointer(body: bytes, tag: str) -> Current:
     try:
-        held = orjson.loads(body)
-        before = held["previous"]
+        pointer = orjson.loads(body)
+        before = pointer["previous"]
         return Current(
-            ReleaseVersions(str(held["knowledge"]), str(held["book"])),
+            ReleaseVersions(str(pointer["knowledge"]), str(pointer["book"])),
             ReleaseVersions(str(before["knowledge"]), str(before["book"])),
-            str(held["at"]),
-            str(held["why"]),
+            str(pointer["at"]),
+            str(pointer["why"]),
             tag,
         )
     except (ValueError, KeyError, TypeError) as error:
