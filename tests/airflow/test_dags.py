@@ -127,7 +127,7 @@ def test_a_bad_draft_is_stopped_by_the_gate_and_stays_out(story: Told) -> None:
     gate = steps(story.night["learn_new_errors"])["gate"]
     ((name, why),) = gate["stopped"].items()
     assert name.startswith("learnt-gift-card-")
-    assert "holds in a healthy line" in why
+    assert "matches a healthy line" in why
     assert name not in story.released
     assert name not in story.before["learnt"]
     (found,) = [one for title, one in story.next_day.items() if "gift card" in title]

@@ -50,13 +50,13 @@ def test_a_good_draft_passes_and_says_what_it_would_have_answered():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"id": "Not A Name"}, "its form is wrong"),
-        ({"fix": ()}, "its form is wrong"),
+        ({"id": "Not A Name"}, "its form is invalid"),
+        ({"fix": ()}, "its form is invalid"),
         ({"match": (("(",),)}, "does not compile"),
         ({"match": ((r"(\w+\s*)+coordinator",),)}, "repeats"),
         ({"symptoms": ("another text",)}, "does not match its symptom"),
-        ({"id": "host"}, "a shipped entry has its id"),
-        ({"match": (("no such host",), (r"epochs\s+behind",))}, "holds in an example of host"),
+        ({"id": "host"}, "a shipped entry has the same id"),
+        ({"match": (("no such host",), (r"epochs\s+behind",))}, "matches an example of host"),
     ],
 )
 def test_a_bad_draft_is_stopped(change, said):
@@ -64,21 +64,21 @@ def test_a_bad_draft_is_stopped(change, said):
 
 
 def test_a_healthy_line_stops_it():
-    assert "holds in a healthy line: 'ledger shard 3" in why(
+    assert "matches a healthy line: 'ledger shard 3" in why(
         ENTRY, healthy=["ledger shard 3 is epochs behind its coordinator, catching up"]
     )
 
 
 def test_a_line_that_was_no_incident_must_not_become_one():
     lines = [(1, line("warning", SHARD))]
-    assert "would raise an incident of what was none" in why(ENTRY, lines=lines)
+    assert "raises a new incident" in why(ENTRY, lines=lines)
 
 
 def test_what_another_entry_answers_is_not_taken():
     both = f"{HOST.symptoms[0]} while {SHARD}"
     entry = replace(ENTRY, symptoms=(SHARD, both))
     said = why(entry, lines=[(1, line("error", both))])
-    assert "would take what host answers" in said
+    assert "replaces the answer of host" in said
 
 
 def test_a_person_may_take_what_people_called_wrong():
@@ -102,7 +102,7 @@ def test_of_two_drafts_for_the_same_lines_the_first_passes():
     twin = replace(ENTRY, id="learnt-twin", cause="Another cause.")
     verdict = judged([draft(), draft(twin)], Ground(SHIPPED))
     assert [one.entry.id for one in verdict.passed] == [ENTRY.id]
-    assert "claims the same lines" in verdict.stopped[twin.id]
+    assert "matches the same lines" in verdict.stopped[twin.id]
 
 
 def test_it_does_not_mind_the_diagnosis_of_recent_incidents():

@@ -135,7 +135,7 @@ def test_a_collection_that_finds_nothing_is_not_switched_to():
     town = Town()
     run("reindex_knowledge", "build", DAY, town.parts)
     town.collections.kept[town.shipped.version][0].ensure("other", ENTRIES[:1])
-    with pytest.raises(Misconfigured, match="do not find them"):
+    with pytest.raises(Misconfigured, match="a search does not find"):
         run("reindex_knowledge", "check", DAY, town.parts)
 
 
@@ -216,7 +216,7 @@ def test_a_day_that_cannot_be_meant_drops_nothing(day):
     town.night("learn_new_errors")
     kept = list(town.objects.keys())
     for job in JOBS:
-        with pytest.raises(Misconfigured, match="no day from 2000-01-01 to today, 2026-11-21"):
+        with pytest.raises(Misconfigured, match="use a day from 2000-01-01 to today, 2026-11-21"):
             run(job, JOBS[job][0], day, town.parts)
     assert list(town.objects.keys()) == kept
 

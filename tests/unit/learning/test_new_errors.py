@@ -59,7 +59,7 @@ def test_without_a_model_and_without_words_nothing_is_invented():
     assert (said["draft"]["drafts"], said["draft"]["unexplained"]) == (0, 1)
     assert town.knows(SHARD) == ""
     kept = StepRun(JOB, DAY, town.parts).before("draft")["unexplained"][0]
-    assert kept["why"] == "nobody said what caused it"
+    assert kept["why"] == "no person and no model gave a cause"
 
 
 def test_what_a_person_says_is_taken_before_what_a_model_said():
@@ -82,7 +82,7 @@ def test_a_person_puts_a_learnt_cause_right():
     assert after != before
     learnt = town.parts.releases.learnt(town.parts.releases.current().versions.knowledge)
     assert set(learnt.entries) == {after}
-    assert learnt.withdrawn == {before: "another entry stands for it"}
+    assert learnt.withdrawn == {before: "another entry replaces it"}
 
 
 def test_a_second_run_changes_nothing():
@@ -148,7 +148,7 @@ def test_an_error_that_says_too_little_gets_no_entry():
     town = Town().saw(one)
     town.night(JOB)
     kept = StepRun(JOB, DAY, town.parts).before("draft")["unexplained"][0]
-    assert "too little to know it by" in kept["why"]
+    assert "too short for a signature" in kept["why"]
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_draft_that_holds_in_a_healthy_line_is_stopped():
     calm = "level=info msg=" + f'"{SHARD}"'
     town = Town().saw(incident(SHARD, diagnosis=told(SHARD_CAUSE))).raw(calm)
     said = town.night(JOB)
-    assert "holds in a healthy line" in next(iter(said["gate"]["stopped"].values()))
+    assert "matches a healthy line" in next(iter(said["gate"]["stopped"].values()))
     assert town.knows(SHARD) == ""
 
 
@@ -171,7 +171,7 @@ def test_a_line_that_is_healthy_at_times_stops_a_draft_for_ever():
     calm, bad = (f'level={level} msg="{SHARD}"' for level in ("info", "error"))
     town = Town().saw(incident(SHARD, diagnosis=told(SHARD_CAUSE))).raw(bad, calm, bad)
     town.night("learn_templates")
-    assert "holds in a healthy line" in next(iter(town.night(JOB)["gate"]["stopped"].values()))
+    assert "matches a healthy line" in next(iter(town.night(JOB)["gate"]["stopped"].values()))
 
 
 def test_what_is_known_meanwhile_is_no_draft():
@@ -183,7 +183,7 @@ def test_why_a_model_could_not_say_is_kept():
     town = Town().with_model(ledger=SILENT).saw(incident(SHARD))
     town.night(JOB)
     kept = StepRun(JOB, DAY, town.parts).before("draft")["unexplained"][0]
-    assert kept["why"] == "the model was asked: no model is configured"
+    assert kept["why"] == "the model gave no cause: no model is configured"
 
 
 def test_a_draft_may_not_change_what_people_called_right():
@@ -268,9 +268,11 @@ def test_a_secret_in_a_record_is_hidden_before_it_becomes_an_example():
 
 def test_an_unknown_job_or_step_is_said():
     parts = Town().parts
-    with pytest.raises(Misconfigured, match="no job is called 'learn'"):
+    with pytest.raises(Misconfigured, match="unknown job 'learn'"):
         run("learn", "group", DAY, parts)
-    with pytest.raises(Misconfigured, match="learn_new_errors has no step 'x': group, draft, gate, publish"):
+    with pytest.raises(
+        Misconfigured, match="learn_new_errors has no step 'x'; use one of group, draft, gate, publish"
+    ):
         run(JOB, "x", DAY, parts)
 
 

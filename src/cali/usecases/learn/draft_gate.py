@@ -1,11 +1,13 @@
-"""The replay gate: what a draft would have changed over the last days, and why it must not pass. Pure.
+"""The replay gate: stop the drafts that would make the knowledge worse. Pure.
 
-1. Its form is right, its patterns are quick, and it comes first on its own examples.
-2. Its signature holds in no example of another entry, and in no healthy line.
-3. No incident of which people confirmed the cause gets another one.
-4. Over the lines of the last days, told again with and without it: nothing disappears, nothing loses its cause, no new
-   incident is raised, and no other entry's answer is taken, except what people called wrong.
-5. Two drafts of one night do not take each other's examples: the one that explains more goes first.
+A draft passes if all of these hold:
+
+1. Its form is valid, its patterns are fast, and it ranks first on its own examples.
+2. Its signature matches no example of another entry, and no healthy line.
+3. It changes no cause that people confirmed.
+4. A replay of the last days with the draft raises no new incident. It replaces the answer of no other entry, except
+   answers that people called wrong.
+5. It matches no example of another draft of the same night. The draft that explains more events is checked first.
 """
 
 from __future__ import annotations
@@ -44,8 +46,11 @@ class Confirmed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What drafts are tried on. `lines` are raw ones of the last days, `healthy` texts of events that were no error,
-    `recent` incidents that nobody knew, `wrong` ids of entries that people called wrong."""
+    """The data that drafts are tested on.
+
+    `lines` are raw lines of the last days. `healthy` are texts of events that were no error. `recent` are unknown
+    incidents. `wrong` are the ids of entries that people called wrong.
+    """
 
     knowledge: Knowledge
     healthy: Sequence[str] = ()
@@ -58,8 +63,10 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
-    """What became of each draft: passed, or stopped with its reason. `answers` counts the incidents of the last days that
-    each passed draft would have answered."""
+    """The result for each draft: passed, or stopped with a reason.
+
+    `answers` is the number of recent incidents that each passed draft would have answered.
+    """
 
     passed: tuple[Draft, ...]
     stopped: Mapping[str, str]
@@ -67,7 +74,7 @@ class GateVerdict:
 
 
 def judged(drafts: Sequence[Draft], ground: Ground) -> GateVerdict:
-    """The verdict on a night's drafts. The same drafts on the same ground get the same verdict."""
+    """Return the verdict on the drafts of a night. The same input gives the same verdict."""
     stopped: dict[str, str] = {}
     passed: list[Draft] = []
     examples = [(entry.id, text) for entry in ground.knowledge.entries.values() for text in entry.symptoms]
@@ -87,34 +94,34 @@ def _alone(draft: Draft, ground: Ground, examples: Sequence[tuple[str, str]]) ->
     try:
         entry_of(plain(entry), "draft")
     except Misconfigured as error:
-        return f"its form is wrong: {error}"
+        return f"its form is invalid: {error}"
     if entry.id in ground.knowledge.entries and "learnt" not in ground.knowledge.entries[entry.id].tags:
-        return "a shipped entry has its id"
+        return "a shipped entry has the same id"
     fault = next(audit([KnowledgeFile("draft", entry)], _near(entry, ground.knowledge)), None)
     if fault is not None:
-        return f"its form is wrong: {fault.what}"
+        return f"its form is invalid: {fault.what}"
     own = Signatures([entry])
     for name, text in examples:
         if name != entry.id and name not in ground.wrong and own.matching(text):
-            return f"its signature holds in an example of {name}: {_short(text)}"
+            return f"its signature matches an example of {name}: {_short(text)}"
     for text in ground.healthy:
         if own.matching(text):
-            return f"its signature holds in a healthy line: {_short(text)}"
-    for held in ground.confirmed:
-        if _takes(entry, held) and any(own.matching(text) for text in held.texts):
-            return f"it would change the cause of incident {held.incident}, which people called right"
+            return f"its signature matches a healthy line: {_short(text)}"
+    for confirmed in ground.confirmed:
+        if _takes(entry, confirmed) and any(own.matching(text) for text in confirmed.texts):
+            return f"it would change the cause of incident {confirmed.incident}, which people called right"
     return ""
 
 
 def _near(entry: KnowledgeEntry, knowledge: Knowledge) -> dict[str, KnowledgeEntry]:
-    """The entries that could take its examples from it; to audit beside all takes a second for each draft."""
+    """Return the entries that match its examples. An audit against all entries takes a second for each draft."""
     signatures = knowledge.signatures()
     names = {name for text in entry.symptoms for name in signatures.matching(text)}
     return {name: knowledge.entries[name] for name in sorted(names)}
 
 
-def _takes(entry: KnowledgeEntry, held: Confirmed) -> bool:
-    return entry.id != held.entry and entry.cause != held.cause
+def _takes(entry: KnowledgeEntry, confirmed: Confirmed) -> bool:
+    return entry.id != confirmed.entry and entry.cause != confirmed.cause
 
 
 def _beside(draft: Draft, passed: Sequence[Draft]) -> str:
@@ -124,12 +131,12 @@ def _beside(draft: Draft, passed: Sequence[Draft]) -> str:
         if any(own.matching(text) for text in other.entry.symptoms) or any(
             theirs.matching(text) for text in draft.entry.symptoms
         ):
-            return f"draft {other.entry.id} of the same night claims the same lines"
+            return f"draft {other.entry.id} of the same night matches the same lines"
     return ""
 
 
 def _over_time(drafts: Sequence[Draft], ground: Ground) -> dict[str, str]:
-    """The lines of the last days with and without the drafts: whose answers differ, and how they must not."""
+    """Replay the last days with and without the drafts. Return the reason for each draft that must be stopped."""
     if not drafts or not ground.lines:
         return {}
     by_id = {draft.entry.id: draft for draft in drafts}
@@ -139,8 +146,8 @@ def _over_time(drafts: Sequence[Draft], ground: Ground) -> dict[str, str]:
     now = replay(ground.lines, ReplayVersions(after, book=ground.book))
     stopped: dict[str, str] = {}
     for row in compare(was, now).rows:
-        names = {told.entry for one in row.after if (told := cause(one)) is not None} & by_id.keys()
-        before = {told.entry for one in row.before if (told := cause(one)) is not None}
+        names = {stated.entry for one in row.after if (stated := cause(one)) is not None} & by_id.keys()
+        before = {stated.entry for one in row.before if (stated := cause(one)) is not None}
         for name in sorted(names):
             why = _changed(row.what, before - {name}, by_id[name], ground)
             if why:
@@ -150,9 +157,9 @@ def _over_time(drafts: Sequence[Draft], ground: Ground) -> dict[str, str]:
 
 def _changed(what: DifferenceKind, before: set[str], draft: Draft, ground: Ground) -> str:
     if what in _RAISES:
-        return "over the lines of the last days it would raise an incident of what was none"
+        return "a replay of the last days with it raises a new incident"
     if what in _TAKES and before and not (draft.by == PEOPLE and before <= ground.wrong):
-        return f"over the lines of the last days it would take what {', '.join(sorted(before))} answers"
+        return f"a replay of the last days with it replaces the answer of {', '.join(sorted(before))}"
     return ""
 
 

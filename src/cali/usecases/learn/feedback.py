@@ -1,4 +1,4 @@
-"""What people said, applied: how entries stand, and which learnt ones they called wrong so often that they go."""
+"""Apply feedback: count the verdicts on each entry, and withdraw learnt entries that people often called wrong."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from cali.core.models import Incident
     from cali.usecases.learn.step_results import StepRun
 
-MOST = 100_000  # records that are read
+MOST = 100_000  # records to read
 
 
 class Said(NamedTuple):
-    """The cause that a person gave instead of another one. `entry` had given that one, if an entry had."""
+    """A cause that a person gave instead of a wrong one. `entry` is the entry that gave the wrong one, if any."""
 
     fingerprint: str
     incident: str
@@ -31,7 +31,7 @@ class Said(NamedTuple):
 
 
 def records(work: StepRun) -> list[Feedback]:
-    """What was said until the end of the day, the latest verdict of each person on each incident, the oldest first."""
+    """Return the latest verdict of each person on each incident until the end of the day, oldest first."""
     if work.parts.feedback is None:
         return []
     latest: dict[tuple[str, str], Feedback] = {}
@@ -43,7 +43,7 @@ def records(work: StepRun) -> list[Feedback]:
 
 
 def said_on(work: StepRun, found: Iterable[Feedback]) -> list[Said]:
-    """The causes that people gave on the day itself."""
+    """Return the causes that people gave on the day itself."""
     begin = work.end - 86_400.0
     return [
         Said(one.fingerprint, one.incident, one.cause, one.entry, one.at)
@@ -53,33 +53,33 @@ def said_on(work: StepRun, found: Iterable[Feedback]) -> list[Said]:
 
 
 def called_wrong(found: Iterable[Feedback]) -> frozenset[str]:
-    """The entries that somebody called wrong, and nobody right."""
-    said: dict[str, set[Verdict]] = defaultdict(set)
+    """Return the entries with a verdict `wrong` and none `right`."""
+    by_entry: dict[str, set[Verdict]] = defaultdict(set)
     for one in found:
         if one.entry:
-            said[one.entry].add(one.verdict)
+            by_entry[one.entry].add(one.verdict)
     return frozenset(
         entry
-        for entry, verdicts in said.items()
+        for entry, verdicts in by_entry.items()
         if Verdict.WRONG in verdicts and Verdict.RIGHT not in verdicts
     )
 
 
 def confirmed(work: StepRun, found: Iterable[Feedback]) -> list[Incident]:
-    """The incidents whose cause people called right, and nobody wrong, as they are kept."""
+    """Return the stored incidents whose only verdict is `right`."""
     if work.parts.incidents is None:
         return []
     verdicts: dict[str, set[Verdict]] = defaultdict(set)
     for one in found:
         verdicts[one.incident].add(one.verdict)
     store = work.parts.incidents()
-    names = [name for name, said in verdicts.items() if said == {Verdict.RIGHT}]
-    kept = [store.get(name) for name in sorted(names)]
-    return [one.incident for one in kept if one is not None]
+    names = [name for name, given in verdicts.items() if given == {Verdict.RIGHT}]
+    stored = [store.get(name) for name in sorted(names)]
+    return [one.incident for one in stored if one is not None]
 
 
 def standing(found: Iterable[Feedback]) -> dict[str, EntryStanding]:
-    """How often each entry was called right and wrong."""
+    """Return how often each entry was called right and wrong."""
     counts: dict[str, EntryStanding] = {}
     for one in found:
         if one.entry and one.verdict is not Verdict.NOT_AN_ERROR:
@@ -90,7 +90,10 @@ def standing(found: Iterable[Feedback]) -> dict[str, EntryStanding]:
 
 
 def applied(learnt: Learnt, said: Mapping[str, EntryStanding], wrong: int) -> Learnt:
-    """The learnt entries with what people say of them; one that `wrong` more people call wrong than right is withdrawn."""
+    """Return the learnt entries with their standing, without withdrawn ones.
+
+    An entry is withdrawn when at least `wrong` more people call it wrong than right.
+    """
     gone = {
         name: f"called wrong {said[name].wrong} times and right {said[name].right} times"
         for name in learnt.entries
@@ -106,14 +109,14 @@ def _source(work: StepRun) -> str:
 
 def _apply(work: StepRun) -> Made:
     found = records(work)
-    said, parts = standing(found), work.parts
+    counts, parts = standing(found), work.parts
     before = parts.releases.current()
     had = parts.releases.learnt(before.versions.knowledge)
     after = parts.releases.change(
-        lambda learnt: applied(learnt, said, parts.policy.wrong),
+        lambda learnt: applied(learnt, counts, parts.policy.wrong),
         work.dt,
         work.at(),
-        f"what people said until {work.dt}",
+        f"feedback until {work.dt}",
         parts.shipped(),
     )
     has = parts.releases.learnt(after.versions.knowledge)
@@ -127,8 +130,8 @@ def _apply(work: StepRun) -> Made:
     }
     summary = {
         "records": len(found),
-        "right": sum(one.right for one in said.values()),
-        "wrong": sum(one.wrong for one in said.values()),
+        "right": sum(one.right for one in counts.values()),
+        "wrong": sum(one.wrong for one in counts.values()),
         "causes": len(causes),
         "withdrawn": withdrawn,
         "version": after.versions.knowledge,

@@ -1,4 +1,4 @@
-"""Groups of new errors: incidents of one fingerprint in any scope, and of templates that say the same in other words. Pure."""
+"""Group new errors: incidents of one fingerprint in any scope, and of templates with mostly the same words. Pure."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from cali.stages.retrieve.ranking import words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-ALIKE = 0.8  # share of the words of two templates that both hold
-AGREE = 0.5  # share of the words of a cause that another one holds, to be the same
-SAMPLES = 5  # texts kept of a group
+ALIKE = 0.8  # minimum share of words that two templates have in common
+AGREE = 0.5  # minimum share of the words of a cause that another cause supports
+SAMPLES = 5  # texts of a group
 LONGEST = 2_000  # characters of a text
 _INCIDENT = TypeAdapter(Incident)
 
 
 @dataclass(slots=True)
 class ErrorGroup:
-    """One kind of new error. `causes` are what a model said of its incidents, `said` what people did."""
+    """One kind of new error. `causes` are the causes that a model gave, `said` those that people gave."""
 
     fingerprint: str
     templates: list[str] = field(default_factory=list)
@@ -41,20 +41,19 @@ class ErrorGroup:
 
 
 def incident_of(body: bytes) -> Incident:
-    """An incident as `diagnose` keeps it under `new_errors/`. Poison if it is anything else."""
+    """Parse an incident that `diagnose` stored under `new_errors/`. Raise Poison if it is anything else."""
     try:
-        held = orjson.loads(
-            body
-        )  # it refuses what could not be kept again: half a surrogate, NaN, endless nesting
-        held["template"] = {"id": held["fingerprint"], "text": held["template"]}
-        return _INCIDENT.validate_python(held)
+        # orjson rejects what could not be stored again: half a surrogate, NaN, very deep nesting.
+        plain = orjson.loads(body)
+        plain["template"] = {"id": plain["fingerprint"], "text": plain["template"]}
+        return _INCIDENT.validate_python(plain)
     except (ValueError, TypeError, KeyError, ValidationError) as error:
         line = " ".join(str(error).split())[:160]
         raise Poison(f"not a new error: {line}") from error
 
 
 def grouped(incidents: Iterable[Incident], redact: Callable[[str], str]) -> list[ErrorGroup]:
-    """The groups, the most frequent first; they do not depend on the order of the incidents."""
+    """Return the groups, most frequent first. They do not depend on the order of the incidents."""
     exact: dict[str, ErrorGroup] = {}
     for incident in sorted(incidents, key=lambda one: one.id):
         group = exact.setdefault(incident.template.id, ErrorGroup(incident.template.id))
@@ -82,18 +81,18 @@ def _add(group: ErrorGroup, incident: Incident, redact: Callable[[str], str]) ->
     group.severity = incident.severity.label
     for sample in incident.samples:
         text = redact(sample.message)[:LONGEST]
-        if len(group.texts) < SAMPLES and text not in [held for _, held in group.texts]:
+        if len(group.texts) < SAMPLES and text not in [known for _, known in group.texts]:
             group.texts.append((redact(incident.template.text), text))
     diagnosis = incident.diagnosis
     if diagnosis is not None and diagnosis.origin is Origin.MODEL and diagnosis.cause:
-        told = {
+        cause = {
             "cause": redact(diagnosis.cause),
             "fix": [redact(step) for step in diagnosis.fix],
             "confidence": diagnosis.confidence,
             "model": diagnosis.versions.get("model", ""),
         }
-        if told not in group.causes:
-            group.causes.append(told)
+        if cause not in group.causes:
+            group.causes.append(cause)
 
 
 def _alike(one: ErrorGroup, other: ErrorGroup) -> bool:
@@ -103,7 +102,7 @@ def _alike(one: ErrorGroup, other: ErrorGroup) -> bool:
 
 
 def _agree(one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) -> bool:
-    """Whether two causes may be one; where one has none, nothing speaks against it."""
+    """Return whether two groups may have the same cause. True if one of them has none."""
     if not one or not other:
         return True
     return support(str(one[0]["cause"]), str(other[0]["cause"]))[1] >= AGREE
@@ -116,4 +115,4 @@ def _join(group: ErrorGroup, other: ErrorGroup) -> None:
     group.scopes = sorted({*group.scopes, *other.scopes})
     group.count += other.count
     group.texts = [*group.texts, *other.texts][: 2 * SAMPLES]
-    group.causes += [told for told in other.causes if told not in group.causes]
+    group.causes += [cause for cause in other.causes if cause not in group.causes]

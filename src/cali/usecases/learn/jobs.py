@@ -1,4 +1,4 @@
-"""The jobs by name, and how one of their steps is run."""
+"""The table of jobs; run one of their steps, and list the steps that ran."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cali.usecases.learn.learn_context import LearnContext
     from cali.usecases.learn.step_results import JobStep
 
-FIRST = date(2000, 1, 1)  # no logs are older
+FIRST = date(2000, 1, 1)  # no log is older
 
 _STEPS: Mapping[str, Mapping[str, JobStep]] = {
     "learn_new_errors": new_errors.STEPS,
@@ -32,25 +32,28 @@ JOBS: Mapping[str, tuple[str, ...]] = MappingProxyType({job: tuple(steps) for jo
 
 
 def run(job: str, step: str, day: date, parts: LearnContext) -> Mapping[str, object]:
-    """Runs one step of a job for a day (UTC), and returns a small summary that JSON can hold; its `again` is true when the
-    step had been made from the same before, and nothing was done. Misconfigured when there is no such job or step, when
-    the day has not begun, when the step before has not run, or when what it needs is not set; Retryable when something
-    outside does not answer."""
+    """Run one step of a job for a day (UTC), and return a small summary for JSON.
+
+    `again` in the summary is true if the step was skipped because its input has not changed.
+
+    Raise Misconfigured if the job or step does not exist, the day has not begun, the step before has not run, or a
+    setting is missing. Raise Retryable if a dependency does not answer.
+    """
     steps = _STEPS.get(job)
     if steps is None:
-        raise Misconfigured(f"no job is called {job!r}: {', '.join(JOBS)}")
+        raise Misconfigured(f"unknown job {job!r}; use one of {', '.join(JOBS)}")
     if step not in steps:
-        raise Misconfigured(f"{job} has no step {step!r}: {', '.join(steps)}")
+        raise Misconfigured(f"{job} has no step {step!r}; use one of {', '.join(steps)}")
     today = datetime.fromtimestamp(parts.now(), UTC).date()
-    if not FIRST <= day <= today:  # retention of a day to come would drop all that is kept
+    if not FIRST <= day <= today:  # retention of a future day would delete everything
         raise Misconfigured(
-            f"{day.isoformat()}: no day from {FIRST.isoformat()} to today, {today.isoformat()} (UTC)"
+            f"{day.isoformat()}: use a day from {FIRST.isoformat()} to today, {today.isoformat()} (UTC)"
         )
     return ran(StepRun(job, day, parts), step, steps[step])
 
 
 def status(parts: LearnContext) -> dict[str, dict[str, list[str]]]:
-    """Which steps are kept of each job and day."""
+    """Return the steps that have a checkpoint, by job and day."""
     found: dict[str, dict[str, list[str]]] = {job: {} for job in JOBS}
     for key in parts.objects.keys(HOME):
         job, day, name = [*key[len(HOME) :].split("/"), "", ""][:3]

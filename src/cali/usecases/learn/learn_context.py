@@ -1,4 +1,4 @@
-"""What the jobs are made of: ports, the knowledge and the rules in force, and the policy of a team."""
+"""The context of the jobs: ports, builders of stages, and the policy of the team."""
 
 from __future__ import annotations
 
@@ -18,65 +18,65 @@ if TYPE_CHECKING:
 
 
 class Approval(StrEnum):
-    """Who lets a draft into the knowledge that passed the gate."""
+    """How a draft that passed the gate gets into the knowledge."""
 
-    AUTO = "auto"  # the gate alone
-    PULL_REQUEST = "pull-request"  # whoever merges it
-    MANUAL = "manual"  # whoever says `cali release accept DAY`
+    AUTO = "auto"  # without a person
+    PULL_REQUEST = "pull-request"  # a person merges it
+    MANUAL = "manual"  # a person runs `cali release accept DAY`
 
 
 class Collections(Protocol):
-    """The collections that a knowledge index searches, and the alias that stands for the one in force."""
+    """The collections of a knowledge index, and the alias that names the one in force."""
 
     def build(self, version: str, entries: Sequence[KnowledgeEntry]) -> str:
-        """The name of the collection of a version; it is made unless it is there, whole."""
+        """Build the collection of a version unless it exists and is complete. Return its name."""
 
     def found(self, name: str, texts: Sequence[str], limit: int) -> list[list[str]]:
-        """For each text the ids of the entries that the collection finds, best first."""
+        """Return, for each text, the ids of the entries that the collection finds, best first."""
 
     def rows(self, name: str) -> int:
-        """How many texts it holds."""
+        """Return the number of texts in a collection."""
 
     def switch(self, name: str) -> str:
-        """Lets the alias stand for a collection; returns the one that it stood for, empty if none."""
+        """Point the alias to a collection. Return the previous one, or an empty text."""
 
     def drop(self, name: str) -> None:
-        """Forgets a collection; one that is not there is forgotten already."""
+        """Delete a collection, if it exists."""
 
 
 class PullRequests(Protocol):
-    """A repository that takes changes for review."""
+    """A repository that accepts pull requests."""
 
     def open(self, branch: str, title: str, body: str, files: Mapping[str, str]) -> str:
-        """Opens a pull request with these files, once for a branch; returns its address."""
+        """Open a pull request with these files, once for each branch. Return its address."""
 
 
 class Spent(Protocol):
-    """What a model has cost."""
+    """The cost of a model."""
 
     def spent(self, day: str) -> tuple[int, float]:
-        """Calls and dollars of a day."""
+        """Return the calls and the dollars of a day."""
 
 
 @dataclass(frozen=True, slots=True)
 class LearnPolicy:
-    """How much is read, how sure a model must be, and how long things are kept."""
+    """Limits of the jobs: how much they read, which causes they accept, and how long data is kept."""
 
     approval: Approval = Approval.MANUAL
-    days: int = 7  # that the gate looks back over
-    least: float = 0.3  # the confidence of a model's cause that may become an entry
-    wrong: int = 2  # people who call a learnt entry wrong, more than call it right, until it is withdrawn
-    lines: int = 200_000  # of raw/ that are read for a day
-    templates: int = 20_000  # that are kept of a day
-    keep_days: int = 90  # of what steps made
-    keep_releases: int = 30  # of each kind
-    keep_collections: int = 2  # beside the one in force
-    folder: str = "knowledge"  # of the repository that takes pull requests
+    days: int = 7  # days that the gate looks back
+    least: float = 0.3  # minimum confidence of a model's cause
+    wrong: int = 2  # surplus of `wrong` over `right` verdicts that withdraws a learnt entry
+    lines: int = 200_000  # lines of raw/ to read for a day
+    templates: int = 20_000  # templates to keep of a day
+    keep_days: int = 90  # days to keep the results of steps
+    keep_releases: int = 30  # releases to keep of each kind
+    keep_collections: int = 2  # collections to keep besides the one in force
+    folder: str = "knowledge"  # folder for entries in the repository of the pull requests
 
 
 @dataclass(frozen=True)
 class LearnContext:
-    """Everything that a step may use. What is called is built with the first step that needs it."""
+    """Everything that a step may use. A callable builds its part when a step first needs it."""
 
     objects: Objects
     pointers: Pointers
@@ -84,19 +84,18 @@ class LearnContext:
     shipped: Callable[[], Knowledge]
     refiner: Callable[[], Refiner]
     decoder: Callable[[], Decoder]
-    unpack: Callable[
-        [bytes], Iterable[bytes]
-    ]  # an object of raw/ to its lines; of a damaged one those that it has
+    # Return the lines of an object of raw/; of a damaged object, those that can be read.
+    unpack: Callable[[bytes], Iterable[bytes]]
     now: Callable[[], float]
     feedback: Callable[[], FeedbackStore] | None = None
     incidents: Callable[[], IncidentStore] | None = None
-    explain: Callable[[Knowledge], Callable[[Incident], Diagnosis]] | None = None  # None when no model is set
+    explain: Callable[[Knowledge], Callable[[Incident], Diagnosis]] | None = None  # None if no model is set
     spent: Callable[[], Spent] | None = None
     collections: Callable[[], Collections] | None = None
     pull_requests: Callable[[], PullRequests] | None = None
-    post: Callable[[str], None] | None = None  # a line or two to the team's chat
+    post: Callable[[str], None] | None = None  # sends a short text to the team's chat
     policy: LearnPolicy = field(default_factory=LearnPolicy)
 
     def knowledge(self) -> Knowledge:
-        """The knowledge in force."""
+        """Return the knowledge in force."""
         return self.releases.knowledge(self.releases.current().versions.knowledge, self.shipped())

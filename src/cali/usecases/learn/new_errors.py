@@ -1,4 +1,4 @@
-"""New errors to knowledge entries in force: what nobody knew today is answered from knowledge tomorrow."""
+"""The job learn_new_errors: turn the unknown errors of a day into knowledge entries."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cali.core.errors import Poison
 from cali.core.models import Origin
 from cali.stages.retrieve.signatures import Signatures
-from cali.usecases.learn import feedback, templates
-from cali.usecases.learn import raw_lines as raw
+from cali.usecases.learn import feedback, raw_lines, templates
 from cali.usecases.learn.draft_gate import Confirmed, Ground, judged
 from cali.usecases.learn.drafts import Draft, Unexplained, drafted
 from cali.usecases.learn.groups import SAMPLES, ErrorGroup, grouped, incident_of
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 JOB = "learn_new_errors"
 HOME = "new_errors/dt="
-REPLAYED = 20_000  # raw lines of each day that the gate tells again
+REPLAYED = 20_000  # raw lines of each day that the gate replays
 HEALTHY_DAYS = 3
 PASSING = ("the model is unavailable", "another process is asking", "the model's server cannot be understood")
 
@@ -68,7 +67,7 @@ def _group(work: StepRun) -> Made:
 def _group_of(
     groups: list[ErrorGroup], said: feedback.Said, work: StepRun, redact: Callable[[str], str]
 ) -> ErrorGroup | None:
-    """The group that a person speaks of; one of its own when the error was known, by a wrong cause."""
+    """Return the group that a person gave a cause for. Add one if the error was known, with a wrong cause."""
     for group in groups:
         if said.fingerprint in group.fingerprints:
             return group
@@ -85,8 +84,10 @@ def _drafting(work: StepRun) -> str:
 
 
 def _draft(work: StepRun) -> Made:
-    """Causes are asked for only where neither a person nor an earlier diagnosis gave one. When the model is away the step
-    is made again by the next run."""
+    """Draft an entry for each group. Ask the model only for groups without a cause.
+
+    If the model is unavailable, the next run repeats the step.
+    """
     parts, knowledge = work.parts, work.parts.knowledge()
     signatures = knowledge.signatures()
     learnt = parts.releases.learnt(parts.releases.current().versions.knowledge)
@@ -96,8 +97,9 @@ def _draft(work: StepRun) -> Made:
     unexplained: list[Unexplained] = []
     known = asked = 0
     away = ""
-    for held in work.before("group")["groups"]:
-        group = ErrorGroup(**{**held, "texts": [(told, text) for told, text in held["texts"]]})
+    for plain_group in work.before("group")["groups"]:
+        texts = [(template, text) for template, text in plain_group["texts"]]
+        group = ErrorGroup(**{**plain_group, "texts": texts})
         if not group.said and _all_known(group, signatures):
             known += 1
             continue
@@ -108,7 +110,7 @@ def _draft(work: StepRun) -> Made:
             away = why if why.startswith(PASSING) else away
         made = drafted(group, parts.policy.least)
         if isinstance(made, Unexplained) and why:
-            made = made._replace(why=f"the model was asked: {why}")
+            made = made._replace(why=f"the model gave no cause: {why}")
         if isinstance(made, Draft) and made.entry.id in learnt.withdrawn and not group.said:
             made = Unexplained(group.fingerprint, group.title, group.count, learnt.withdrawn[made.entry.id])
         if isinstance(made, Unexplained):
@@ -135,25 +137,29 @@ def _all_known(group: ErrorGroup, signatures: Signatures) -> bool:
 
 
 def _asked(group: ErrorGroup, work: StepRun, explain: Callable[[Incident], Diagnosis]) -> str:
-    """Adds what a model says of an incident of the group; why nothing can be said, if so."""
+    """Add the cause that the model gives for an incident of the group. Return the reason if it gives none."""
     incident = next(
         (one for one in _incidents(work) if not isinstance(one, Poison) and one.id in group.incidents), None
     )
     if incident is None:
         return ""
-    said = explain(incident)
-    if said.origin is Origin.MODEL:
-        model = said.versions.get("model", "")
-        group.causes.append(
-            {"cause": said.cause, "fix": list(said.fix), "confidence": said.confidence, "model": model}
-        )
-        return ""
-    return said.versions.get("gate", "")
+    diagnosis = explain(incident)
+    if diagnosis.origin is not Origin.MODEL:
+        return diagnosis.versions.get("gate", "")
+    group.causes.append(
+        {
+            "cause": diagnosis.cause,
+            "fix": list(diagnosis.fix),
+            "confidence": diagnosis.confidence,
+            "model": diagnosis.versions.get("model", ""),
+        }
+    )
+    return ""
 
 
 def _replaced(draft: Draft, signatures: Signatures, wrong: frozenset[str]) -> tuple[str, ...]:
-    held = {name for text in draft.entry.symptoms for name in signatures.matching(text)}
-    return tuple(sorted((held & wrong) - {draft.entry.id}))
+    matching = {name for text in draft.entry.symptoms for name in signatures.matching(text)}
+    return tuple(sorted((matching & wrong) - {draft.entry.id}))
 
 
 def _gate(work: StepRun) -> Made:
@@ -186,12 +192,12 @@ def _ground(work: StepRun) -> Ground:
     healthy = [
         text
         for day in work.days_back(HEALTHY_DAYS)
-        for text in raw.healthy(templates.collected(work, day))
+        for text in raw_lines.healthy(templates.collected(work, day))
         if text
     ]
     numbered: list[tuple[int, bytes]] = []
     for day in work.days_back(HEALTHY_DAYS):
-        for _, line in islice(raw.lines(parts.objects, parts.unpack, day, REPLAYED), REPLAYED):
+        for _, line in islice(raw_lines.lines(parts.objects, parts.unpack, day, REPLAYED), REPLAYED):
             numbered.append((len(numbered) + 1, line))
     masks = parts.refiner().masks.version
     return Ground(
@@ -206,13 +212,13 @@ def _ground(work: StepRun) -> Ground:
 
 
 def _confirmed(incident: Incident) -> Confirmed:
-    said = incident.diagnosis
-    known = said is not None and said.origin is Origin.KNOWLEDGE and said.knowledge
+    diagnosis = incident.diagnosis
+    known = diagnosis is not None and diagnosis.origin is Origin.KNOWLEDGE and diagnosis.knowledge
     return Confirmed(
         incident.id,
         tuple(sample.message for sample in incident.samples[:SAMPLES]),
-        said.knowledge[0].id if said is not None and known else "",
-        said.cause if said is not None else "",
+        diagnosis.knowledge[0].id if diagnosis is not None and known else "",
+        diagnosis.cause if diagnosis is not None else "",
     )
 
 

@@ -1,4 +1,4 @@
-"""Lets drafts into the knowledge as the team wants it: at once, by a pull request, or when somebody accepts the proposal."""
+"""Publish drafts as CALI_LEARNING_APPROVAL says: at once, by a pull request, or after `cali release accept`."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 JOB = "learn_new_errors"
 PROPOSAL = "proposal.yaml"
-LONGEST = 60_000  # characters of a pull request's text; GitHub takes 65,536
+LONGEST = 60_000  # characters of the text of a pull request; GitHub accepts 65,536
 
 
 def published(work: StepRun, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> Made:
-    """What becomes of the drafts that passed."""
+    """Publish the drafts that passed the gate, and return the result of the step."""
     approval = work.parts.policy.approval
     names = [draft.entry.id for draft in drafts]
-    said: dict[str, object] = {"approval": approval.value, "entries": names}
+    result: dict[str, object] = {"approval": approval.value, "entries": names}
     if drafts and approval is Approval.AUTO:
         why = f"new errors of {work.dt}"
         current = released(
@@ -40,28 +40,28 @@ def published(work: StepRun, drafts: Sequence[Draft], gate: Mapping[str, Any]) -
             [name for draft in drafts for name in draft.replaces],
             why,
         )
-        said |= {"version": current.versions.knowledge}
+        result |= {"version": current.versions.knowledge}
     elif drafts and approval is Approval.PULL_REQUEST:
-        said |= {"url": _opened(work, drafts, gate)}
+        result |= {"url": _opened(work, drafts, gate)}
     elif drafts:
         key = work.key(PROPOSAL)
         work.parts.objects.put(key, _proposal(work, drafts).encode(), "application/yaml")
-        said |= {"proposal": key}
-    else:  # one of an earlier run of this day holds what the gate would let in no more
+        result |= {"proposal": key}
+    else:  # the proposal of an earlier run of this day may hold drafts that the gate now stops
         work.parts.objects.drop(work.key(PROPOSAL))
-    return Made(said, said)
+    return Made(result, result)
 
 
 def released(work: StepRun, entries: Iterable[KnowledgeEntry], replaced: Iterable[str], why: str) -> Current:
-    """Puts entries in force, and lets the index find them when there is one."""
+    """Put entries in force, and add them to the index if there is one."""
     new = {entry.id: entry for entry in entries}
     gone = set(replaced) - new.keys()
 
     def step(learnt: Learnt) -> Learnt:
-        kept = {name: entry for name, entry in learnt.entries.items() if name not in gone}
+        others = {name: entry for name, entry in learnt.entries.items() if name not in gone}
         withdrawn = {name: why for name, why in learnt.withdrawn.items() if name not in new}
-        withdrawn |= dict.fromkeys(gone & learnt.entries.keys(), "another entry stands for it")
-        return replace(learnt, entries={**kept, **new}, withdrawn=withdrawn)
+        withdrawn |= dict.fromkeys(gone & learnt.entries.keys(), "another entry replaces it")
+        return replace(learnt, entries={**others, **new}, withdrawn=withdrawn)
 
     parts = work.parts
     current = parts.releases.change(step, work.dt, work.at(), why, parts.shipped())
@@ -71,13 +71,17 @@ def released(work: StepRun, entries: Iterable[KnowledgeEntry], replaced: Iterabl
 
 
 def accepted(work: StepRun) -> Current:
-    """Puts the proposal of a day in force as it is there now: a person may have corrected it, or left entries out.
-    Misconfigured when there is none, or when an entry is wrong."""
+    """Put the proposal of a day in force, with the corrections that a person made in the file.
+
+    Raise Misconfigured if there is no proposal, or if an entry is invalid.
+    """
     gate = work.made("gate", JOB)
     key = work.key(PROPOSAL, JOB)
     body = work.parts.objects.get(key)
     if gate is None or body is None:
-        raise Misconfigured(f"{key}: there is no proposal of that day")
+        raise Misconfigured(
+            f"{key}: no proposal of that day; run `cali learning status` to see which steps ran"
+        )
     entries = _checked(body, key, work.parts.knowledge())
     names = {entry.id for entry in entries}
     gone = [
@@ -104,7 +108,7 @@ def _checked(body: bytes, key: str, knowledge: Knowledge) -> list[KnowledgeEntry
 
 
 def _proposal(work: StepRun, drafts: Sequence[Draft]) -> str:
-    head = f"# What the errors of {work.dt} taught. `cali release accept {work.dt}` puts it in force.\n"
+    head = f"# Proposed entries for the errors of {work.dt}. Run `cali release accept {work.dt}` to put them in force.\n"
     return head + yaml_of((draft.entry for draft in drafts), work.dt, AREA)
 
 
@@ -112,7 +116,7 @@ def _opened(work: StepRun, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> 
     pulls = work.parts.pull_requests
     if pulls is None:
         raise Misconfigured(
-            "CALI_LEARNING_APPROVAL is pull-request: set CALI_GITHUB_REPOSITORY and its token, see docs/learning.md"
+            "CALI_LEARNING_APPROVAL is pull-request; set CALI_GITHUB_REPOSITORY and its token, see docs/learning.md"
         )
     path = f"{work.parts.policy.folder.strip('/')}/{AREA}-{work.dt}.yaml"
     many = "entries" if len(drafts) > 1 else "entry"
@@ -125,13 +129,13 @@ def _opened(work: StepRun, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> 
 
 
 def _body(work: StepRun, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> str:
-    """For who reviews: who says so, and what each entry would have answered."""
+    """Return the text for the reviewer: who gave each cause, and how many incidents it would have answered."""
     lines = [f"Drafts of `learn_new_errors` for {work.dt}. All passed the replay gate.", ""]
     for draft in drafts:
         answers = gate["answers"].get(draft.entry.id, 0)
-        told = f"cause by {draft.by}, confidence {draft.confidence:.2f}"
+        source = f"cause by {draft.by}, confidence {draft.confidence:.2f}"
         tried = f"would have answered {answers} incidents of the last {work.parts.policy.days} days"
-        lines.append(f"- {_quoted(draft.entry.title)} ({_quoted(draft.entry.id)}), {told}; {tried}")
+        lines.append(f"- {_quoted(draft.entry.title)} ({_quoted(draft.entry.id)}), {source}; {tried}")
         if draft.entry.fix == (NO_FIX,):
             lines += ["  - no fix is known yet; please write one"]
     if gate["stopped"]:
@@ -144,5 +148,5 @@ def _body(work: StepRun, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> st
 
 
 def _quoted(text: str) -> str:
-    """As code: what a line of a log says must not mention people or close issues."""
+    """Return a text as Markdown code, so that log text cannot mention people or close issues."""
     return "`" + " ".join(text.replace("`", "'").split()) + "`"

@@ -1,4 +1,4 @@
-"""The lines that were kept of a day, as the stream had them, in bounded memory."""
+"""Read the stored log lines of a day in bounded memory, and count their templates."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ HOME = "raw/dt="
 
 
 def keys(objects: Objects, day: str) -> list[str]:
-    """The objects of a day, in order."""
+    """Return the keys of the objects of a day, in order."""
     return list(objects.keys(f"{HOME}{day}/"))
 
 
 def lines(
     objects: Objects, unpack: Callable[[bytes], Iterable[bytes]], day: str, limit: int
 ) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines of a day, at most so many, a fair share of each object."""
+    """Yield at most `limit` numbered lines of a day, an equal share of each object."""
     names = keys(objects, day)
     share = max(1, limit // max(1, len(names)))
     number = 0
@@ -39,8 +39,10 @@ def lines(
 
 
 class TemplateTable:
-    """Templates with counts, in bounded memory: once it is full, new ones are counted in `folded` and not kept. The example of
-    a template is its least severe event."""
+    """Counts by template, in bounded memory. A full table counts events of new templates in `folded`.
+
+    The example of a template is its least severe event.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -66,14 +68,14 @@ class TemplateTable:
             row["least"], row["example"] = int(event.severity), event.message[:LONGEST]
 
     def rows(self) -> list[dict[str, Any]]:
-        """The most frequent first."""
+        """Return the rows, most frequent first."""
         return sorted(self._rows.values(), key=lambda row: (-row["count"], row["template"]))
 
 
 def table(
     numbered: Iterable[tuple[int, bytes]], decoder: Decoder, refiner: Refiner, most: int
 ) -> tuple[TemplateTable, Tally]:
-    """What lines are made of."""
+    """Return the templates of the lines, and the counts of the pipeline."""
     made, pipeline = TemplateTable(most), Pipeline(decoder, refiner)
     for event in pipeline.events(numbered):
         made.add(event)
@@ -81,5 +83,5 @@ def table(
 
 
 def healthy(rows: Iterable[dict[str, Any]]) -> list[str]:
-    """An example of each template that was at times less than a warning, whatever else it was at others."""
+    """Return an example of each template that occurred below severity `warning` at least once."""
     return [str(row["example"]) for row in rows if row["least"] < Severity.WARNING]

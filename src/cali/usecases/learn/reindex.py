@@ -1,4 +1,7 @@
-"""A new collection beside the old, looked at before the alias stands for it. The old one stays until the one after."""
+"""The job reindex_knowledge: build a new collection, check it, then point the alias to it.
+
+The previous collection stays until retention deletes it.
+"""
 
 from __future__ import annotations
 
@@ -18,28 +21,30 @@ if TYPE_CHECKING:
     from cali.usecases.learn.learn_context import Collections
     from cali.usecases.learn.step_results import StepRun
 
-HISTORY = f"{HOME}collections.json"  # the collections that the alias stood for, the latest first
-AMONG = 5  # hits in which an entry must be when its own example is searched
-LEAST = 0.98  # share of the entries that must be: some examples say nothing once their values are left out
+HISTORY = f"{HOME}collections.json"  # the collections that the alias has pointed to, latest first
+AMONG = 5  # a search for an entry's own example must find it among so many hits
+LEAST = 0.98  # share of the entries that must be found; some examples are too short without their values
 
 
 def history(work: StepRun) -> list[str]:
-    """The collections that the alias stood for, the latest first."""
+    """Return the collections that the alias has pointed to, latest first."""
     return _names(work.parts.objects.get(HISTORY))
 
 
 def _names(body: bytes | None) -> list[str]:
-    """A damaged history counts as none: the index goes on, and the older collections stay."""
+    """Parse the history. A damaged one counts as empty, so that indexing goes on and older collections stay."""
     try:
-        held = orjson.loads(body) if body else []
+        names = orjson.loads(body) if body else []
     except ValueError:
         return []
-    return [str(name) for name in held] if isinstance(held, list) else []
+    return [str(name) for name in names] if isinstance(names, list) else []
 
 
 def indexed(work: StepRun, knowledge: Knowledge) -> str:
-    """Lets the alias stand for a whole collection of this knowledge; its name. Of the examples only those of learnt entries
-    are searched: `check` looks at all, and takes a minute for it."""
+    """Build the collection of this knowledge, point the alias to it, and return its name.
+
+    Only the examples of learnt entries are checked. The step `check` searches all, which takes a minute.
+    """
     collections = _collections(work)
     name = collections.build(knowledge.version, list(knowledge.entries.values()))
     _checked(collections, name, knowledge, learnt_only=True)
@@ -50,18 +55,18 @@ def indexed(work: StepRun, knowledge: Knowledge) -> str:
 def _build(work: StepRun) -> Made:
     knowledge = work.parts.knowledge()
     name = _collections(work).build(knowledge.version, list(knowledge.entries.values()))
-    said = {"collection": name, "version": knowledge.version, "entries": len(knowledge.entries)}
-    return Made(said, said)
+    result = {"collection": name, "version": knowledge.version, "entries": len(knowledge.entries)}
+    return Made(result, result)
 
 
 def _check(work: StepRun) -> Made:
     built, knowledge = work.before("build"), work.parts.knowledge()
     if built["version"] != knowledge.version:
         raise Misconfigured(
-            f"{built['collection']}: knowledge {knowledge.version} is in force since it was built; build again"
+            f"{built['collection']}: knowledge {knowledge.version} came into force after it was built; run `build` again"
         )
-    said = _checked(_collections(work), built["collection"], knowledge)
-    return Made(said, said)
+    result = _checked(_collections(work), built["collection"], knowledge)
+    return Made(result, result)
 
 
 def _switch(work: StepRun) -> Made:
@@ -73,18 +78,18 @@ def _switch(work: StepRun) -> Made:
 def _checked(
     collections: Collections, name: str, knowledge: Knowledge, *, learnt_only: bool = False
 ) -> dict[str, Any]:
-    """That the collection is whole, and that the example of each entry finds it."""
-    wanted, held = len(rows(list(knowledge.entries.values()))), collections.rows(name)
-    if wanted != held:
-        raise Misconfigured(f"{name}: holds {held} texts of {wanted}")
+    """Raise Misconfigured unless the collection is complete and a search for an entry's example finds the entry."""
+    expected, stored = len(rows(list(knowledge.entries.values()))), collections.rows(name)
+    if expected != stored:
+        raise Misconfigured(f"{name}: holds {stored} of {expected} texts; run `build` again")
     entries = [one for one in knowledge.entries.values() if AREA in one.tags or not learnt_only]
     found = collections.found(name, [entry.symptoms[0] for entry in entries], AMONG)
     lost = [entry.id for entry, hits in zip(entries, found, strict=True) if entry.id not in hits]
     if len(lost) > (1 - LEAST) * len(entries):
         raise Misconfigured(
-            f"{name}: the examples of {len(lost)} of {len(entries)} entries do not find them: {', '.join(lost[:5])}"
+            f"{name}: a search does not find {len(lost)} of {len(entries)} entries: {', '.join(lost[:5])}"
         )
-    return {"collection": name, "texts": held, "entries": len(entries), "not_found": lost}
+    return {"collection": name, "texts": stored, "entries": len(entries), "not_found": lost}
 
 
 def _switched(work: StepRun, collections: Collections, name: str) -> str:
@@ -106,7 +111,7 @@ def _switched(work: StepRun, collections: Collections, name: str) -> str:
 
 def _collections(work: StepRun) -> Collections:
     if work.parts.collections is None:
-        raise Misconfigured(f"{work.job}: no Milvus is configured; set CALI_MILVUS_URI")
+        raise Misconfigured(f"{work.job}: Milvus is not configured; set CALI_MILVUS_URI")
     return work.parts.collections()
 
 

@@ -1,4 +1,7 @@
-"""What is old goes: what steps made, releases, and collections; never what is in force or was before it."""
+"""The job retention: delete old step results, releases and collections.
+
+The releases and collections in force, and those before them, are kept.
+"""
 
 from __future__ import annotations
 
@@ -48,18 +51,21 @@ def _releases(work: StepRun, kind: str) -> list[str]:
 
 
 def _collections(work: StepRun) -> list[str]:
-    """Only collections that the alias stood for once: others may be those of a function with other shipped knowledge."""
+    """Delete old collections that the alias has pointed to.
+
+    Others may belong to a function with another version of the shipped knowledge.
+    """
     parts = work.parts
     if parts.collections is None:
         return []
     names, keep = history(work), 1 + max(1, parts.policy.keep_collections)
-    kept, old = names[:keep], names[keep:]
+    recent, old = names[:keep], names[keep:]
     collections = parts.collections()
     for name in old:
         collections.drop(name)
     read = parts.pointers.read(HISTORY)
     if old and read is not None:
-        parts.pointers.swap(HISTORY, orjson.dumps(kept), read.tag)
+        parts.pointers.swap(HISTORY, orjson.dumps(recent), read.tag)
     return old
 
 

@@ -1,4 +1,4 @@
-"""What a step made, kept with a digest of what it was made from."""
+"""Step results, stored as checkpoints with a digest of their input."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ class StepRun:
 
     @property
     def end(self) -> float:
-        """The moment at which the day ends, UTC."""
+        """The time at which the day ends (UTC), in seconds since the epoch."""
         return datetime(self.day.year, self.day.month, self.day.day, tzinfo=UTC).timestamp() + 86_400.0
 
     def at(self) -> str:
-        """Now, for people to read."""
+        """Return the time now, for people to read."""
         return datetime.fromtimestamp(self.parts.now(), UTC).isoformat(timespec="seconds")
 
     def key(self, name: str, job: str = "", day: str = "") -> str:
         return f"{HOME}{job or self.job}/dt={day or self.dt}/{name}"
 
     def made(self, step: str, job: str = "", day: str = "") -> dict[str, Any] | None:
-        """What a step made; None if it did not run. A damaged document counts as none: it is made again."""
+        """Return the checkpoint of a step; None if there is none or it is damaged, so that the step runs again."""
         body = self.parts.objects.get(self.key(f"{step}.json", job, day))
         try:
             document = orjson.loads(body) if body is not None else None
@@ -59,24 +59,24 @@ class StepRun:
         return document if document.keys() >= _FIELDS else None
 
     def before(self, step: str) -> Any:
-        """What the step before this one made. Misconfigured if it did not run."""
+        """Return the result of an earlier step. Raise Misconfigured if it has not run."""
         document = self.made(step)
         if document is None:
-            raise Misconfigured(f"{self.job} {self.dt}: step {step} has not run; it comes first")
+            raise Misconfigured(f"{self.job} {self.dt}: step {step} has not run; run it first")
         return document["result"]
 
     def digest_of(self, step: str) -> str:
-        """Of what the step before made."""
+        """Return the digest of the result of an earlier step."""
         return digest(self.before(step))
 
     def days_back(self, count: int) -> Iterator[str]:
-        """This day and those before it, newest first."""
+        """Yield this day and the days before it, newest first."""
         for back in range(count):
             yield (self.day - timedelta(days=back)).isoformat()
 
 
 class Made(NamedTuple):
-    """What a step hands on, and what it says of it. Both are plain data. What is not `whole` is made again by the next run."""
+    """The result of a step and its summary, both plain data. If it is not `whole`, the next run repeats the step."""
 
     result: Any
     summary: Mapping[str, object]
@@ -84,21 +84,24 @@ class Made(NamedTuple):
 
 
 class JobStep(NamedTuple):
-    """`source` is a digest of what decides the result; with the same the step is not made again. An empty one: always made."""
+    """One step of a job. `source` returns the digest of its input.
+
+    The step is skipped while the digest is the same. It always runs if the digest is empty.
+    """
 
     source: Callable[[StepRun], str]
     make: Callable[[StepRun], Made]
 
 
 def ran(work: StepRun, name: str, step: JobStep) -> Mapping[str, object]:
-    """Makes a step unless it was made from the same; `again` in the summary says which."""
+    """Run a step unless its input has not changed. Return its summary, with `again` true if it was skipped."""
     source = step.source(work)
-    kept = work.made(name)
-    if kept is not None and source and kept["source"] == source:
-        return {**kept["summary"], "again": True}
+    checkpoint = work.made(name)
+    if checkpoint is not None and source and checkpoint["source"] == source:
+        return {**checkpoint["summary"], "again": True}
     made = step.make(work)
-    if kept is not None and not source and digest(kept["result"]) == digest(made.result):
-        return {**kept["summary"], "again": True}
+    if checkpoint is not None and not source and digest(checkpoint["result"]) == digest(made.result):
+        return {**checkpoint["summary"], "again": True}
     document = {
         "format": FORMAT,
         "job": work.job,
@@ -114,5 +117,5 @@ def ran(work: StepRun, name: str, step: JobStep) -> Mapping[str, object]:
 
 
 def digest(value: Any) -> str:
-    """Of plain data, whatever the order of its keys."""
+    """Return the digest of plain data. The order of keys does not matter."""
     return blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str), digest_size=12).hexdigest()

@@ -1,4 +1,4 @@
-"""raw/ to a template book: what the day's lines are made of, the merges that follow, and a new version where they changed."""
+"""The job learn_templates: count the templates of a day, learn merges, and publish the template book if they changed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import orjson
 
 from cali.core.errors import Misconfigured
 from cali.core.models import Severity
-from cali.stages.refine import book as books
-from cali.usecases.learn import raw_lines as raw
+from cali.stages.refine import book
+from cali.usecases.learn import raw_lines
 from cali.usecases.learn.step_results import JobStep, Made, digest
 
 if TYPE_CHECKING:
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from cali.usecases.learn.step_results import StepRun
 
 JOB = "learn_templates"
-BACK = 30  # days in which an older book is looked for
-EXAMPLES = 4_000  # healthy templates of which an example is kept, for the gate of learn_new_errors
+BACK = 30  # days to search for the previous book
+EXAMPLES = 4_000  # examples of healthy templates to keep, for the gate of learn_new_errors
 
 
 def collected(work: StepRun, day: str) -> list[dict[str, Any]]:
-    """What the lines of a day are made of: as it was collected, or read now if it was not."""
+    """Return the templates of a day: from the checkpoint of `collect`, or from raw/ if it has not run."""
     document = work.made("collect", JOB, day)
     if document is not None:
         rows: list[dict[str, Any]] = document["result"]["rows"]
@@ -33,12 +33,12 @@ def collected(work: StepRun, day: str) -> list[dict[str, Any]]:
 
 def _table(work: StepRun, day: str) -> dict[str, Any]:
     parts = work.parts
-    numbered = raw.lines(parts.objects, parts.unpack, day, parts.policy.lines)
-    table, tally = raw.table(numbered, parts.decoder(), parts.refiner(), parts.policy.templates)
-    rows, kept = table.rows(), 0
+    numbered = raw_lines.lines(parts.objects, parts.unpack, day, parts.policy.lines)
+    table, tally = raw_lines.table(numbered, parts.decoder(), parts.refiner(), parts.policy.templates)
+    rows, examples = table.rows(), 0
     for row in rows:
-        kept += row["least"] < Severity.WARNING
-        if row["least"] >= Severity.WARNING or kept > EXAMPLES:
+        examples += row["least"] < Severity.WARNING
+        if row["least"] >= Severity.WARNING or examples > EXAMPLES:
             row["example"] = ""
     return {
         "rows": rows,
@@ -57,21 +57,21 @@ def _collect(work: StepRun) -> Made:
 
 def _learn(work: StepRun) -> Made:
     masks = work.parts.refiner().masks.version
-    learnt = books.learn(masks, (str(row["template"]) for row in work.before("collect")["rows"]))
+    learnt = book.learn(masks, (str(row["template"]) for row in work.before("collect")["rows"]))
     older = _older(work, masks)
     if older is not None:
-        learnt = books.merge(older, learnt)
-    result = orjson.loads(books.dumps(learnt))
+        learnt = book.merge(older, learnt)
+    result = orjson.loads(book.dumps(learnt))
     return Made(result, {"merges": len(learnt.merges), "templates": len(result["templates"])})
 
 
 def _older(work: StepRun, masks: str) -> Book | None:
-    """The book that was learnt last before this day. One under other masks is of no use."""
+    """Return the latest book learnt before this day; None if there is none or it was learnt under other masks."""
     for day in list(work.days_back(BACK))[1:]:
         document = work.made("learn", JOB, day)
         if document is not None:
             try:
-                return books.loads(orjson.dumps(document["result"]), masks, work.key("learn.json", JOB, day))
+                return book.loads(orjson.dumps(document["result"]), masks, work.key("learn.json", JOB, day))
             except Misconfigured:
                 return None
     return None
@@ -80,18 +80,18 @@ def _older(work: StepRun, masks: str) -> Book | None:
 def _publish(work: StepRun) -> Made:
     parts = work.parts
     masks = parts.refiner().masks.version
-    learnt = books.loads(orjson.dumps(work.before("learn")), masks, work.key("learn.json"))
+    learnt = book.loads(orjson.dumps(work.before("learn")), masks, work.key("learn.json"))
     current = parts.releases.current()
-    held = parts.releases.book(current.versions.book, masks)
-    new = sorted(set(learnt.merges) - set(held.merges if held else ()))
-    if learnt.merges != (held.merges if held else []):
+    published = parts.releases.book(current.versions.book, masks)
+    new = sorted(set(learnt.merges) - set(published.merges if published else ()))
+    if learnt.merges != (published.merges if published else []):
         current = parts.releases.publish_book(learnt, work.dt, work.at(), f"templates of {work.dt}")
     version = current.versions.book
     return Made({"version": version, "new": new}, {"version": version, "new_merges": len(new)})
 
 
 STEPS = {
-    "collect": JobStep(lambda work: digest(raw.keys(work.parts.objects, work.dt)), _collect),
+    "collect": JobStep(lambda work: digest(raw_lines.keys(work.parts.objects, work.dt)), _collect),
     "learn": JobStep(lambda work: work.digest_of("collect"), _learn),
     "publish": JobStep(lambda work: work.digest_of("learn"), _publish),
 }

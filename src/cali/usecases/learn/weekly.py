@@ -1,4 +1,4 @@
-"""A week in figures: what was known, what the model cost, what was learnt and what people said."""
+"""The job weekly_report: known incidents, cost of the model, new entries and feedback of a week."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from cali.usecases.learn.step_results import StepRun
 
 HOME = "reports/"
-MOST = 100_000  # incidents that are read
+MOST = 100_000  # incidents to read
 TOP = 5
 
 
 def _report(work: StepRun) -> Made:
-    """Writes the report when its figures changed, and posts it once."""
+    """Write the report if its figures changed, and post it once."""
     parts = work.parts
     year, week, _ = work.day.isocalendar()
     name = f"{HOME}week={year}-W{week:02d}"
@@ -33,7 +33,7 @@ def _report(work: StepRun) -> Made:
     figures = {"week": f"{year}-W{week:02d}", "from": days[0], "to": days[-1], **_figures(work, days)}
     body = orjson.dumps(figures, option=orjson.OPT_INDENT_2)
     text = page(figures)
-    posted = parts.objects.get(f"{name}.posted") is not None  # also by a run for another day of the week
+    posted = parts.objects.get(f"{name}.posted") is not None  # perhaps by a run for another day of the week
     if parts.objects.get(f"{name}.json") != body:
         parts.objects.put(f"{name}.json", body)
         parts.objects.put(f"{name}.md", text.encode(), "text/markdown; charset=utf-8")
@@ -41,9 +41,10 @@ def _report(work: StepRun) -> Made:
         parts.post(text)
         parts.objects.put(f"{name}.posted", b"", "text/plain")
         posted = True
-    said = {"report": f"{name}.json", "page": f"{name}.md", "posted": posted}
+    result = {"report": f"{name}.json", "page": f"{name}.md", "posted": posted}
     return Made(
-        {**said, "figures": figures}, {**said, "incidents": figures["incidents"], "known": figures["known"]}
+        {**result, "figures": figures},
+        {**result, "incidents": figures["incidents"], "known": figures["known"]},
     )
 
 
@@ -52,8 +53,8 @@ def _figures(work: StepRun, days: list[str]) -> dict[str, Any]:
     incidents = [one for one in _incidents(work) if _within(one, begin, begin + 7 * 86_400)]
     origins = Counter(_origin(one) for one in incidents)
     spent = [work.parts.spent().spent(day) for day in days] if work.parts.spent else []
-    said = [one for one in feedback.records(work) if begin <= one.at < begin + 7 * 86_400]
-    verdicts = Counter(one.verdict.value for one in said)
+    given = [one for one in feedback.records(work) if begin <= one.at < begin + 7 * 86_400]
+    verdicts = Counter(one.verdict.value for one in given)
     published = [document for day in days if (document := work.made("publish", "learn_new_errors", day))]
     gates = [document for day in days if (document := work.made("gate", "learn_new_errors", day))]
     answered = origins["knowledge"] + origins["model"]
@@ -91,7 +92,7 @@ def _origin(incident: Incident) -> str:
 
 
 def page(figures: dict[str, Any]) -> str:
-    """The report for people, in Markdown."""
+    """Return the report as Markdown."""
     share = figures["share_known"]
     lines = [
         f"# Week {figures['week']} ({figures['from']} to {figures['to']})",
