@@ -1,4 +1,4 @@
-"""Writes docs/cli.md from the commands themselves: `python -m cali_ops.reference > docs/cli.md`."""
+"""Generator of docs/cli.md from the help of the commands: `python -m cali_ops.reference > docs/cli.md`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from cali.cli import root
 HEAD = """# The command line
 
 Written by `make reference` from the commands' own help; a test fails when it is out of date.
-Every error is one clear line on standard error and exit code 2; Ctrl-C gives 130.
+An error is one line on standard error and exit code 2. Ctrl-C gives exit code 130.
 """
 
 
 def commands(group: click.Group = root, path: str = "cali") -> Iterator[tuple[str, click.Command]]:
-    """Every command with the words that call it."""
+    """Yield the command line and the click command of each command."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -29,7 +29,7 @@ def commands(group: click.Group = root, path: str = "cali") -> Iterator[tuple[st
 
 
 def page() -> str:
-    """The whole reference."""
+    """Return the whole page as Markdown."""
     return HEAD + "".join(_section(path, command) for path, command in commands())
 
 

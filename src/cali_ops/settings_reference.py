@@ -1,4 +1,4 @@
-"""Writes docs/settings.md from the settings themselves: `python -m cali_ops.settings_reference > docs/settings.md`."""
+"""Generator of docs/settings.md from `cali.core.settings`: `python -m cali_ops.settings_reference > docs/settings.md`."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from cali.core import settings
 HEAD = """# Settings
 
 Written by `make reference` from `src/cali/core/settings.py`; a test fails when it is out of date.
-A variable that is set to nothing counts as not set. One that cannot be read is named in one line, and the exit code is 2.
+An empty variable counts as not set. An invalid value is reported in one line with the name of the variable; exit code 2.
 
-| variable | kind | without it | meaning |
+| variable | type | default | meaning |
 |---|---|---|---|
 """
 
 
 class SettingRow(NamedTuple):
-    """A setting as a person meets it."""
+    """Row of the settings table."""
 
     variable: str
     kind: str
@@ -31,7 +31,7 @@ class SettingRow(NamedTuple):
 
 
 def rows() -> list[SettingRow]:
-    """Every setting, in the order of the source."""
+    """Return a row for each setting, in the order of the source."""
     text = inspect.getsource(settings)
     said = {
         token.start[0]: token.string.lstrip("# ")
@@ -56,7 +56,7 @@ def rows() -> list[SettingRow]:
 
 
 def page() -> str:
-    """The whole reference."""
+    """Return the whole page as Markdown."""
     return HEAD + "".join(
         f"| `{row.variable}` | {row.kind} | {f'`{row.default}`' if row.default else ''} | {row.meaning} |\n"
         for row in rows()

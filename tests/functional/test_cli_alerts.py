@@ -170,7 +170,7 @@ def test_what_is_no_error_is_raised_no_more_until_it_is_taken_back(state: Path):
         (("show", "zz"), "no incident has this id"),
         (("show", ""), "no incident has this id"),
         (("mute", "zz"), "no incident has this id"),
-        (("feedback", "zz", "right", "--cause", "x"), "--cause: goes with wrong"),
+        (("feedback", "zz", "right", "--cause", "x"), "--cause: allowed only with"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(state: Path, args: tuple[str, ...], said: str):
@@ -184,7 +184,7 @@ def test_what_cannot_be_done_is_one_line(state: Path, args: tuple[str, ...], sai
 def test_a_span_that_is_none(state: Path):
     ran = inside("incidents", "--state", state, "mute", listed(state)[0][:16], "--for", "a while")
 
-    assert (ran.code, "such as 30m" in ran.err) == (2, True)
+    assert (ran.code, "write it like 30m" in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize("args", [(), ("--state", "nowhere.db")])
@@ -215,7 +215,7 @@ def test_what_changed_is_sent_once(place: Path, state: Path):
     ("secrets", "said"),
     [
         (None, "--secrets: missing; a sink needs 'bot_token'"),
-        (b"{}", "holds no text under 'bot_token'"),
+        (b"{}", "has no string under the key 'bot_token'"),
         (b"xoxb-1", "not JSON"),
     ],
 )

@@ -84,7 +84,7 @@ def test_list_show_mute_and_feedback_over_the_table(terminal: Terminal):
     assert terminal("list").text == ""
     assert "i1  muted" in terminal("list", "--status", "muted").text
     said = terminal("feedback", "i1", "not-an-error", "--by", "bo")
-    assert said.text == "i1: kept that it is not an error\n"
+    assert said.text == "i1: recorded as not an error\n"
     assert "i1" in terminal.world.feedback().suppressed()
     assert "not an error by bo" in terminal("show", "i1").text
     assert [one.kind.value for one in terminal.published()] == ["muted", "muted"]

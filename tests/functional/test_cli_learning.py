@@ -92,7 +92,7 @@ def test_a_merged_file_is_put_in_force(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (("learning", "run", "learn_new_errors", "--day", "yesterday"), "no day such as"),
+        (("learning", "run", "learn_new_errors", "--day", "yesterday"), "is not a day"),
         (("learning", "run", "learn_new_errors", "--step", "x"), "has no step 'x'"),
         (
             ("learning", "run", "learn_new_errors", "--step", "gate", "--day", "2026-01-01"),

@@ -1,6 +1,6 @@
-"""The command line: finds the command, turns errors into one line and an exit code, writes the output.
+"""Entry point of the command line: finds the command, maps errors to one line and an exit code, and writes output.
 
-Each command is a file of this folder with a click command named `command`. It is imported when it is called, so that
+Each command is a file in this folder with a click command named `command`. It is imported when it is called, so that
 `cali refine` does not wait for the imports of `cali analyze`.
 """
 
@@ -37,12 +37,12 @@ COMMANDS = {
 }
 
 
-PROGRESS_LINES = 20_000  # between two looks at the clock
+PROGRESS_LINES = 20_000  # between two reads of the clock
 PROGRESS_SECONDS = 0.5  # between two updates of the progress line
 
 
 class Clock(NamedTuple):
-    """Time of the commands on incidents and alerts. Tests give `main` another one."""
+    """Clock of the commands on incidents and alerts. Tests pass a fake one to `main`."""
 
     now: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
@@ -70,18 +70,18 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="cali", prog_name="cali")
 def root() -> None:
-    """CALI turns logs into a few explained incidents: what broke, why, and what to do.
+    """Find the incidents in logs, and explain each: what broke, why, and how to fix it.
 
-    Every command says more with --help. Errors are one line; the exit code is then 2.
+    Run `cali COMMAND --help` for details of a command. An error is one line on standard error, and the exit code is 2.
     """
 
 
 def main(args: Sequence[str] | None = None, clock: Clock | None = None) -> None:
-    """Run the command line, by default that of this process. An error that a person can mend is one line and exit code 2."""
+    """Run the command line, by default with the arguments of this process. A CaliError is one line and exit code 2."""
     if sys.stderr is None:  # closed by `2>&-`
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process ends
     if sys.stdout is None:
-        sys.exit(_fail("standard output is closed, there is nowhere to write to"))
+        sys.exit(_fail("standard output is closed; open it, or redirect it to a file"))
     try:
         # Not root.main(): it has its own messages and exit codes for a closed pipe and for Ctrl-C.
         with root.make_context("cali", list(sys.argv[1:] if args is None else args), obj=clock) as context:
@@ -98,7 +98,7 @@ def main(args: Sequence[str] | None = None, clock: Clock | None = None) -> None:
     except CaliError as error:
         code = _fail(str(error))
     except BrokenPipeError:
-        # The interpreter flushes stdout once more at exit; that must not complain a second time.
+        # The interpreter flushes stdout again at exit, which must not raise a second error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = _fail("the output was closed before everything was written")
     except OSError as error:
@@ -110,12 +110,12 @@ def main(args: Sequence[str] | None = None, clock: Clock | None = None) -> None:
 
 
 def color_wanted() -> bool:
-    """Return whether standard output takes colours."""
+    """Return whether standard output is a terminal and NO_COLOR is not set."""
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
 def write(content: str | bytes, out: Path | None) -> None:
-    """Write to standard output, or to a file: whole or not at all."""
+    """Write to standard output, or to a file atomically."""
     data = content.encode("utf-8", "replace") if isinstance(content, str) else content
     if out is None:
         sys.stdout.buffer.write(data)
@@ -135,7 +135,7 @@ def check_folder(out: Path | None) -> None:
 
 
 def with_progress(lines: Iterable[tuple[int, bytes]]) -> Iterable[tuple[int, bytes]]:
-    """Return the same lines. If standard error is a terminal, it shows how many were read and how fast."""
+    """Return the same lines. If standard error is a terminal, show the number of lines and the rate there."""
     return _counted(lines) if sys.stderr.isatty() else lines
 
 

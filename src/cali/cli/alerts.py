@@ -1,4 +1,4 @@
-"""`cali alerts`: who would be told of an incident, and why."""
+"""`cali alerts`: routes of alerts, and a dry run of them."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from cali.stages.notify.decide import decide, enroll, record_change
 from cali.stages.notify.state import AlertState
 
 _STYLES = {
-    Style.LIVING: "one message, changed in place, with replies in its thread",
+    Style.LIVING: "one message, updated in place, with replies in its thread",
     Style.LETTERS: "two messages at most",
-    Style.SIGNAL: "one alarm, ended when the incident is over",
-    Style.EVENTS: "every change once",
+    Style.SIGNAL: "one alarm, resolved when the incident is resolved",
+    Style.EVENTS: "each change once",
 }
 
 
 @click.group("alerts")
 def command() -> None:
-    """Who is told of incidents, where and when."""
+    """Send alerts about incidents, or test the alert rules."""
 
 
 command.add_command(send)
@@ -46,17 +46,17 @@ command.add_command(send)
 @click.option(
     "--at",
     metavar="TIME",
-    help="Pretend it is this time, such as 2026-11-20T23:30:00+09:00; for quiet hours.",
+    help="Use this as the current time, for example 2026-11-20T23:30:00+09:00 to test quiet hours.",
 )
-@click.option("--id", "name", metavar="ID", help="Only the incident of this id, when the file holds several.")
-@click.option("--show", is_flag=True, help="Show what each place would be sent.")
+@click.option("--id", "name", metavar="ID", help="Test only the incident with this id.")
+@click.option("--show", is_flag=True, help="Print the message for each destination.")
 @click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="How to print.",
+    help="Output format.",
 )
 @click.pass_context
 def test(
@@ -68,9 +68,10 @@ def test(
     show: bool,
     form: str,
 ) -> None:
-    """Show what would be sent where, and why. Nothing is sent, and no secret is needed.
+    """Show which alerts the rules would send, where, and why. Nothing is sent, and no secret is needed.
 
-    RULES is the YAML file of routes, INCIDENT a JSON file as `cali analyze --format json` or `cali incidents show` prints.
+    RULES is the YAML file of alert rules. INCIDENT is JSON from `cali analyze --format json` or `cali incidents show
+    --format json`.
     """
     chosen = settings.read(os.environ)
     read = read_rules(rules)
@@ -91,7 +92,7 @@ def test(
 
 
 class _Tester:
-    """Decides as the alert function would, on the first change of each incident."""
+    """Dry run of the alert function on the first change of each incident."""
 
     def __init__(
         self, rules: Rules, found: list[Incident], say: Words, now: float, parts: LocalParts
@@ -100,7 +101,7 @@ class _Tester:
         for one in found:
             if store.get(one.id) is None:
                 store.put(_stored(one, now))
-        entry = lambda name: parts.knowledge.entries.get(name)  # noqa: E731 - read only if somebody asks
+        entry = lambda name: parts.knowledge.entries.get(name)  # noqa: E731 - loads the knowledge only when needed
         self._rules = rules
         self._now = now
         self._sinks = local_sinks(rules, _no_secret, lambda: now, lambda _: None)
@@ -186,7 +187,7 @@ def _time(at: str) -> float:
     try:
         when = datetime.fromisoformat(at)
     except ValueError as error:
-        raise Misconfigured(f"--at: {at!r} is no time such as 2026-11-20T23:30:00+09:00") from error
+        raise Misconfigured(f"--at: {at!r} is not a time; write it like 2026-11-20T23:30:00+09:00") from error
     return when.astimezone().timestamp() if when.tzinfo is None else when.timestamp()
 
 

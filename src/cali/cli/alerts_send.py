@@ -1,4 +1,4 @@
-"""`cali alerts send`: tells people of the incidents of a file, where there is no function that does."""
+"""`cali alerts send`: sends the alerts of an incidents file, where no alert function runs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MOST = 100_000
     envvar="CALI_STATE",
     show_envvar=True,
     required=True,
-    help="The SQLite file in which `cali watch --state` keeps incidents.",
+    help="SQLite file of incidents, written by `cali watch --state`.",
 )
 @click.option(
     "--secrets",
@@ -40,21 +40,22 @@ MOST = 100_000
     type=click.Path(path_type=Path),
     envvar="CALI_ALERT_SECRETS",
     show_envvar=True,
-    help='A JSON file with the keys of the sinks, such as {"bot_token": "xoxb-..."}; let only yourself read it.',
+    help='JSON file with the secrets of the sinks, such as {"bot_token": "xoxb-..."}. Make it readable only by you.',
 )
 @click.option(
     "--every",
     metavar="SECONDS",
     type=click.FloatRange(min=1.0),
-    help="Go on until Ctrl-C, and look each so many seconds. Without it, look once.",
+    help="Run until Ctrl-C, and check for changes at this interval. Without it, check once.",
 )
 @click.pass_context
 def send(context: click.Context, rules: Path, state: Path, secrets: Path | None, every: float | None) -> None:
-    """Tell people of what changed, as the alert function does on AWS.
+    """Send alerts about changed incidents, as the alert function does on AWS.
 
-    RULES is the YAML file of routes. What `cali watch --state` and `cali incidents` changed since the last time is told, and
-    what is due is done: counts that grew, what a place did not take, the end of quiet hours. Run it beside `cali watch`
-    with `--every 5`, or each minute without it. A message is sent once, however many run. RULES is read at the start.
+    RULES is the YAML file of alert rules. It is read once, at the start. The command sends the changes that
+    `cali watch --state` and `cali incidents` made since the last run. It also updates counts, retries failed messages, and
+    sends alerts that quiet hours delayed. Run it beside `cali watch` with `--every 5`, or from cron each minute. Each
+    message is sent once, even if several processes run.
     """
     sender = _sender(rules, state, secrets, clock(context))
     while True:
@@ -74,7 +75,7 @@ def send(context: click.Context, rules: Path, state: Path, secrets: Path | None,
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What one pass did. What waits is tried again by a later one."""
+    """Counts of one pass. A later pass retries the `later` ones."""
 
     heard: int = 0
     sent: int = 0
@@ -82,7 +83,7 @@ class Done:
 
 
 class Sender:
-    """Hears the changes that a store holds as unsent, and does what is due."""
+    """Sender of the unsent changes in a store, and of delayed messages."""
 
     def __init__(self, kept: IncidentStores, alerts: Alerts) -> None:
         self._kept = kept
@@ -93,11 +94,11 @@ class Sender:
         waiting = [change for one in self._kept.incidents.find(tuple(Status), MOST) for change in one.unsent]
         stuck: set[str] = set()
         for change in sorted(waiting, key=lambda one: (one.at, one.incident, one.number)):
-            if change.incident in stuck:  # in order, for what is marked as sent is all up to a number
+            if change.incident in stuck:  # in order: changes are marked as sent up to a number
                 continue
             try:
                 result = self._alerts.handle(change)
-            except Retryable as error:  # another process is telling it, or a store is away
+            except Retryable as error:  # another process is sending it, or a store is unavailable
                 _warn(str(error))
                 later += 1
                 stuck.add(change.incident)
@@ -133,7 +134,7 @@ def _sender(rules: Path, state: Path, secrets: Path | None, clock_: Clock) -> Se
             clock_.sleep,
             entry=lambda name: parts.knowledge.entries.get(name),
             wait=chosen.alert_wait,
-            answers=False,  # nobody takes what buttons say
+            answers=False,  # no endpoint receives button presses
             warn=_warn,
         )
     )
@@ -141,7 +142,7 @@ def _sender(rules: Path, state: Path, secrets: Path | None, clock_: Clock) -> Se
 
 
 def read_rules(path: Path) -> Rules:
-    """The rules in a file."""
+    """Return the alert rules in a file."""
     try:
         text = path.read_text("utf-8")
     except OSError as error:
@@ -152,23 +153,23 @@ def read_rules(path: Path) -> Rules:
 
 
 class _Secrets:
-    """The keys of a file, which is read when the first is needed."""
+    """Secrets in a file, which is read when the first one is needed."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
 
     def value(self, key: str) -> str:
         if self._path is None:
-            raise Misconfigured(f"--secrets: missing; a sink needs {key!r}")
+            raise Misconfigured(f"--secrets: missing; a sink needs {key!r} from that file")
         try:
             kept = json.loads(self._path.read_text("utf-8"))
         except OSError as error:
             raise Misconfigured(f"{self._path}: {error.strerror}") from error
         except ValueError:
-            raise Misconfigured(f"{self._path}: not JSON") from None  # the cause would show it
+            raise Misconfigured(f"{self._path}: not JSON") from None  # the cause would show the secrets
         value = kept.get(key) if isinstance(kept, dict) else None
         if not isinstance(value, str) or not value:
-            raise Misconfigured(f"{self._path}: holds no text under {key!r}")
+            raise Misconfigured(f"{self._path}: has no string under the key {key!r}")
         return value
 
 

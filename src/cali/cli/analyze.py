@@ -1,4 +1,4 @@
-"""`cali analyze`: the incidents in logs, explained."""
+"""`cali analyze`: finds and explains the incidents in logs."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ LEVELS = [severity.label for severity in Severity]
     type=click.Choice(FORMATS),
     default="text",
     show_default=True,
-    help="How to print the incidents.",
+    help="Output format.",
 )
-@click.option("--out", metavar="PATH", type=Path, help="Write there instead of to standard output.")
+@click.option("--out", metavar="PATH", type=Path, help="Write to this file instead of standard output.")
 @click.option(
     "--fail-on",
     metavar="SEVERITY",
     type=click.Choice(LEVELS),
-    help="Exit with 1 when an incident is at least as severe: " + ", ".join(LEVELS[4:]) + " ...",
+    help="Exit with code 1 if an incident has at least this severity: " + ", ".join(LEVELS[4:]) + " ...",
 )
 @options.book
 @options.no_model
@@ -47,11 +47,11 @@ def command(
     book_path: Path | None,
     no_model: bool,
 ) -> int:
-    """Explain the incidents in logs: what broke, why, what to do, and the lines that prove it. Most severe first.
+    """Find and explain the incidents in logs: cause, fix and evidence. The most severe incident comes first.
 
-    FILE is a log of any format, gzipped or not; - is standard input. Lines of several files are numbered on from one file to
-    the next. Needs no account, key or server. A model is asked only if CALI_OPENAI_API_KEY is set, or CALI_MODEL and
-    CALI_OPENAI_BASE_URL. It then gets the redacted lines of errors that the knowledge base does not know, once per template.
+    FILE is a log of any format, gzipped or plain; - is standard input. Line numbers continue from one file to the next.
+    No account, key or server is needed. A model is called only if CALI_OPENAI_API_KEY is set, or CALI_MODEL with
+    CALI_OPENAI_BASE_URL. It receives the redacted lines of errors that the knowledge base cannot explain, once per template.
     """
     check_folder(out)
     parts = LocalParts(settings.read(os.environ), ask_model=not no_model)

@@ -1,4 +1,4 @@
-"""`cali bench`: measures speed and accuracy of the stages on this machine."""
+"""`cali bench`: benchmarks of the stages on this machine."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import click
 
 @click.group("bench")
 def command() -> None:
-    """Measure cali on this machine. Times are processor time of one core; every parser starts empty."""
+    """Measure speed and accuracy on this machine. Times are CPU time on one core; each parser starts empty."""
 
 
 @command.command("refine")
 @click.option(
-    "--messages", type=click.IntRange(min=1), default=20_000, show_default=True, help="How many to simulate."
+    "--messages",
+    type=click.IntRange(min=1),
+    default=20_000,
+    show_default=True,
+    help="Number of simulated messages.",
 )
 def refine(messages: int) -> None:
-    """Templates per second beside Drain3 with ten masks."""
+    """Compare the messages per second of `refine` with Drain3 and ten masks."""
     from cali.bench.beside_drain3 import measure
 
     duel = measure(messages)
@@ -27,13 +31,17 @@ def refine(messages: int) -> None:
 
 @command.command("pipeline")
 @click.option(
-    "--lines", type=click.IntRange(min=1), default=100_000, show_default=True, help="How many of each form."
+    "--lines",
+    type=click.IntRange(min=1),
+    default=100_000,
+    show_default=True,
+    help="Number of lines of each format.",
 )
 def pipeline(lines: int) -> None:
-    """Lines per second from bytes to refined events, and what each stage costs a line."""
+    """Measure lines per second from bytes to refined events, and microseconds per line of each stage."""
     from cali.bench.throughput import measure
 
-    click.echo(f"{lines:,} simulated lines of each form, medians of 3 runs, microseconds a line")
+    click.echo(f"{lines:,} simulated lines of each format, medians of 3 runs, microseconds per line")
     click.echo(f"{'form':10} {'decode':>7} {'join':>7} {'refine':>7} {'whole':>7} {'lines/s':>10}")
     for pace in measure(lines):
         click.echo(
@@ -44,13 +52,17 @@ def pipeline(lines: int) -> None:
 
 @command.command("retrieval")
 @click.option(
-    "--sample", type=click.IntRange(min=1), default=100, show_default=True, help="Entries to hold back from."
+    "--sample",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Maximum number of entries with one example held out.",
 )
 def retrieval(sample: int) -> None:
-    """How often an example that was held back finds its knowledge entry again."""
+    """Measure how often a held-out example retrieves its knowledge entry."""
     from cali.bench.retrieval import DEPTH, measure
 
-    click.echo(f"one example of up to {sample} entries held back")
+    click.echo(f"one example held out from each of up to {sample} entries")
     click.echo(f"{'':12} {'hit@1':>7} {f'hit@{DEPTH}':>7} {'ready s':>8} {'answer ms':>10}")
     for score in measure(sample=sample):
         click.echo(

@@ -1,4 +1,4 @@
-"""`cali demo`: a simulated shop that fails, explained, and how much of what was planted was found."""
+"""`cali demo`: simulates a failing shop, explains its incidents, and scores the result against the planted faults."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ START = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)  # fixed, so that the same seed
 
 @click.command("demo")
 @click.option(
-    "--lines", type=click.IntRange(min=1), help="How many lines to write.  [default: what the scenario says]"
+    "--lines", type=click.IntRange(min=1), help="Number of log lines.  [default: from the scenario]"
 )
 @click.option(
     "--seed",
     type=int,
     default=1,
     show_default=True,
-    help="The same seed and size give the same lines and the same report.",
+    help="Random seed. The same seed and number of lines give the same log and report.",
 )
 @click.option(
     "--scenario",
     default="shop",
     show_default=True,
     metavar="FILE|NAME",
-    help="What to simulate: a scenario shipped with cali by its name, or a YAML file.",
+    help="Name of a shipped scenario, or a YAML file.",
 )
 @click.option(
     "--out",
@@ -47,14 +47,14 @@ START = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)  # fixed, so that the same seed
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("out/demo"),
     show_default=True,
-    help="Where the log and the reports go; made if it is not there.",
+    help="Folder for the log and the reports. It is created if it does not exist.",
 )
 def command(lines: int | None, seed: int, scenario: str, out: Path) -> int:
-    """Let a simulated shop fail, and explain what broke.
+    """Simulate a failing shop, and explain what broke.
 
-    A shop of many services writes interleaved logs of several formats, with faults planted in them. Its log is analysed as
-    `cali analyze` would, without any network. Then the simulator, which knows what it planted, tells how much was found.
-    Exit code 1 if a fault was missed or a false alarm raised.
+    The shop's services write interleaved logs in several formats, with planted faults. The log is analysed as by
+    `cali analyze`, without network access. The result is then scored against the planted faults. Exit code 1 means a
+    missed fault or a false alarm.
     """
     story = load_scenario(scenario)
     log = _folder(out) / f"{story.name}.log"
@@ -77,7 +77,7 @@ def command(lines: int | None, seed: int, scenario: str, out: Path) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A simulated log, and what is known of it because it was planted. `labels` are the faults' lines by number."""
+    """Simulated log and its planted faults. `labels` maps a line number to the id of its fault."""
 
     lines: int
     faults: tuple[Truth, ...]
@@ -85,7 +85,7 @@ class Run:
 
 
 def planted(story: Scenario, seed: int, lines: int | None, log: Path) -> Run:
-    """Simulates and writes the log. The faults are those that got to speak: a very short run has no room for all."""
+    """Simulate the log and write it. Return only faults that wrote a line: a very short run has no room for all."""
     wrap = enveloper("fluentbit")
     labels: dict[int, str] = {}
     size = lines or story.lines
@@ -103,10 +103,10 @@ def planted(story: Scenario, seed: int, lines: int | None, log: Path) -> Run:
 
 
 def verdict(faults: Sequence[Truth], found: Score, seconds: float) -> list[str]:
-    """What was found of what was planted, a line each, with the names of what went wrong."""
+    """Return the score as lines of text, with the ids of missed and wrong ones."""
     cascades = len(found.first_cause_right) + len(found.first_cause_wrong)
     return [
-        "What the simulator knows that it planted:",
+        "Score against the planted faults:",
         _row("faults found", len(found.found), found.faults, "missed", found.missed),
         _row("cause right", len(found.cause_right), found.faults, "wrong", found.cause_wrong),
         _row(
@@ -117,7 +117,7 @@ def verdict(faults: Sequence[Truth], found: Score, seconds: float) -> list[str]:
             found.first_cause_wrong,
         ),
         f"  {'false alarms':32}{len(found.false_alarms):>4}{_named('incidents', found.false_alarms)}",
-        f"  {'known to nobody, on purpose':32}{sum(not fault.known for fault in faults):>4}   (right is to say so)",
+        f"  {'unknown on purpose':32}{sum(not fault.known for fault in faults):>4}   (right if reported as unknown)",
         f"  {'seconds':32}{seconds:>6.1f}",
     ]
 

@@ -1,4 +1,4 @@
-"""`cali doctor`: checks what is configured, reachable and deployed."""
+"""`cali doctor`: checks the configuration, the servers and the deployment."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from cali.report.wording import visible
 @click.option(
     "--stage",
     metavar="NAME",
-    help="Look at the functions of this stage, against what was declared for it.  [default: CALI_STAGE, on AWS]",
+    help="Compare the deployed functions of this stage with its declaration.  [default: CALI_STAGE, on AWS]",
 )
-@click.option("--offline", is_flag=True, help="Look at this machine only; nothing is sent anywhere.")
+@click.option("--offline", is_flag=True, help="Check this machine only, without network requests.")
 @click.option(
     "--state",
     metavar="FILE",
     type=Path,
     envvar="CALI_STATE",
     show_envvar=True,
-    help="Look at this file of `cali watch --state` as well.",
+    help="Also check this SQLite file of `cali watch --state`.",
 )
 @click.option(
     "--config",
@@ -36,21 +36,21 @@ from cali.report.wording import visible
     type=Path,
     default=CONFIG,
     show_default=True,
-    help="Where the settings of the stages are declared.",
+    help="Chalice configuration file that declares the settings of the stages.",
 )
 @options.text_or_json
 def command(stage: str | None, offline: bool, state: Path | None, config: Path, form: str) -> int:
-    """Look at what is configured, reachable and deployed, and at what differs from what was declared.
+    """Check the configuration, the servers and the deployment, and report each difference from the declaration.
 
-    One line each: ok, warn or fail, what was looked at, what was seen, and what to do about it. Nothing is changed, no model
-    is asked, no message is sent, and no secret is shown. Exit code 1 if anything failed. With nothing configured only this
-    machine is looked at. Settings are those of the environment; with --stage, over those declared for that stage.
+    Each check prints one line: ok, warn or fail, what was checked, what was found, and how to fix it. Nothing is changed,
+    no model is called, no message is sent, and no secret is shown. Exit code 1 if a check failed. Without configuration,
+    only this machine is checked. Settings come from the environment. With --stage, they override those declared for it.
     """
     context, faults = configured_context(os.environ, stage, config, state)
     results = []
     for result in chain(faults, diagnose_system(context, offline=offline)):
         results.append(result)
-        if form == "text":  # at once: some checks take seconds
+        if form == "text":  # print each result immediately: some checks take seconds
             click.echo(shown(result))
     counts = {state.value: sum(result.state is state for result in results) for state in State}
     if form == "json":

@@ -1,4 +1,4 @@
-"""Reads incidents back from the JSON that `cali analyze --format json` and `cali incidents show --format json` print."""
+"""Parser of the JSON that `cali analyze --format json` and `cali incidents show --format json` print."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cali.core.models import (
 
 
 def incidents(path: Path) -> list[Incident]:
-    """All incidents in a file: one, or a whole report."""
+    """Return all incidents in a file. The file holds one incident or a whole report."""
     try:
         plain = json.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -40,7 +40,7 @@ def _read(row: Any, where: str) -> Incident:
     try:
         return _incident(row)
     except KeyError as error:
-        raise Misconfigured(f"{where}: {error.args[0]}: missing, or not known") from error
+        raise Misconfigured(f"{where}: {error.args[0]}: missing or unknown") from error
     except (ValueError, TypeError, AttributeError) as error:
         raise Misconfigured(f"{where}: {error}") from error
 

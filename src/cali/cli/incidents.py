@@ -1,4 +1,4 @@
-"""`cali incidents`: look at incidents, and answer them as the buttons of an alert do."""
+"""`cali incidents`: lists incidents, and applies the actions of an alert's buttons."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ FORMAT = click.option(
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="How to print.",
+    help="Output format.",
 )
-BY = click.option("--by", metavar="NAME", help="Who says so.  [default: who runs this]")
+BY = click.option("--by", metavar="NAME", help="Name to record for this action.  [default: your user name]")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Which incidents are asked for; they are opened when somebody looks."""
+    """Location of the incidents: a file or a table. The store is opened on first use."""
 
     state: Path | None
     table: str
@@ -58,7 +58,7 @@ class Asked:
             return in_table(self.table, settings.read(os.environ).incidents_stream, self.clock.sleep)
         if self.state is None:
             raise Misconfigured(
-                "--state: missing; name the file of `cali watch --state`, or with --table a table on AWS"
+                "--state: missing; give the file of `cali watch --state`, or a DynamoDB table with --table"
             )
         return in_file(self.state)
 
@@ -67,7 +67,7 @@ class Asked:
         return self.kept.incidents
 
     def stored(self, name: str) -> StoredIncident:
-        """The incident of an id, or of the beginning of one."""
+        """Return the incident with this id, or with an id that starts with `name`."""
         found = self.incidents.get(name)
         if found is not None:
             return found
@@ -77,13 +77,13 @@ class Asked:
             return near[0]
         if near:
             ids = ", ".join(one.incident.id for one in near[:5])
-            raise Misconfigured(f"{name!r}: {len(near)} incidents begin so: {ids}")
+            raise Misconfigured(f"{name!r}: matches {len(near)} incidents: {ids}; give more of the id")
         raise Misconfigured(
             f"{name!r}: no incident has this id; `cali incidents list --status all` lists them"
         )
 
     def change(self, name: str, step: Callable[[StoredIncident], Outcome]) -> str:
-        """Applies a step to an incident, and gives its id."""
+        """Apply a step to an incident, and return the incident's id."""
         found = self.stored(name).incident.id
         self.kept.apply(found, lambda known: step(known) if known else None)
         return found
@@ -96,21 +96,21 @@ class Asked:
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="CALI_STATE",
     show_envvar=True,
-    help="The SQLite file in which `cali watch --state` keeps incidents.",
+    help="SQLite file of incidents, written by `cali watch --state`.",
 )
 @click.option(
     "--table",
     metavar="NAME",
     envvar="CALI_INCIDENTS_TABLE",
     show_envvar=True,
-    help="The DynamoDB table of the functions, instead of a file. Region and credentials are those that boto3 finds.",
+    help="DynamoDB table of incidents, instead of a file. boto3 finds the region and the credentials.",
 )
 @click.pass_context
 def command(context: click.Context, state: Path | None, table: str | None) -> None:
-    """The incidents that are kept: look at them, mute them, resolve them, say what was right and wrong.
+    """List, show, mute or resolve stored incidents, and give feedback on them.
 
-    With a table, `mute` and `resolve` do what the buttons do: the change is published on the stream that
-    CALI_INCIDENTS_STREAM names, and the message in Slack changes. With a file, `cali alerts send` tells of it.
+    With --table, `mute` and `resolve` work as the buttons in Slack do. They publish the change to the stream in
+    CALI_INCIDENTS_STREAM, and the Slack message is updated. With --state, `cali alerts send` sends the change.
     """
     named = [
         name
@@ -118,7 +118,7 @@ def command(context: click.Context, state: Path | None, table: str | None) -> No
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
     ]
     if len(named) == 2:
-        raise Misconfigured("--state and --table: incidents are in the one or in the other")
+        raise Misconfigured("--state and --table: give only one of them")
     wanted = "" if named == ["state"] else table or ""
     context.obj = Asked(state, wanted, clock(context))
 
@@ -127,15 +127,19 @@ def command(context: click.Context, state: Path | None, table: str | None) -> No
 @click.option(
     "--status",
     type=click.Choice([*(one.value for one in Status), "all"]),
-    help="Only these. [default: those that are on]",
+    help="List only incidents with this status. [default: opened, diagnosed and regressed]",
 )
 @click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many at most."
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="Maximum number of incidents.",
 )
 @FORMAT
 @click.pass_obj
 def list_incidents(asked: Asked, status: str | None, limit: int, form: str) -> None:
-    """List incidents, those heard of last first."""
+    """List incidents, most recently seen first."""
     wanted = ACTIVE if status is None else tuple(Status) if status == "all" else (Status(status),)
     found = asked.incidents.find(wanted, limit)
     for stored in found:
@@ -155,7 +159,7 @@ def list_incidents(asked: Asked, status: str | None, limit: int, form: str) -> N
 @FORMAT
 @click.pass_obj
 def show(asked: Asked, name: str, form: str) -> None:
-    """Show one incident: what broke, why, what to do, and what people said of it. The beginning of its id is enough."""
+    """Show one incident: what broke, why, how to fix it, and its feedback. A unique prefix of the id is enough."""
     stored = asked.stored(name)
     incident = stored.incident
     if form == "json":
@@ -179,12 +183,12 @@ def show(asked: Asked, name: str, form: str) -> None:
     metavar="TIME",
     default="ever",
     show_default=True,
-    help="Such as 30m, 1h, 1d, or ever. 0s ends a mute.",
+    help="Duration of the mute, such as 30m, 1h or 1d. `ever` has no end; 0s ends a mute.",
 )
 @BY
 @click.pass_obj
 def mute_incident(asked: Asked, name: str, span: str, by: str | None) -> None:
-    """Hear no more of an incident for a time. It is still counted."""
+    """Send no alerts about an incident for a time. Its events are still counted."""
     now = asked.clock.now()
     until = None if span == "ever" else now + _seconds(span)
     found = asked.change(name, lambda known: mute(known, now, until, by or _me()))
@@ -196,7 +200,7 @@ def mute_incident(asked: Asked, name: str, span: str, by: str | None) -> None:
 @BY
 @click.pass_obj
 def resolve_incident(asked: Asked, name: str, by: str | None) -> None:
-    """Say that an incident is fixed. If it is seen again, it has regressed."""
+    """Mark an incident as resolved. If its error occurs again, its status becomes regressed."""
     now = asked.clock.now()
     found = asked.change(name, lambda known: resolve(known, now, by or _me()))
     click.echo(f"{found}: resolved")
@@ -205,32 +209,32 @@ def resolve_incident(asked: Asked, name: str, by: str | None) -> None:
 @command.command("feedback")
 @click.argument("name", metavar="ID")
 @click.argument("verdict", type=click.Choice(["right", "wrong", "not-an-error"]))
-@click.option("--cause", metavar="TEXT", default="", help="With wrong: what the cause was.")
+@click.option("--cause", metavar="TEXT", default="", help="The real cause. Only with `wrong`.")
 @BY
 @click.pass_obj
 def give_feedback(asked: Asked, name: str, verdict: str, cause: str, by: str | None) -> None:
-    """Say whether the explanation was right. It is kept for learning.
+    """Record whether the explanation was right. The learning jobs use this feedback.
 
-    `not-an-error` mutes the incident for ever and keeps its template from being raised in that place; `right` or `wrong`
-    later takes that back, and `cali incidents mute ID --for 0s` ends the mute.
+    `not-an-error` mutes the incident for ever, and its template opens no more incidents in that scope. To undo it, give
+    `right` or `wrong`, and end the mute with `cali incidents mute ID --for 0s`.
     """
     from cali.stages.refine.redact import Redactor
 
     if cause and verdict != "wrong":
-        raise Misconfigured(f"--cause: goes with wrong, not with {verdict}")
+        raise Misconfigured(f"--cause: allowed only with `wrong`, not with `{verdict}`")
     who, now = by or _me(), asked.clock.now()
     stored = asked.stored(name)
     record = feedback(stored, Verdict(verdict.replace("-", "_")), who, now, cause, Redactor().text)
     asked.kept.feedback.put(record)
     if record.verdict is Verdict.NOT_AN_ERROR:
         asked.change(stored.incident.id, lambda known: mute(known, now, None, who))
-    click.echo(f"{stored.incident.id}: kept that it is {verdict.replace('-', ' ')}")
+    click.echo(f"{stored.incident.id}: recorded as {verdict.replace('-', ' ')}")
 
 
 def _seconds(span: str) -> float:
     match = _SPAN.match(span)
     if not match:
-        raise Misconfigured(f"--for: {span!r} is no time such as 30m, 1h, 1d, or ever")
+        raise Misconfigured(f"--for: {span!r} is not a duration; write it like 30m, 1h, 1d, or ever")
     return float(int(match[1]) * _SECONDS[match[2]])
 
 

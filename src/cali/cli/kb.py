@@ -29,7 +29,7 @@ EXISTING = click.Path(exists=True, path_type=Path)
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Folders of this run: the team's entries, if there are any, and the caches."""
+    """Folders of this run: the team's entries, if any, and the cache."""
 
     team: Path | None
     cache: Path
@@ -47,7 +47,7 @@ class Places:
     type=click.Path(file_okay=False, path_type=Path),
     envvar="CALI_KNOWLEDGE_DIR",
     show_envvar=True,
-    help="Folder with the team's own entries; they win over the shipped ones by id.",
+    help="Folder of your team's entries. They replace shipped entries with the same id.",
 )
 @click.option(
     "--cache",
@@ -56,17 +56,17 @@ class Places:
     show_envvar=True,
     default=Path("~/.cache/cali"),
     show_default=True,
-    help="Folder for parsed knowledge, indexes and remembered answers; it may be deleted at any time.",
+    help="Folder for parsed knowledge, indexes and cached model answers. You can delete it at any time.",
 )
 @click.pass_context
 def command(context: click.Context, team: Path | None, cache: Path) -> None:
-    """The knowledge base: known errors with their causes and fixes."""
+    """List, search, check and extend the knowledge base: known errors with their causes and fixes."""
     context.obj = Places(team.expanduser() if team else None, cache.expanduser())
 
 
 @command.command("list")
-@click.option("--area", help="Only entries of this area, for example kubernetes.")
-@click.option("--tag", help="Only entries with this tag.")
+@click.option("--area", help="List only entries of this area, for example kubernetes.")
+@click.option("--tag", help="List only entries with this tag.")
 @options.text_or_json
 @click.pass_obj
 def list_entries(places: Places, area: str | None, tag: str | None, form: str) -> None:
@@ -105,12 +105,12 @@ def show(places: Places, name: str, form: str) -> None:
 @command.command("search")
 @click.argument("text")
 @click.option(
-    "--limit", type=click.IntRange(1, 50), default=5, show_default=True, help="How many entries at most."
+    "--limit", type=click.IntRange(1, 50), default=5, show_default=True, help="Maximum number of entries."
 )
 @options.text_or_json
 @click.pass_obj
 def search(places: Places, text: str, limit: int, form: str) -> None:
-    """Find the entries that explain TEXT, best first. A star marks an entry whose signature matches."""
+    """Find the entries that explain TEXT, best match first. A star marks an entry whose signature matches."""
     parts = places.parts()
     entries = parts.knowledge.entries
     found = retrieve(text, parts.signatures, parts.index, limit)
@@ -131,9 +131,9 @@ def search(places: Places, text: str, limit: int, form: str) -> None:
 @click.argument("paths", nargs=-1, type=EXISTING)
 @click.pass_context
 def check(context: click.Context, paths: tuple[Path, ...]) -> None:
-    """Check knowledge files or folders: their shape, ids, signatures, patterns and references.
+    """Check knowledge files or folders: schema, ids, signatures, patterns and references.
 
-    Without PATHS: the shipped knowledge, and the team's over it. Exit code 2 with a line per fault.
+    Without PATHS, the shipped knowledge and the team's entries are checked. Each fault is one line, with exit code 2.
     """
     places: Places = context.obj
     layers = list(paths) or [shipped(), *([places.team] if places.team else [])]
@@ -146,30 +146,31 @@ def check(context: click.Context, paths: tuple[Path, ...]) -> None:
 
 @command.command("add")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--replace", is_flag=True, help="Replace the file of the same name in the team's folder.")
+@click.option("--replace", is_flag=True, help="Overwrite a file of the same name in the team's folder.")
 @click.pass_obj
 def add(places: Places, file: Path, replace: bool) -> None:
-    """Check FILE and copy it into the team's folder. Nothing is overwritten without --replace."""
+    """Check FILE, and copy it into the team's folder. An existing file is overwritten only with --replace."""
     if places.team is None:
         raise Misconfigured(
-            "no folder for the team's entries: give `kb --team DIR` or set CALI_KNOWLEDGE_DIR"
+            "--team: missing; give the folder with `cali kb --team DIR add`, or set CALI_KNOWLEDGE_DIR"
         )
     if file.suffix not in {".yaml", ".yml"}:
-        raise Misconfigured(f"{file}: a knowledge file ends in .yaml")
+        raise Misconfigured(f"{file}: the name of a knowledge file must end in .yaml")
     target = places.team / file.name
     if target.exists() and not replace:
-        raise Misconfigured(f"{target}: is already there; --replace overwrites it")
+        raise Misconfigured(f"{target}: already exists; overwrite it with --replace")
     there = (
         [path for path in yaml_files(places.team) if path.name != file.name] if places.team.is_dir() else []
     )
     count, faults = _check([file], alone=False)
     if faults:
         raise Misconfigured(
-            f"{faults[0]}" + (f" (and {len(faults) - 1} more: cali kb check {file})" if faults[1:] else "")
+            f"{faults[0]}"
+            + (f" (and {len(faults) - 1} more; run `cali kb check {file}`)" if faults[1:] else "")
         )
     mine, other = set(_ids([file])), _ids(there)
     for name in sorted(mine & other.keys()):
-        raise Misconfigured(f"{file}: entry {name}: is already in {other[name]}")
+        raise Misconfigured(f"{file}: entry {name}: already in {other[name]}; use another id")
     _copy(file, target)
     click.echo(f"added {count} entries: {target}")
     for name in sorted(mine & load(cache=places.cache).entries.keys()):
@@ -177,7 +178,7 @@ def add(places: Places, file: Path, replace: bool) -> None:
 
 
 def _check(layers: list[Path], alone: bool) -> tuple[int, list[SchemaFault]]:
-    """Check each layer over those before it and, unless `alone`, over the shipped knowledge."""
+    """Check each layer on top of the layers before it, and of the shipped knowledge unless `alone`."""
     from cali.stages.retrieve.audit import audit, gather
 
     under: dict[str, KnowledgeEntry] = {}
@@ -199,17 +200,17 @@ def _ids(files: list[Path]) -> dict[str, str]:
 
 
 def _copy(file: Path, target: Path) -> None:
-    """Replace the file in one step: a process that loads the folder sees the old file or the new one."""
+    """Replace the file atomically: a process that loads the folder reads the old file or the new one."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".adding-")
         try:
             with os.fdopen(handle, "wb") as out:
                 out.write(file.read_bytes())
-            Path(name).chmod(0o644)  # a temporary file is its owner's alone; the folder is the team's
+            Path(name).chmod(0o644)  # mkstemp makes a file that only its owner can read
             Path(name).replace(target)
         finally:
-            Path(name).unlink(missing_ok=True)  # there only if something failed
+            Path(name).unlink(missing_ok=True)  # exists only if an error occurred
     except OSError as error:
         raise Misconfigured(f"{target}: cannot be written: {error.strerror}") from error
 
@@ -218,7 +219,7 @@ def _nearest(name: str, entries: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(name, list(entries), n=3)
-    return f"; near: {', '.join(near)}" if near else ""
+    return f"; similar ids: {', '.join(near)}" if near else ""
 
 
 def _brief(entry: KnowledgeEntry) -> dict[str, object]:

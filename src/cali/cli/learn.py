@@ -1,4 +1,4 @@
-"""`cali learn`: a template book from logs."""
+"""`cali learn`: learns a template book from logs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,20 @@ from cali.usecases.pipeline import Pipeline, Tally
 
 @click.command("learn")
 @click.argument("sources", metavar="FILE...", nargs=-1, required=True)
-@click.option("--out", "out", metavar="BOOK", type=Path, required=True, help="Where to write the book.")
+@click.option("--out", "out", metavar="BOOK", type=Path, required=True, help="File to write the book to.")
 @click.option(
-    "--merge", "others", metavar="BOOK", type=Path, multiple=True, help="A book to merge in; may be repeated."
+    "--merge",
+    "others",
+    metavar="BOOK",
+    type=Path,
+    multiple=True,
+    help="Another book to merge in. Can be repeated.",
 )
 def command(sources: tuple[str, ...], out: Path, others: tuple[Path, ...]) -> None:
-    """Learn from logs which parameters look like words, and write them down as a template book.
+    """Learn from logs which parameters look like words, and write them to a template book.
 
-    The book does not depend on the order of its input, and merging books equals learning from all their inputs.
-    Use it with `cali refine --book BOOK`.
+    The order of the input does not matter. Merging books gives the same result as learning from all their inputs.
+    Use the book with `cali refine --book BOOK`.
     """
     check_folder(out)
     refiner = Refiner()

@@ -1,4 +1,4 @@
-"""`cali learning`: the nightly jobs from a terminal, over AWS or on a folder."""
+"""`cali learning`: runs the nightly jobs from a terminal, on AWS or on a local folder."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ DATA = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     envvar="CALI_DATA",
     show_envvar=True,
-    help="A folder laid out as the logs bucket is; without it the bucket and table of the environment.",
+    help="Local folder with the layout of the logs bucket. Default: the bucket and the table in the settings.",
 )
 
 
 def parts(data: Path | None) -> LearnContext:
-    """What the commands work on."""
+    """Return the context of the learning jobs, on a folder or on AWS."""
     from cali.bootstrap.learning import learning
 
     if data is not None and not data.is_dir():
-        raise Misconfigured(f"--data {data}: no such folder")
+        raise Misconfigured(f"--data {data}: not a folder")
     return learning(data=data)
 
 
 @click.group("learning")
 def command() -> None:
-    """The nightly jobs: learn new errors and templates, apply feedback, reindex, tidy up, report."""
+    """Run the nightly jobs: learn errors and templates, apply feedback, reindex, delete old data, report."""
 
 
 @command.command("run")
 @click.argument("job", type=click.Choice(list(JOBS)))
-@click.option("--step", help="Only this step; the ones before it must have run.")
+@click.option("--step", help="Run only this step. The steps before it must have run.")
 @click.option(
     "--day",
     metavar="DAY",
-    help="Whose errors, lines and verdicts to learn from, such as 2026-11-20 (UTC). [default: yesterday]",
+    help="Day of the errors, lines and feedback to learn from, such as 2026-11-20 (UTC). [default: yesterday]",
 )
 @DATA
 def run_job(job: str, step: str | None, day: str | None, data: Path | None) -> None:
-    """Run the steps of JOB for a day, and print a line of JSON for each.
+    """Run the steps of JOB for a day, and print one line of JSON for each step.
 
-    A step is not made again while what it was made from is the same: `"again": true` says so.
+    A step whose input has not changed is not run again. Its stored result has `"again": true`.
     """
     made = parts(data)
     wanted = day_of(day)
     if step is not None and step not in JOBS[job]:
-        raise Misconfigured(f"{job} has no step {step!r}: {', '.join(JOBS[job])}")
+        raise Misconfigured(f"--step: {job} has no step {step!r}; its steps are {', '.join(JOBS[job])}")
     for name in [step] if step else JOBS[job]:
         said = run(job, name, wanted, made)
         click.echo(
@@ -65,11 +65,15 @@ def run_job(job: str, step: str | None, day: str | None, data: Path | None) -> N
 
 @command.command("status")
 @click.option(
-    "--last", type=click.IntRange(min=1), default=7, show_default=True, help="Days of each job to show."
+    "--last",
+    type=click.IntRange(min=1),
+    default=7,
+    show_default=True,
+    help="Number of days to show for each job.",
 )
 @DATA
 def show_status(last: int, data: Path | None) -> None:
-    """Show which steps are kept of each job and day, and which releases are in force."""
+    """Show the completed steps of each job and day, and the releases in force."""
     made = parts(data)
     for job, days in status(made).items():
         click.echo(job)
@@ -84,10 +88,10 @@ def show_status(last: int, data: Path | None) -> None:
 
 
 def day_of(text: str | None) -> date:
-    """A day as people write it; yesterday (UTC) when none is given."""
+    """Parse a day such as 2026-11-20. Return yesterday (UTC) if the text is None."""
     if text is None:
         return datetime.now(UTC).date() - timedelta(days=1)
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise Misconfigured(f"{text!r} is no day such as 2026-11-20") from error
+        raise Misconfigured(f"{text!r} is not a day; write it like 2026-11-20") from error

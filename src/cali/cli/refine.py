@@ -1,4 +1,4 @@
-"""`cali refine`: the templates in a log, with counts; with --each, the template of every event."""
+"""`cali refine`: prints the templates in a log with their counts, or with --each the template of each event."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ BATCH = 5_000  # events written at once
 @click.command("refine")
 @click.argument("source", metavar="FILE|-")
 @click.option(
-    "--each", is_flag=True, help="One JSON object per event, in order, instead of templates with counts."
+    "--each",
+    is_flag=True,
+    help="Print one JSON object per event, in order, instead of the table of templates.",
 )
-@click.option(
-    "--no-join", is_flag=True, help="Every line is an event of its own: stack traces are not joined."
-)
+@click.option("--no-join", is_flag=True, help="Treat each line as one event: do not join stack traces.")
 @options.book
 def command(source: str, each: bool, no_join: bool, book_path: Path | None) -> None:
-    """Show the templates in a log, most frequent first, with how often each came and how severe it was.
+    """List the templates in a log, most frequent first, with their counts and severities.
 
-    FILE is a log of any format, gzipped or not; - is standard input. With --each every event is one line of JSON:
+    FILE is a log of any format, gzipped or plain; - is standard input. With --each, each event is one line of JSON:
     {"line", "fingerprint", "template", "severity"}.
     """
     pipeline = Pipeline(Decoder(), build_refiner(book_path), join=not no_join)

@@ -1,4 +1,4 @@
-"""`cali release`: which learnt knowledge and which template book are in force, and the way back."""
+"""`cali release`: lists releases of learnt knowledge and template books, puts one in force, and rolls back."""
 
 from __future__ import annotations
 
@@ -20,18 +20,21 @@ from cali.usecases.releases.documents import yaml_of
 if TYPE_CHECKING:
     from cali.usecases.releases import Current
 
-WHY = click.option("--why", default="", help="Kept beside the pointer, for whoever looks next.")
+WHY = click.option("--why", default="", help="Reason, stored with the change.")
 
 
 @click.group("release")
 def command() -> None:
-    """Versions of learnt knowledge and template books. The functions follow within a minute, with no deployment."""
+    """List, put in force and roll back releases of learnt knowledge and template books.
+
+    The functions load a change within a minute, without a deployment.
+    """
 
 
 @command.command("list")
 @DATA
 def list_releases(data: Path | None) -> None:
-    """List the versions that are kept; a star marks those in force, a minus those before them."""
+    """List the stored versions. A star marks those in force, a minus those previously in force."""
     releases = parts(data).releases
     now = releases.current()
     for kind in (KNOWLEDGE, BOOKS):
@@ -49,15 +52,17 @@ def list_releases(data: Path | None) -> None:
     type=click.Choice(["text", "json", "yaml"]),
     default="text",
     show_default=True,
-    help="How to print; yaml is a knowledge file as `cali kb add` takes it.",
+    help="Output format. yaml is a knowledge file for `cali kb add`.",
 )
 @DATA
 def show(version: str | None, form: str, data: Path | None) -> None:
-    """Show the entries of VERSION, with what people said of them. Without VERSION: of the knowledge in force."""
+    """Show the entries of VERSION and their feedback. Without VERSION, show the knowledge in force."""
     releases = parts(data).releases
     version = version or releases.current().versions.knowledge
     if version and releases.kind(version) == BOOKS:
-        raise Misconfigured(f"{version}: a template book; `cali release list` shows the knowledge")
+        raise Misconfigured(
+            f"{version}: a template book, not knowledge; `cali release list` lists the versions"
+        )
     learnt = releases.learnt(version)
     if form == "yaml":
         click.echo(
@@ -91,7 +96,7 @@ def use(version: str, why: str, data: Path | None) -> None:
 @WHY
 @DATA
 def back(why: str, data: Path | None) -> None:
-    """Put the versions before the current ones in force. Done twice, the current ones are again."""
+    """Roll back to the versions previously in force. A second rollback undoes the first."""
     _tell(parts(data).releases.back(_at(), why or "gone back by a person"))
 
 
@@ -99,7 +104,7 @@ def back(why: str, data: Path | None) -> None:
 @click.argument("day")
 @DATA
 def accept(day: str, data: Path | None) -> None:
-    """Put the proposal of DAY in force, which `learn_new_errors` made with CALI_LEARNING_APPROVAL=manual."""
+    """Put the proposal of DAY in force. `learn_new_errors` makes proposals if CALI_LEARNING_APPROVAL=manual."""
     _tell(accepted(StepRun(JOB, day_of(day), parts(data))))
 
 
@@ -109,7 +114,10 @@ def accept(day: str, data: Path | None) -> None:
 )
 @DATA
 def add(files: tuple[Path, ...], data: Path | None) -> None:
-    """Check knowledge FILES and put their entries in force over the learnt ones, such as those of a merged pull request."""
+    """Check knowledge FILES, and put their entries in force, for example after a pull request was merged.
+
+    They replace learnt entries with the same id.
+    """
     from cali.stages.retrieve.audit import audit, gather
 
     made = parts(data)

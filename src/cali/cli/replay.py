@@ -1,4 +1,4 @@
-"""`cali replay`: what CALI would have made of logs that were kept, and what another version makes of them."""
+"""`cali replay`: derives incidents from stored logs again, and compares two versions on them."""
 
 from __future__ import annotations
 
@@ -32,48 +32,48 @@ FAIL_ON = ("change", "loss")
 @click.option(
     "--at",
     metavar="TIME",
-    help="As it was at this time, such as 2026-11-20T09:00:00Z: events after it do not count.",
+    help="Ignore events after this time, such as 2026-11-20T09:00:00Z.",
 )
-@click.option("--since", metavar="TIME", help="Events before this time do not count.")
+@click.option("--since", metavar="TIME", help="Ignore events before this time.")
 @click.option(
-    "--knowledge", metavar="V|DIR", help="A shipped version, a folder, BASE+TEAM of those, or release:V."
+    "--knowledge",
+    metavar="V|DIR",
+    help="Knowledge: a shipped version, a folder, BASE+TEAM of those, or release:V.",
 )
-@click.option("--masks", metavar="V", help="Version of the masks.  [default: the newest]")
+@click.option("--masks", metavar="V", help="Version of the masks.  [default: the latest]")
 @options.book
 @click.option(
     "--releases",
     metavar="PLACE",
-    help="Folder or s3://BUCKET of what was released.  [default: the source's bucket, or CALI_LOGS_BUCKET]",
+    help="Folder or s3://BUCKET of the releases.  [default: the source's bucket, or CALI_LOGS_BUCKET]",
 )
-@click.option("--rules", metavar="FILE", type=Path, help="The alert rules.  [default: all to Slack]")
-@click.option("--model", metavar="NAME", help="The model to work out the cost of.  [default: CALI_MODEL]")
+@click.option("--rules", metavar="FILE", type=Path, help="Alert rules file.  [default: every alert to Slack]")
+@click.option("--model", metavar="NAME", help="Model whose cost is estimated.  [default: CALI_MODEL]")
 @click.option(
     "--undo-warnings",
     is_flag=True,
-    help="As `cali analyze` does, drop a warning when a later line says that it worked after all. The functions keep it.",
+    help="Drop a warning if a later line reports success, as `cali analyze` does. The functions keep such warnings.",
 )
-@click.option(
-    "--cluster", metavar="NAME", help="The cluster of lines that name none.  [default: CALI_CLUSTER]"
-)
+@click.option("--cluster", metavar="NAME", help="Cluster of lines that name none.  [default: CALI_CLUSTER]")
 @click.option(
     "--compare",
     "pair",
     metavar="A B",
     nargs=2,
-    help="Compare two versions: knowledge=, masks=, book=, several with commas between, or `now`: as the options say.",
+    help="Compare two versions. Each is `now` (the other options) or a list such as knowledge=V,masks=V,book=FILE.",
 )
 @click.option(
     "--fail-on",
     type=click.Choice(FAIL_ON),
-    help="With --compare exit with 1 on any change, or on a loss: a cause or an incident that is gone.",
+    help="With --compare, exit with code 1 on any change, or on a loss: a missing incident or cause.",
 )
-@click.option("--dry-run", is_flag=True, help="Write nothing and tell nobody. It is so without this, too.")
+@click.option("--dry-run", is_flag=True, help="Write nothing and send nothing. This is the default.")
 @click.option(
     "--write",
     "state",
     metavar="FILE",
     type=Path,
-    help="Keep the incidents that this file of `cali watch --state` does not hold yet. Nobody is told.",
+    help="Add the incidents to this file of `cali watch --state`, unless it has them. No alert is sent.",
 )
 @click.option(
     "--format",
@@ -81,9 +81,9 @@ FAIL_ON = ("change", "loss")
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="How to print.",
+    help="Output format.",
 )
-@click.option("--out", metavar="PATH", type=Path, help="Write there instead of to standard output.")
+@click.option("--out", metavar="PATH", type=Path, help="Write to this file instead of standard output.")
 def command(
     source: str,
     at: str | None,
@@ -103,11 +103,11 @@ def command(
     form: str,
     out: Path | None,
 ) -> int:
-    """Re-derive incidents from logs that were kept, at any version of the knowledge, the masks and the book.
+    """Derive incidents from stored logs again, with any version of the knowledge, the masks and the book.
 
-    SOURCE is a folder, a file, or s3://BUCKET/raw/ as Firehose writes it. Objects are read in the order of their keys, and
-    the times are those of the lines, so the same source and versions give the same output, to the byte. Nothing is written
-    and nobody is told: what a model would have cost and which messages would have been sent is worked out.
+    SOURCE is a folder, a file, or s3://BUCKET/raw/ as Firehose writes it. Objects are read in key order, and time comes
+    from the lines. The same source and versions therefore give the same bytes. Nothing is written, and no alert is sent.
+    The report estimates the cost of model calls, and lists the messages that the alert rules would send.
     """
     begin, end = _moment("--since", since), _moment("--at", at)
     _check(pair, fail_on, dry_run, state, out, begin, end)
@@ -140,7 +140,7 @@ def command(
 def _replayed(run: ReplayRun, chosen: ReplayVersions, name: str = "") -> Replayed:
     result, alerts = run.replay(chosen)
     for damaged in run.logs.damaged:
-        click.echo(f"cali: {damaged}; what could be read of it counts", err=True)
+        click.echo(f"cali: {damaged}; its readable part is used", err=True)
     return Replayed(run.logs, result, alerts, name)
 
 
@@ -153,15 +153,15 @@ def _check(
     since: float | None,
     at: float | None,
 ) -> None:
-    """Raise Misconfigured for options that do not go together."""
+    """Raise Misconfigured for options that cannot be combined."""
     if fail_on and not pair:
-        raise Misconfigured("--fail-on: needs two versions to compare: --compare A B")
+        raise Misconfigured("--fail-on: needs --compare A B")
     if since is not None and at is not None and since > at:
-        raise Misconfigured("--since: is after --at, so nothing is asked for")
+        raise Misconfigured("--since: must not be after --at")
     if state and dry_run:
-        raise Misconfigured("--write: not with --dry-run, which writes nothing")
+        raise Misconfigured("--write: cannot be combined with --dry-run")
     if state and pair:
-        raise Misconfigured("--write: not with --compare, which version is to be kept?")
+        raise Misconfigured("--write: cannot be combined with --compare, which replays two versions")
     check_folder(out)
 
 
@@ -170,11 +170,13 @@ def _fails(changes: Changes, fail_on: str | None) -> bool:
 
 
 def _moment(option: str, text: str | None) -> float | None:
-    """Return a time as a person writes it. Without a zone it is UTC, as the partitions are."""
+    """Parse a time. A time without a zone is UTC, as the partitions are."""
     if text is None:
         return None
     try:
         when = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Misconfigured(f"{option}: {text!r} is no time such as 2026-11-20T09:00:00Z") from error
+        raise Misconfigured(
+            f"{option}: {text!r} is not a time; write it like 2026-11-20T09:00:00Z"
+        ) from error
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()

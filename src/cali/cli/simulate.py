@@ -1,4 +1,4 @@
-"""`cali simulate`: logs of a small fleet with planted faults, as fast or as slow as asked."""
+"""`cali simulate`: writes logs of a small fleet with planted faults, at a given rate."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import orjson
 from cali.core.errors import Misconfigured
 from cali.simulator import ENVELOPES, Scenario, enveloper, load_scenario, paced, simulate, truth
 
-_CHUNK = 512  # lines per write when nobody waits for them one by one
-_WRITES = 100  # writes per second of a paced stream, at most about
+_CHUNK = 512  # lines per write without a rate
+_WRITES = 100  # approximate maximum of writes per second with a rate
 
 
 @click.command("simulate")
@@ -27,24 +27,24 @@ _WRITES = 100  # writes per second of a paced stream, at most about
     default="shop",
     show_default=True,
     metavar="FILE|NAME",
-    help="What to simulate: a scenario shipped with cali by its name, or a YAML file.",
+    help="Name of a shipped scenario, or a YAML file.",
 )
 @click.option(
     "--rate",
     type=click.FloatRange(min=0),
     default=0,
     show_default=True,
-    help="Lines per second in real time; 0 writes as fast as possible.",
+    help="Lines per second in real time. 0 writes as fast as possible.",
 )
 @click.option(
-    "--lines", type=click.IntRange(min=1), help="How many lines to write.  [default: what the scenario says]"
+    "--lines", type=click.IntRange(min=1), help="Number of log lines.  [default: from the scenario]"
 )
 @click.option(
     "--seed",
     type=int,
     default=1,
     show_default=True,
-    help="The same seed, size and start give the same lines.",
+    help="Random seed. The same seed, number of lines and start give the same lines.",
 )
 @click.option(
     "--format",
@@ -52,7 +52,7 @@ _WRITES = 100  # writes per second of a paced stream, at most about
     type=click.Choice(ENVELOPES),
     default="fluentbit",
     show_default=True,
-    help="What a collector made of the lines: Fluent Bit's JSON, CRI as on a node's disk, raw, or kubectl logs --prefix.",
+    help="Format of the lines: Fluent Bit's JSON, CRI files of a node, raw lines, or `kubectl logs --prefix`.",
 )
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.  [default: stdout]"
@@ -61,12 +61,12 @@ _WRITES = 100  # writes per second of a paced stream, at most about
     "--truth",
     "truth_path",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the planted faults and the number of every line that belongs to one to this JSON file.",
+    help="JSON file for the planted faults and the line numbers of each.",
 )
 @click.option(
     "--start",
     type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]),
-    help="The simulated time (UTC) of the first line.  [default: so that the run ends now; with --rate, now]",
+    help="Simulated time (UTC) of the first line.  [default: with --rate, now; else the run ends now]",
 )
 def command(
     scenario: str,
@@ -80,12 +80,12 @@ def command(
 ) -> None:
     """Write the logs of a small fleet with planted faults.
 
-    A shop of many services writes interleaved logs, each service in its own format, most of them healthy.
-    Faults strike at fixed parts of the run, so that a short run holds the same ones as a long run.
+    The services of a shop write interleaved logs, each in its own format. Most lines are healthy. Faults occur at fixed
+    fractions of the run, so a short run has the same faults as a long run.
     """
     story = load_scenario(scenario)
     size = lines or story.lines
-    # At a rate the simulated clock runs as fast as the real one, so that the times in the lines are those of now.
+    # With a rate, the simulated clock runs as fast as the real clock, so the lines carry the current time.
     seconds = size / rate if rate else size * story.seconds / story.lines
     begin = start.replace(tzinfo=UTC).timestamp() if start else time.time() - (0 if rate else seconds)
     written = simulate(story, seed=seed, lines=size, seconds=seconds, start=begin)
@@ -103,7 +103,7 @@ def command(
                     _write(sink, chunk)
             _write(sink, chunk)
     finally:
-        if truth_path is not None:  # also of a run that was cut short: its lines can still be scored
+        if truth_path is not None:  # also after an interrupted run, whose lines can still be scored
             _write_truth(
                 truth_path, story, labels, {"seed": seed, "lines": size, "start": begin, "seconds": seconds}
             )

@@ -1,4 +1,4 @@
-"""`cali watch`: the incidents in a live stream, a line for each as it appears."""
+"""`cali watch`: prints the incidents in a live stream, one line for each."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ SUMMED = 20  # incidents in the summary
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="One line of text, or one JSON object, for each piece of news.",
+    help="Output format: a line of text or a JSON object for each new incident or update.",
 )
-@click.option("--from-start", is_flag=True, help="Read files from their start, not from their end.")
+@click.option("--from-start", is_flag=True, help="Read files from the beginning instead of the end.")
 @click.option(
     "--state",
     metavar="PATH",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Keep incidents in this SQLite file: after a restart what was seen before is not new.",
+    help="Store incidents in this SQLite file. After a restart, stored incidents are not reported as new.",
 )
 @options.book
 @options.no_model
@@ -53,11 +53,11 @@ def command(
     book_path: Path | None,
     no_model: bool,
 ) -> int:
-    """Show the incidents in a live stream: one line for each new one as it appears, with its cause if it is known.
+    """Print each new incident in a live stream as one line, with its cause if it is known.
 
-    Reads files as they grow, over rotation and truncation, and files that appear later; or a pipe such as that of
-    `kubectl logs -f`, which is also what it reads without FILE. Updates come rarely: a burst, a worse severity, an incident
-    that is back, a model's answer. Ends with a summary at the end of the pipe, or on Ctrl-C with exit code 130.
+    The command follows growing files across rotation and truncation, and waits for files that do not exist yet. Without
+    FILE it reads standard input, for example from `kubectl logs -f`. An update is printed for a burst, a higher severity,
+    a regression, or a model's answer. A summary follows at the end of input. Ctrl-C also prints it, with exit code 130.
     """
     chosen = settings.read(os.environ)
     parts = LocalParts(chosen, ask_model=not no_model)
@@ -68,13 +68,13 @@ def command(
         follow(tail, live, background, _shown(form), stopped, chosen.model_timeout + GRACE)
     tail.close()
     if live.tally.lines == 0 and not stopped:
-        raise Misconfigured("standard input: empty, there is nothing to read")
+        raise Misconfigured("standard input: empty; pipe logs into it, or give a FILE")
     _write(_summary(live, form, background.left_out if background else 0))
     return 128 + stopped[0] if stopped else 0
 
 
 def _shown(form: str) -> Callable[[list[News]], None]:
-    """Return a function that writes news at once, also into a pipe."""
+    """Return a function that writes news and flushes, so that a pipe gets them immediately."""
     color = color_wanted()
 
     def line(news: News) -> bytes:
@@ -107,11 +107,11 @@ def _summary(live: Live, form: str, left_out: int) -> bytes:
     if incidents:
         facts.append(f"{known:,} explained, {len(incidents) - known:,} unknown")
     if live.opened > len(incidents):
-        facts.append(f"the latest of {live.opened:,} that were new")
+        facts.append(f"the latest of {live.opened:,} new incidents")
     if tally.quarantined:
         facts.append(f"{wording.number(tally.quarantined, 'line')} unreadable")
     if left_out:
-        facts.append(f"{wording.number(left_out, 'incident')} for which the model had no time")
+        facts.append(f"{wording.number(left_out, 'incident')} not sent to the model for lack of time")
     if live.folded:
         facts.append(f"{wording.number(live.folded, 'rarer incident')} not kept")
     rows = ["", "; ".join(facts)]
@@ -129,7 +129,10 @@ def _write(data: bytes) -> None:
 
 @contextmanager
 def _stopped() -> Iterator[list[int]]:
-    """Collect the first SIGINT or SIGTERM in a list, so that the reading ends between two lines. A second one ends at once."""
+    """Yield a list that gets the first SIGINT or SIGTERM, so reading stops between two lines.
+
+    A second signal ends the process at once.
+    """
     signals: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

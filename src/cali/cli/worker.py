@@ -1,4 +1,4 @@
-"""`cali worker`: the functions' work in a process that lives on, for clusters and hosts without Lambda."""
+"""`cali worker`: runs the work of the Lambda functions in one long-lived process, for clusters and hosts."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from cali.usecases.poll_stream import BatchHandler
 from cali.usecases.publish_changes import loads
 
 JOBS = ("analyze", "diagnose", "alert", "sweep")
-LOOK = 1.0  # seconds between two looks at a stream
-FULL = 0.25  # seconds between two looks while more is behind; Kinesis allows five a second
-MINUTE = 60.0  # between two sweeps
-LONGEST = 30.0  # seconds between two attempts while something is away
-ATTEMPTS = 10  # at a message that breaks our own code, before it is put aside
-MESSAGES = 10  # at once; a checkpoint follows
+LOOK = 1.0  # seconds between two reads of a stream
+FULL = 0.25  # seconds between two reads while there is a backlog; Kinesis allows five per second
+MINUTE = 60.0  # seconds between two sweeps
+LONGEST = 30.0  # maximum backoff in seconds while a service is unavailable
+ATTEMPTS = 10  # attempts at a message that raises an unexpected exception, before it is quarantined
+MESSAGES = 10  # messages per read; a checkpoint follows each read
 
 
 @click.command("worker")
@@ -37,18 +37,19 @@ MESSAGES = 10  # at once; a checkpoint follows
     "jobs",
     type=click.Choice(JOBS),
     multiple=True,
-    help="Do this alone; may be given several times.  [default: all four]",
+    help="Run only this job. Can be repeated.  [default: all four]",
 )
 @click.option(
     "--alive",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Touch this file while every job gets on, for a liveness probe.",
+    help="File to touch while every job makes progress, for a liveness probe.",
 )
 def command(jobs: tuple[str, ...], alive: Path | None) -> int:
-    """Do what the cloud functions do, in one process: read the streams, find incidents, explain them, alert.
+    """Run the work of the Lambda functions in one process: read the streams, find and explain incidents, send alerts.
 
-    Reads CALI_LOGS_STREAM and CALI_INCIDENTS_STREAM on AWS and keeps its place in CALI_INCIDENTS_TABLE. A job that the
-    functions do as well is done twice and has its effects once. SIGTERM ends it after the batch at hand.
+    The worker reads CALI_LOGS_STREAM and CALI_INCIDENTS_STREAM on AWS. It stores its checkpoints in
+    CALI_INCIDENTS_TABLE. It can run beside the functions: effects are idempotent. SIGTERM stops it after the current
+    batch.
     """
     if alive is not None and not alive.parent.is_dir():
         raise Misconfigured(f"--alive {alive}: {alive.parent} is not a directory")
@@ -67,7 +68,7 @@ def command(jobs: tuple[str, ...], alive: Path | None) -> int:
             for job in running:
                 job.join(LOOK / len(running))
     finally:
-        stop.set()  # the file cannot be touched: without this the jobs would go on, and nobody would know
+        stop.set()  # also if the file cannot be touched: the jobs must not go on without a liveness signal
     for job in running:
         if job.error is not None:
             raise job.error
@@ -75,7 +76,7 @@ def command(jobs: tuple[str, ...], alive: Path | None) -> int:
 
 
 class _Job(threading.Thread):
-    """One job with parts of its own: parts are made when first used, and that is not for two threads at once."""
+    """Thread of one job, with its own AwsParts: they are built lazily, which is not thread-safe."""
 
     def __init__(self, name: str, chosen: Settings, stop: threading.Event) -> None:
         super().__init__(name=name)
@@ -92,7 +93,7 @@ class _Job(threading.Thread):
             self._work()
         except CaliError as error:
             self.error = error
-        except Exception as error:  # one line says what broke; whoever started the process starts it again
+        except Exception as error:  # one line names the failure; the supervisor restarts the process
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}:{place.lineno}"
             self.error = Misconfigured(f"{self.name}: {type(error).__name__} at {where}: {error}")
@@ -107,20 +108,20 @@ class _Job(threading.Thread):
                 told = turn()
                 pause = told.pause if told.pause is not None else min(LONGEST, pause * 2)
             except Retryable as error:
-                _say(f"{self.name}: to be tried again: {error}")
+                _say(f"{self.name}: will be retried: {error}")
                 pause = min(LONGEST, pause * 2)
             self._seen = time.monotonic()
             self._stopped.wait(pause)
 
 
 class _Told(NamedTuple):
-    """How long to wait before the next turn; None when something failed, and longer each time."""
+    """Pause before the next turn. None means that the turn failed: back off."""
 
     pause: float | None
 
 
 def _turn(job: str, cloud: AwsParts) -> Callable[[], _Told]:
-    """What a job does again and again."""
+    """Return a function that runs one turn of a job."""
     if job == "sweep":
         return lambda: _swept(cloud)
     chosen = cloud.settings
@@ -147,7 +148,7 @@ def _swept(cloud: AwsParts) -> _Told:
 
 def _lines(cloud: AwsParts) -> BatchHandler:
     def take(shard: str, items: Sequence[dict[str, Any]]) -> int:
-        report = cloud.renewed().analyze.batch(shard, items)  # Retryable: the whole batch comes again
+        report = cloud.renewed().analyze.batch(shard, items)  # Retryable: the whole batch is retried
         if report.incidents or report.quarantined:
             _say(
                 f"analyze: {shard}: {report.lines} lines, {report.incidents} incidents, {report.quarantined} quarantined"
@@ -158,7 +159,7 @@ def _lines(cloud: AwsParts) -> BatchHandler:
 
 
 class _Messages:
-    """Takes messages of the incidents stream one by one, up to the first that must come again."""
+    """Handler of the incidents stream. It stops at the first message that must be retried."""
 
     def __init__(self, cloud: AwsParts, job: str) -> None:
         self._cloud = cloud
@@ -178,7 +179,7 @@ class _Messages:
                 said = service.message(message).value
             except Exception as error:
                 if not self._gives_up(item, error):
-                    _say(f"{self._job}: {message.incident}: to come again: {type(error).__name__}: {error}")
+                    _say(f"{self._job}: {message.incident}: will be retried: {type(error).__name__}: {error}")
                     return place
                 continue
             if said != "nothing":
@@ -186,8 +187,10 @@ class _Messages:
         return len(items)
 
     def _gives_up(self, item: dict[str, Any], error: Exception) -> bool:
-        """Whether a message was tried often enough. One that waits for a service, or for a person, waits as long as it
-        must: the stream keeps it."""
+        """Return whether a message has no attempts left. Quarantine it in that case.
+
+        A message that waits for a service or a setting is retried without limit: the stream keeps it.
+        """
         if isinstance(error, Retryable | Misconfigured):
             return False
         tried = self._failures.pop(item["eventID"], 0) + 1
@@ -199,7 +202,7 @@ class _Messages:
 
     def _aside(self, item: dict[str, Any], why: str) -> None:
         self._cloud.quarantine_message(item["eventID"], item["kinesis"]["data"], why)
-        _say(f"{self._job}: {item['eventID']}: put aside: {why}")
+        _say(f"{self._job}: {item['eventID']}: quarantined: {why}")
 
 
 def _say(line: str) -> None:

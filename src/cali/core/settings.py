@@ -1,4 +1,4 @@
-"""What a person can set from outside. This is the only reader of the environment: `CALI_*` variables, read once."""
+"""Settings of CALI, read once from `CALI_*` environment variables. No other module reads the environment."""
 
 from __future__ import annotations
 
@@ -15,65 +15,71 @@ PREFIX = "CALI_"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Each field is the variable of its name: `logs_stream` is CALI_LOGS_STREAM. An empty text is not set."""
+    """Values of the environment variables: `logs_stream` is CALI_LOGS_STREAM. An empty variable counts as not set."""
 
-    stage: str = "dev"  # of the deployment, `dev` or `prod`
-    cluster: str = ""  # goes into every scope
-    logs_stream: str = ""  # name of the Kinesis stream that lines come from
-    incidents_stream: str = ""  # name of the Kinesis stream that tells of incidents
-    incidents_table: str = ""  # name of the DynamoDB table that holds them
-    logs_bucket: str = ""  # name of the S3 bucket for raw lines, quarantine, new errors and releases
-    cache_dir: str = ""  # of the command line; ~/.cache/cali without it
-    knowledge_dir: str = ""  # a team's own entries; they win over the shipped ones
-    milvus_uri: str = ""  # without one, functions search signatures alone, the command line has Milvus Lite
-    milvus_token: str = ""  # `user:password`, of the command line
-    milvus_secret: str = ""  # id of a secret {"token": ...}
-    slack_secret: str = ""  # id of a secret {"webhook_url": ..., "signing_secret": ..., "bot_token": ...}
-    openai_secret: str = ""  # id of a secret {"api_key": ...}
-    openai_api_key: str = ""  # of the command line; functions take theirs from the secret
-    openai_base_url: str = ""  # of any server that speaks OpenAI's protocol; alone it asks no model
-    model: str = (
-        ""  # without it functions ask no model, and the command line asks gpt-4o-mini if it has a key
+    stage: str = "dev"  # Chalice stage of the deployment: `dev` or `prod`
+    cluster: str = ""  # Cluster name in the scope of every incident
+    logs_stream: str = ""  # Name of the Kinesis stream of log records
+    incidents_stream: str = ""  # Name of the Kinesis stream of incident changes
+    incidents_table: str = ""  # Name of the DynamoDB table of incidents
+    logs_bucket: str = ""  # Name of the S3 bucket for raw logs, quarantine, new errors and releases
+    cache_dir: str = ""  # Cache folder of the command line. Default: ~/.cache/cali
+    knowledge_dir: str = ""  # Folder of your team's entries. They replace shipped entries with the same id
+    milvus_uri: str = ""  # URI of the Milvus server. Without it, functions match signatures only, and the command line uses Milvus Lite
+    milvus_token: str = ""  # `user:password` for Milvus, for the command line
+    milvus_secret: str = ""  # Id of the secret with the Milvus token: {"token": ...}
+    slack_secret: str = (
+        ""  # Id of the Slack secret: {"webhook_url": ..., "signing_secret": ..., "bot_token": ...}
     )
-    model_timeout: float = 20.0  # seconds for one call
-    embedder: str = "hashed"  # `hashed`, `openai` for the model below, or `wordllama` where it is installed
-    embedding_model: str = "text-embedding-3-small"  # with the embedder `openai`
-    embedding_size: int = 512  # numbers in a vector, with the embedder `openai`
-    calls_per_day: int = 200  # of the model, for all functions together
-    dollars_per_day: float = 5.0  # for the model, for all functions together
-    language: str = "en"  # of alerts and of a model's answers: `en` or `ko`
-    settle: float = 0.5  # seconds in which the rest of a stack trace may still arrive
+    openai_secret: str = ""  # Id of the secret with the API key: {"api_key": ...}
+    openai_api_key: str = ""  # API key for the command line. Functions read theirs from the secret
+    openai_base_url: str = (
+        ""  # URL of any server with an OpenAI-compatible API. Set CALI_MODEL too if the server needs no key
+    )
+    model: str = ""  # Model name. Without it, functions call no model, and the command line uses gpt-4o-mini if it has a key
+    model_timeout: float = 20.0  # Timeout of one model call, in seconds
+    embedder: str = (
+        "hashed"  # `hashed`, `openai` (see CALI_EMBEDDING_MODEL), or `wordllama` if it is installed
+    )
+    embedding_model: str = "text-embedding-3-small"  # Model of the `openai` embedder
+    embedding_size: int = 512  # Dimensions of a vector of the `openai` embedder
+    calls_per_day: int = 200  # Daily limit of model calls, for all functions together
+    dollars_per_day: float = 5.0  # Daily budget for the model in US dollars, for all functions together
+    language: str = "en"  # Language of alerts and of model answers: `en` or `ko`
+    settle: float = 0.5  # Seconds to wait for the rest of a stack trace
     fresh: float = (
-        10.0  # a batch that is older than so many seconds has more behind it; a cold start takes some
+        10.0  # Age in seconds above which a batch counts as part of a backlog. A cold start takes some of it
     )
-    batch_size: int = 1000  # of analyze's mapping: a full batch has more behind it
-    alert_wait: float = 1.5  # seconds that an alert waits for its diagnosis
-    alert_from: str = "warning"  # severity below which nobody is told
-    alert_rules: str = (
-        ""  # key of the rules in the logs bucket, such as config/alerts.yaml; without it all goes to Slack
+    batch_size: int = (
+        1000  # Batch size of analyze's event source mapping. A full batch counts as part of a backlog
     )
+    alert_wait: float = 1.5  # Seconds that an alert waits for its diagnosis
+    alert_from: str = "warning"  # Minimum severity of an alert
+    alert_rules: str = ""  # Key of the alert rules in the logs bucket, such as config/alerts.yaml. Without it, every alert goes to Slack
     slack_channel: str = (
-        ""  # id of the channel of a bot whose token is in the secret, when there are no rules
+        ""  # Id of the Slack channel for alerts without rules. Needs `bot_token` in the Slack secret
     )
-    quiet_after: float = 1800.0  # seconds without an event until an incident is quiet
-    console_url: str = ""  # where an alert's link leads; `{id}` becomes the incident's id
-    firehose_drop_below: str = ""  # severity below which enrich drops a record; empty keeps all
+    quiet_after: float = 1800.0  # Seconds without an event before an incident becomes quiet
+    console_url: str = ""  # URL of the link in an alert. `{id}` is replaced by the incident's id
+    firehose_drop_below: str = ""  # Minimum severity of the records that enrich keeps. Empty: it keeps all
     learning_approval: str = (
-        "manual"  # who lets what was learnt into force: `auto`, `pull-request` or `manual`
+        "manual"  # How a learnt release is put in force: `auto`, `pull-request` or `manual`
     )
-    learning_days: int = 7  # that the replay gate looks back over
-    learning_wrong: int = 2  # people who call a learnt entry wrong, more than right, until it is withdrawn
-    learning_keep_days: int = 90  # for which what the jobs made is kept
-    learning_post: str = ""  # `yes` posts the weekly report to the webhook of the Slack secret
-    github_repository: str = ""  # owner/name that takes pull requests with what was learnt
-    github_branch: str = "main"  # that they are to be merged into
-    github_folder: str = "knowledge"  # of that repository
-    github_url: str = "https://api.github.com"  # of any server that speaks GitHub's REST API
-    github_secret: str = ""  # id of a secret {"token": ...}
-    github_token: str = ""  # of the command line
+    learning_days: int = 7  # Days of logs that the replay gate checks
+    learning_wrong: int = (
+        2  # A learnt entry is withdrawn when its `wrong` votes exceed its `right` votes by this number
+    )
+    learning_keep_days: int = 90  # Days before the output of the learning jobs is deleted
+    learning_post: str = ""  # `yes` posts the weekly report to the webhook in the Slack secret
+    github_repository: str = ""  # Repository (owner/name) for pull requests with learnt entries
+    github_branch: str = "main"  # Base branch of these pull requests
+    github_folder: str = "knowledge"  # Folder in that repository for learnt entries
+    github_url: str = "https://api.github.com"  # URL of any server with GitHub's REST API
+    github_secret: str = ""  # Id of the secret with the GitHub token: {"token": ...}
+    github_token: str = ""  # GitHub token for the command line
 
     def need(self, *names: str) -> Settings:
-        """Itself, if all of these are set. Otherwise Misconfigured, naming every variable that is missing."""
+        """Return these settings. Raise Misconfigured with the names of all variables in `names` that are not set."""
         missing = [PREFIX + name.upper() for name in names if not getattr(self, name)]
         if missing:
             raise Misconfigured(f"{', '.join(missing)}: not set in the environment")
@@ -81,7 +87,7 @@ class Settings:
 
 
 def read(environ: Mapping[str, str]) -> Settings:
-    """The settings in an environment. Misconfigured names the variable whose value cannot be used."""
+    """Return the settings in an environment. Raise Misconfigured with the name of a variable whose value is invalid."""
     values: dict[str, object] = {}
     for field in fields(Settings):
         text = environ.get(PREFIX + field.name.upper(), "").strip()
@@ -91,14 +97,14 @@ def read(environ: Mapping[str, str]) -> Settings:
 
 
 def from_environment() -> Settings:
-    """The settings of this process."""
+    """Return the settings of this process."""
     import os
 
     return read(os.environ)
 
 
 def variables() -> Iterable[str]:
-    """The names of all variables, in order."""
+    """Return the names of all variables, in the order of the fields."""
     return (PREFIX + field.name.upper() for field in fields(Settings))
 
 

@@ -112,14 +112,14 @@ def test_add_copies_once(cache: Path, tmp_path: Path) -> None:
     assert (team / "frob.yaml").read_bytes() == file.read_bytes()
     assert [path.name for path in team.iterdir()] == ["frob.yaml"]
     assert "frob-stuck" in kb(cache, "show", "frob-stuck", team=team).stdout
-    assert "--replace overwrites it" in refusal(kb(cache, "add", file, team=team))
+    assert "overwrite it with --replace" in refusal(kb(cache, "add", file, team=team))
     assert kb(cache, "add", file, "--replace", team=team).exit_code == 0
 
 
 def test_add_refuses_an_id_of_another_file_and_faulty_entries(cache: Path, tmp_path: Path) -> None:
     team = tmp_path / "team"
     kb(cache, "add", entry_file(tmp_path), team=team)
-    assert "frob-stuck: is already in" in refusal(
+    assert "frob-stuck: already in" in refusal(
         kb(cache, "add", entry_file(tmp_path, "again.yaml"), team=team)
     )
     faulty = tmp_path / "faulty.yaml"

@@ -34,7 +34,7 @@ class Secrets:
             kept = self._last[secret]
         value = kept.get(key, default)
         if not isinstance(value, str) or (not value and default is None):
-            raise Misconfigured(f"secret {secret}: holds no text under {key!r}")
+            raise Misconfigured(f"secret {secret}: has no string under the key {key!r}")
         return value
 
     def _object(self, secret: str) -> dict[str, Any]:
