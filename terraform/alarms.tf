@@ -1,9 +1,9 @@
-# What wakes somebody, and how it reaches them. alarm-rules.tf has the list; each name is a heading in docs/operations.md.
+# Alarms and their notifications. alarm-rules.tf lists the alarms; each name is a heading in docs/operations.md.
 
 # ---------------------------------------------------------------- Settings
 
 variable "alarm_emails" {
-  description = "Who is written to. Each gets a message to confirm first."
+  description = "E-mail addresses that receive alarms. Each must confirm its subscription first."
   type        = set(string)
   default     = []
 
