@@ -1,1 +1,1 @@
-"""What lies between Chalice and `cali`."""
+"""Glue code between Chalice and `cali`."""

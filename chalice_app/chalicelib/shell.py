@@ -17,7 +17,7 @@ from cali.core.errors import Poison, Retryable
 
 NAMESPACE = "CALI"
 SERVICE = "cali"  # a dimension of every metric; dashboards and alarms name it too
-ENOUGH = 20.0  # seconds that a message may take; with less left, the rest of the batch is repeated
+ENOUGH = 20.0  # seconds to reserve for a message; with less left, the rest of the batch is retried
 
 
 class InvocationMetrics:

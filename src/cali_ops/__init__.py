@@ -1,2 +1,4 @@
-"""The steps around Terraform that Terraform cannot take: the bucket for its own state, the users of OpenSearch, the cost
-of a plan, and what stands in the way of a destroy. Each is facts -> plan -> calls: the plan is a pure function."""
+"""Deployment steps that Terraform cannot do: its state bucket, OpenSearch users, plan costs, leftovers before a destroy.
+
+Each step is facts -> plan -> calls. The plan is a pure function.
+"""

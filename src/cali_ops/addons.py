@@ -22,7 +22,7 @@ NEEDED = ("cluster", "image_repositories", "secrets", "service_accounts")
 
 
 def fernet_key() -> str:
-    """32 random bytes as Fernet wants them."""
+    """Return 32 random bytes in Fernet's encoding."""
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
@@ -45,7 +45,7 @@ WANTED: Mapping[str, Mapping[str, Callable[[], str]]] = {
 
 
 def missing(name: str, value: Mapping[str, Any]) -> list[str]:
-    """The fields of a secret that are not filled."""
+    """Return the empty fields of a secret."""
     return [field for field in WANTED[name] if not value.get(field)]
 
 
@@ -59,7 +59,7 @@ def empty(entries: Mapping[str, str], clients: Clients) -> list[str]:
 
 
 def fill(entries: Mapping[str, str], clients: Clients) -> list[str]:
-    """Fills what is empty with random values and leaves what is there; returns `secret.field` of what it made."""
+    """Fill empty fields with random values. Return `secret.field` of each field that was filled."""
     made = []
     for name in WANTED:
         value = _value(entries[name], clients)
@@ -77,7 +77,7 @@ def fill(entries: Mapping[str, str], clients: Clients) -> list[str]:
 
 
 def needed(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The first root's outputs. Misconfigured when it is not applied, or too old for this root."""
+    """Return the first root's outputs. Raise Misconfigured if it is not applied, or too old for this root."""
     absent = [name for name in NEEDED if name not in outputs]
     if absent:
         raise Misconfigured(f"terraform/ has no output {', '.join(absent)}: run `make infra` first")
@@ -85,7 +85,7 @@ def needed(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def https(remote: str) -> str:
-    """A Git remote as Airflow can read it: over https, without anybody's key."""
+    """Return the https URL of a Git remote, which Airflow can read without a key."""
     short = re.fullmatch(r"(?:ssh://)?git@([^:/]+)[:/](.+)", remote.strip())
     url = (
         f"https://{short[1]}/{short[2]}" if short else re.sub(r"^https://[^/@]+@", "https://", remote.strip())
@@ -99,7 +99,7 @@ def https(remote: str) -> str:
 
 
 def origin() -> str:
-    """Where this checkout comes from."""
+    """Return the URL of this checkout's remote."""
     done = subprocess.run(["git", "remote", "get-url", "origin"], check=False, text=True, capture_output=True)  # noqa: S607 - whichever git there is
     if done.returncode:
         raise Misconfigured("this checkout has no remote `origin`; give --dags https://...")

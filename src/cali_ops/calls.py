@@ -24,7 +24,7 @@ MISSING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of one AWS service, in boto3's words, and why it is made."""
+    """One boto3 call of an AWS service, and its reason."""
 
     service: str
     action: str
@@ -33,7 +33,7 @@ class Call:
 
 
 def perform(call: Call, clients: Clients) -> Any:
-    """Makes the call and returns the answer. Raises Misconfigured when AWS refuses it for good, else Retryable."""
+    """Make the call, and return the response. Raise Misconfigured for a permanent error, Retryable for others."""
     try:
         return getattr(clients(call.service), call.action)(**call.params)
     except Exception as error:
@@ -41,7 +41,7 @@ def perform(call: Call, clients: Clients) -> Any:
 
 
 def ask(call: Call, clients: Clients) -> Any | None:
-    """Like perform, but None when what is asked for is not there."""
+    """Make the call as `perform` does. Return None if the resource does not exist."""
     try:
         return getattr(clients(call.service), call.action)(**call.params)
     except Exception as error:
@@ -51,7 +51,7 @@ def ask(call: Call, clients: Clients) -> Any | None:
 
 
 def pages(call: Call, key: str, clients: Clients) -> list[Any]:
-    """All items under `key`, over all pages of the answer."""
+    """Return all items under `key` from all pages of the response."""
     try:
         paginator = clients(call.service).get_paginator(call.action)
         return [item for page in paginator.paginate(**call.params) for item in page.get(key, [])]
@@ -60,7 +60,7 @@ def pages(call: Call, key: str, clients: Clients) -> list[Any]:
 
 
 def aws_clients(region: str) -> Clients:
-    """Clients of one region by service name, made when first asked for. Says what to install when boto3 is missing."""
+    """Return clients of one region by service name, built on first use. Raise Misconfigured without boto3."""
     try:
         boto3 = importlib.import_module("boto3")
     except ImportError as error:

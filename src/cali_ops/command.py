@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from cali_ops.calls import Clients
 
 PLAN = "cali.tfplan"
-OUTPUTS = "chalice/outputs.json"  # in the state bucket, where the role that releases may look
+OUTPUTS = "chalice/outputs.json"  # in the state bucket, which the release role can read
 
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """The installation that a command works on."""
+    """Installation that a command works on."""
 
     terraform: Terraform
     name: str
     region: str
 
     def clients(self) -> Clients:
-        """Clients of the installation's region."""
+        """Return clients of the installation's region."""
         return aws_clients(self.region)
 
     def variables(self) -> tuple[str, ...]:
@@ -49,16 +49,19 @@ class Here:
     type=click.Path(path_type=Path),
     default=Path("terraform"),
     show_default=True,
-    help="The Terraform root.",
+    help="Terraform root folder.",
 )
 @click.option(
     "--plugins",
     type=click.Path(path_type=Path),
     envvar="CALI_TERRAFORM_PLUGINS",
-    help="A folder with the provider, for machines without a network.",
+    help="Folder with the Terraform providers, for machines without a network.",
 )
 @click.option(
-    "--name", default="cali", show_default=True, help="The installation's name: the variable `name`."
+    "--name",
+    default="cali",
+    show_default=True,
+    help="Name of the installation: the Terraform variable `name`.",
 )
 @click.option(
     "--region",
@@ -66,11 +69,11 @@ class Here:
     default="ap-northeast-2",
     show_default=True,
     show_envvar=True,
-    help="The installation's region.",
+    help="AWS region of the installation.",
 )
 @click.pass_context
 def group(context: click.Context, folder: Path, plugins: Path | None, name: str, region: str) -> None:
-    """Raises, prices and takes down CALI's infrastructure on AWS."""
+    """Create, price and destroy CALI's infrastructure on AWS."""
     if not (folder / "versions.tf").is_file():
         raise Misconfigured(
             f"{folder}: no Terraform root there; run this from the repository or give --folder"
@@ -81,16 +84,16 @@ def group(context: click.Context, folder: Path, plugins: Path | None, name: str,
 @group.command()
 @click.pass_obj
 def bootstrap(here: Here) -> None:
-    """Makes the bucket of Terraform's state, and prepares Terraform to use it."""
+    """Create the bucket for Terraform's state, and run `terraform init` with it."""
     _prepare(here)
 
 
 @group.command()
 @click.pass_obj
 def plan(here: Here) -> None:
-    """Shows what an apply would change, and changes nothing."""
+    """Show the changes that an apply would make. Nothing is changed."""
     _prepare(here)
-    # Without a lock: it writes no state, and who may only look cannot write a lock either.
+    # Without a lock: a plan writes no state, and a read-only role cannot write a lock.
     here.terraform.run("plan", "-input=false", "-lock=false", f"-out={PLAN}", *here.variables(), shown=True)
 
 
@@ -107,7 +110,7 @@ def plan(here: Here) -> None:
 )
 @click.pass_obj
 def up(here: Here, auto_approve: bool, keep_days: int) -> None:
-    """Raises the infrastructure: state bucket, plan, a yes, apply, OpenSearch's roles."""
+    """Create or update the infrastructure: state bucket, plan, confirmation, apply, OpenSearch roles."""
     clients = _prepare(here)
     bucket = f"{here.name}-logs-{_account(clients)}"
     exists = ask(Call("s3", "head_bucket", {"Bucket": bucket}), clients) is not None
@@ -124,17 +127,30 @@ def up(here: Here, auto_approve: bool, keep_days: int) -> None:
 @group.command()
 @click.pass_obj
 def outputs(here: Here) -> None:
-    """Prints what the last `up` made, as `terraform output -json` would. Needs neither Terraform nor its state."""
+    """Print the outputs of the last `up`, as `terraform output -json` does. Needs neither Terraform nor its state."""
     click.echo(_shared(here, here.clients()))
 
 
 @group.command()
-@click.option("--terraform", "first", envvar="TERRAFORM_TFVARS", default="", help="What terraform/ is told.")
-@click.option("--addons", "second", envvar="ADDONS_TFVARS", default="", help="What eks_addons/ is told.")
-@click.option("--root", type=click.Path(path_type=Path), default=Path("eks_addons"), help="The second root.")
+@click.option(
+    "--terraform",
+    "first",
+    envvar="TERRAFORM_TFVARS",
+    default="",
+    help="Content of terraform/terraform.tfvars.",
+)
+@click.option(
+    "--addons", "second", envvar="ADDONS_TFVARS", default="", help="Content of eks_addons/terraform.tfvars."
+)
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path),
+    default=Path("eks_addons"),
+    help="Second Terraform root folder.",
+)
 @click.pass_obj
 def settings(here: Here, first: str, second: str, root: Path) -> None:
-    """Writes terraform.tfvars of both roots, for pipelines, which have no file that is not committed."""
+    """Write terraform.tfvars of both roots. For pipelines: the file is not committed."""
     if not first.strip():
         raise Misconfigured(
             "TERRAFORM_TFVARS is empty: Terraform's defaults would take the team's access away"
@@ -154,7 +170,7 @@ def settings(here: Here, first: str, second: str, root: Path) -> None:
 )
 @click.pass_obj
 def search_access(here: Here, keep_days: int) -> None:
-    """Sets OpenSearch's master password, roles, index template and retention."""
+    """Set OpenSearch's master password, roles, index template and retention."""
     _grant(here, here.clients(), keep_days)
 
 
@@ -163,23 +179,23 @@ def search_access(here: Here, keep_days: int) -> None:
     "--plan",
     "file",
     type=click.File(encoding="utf-8"),
-    help="The output of `terraform show -json`; without it the plan is worked out with AWS mocked.",
+    help="Output of `terraform show -json`. Without it, Terraform plans with AWS mocked.",
 )
 @click.option(
     "--gb-per-day",
     type=click.FloatRange(min=0, min_open=True),
-    help="Lines a day, instead of the volume file's.",
+    help="GB of log lines per day. Default: from the volume file.",
 )
 @click.option(
     "--model-dollars",
     type=click.FloatRange(min=0),
     default=5.0,
     show_default=True,
-    help="The model's daily budget: the variable model_dollars_per_day.",
+    help="Daily budget of the model in dollars: the variable model_dollars_per_day.",
 )
 @click.pass_obj
 def cost(here: Here, file: Any, gb_per_day: float | None, model_dollars: float) -> None:
-    """Prints what a day costs, by resource, at 1, 10 and 100 times the volume."""
+    """Print the cost per day of each resource at 1, 10 and 100 times the volume."""
     try:
         shown = planned_without_aws(here.terraform) if file is None else json.load(file)
     except ValueError as error:
@@ -191,11 +207,13 @@ def cost(here: Here, file: Any, gb_per_day: float | None, model_dollars: float) 
 
 @group.command()
 @click.option("--tag", help="The images' tag.  [default: the last commit that changed what they are made of]")
-@click.option("--platform", default="linux/amd64", show_default=True, help="What the nodes are.")
-@click.option("--dry-run", is_flag=True, help="Stage the contexts and print what would be run.")
+@click.option("--platform", default="linux/amd64", show_default=True, help="Platform of the nodes.")
+@click.option(
+    "--dry-run", is_flag=True, help="Stage the build contexts, and print the commands without running them."
+)
 @click.pass_obj
 def images(here: Here, tag: str | None, platform: str, dry_run: bool) -> None:
-    """Builds the project's own images with Docker, pushes them to ECR and waits for its scans. Needs no Terraform."""
+    """Build the project's images with Docker, push them to ECR, and wait for its scans. Needs no Terraform."""
     chosen = tag or images_.tag()
     if dry_run:
         images_.stage()
@@ -222,18 +240,18 @@ def images(here: Here, tag: str | None, platform: str, dry_run: bool) -> None:
     type=click.Path(path_type=Path),
     default=Path("eks_addons"),
     show_default=True,
-    help="The second Terraform root.",
+    help="Second Terraform root folder.",
 )
 @click.option(
     "--environment",
     type=click.Choice(["dev", "prod"]),
     default="dev",
     show_default=True,
-    help="Which values files are laid over values.yaml.",
+    help="Environment: values-ENVIRONMENT.yaml overrides values.yaml.",
 )
 @click.option("--tag", help="The images' tag.  [default: the last commit that changed what they are made of]")
-@click.option("--dags", help="The Git repository of the DAGs, over https.  [default: this checkout's origin]")
-@click.option("--plan-only", is_flag=True, help="Show the plan and end.")
+@click.option("--dags", help="Git repository of the DAGs, over https.  [default: this checkout's origin]")
+@click.option("--plan-only", is_flag=True, help="Show the plan and exit.")
 @click.option(
     "--auto-approve", is_flag=True, envvar="AUTO_APPROVE", help="Apply without asking, for pipelines."
 )
@@ -247,7 +265,7 @@ def addons(
     plan_only: bool,
     auto_approve: bool,
 ) -> None:
-    """Installs the add-ons in the cluster: secrets, images looked for, plan, a yes, apply."""
+    """Install the add-ons in the cluster: secrets, check of the images, plan, confirmation, apply."""
     chosen, repository = tag or images_.tag(), addons_.https(dags) if dags else addons_.origin()
     clients = _prepare(here)
     outputs = addons_.needed(here.terraform.outputs())
@@ -279,12 +297,19 @@ def addons(
 
 
 @group.command()
-@click.option("--stage", default="dev", show_default=True, help="The Chalice stage whose functions go too.")
+@click.option(
+    "--stage", default="dev", show_default=True, help="Chalice stage whose functions are deleted too."
+)
 @click.option("--with-data", is_flag=True, help="Delete the log bucket and the add-ons' volumes as well.")
-@click.option("--auto-approve", is_flag=True, envvar="AUTO_APPROVE", help="Do not ask, for rehearsals.")
+@click.option(
+    "--auto-approve",
+    is_flag=True,
+    envvar="AUTO_APPROVE",
+    help="Destroy without confirmation, for rehearsals.",
+)
 @click.pass_obj
 def down(here: Here, stage: str, with_data: bool, auto_approve: bool) -> None:
-    """Takes the infrastructure down. The log bucket stays unless --with-data is given."""
+    """Destroy the infrastructure. The log bucket is kept unless --with-data is given."""
     clients = _prepare(here)
     vpc = here.terraform.outputs().get("vpc_id", "")
     found = teardown.look(here.name, stage, vpc, clients) if vpc else teardown.Leftovers()
@@ -318,7 +343,7 @@ def _prepare(here: Here) -> Clients:
 
 
 def _share(here: Here, clients: Clients) -> None:
-    """Keeps Terraform's outputs for those who deploy; none of them is a secret."""
+    """Store Terraform's outputs for deployments. None of them is a secret."""
     bucket = state_bucket.bucket_name(here.name, _account(clients))
     body = here.terraform.run("output", "-json").encode()
     perform(Call("s3", "put_object", {"Bucket": bucket, "Key": OUTPUTS, "Body": body}), clients)
@@ -357,7 +382,7 @@ def _grant(here: Here, clients: Clients, keep_days: int) -> None:
 
 
 def main() -> None:
-    """Runs a command. Errors that a person can mend are one clear line and exit code 2."""
+    """Run a command. A CaliError is one line on standard error and exit code 2."""
     try:
         group.main(standalone_mode=False)
     except click.exceptions.Exit as done:

@@ -1,5 +1,8 @@
-"""Posts one line about a delivery to Slack: python -m cali_ops.tell TEXT. SLACK_WEBHOOK_URL holds the webhook's address. Without
-it the line is only printed. A refusal by Slack is printed and never fails a delivery."""
+"""Poster of one line about a delivery to Slack: python -m cali_ops.tell TEXT.
+
+SLACK_WEBHOOK_URL holds the webhook's URL. Without it, the line is only printed. An error from Slack is printed and never
+fails a delivery.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def tell(text: str, url: str) -> str:
-    """Sends the line, and says what came of it."""
+    """Send the line, and return the result as text."""
     if not url:
         return f"not told, SLACK_WEBHOOK_URL is not set: {text}"
     try:

@@ -35,7 +35,7 @@ def test_with_nothing_configured_this_machine_is_looked_at_and_it_says_so(
     done = inside("doctor", "--config", tmp_path / "none.json")
 
     assert done.code == 0
-    assert "nothing beyond this machine is configured" in done.text
+    assert "nothing else is configured" in done.text
     assert done.text.splitlines()[-1].endswith("ok, 0 warn, 0 fail")
 
 

@@ -1,7 +1,7 @@
-"""What people said, applied: how entries stand, and which learnt ones they called wrong so often that they go.
+"""Nightly DAG that applies feedback: it counts votes per entry, and withdraws learnt entries with too many `wrong` votes.
 
-It runs first of the night, when Firehose has delivered the day. It reads all that was said until the end of its day, so
-a run stands for those that were missed and none is caught up on.
+It runs first, after Firehose has delivered the day. Each run reads all feedback up to the end of its day, so missed runs
+need no catch-up.
 """
 
 from __future__ import annotations

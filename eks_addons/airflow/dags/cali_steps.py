@@ -1,8 +1,8 @@
-"""What the DAGs of Airflow share: a task for each step of a job of `cali.usecases.learn`, and what holds for all of them.
+"""Shared code of the DAGs: one task for each step of a job of `cali.usecases.learn`, with common defaults.
 
-The day of a run is the date of its logical date, UTC: a nightly run has the day that is just over, and a run that
-somebody starts for 2026-11-20 is for that day, as often as it is started. Nothing of cali is imported before a task runs:
-Airflow reads these files every few minutes.
+The day of a run is its logical date in UTC. A nightly run is for the day that has just ended. A manual run for 2026-11-20
+is for that day, however often it is started. cali is imported only when a task runs, because Airflow parses these files
+every few minutes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 
 def told(context: Any) -> None:
-    """Tells the team's chat of a task that failed for good, where CALI_LEARNING_POST asks for posts."""
+    """Post a task's final failure to the team's chat, if CALI_LEARNING_POST is set."""
     from cali.bootstrap.learning import learning
 
     parts = learning()
@@ -25,7 +25,7 @@ def told(context: Any) -> None:
         parts.post(f"{failed.dag_id} {day(context)}: {failed.task_id} failed: {why}")
 
 
-# The callback is a task's, not a DAG's: that one would run in the DAG processor, whose role may read no secret.
+# A task callback, not a DAG callback: that would run in the DAG processor, whose role cannot read secrets.
 COMMON: dict[str, Any] = {
     "start_date": datetime(2026, 11, 20, tzinfo=UTC),
     "max_active_runs": 1,
@@ -42,25 +42,25 @@ COMMON: dict[str, Any] = {
 
 
 def at(cron: str) -> CronDataIntervalTimetable:
-    """When a job runs, UTC. Its run bears the beginning of the time that it looks back on, not the moment at which it runs."""
+    """Return the timetable of a cron expression in UTC. The logical date is the start of the data interval."""
     return CronDataIntervalTimetable(cron, timezone="UTC")
 
 
 def day(context: Any) -> date:
-    """The day that a run is for. One that was started without a logical date is for the last whole day."""
+    """Return the day of a run. A run without a logical date is for the last full day."""
     run = context["dag_run"]
     moment: datetime = run.logical_date or run.run_after - timedelta(days=1)
     return moment.astimezone(UTC).date()
 
 
 def steps(job: str, *names: str) -> None:
-    """Makes a task of each step, one after the other."""
+    """Create a task for each step, in sequence."""
     chain(*(_step.override(task_id=name)(job, name) for name in names))
 
 
 @task
 def _step(job: str, step: str) -> dict[str, Any]:
-    """Runs a step. What a person must mend first is not tried again."""
+    """Run a step. Misconfigured is not retried, because a person must fix it."""
     from cali.bootstrap.learning import learning
     from cali.core.errors import Misconfigured, Poison
     from cali.usecases.learn import run

@@ -1,7 +1,7 @@
-"""What nobody knew becomes knowledge: new errors are grouped, drafted, tried against the last days, and published.
+"""Nightly DAG that learns new errors: it groups them, drafts entries, replays the last days as a gate, and publishes.
 
-It runs after `apply_feedback`, so that what people withdrew is gone. Each run reads the errors of its own day alone, so
-every missed day is caught up on. With `manual` approval `cali release accept DAY` puts a proposal in force.
+It runs after `apply_feedback`, which withdraws wrong entries. Each run reads only the errors of its own day, so Airflow
+catches up on missed days. With `manual` approval, `cali release accept DAY` puts a proposal in force.
 """
 
 from __future__ import annotations

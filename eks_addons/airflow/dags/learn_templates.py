@@ -1,7 +1,7 @@
-"""The day's lines to a template book: what looks constant and is not.
+"""Nightly DAG that learns a template book from the day's lines: parameters that look like constant words.
 
-It runs before `learn_new_errors`, whose gate looks at the healthy lines that are collected here. A book builds on the one
-before it, and lines come again, so a missed day is not caught up on.
+It runs before `learn_new_errors`, whose gate uses the healthy lines that are collected here. Each book extends the
+previous one, and lines recur, so missed days need no catch-up.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A new collection in Milvus beside the old, looked at as a whole before the alias stands for it.
+"""Nightly DAG that builds a new Milvus collection beside the old one, verifies it, and then switches the alias.
 
-It runs after whatever may publish. Publishing has let Milvus know the entries already; this finds what came another way,
-such as knowledge shipped with a new image. It is about now, so a missed day is not caught up on.
+It runs after the jobs that publish. Publishing already indexes its entries; this job adds entries from other sources,
+such as knowledge shipped with a new image. It works on the current state, so missed days need no catch-up.
 """
 
 from __future__ import annotations

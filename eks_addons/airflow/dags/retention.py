@@ -1,6 +1,6 @@
-"""What is old goes: what steps made, releases, collections; never what is in force or was before it.
+"""Nightly DAG that deletes old step results, releases and collections, but never the current or the previous release.
 
-It runs last of the night, so that it drops nothing that a job is about to read. A missed day is made up for by the next.
+It runs last, so it deletes nothing that another job still reads. The next run covers a missed day.
 """
 
 from __future__ import annotations

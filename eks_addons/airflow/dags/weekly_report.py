@@ -1,7 +1,7 @@
-"""A week in figures: what was known, what the model cost, what was learnt, what people said.
+"""Weekly DAG that reports the week: share of known errors, model cost, learnt entries and feedback.
 
-It runs on Mondays, after the night, for the week from Monday to Sunday; its day is the first of that week. After an outage
-only the latest week is told: posts about older ones would come too late to matter.
+It runs on Monday after the nightly jobs, for the previous Monday to Sunday. Its logical day is the first day of that
+week. After an outage only the latest week is reported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Checks what is configured, reachable and deployed, and what differs from what was declared.
+"""Checks of the configuration, the servers and the deployment, for `cali doctor`.
 
     DoctorContext --diagnose_system--> results: ok | warn | fail, what was checked, what was found, what to do
 
@@ -29,13 +29,13 @@ def diagnose_system(context: DoctorContext, *, offline: bool) -> Iterator[CheckR
     if on_aws:
         yield from _aws(context)
     if not (on_aws or context.has_servers):
-        yield ok("network", "nothing beyond this machine is configured: no model, no server, nothing on AWS")
+        yield ok("network", "nothing else is configured: no model, no server, nothing on AWS")
         return
     from cali.doctor import reach
 
     yield from examine(reach.CHECKS, context)
     if not on_aws:
-        yield ok("aws", "nothing on AWS is configured; --stage NAME looks at a deployed stage")
+        yield ok("aws", "nothing on AWS is configured; check a deployed stage with --stage NAME")
 
 
 def _aws(context: DoctorContext) -> Iterator[CheckResult]:

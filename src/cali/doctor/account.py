@@ -64,8 +64,8 @@ def table(context: DoctorContext) -> Iterator[CheckResult]:
     if point.get("PointInTimeRecoveryStatus") != "ENABLED":
         yield warn(
             "table",
-            f"{name}: cannot be taken back to an earlier time",
-            "apply terraform/: it switches point-in-time recovery on",
+            f"{name}: point-in-time recovery is off",
+            "apply terraform/: it enables point-in-time recovery",
         )
 
 
@@ -95,9 +95,7 @@ def secrets(context: DoctorContext) -> Iterator[CheckResult]:
         if full:
             yield ok("secret", f"{name}: holds {', '.join(full)}")
         else:
-            yield warn(
-                "secret", f"{name}: is empty", "put its values in; docs/access.md says which keys it takes"
-            )
+            yield warn("secret", f"{name}: is empty", "add its values; docs/access.md lists the keys")
 
 
 def secret(context: DoctorContext, name: str) -> tuple[dict[str, str], CheckResult | None]:
@@ -142,7 +140,9 @@ def releases(context: DoctorContext) -> Iterator[CheckResult]:
         releases_of_bucket.book(versions.book, masks.load().version)
     except CaliError as error:
         yield fail(
-            "releases", str(error), "functions keep what they have loaded; go back with `cali release back`"
+            "releases",
+            str(error),
+            "functions keep the release they have loaded; roll back with `cali release back`",
         )
         return
     told = [f"{kind} {version}" for kind, version in versions._asdict().items() if version]

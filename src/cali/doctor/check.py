@@ -9,11 +9,11 @@ from typing import NamedTuple
 from cali.core.errors import CaliError, Retryable
 from cali.doctor.context import DoctorContext
 
-CHARACTERS = 300  # of a detail
+CHARACTERS = 300  # maximum length of a detail
 
 
 class State(StrEnum):
-    """Severity of a result. Only `fail` gives exit code 1: something does not work, or differs from what was declared."""
+    """Severity of a result. Only `fail` gives exit code 1: a component is broken or differs from its declaration."""
 
     OK = "ok"
     WARN = "warn"
@@ -21,7 +21,7 @@ class State(StrEnum):
 
 
 class CheckResult(NamedTuple):
-    """Result of one check: `what` was checked, what was found, and what to do `then` unless the state is ok."""
+    """Result of one check: its subject `what`, the `detail` found, and the fix `then` unless the state is ok."""
 
     state: State
     what: str
@@ -45,7 +45,7 @@ def fail(what: str, detail: str, then: str) -> CheckResult:
 
 
 def examine(checks: Iterable[Check], context: DoctorContext) -> Iterator[CheckResult]:
-    """Yield the results of all checks, in their order, without secrets. An exception of a check is a result, too."""
+    """Yield the results of all checks in order, without secrets. An exception in a check becomes a failed result."""
     for check in checks:
         try:
             for result in check(context):

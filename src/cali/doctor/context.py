@@ -1,4 +1,4 @@
-"""Context of the checks: settings, what was declared, and the ways out of this process."""
+"""Context of the checks: settings, declaration, and access to the outside of this process."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from cali.usecases.releases import Releases
 
 HIDDEN = "<hidden>"
-SHORTEST = 4  # characters of a value that is hidden wherever it stands
+SHORTEST = 4  # minimum length of a secret that is hidden in every text
 
 
 class Outside(Protocol):
-    """Ways out of this process. `bootstrap/doctor.py` builds them."""
+    """Access to files, servers and AWS. `bootstrap/doctor.py` implements it."""
 
     @property
     def client(self) -> Callable[[str], Any]:
-        """Makes a client of an AWS service."""
+        """Return a factory of AWS clients by service name."""
 
     def aws_errors(self, what: str) -> AbstractContextManager[None]:
-        """Map what AWS raises to a CaliError that names `what`."""
+        """Map AWS exceptions to a CaliError that names `what`."""
 
     def get_json(self, server: str, url: str, key: str, timeout: float) -> tuple[int, Any]:
         """Return the status of a response and its JSON, None if the request failed."""
@@ -98,7 +98,7 @@ class DoctorContext:
         )
 
     def hide(self, text: str) -> str:
-        """Return the text without known secrets, and without what looks like one."""
+        """Return the text without known secrets and without strings that look like secrets."""
         settings = self.settings
         known = {*self.secrets, settings.openai_api_key, settings.milvus_token}
         known |= {secret.strip() for secret in known}  # an error shows a value with a newline as `\\n`

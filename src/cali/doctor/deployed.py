@@ -1,4 +1,4 @@
-"""The functions as they are deployed against what was declared: .chalice/config.json and the table of event sources."""
+"""Comparison of the deployed functions with their declaration: .chalice/config.json and the table of event sources."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def differing(
     if changed:
         yield f"differs in {', '.join(changed)}"
     if more:
-        yield f"has {', '.join(more)}, which nobody declared"
+        yield f"has {', '.join(more)}, not declared"
     if reserved != section.get("reserved_concurrency"):
         yield f"reserved concurrency is {reserved}, should be {section.get('reserved_concurrency')}"
     layers = [str(layer.get("Arn")) for layer in found.get("Layers", ())]
@@ -102,7 +102,7 @@ def _function(context: DoctorContext, name: str, declared: Mapping[str, Any]) ->
             found = None
         concurrency = client.get_function_concurrency(FunctionName=full) if found else {}
     if found is None:
-        yield f"{full} is not there"
+        yield f"{full} does not exist"
         return
     reserved = concurrency.get("ReservedConcurrentExecutions")
     yield from differing(declared, declared["lambda_functions"][name], found, reserved)

@@ -20,7 +20,7 @@ from cali.stages.retrieve import knowledge
 if TYPE_CHECKING:
     from cali.stages.retrieve.knowledge import Knowledge
 
-# Variables that are read beside the settings: by a command's own option, by make, and by the DAGs.
+# Variables that are not settings: options of commands, of make, and of the DAGs.
 OTHERS = {
     "TERRAFORM_PLUGINS",
     "STATE",
@@ -51,7 +51,7 @@ def settings(context: DoctorContext) -> Iterator[CheckResult]:
         yield warn(
             "settings",
             f"nothing reads {', '.join(unknown)}",
-            "correct the name; docs/cli.md lists the settings",
+            "correct the name; docs/settings.md lists the settings",
         )
 
 
@@ -76,7 +76,7 @@ def knowledge_in_use(context: DoctorContext) -> Iterator[CheckResult]:
 
 def cache_folder(context: DoctorContext) -> Iterator[CheckResult]:
     """Check that the cache folder can be written."""
-    then = "give it to this user, or name another folder in CALI_CACHE_DIR; without it each start takes a second more"
+    then = "make it writable for this user, or set CALI_CACHE_DIR; without a cache each start takes a second longer"
     try:
         context.cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=context.cache):
@@ -98,7 +98,7 @@ def index(context: DoctorContext) -> Iterator[CheckResult]:
     if context.outside.index_is_whole(folder):
         yield ok("index", f"{folder}: whole, of the knowledge in use")
     else:
-        yield warn("index", f"{folder}: damaged", "delete that folder; the next unknown error builds it anew")
+        yield warn("index", f"{folder}: damaged", "delete that folder; the next unknown error rebuilds it")
 
 
 def answers(context: DoctorContext) -> Iterator[CheckResult]:
@@ -111,7 +111,7 @@ def answers(context: DoctorContext) -> Iterator[CheckResult]:
         yield warn(
             "answers",
             f"{path}: {fault}",
-            "delete it: models are asked again, and today's budget starts again",
+            "delete it; cached answers and today's budget count are lost",
         )
     else:
         yield ok("answers", f"{path}: whole")
@@ -126,7 +126,7 @@ def incidents(context: DoctorContext) -> Iterator[CheckResult]:
         yield fail(
             "incidents",
             f"{path}: not there",
-            f"name another file, or make it: cali watch --state {path} FILE",
+            f"give another file, or create it: cali watch --state {path} FILE",
         )
         return
     fault = _fault(path, _INCIDENTS)
@@ -134,7 +134,7 @@ def incidents(context: DoctorContext) -> Iterator[CheckResult]:
         yield fail(
             "incidents",
             f"{path}: {fault}",
-            "put it aside and let watch make a new one, or take it from a backup",
+            "move it away so that watch creates a new one, or restore a backup",
         )
         return
     with closing(_opened(path)) as db:

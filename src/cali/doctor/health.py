@@ -1,4 +1,4 @@
-"""Health: how far the functions are behind, and which limits of the account are near."""
+"""Health checks: the delay of the functions, and the use of the account's limits."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from cali.doctor.context import DoctorContext
 
 LOOKED = timedelta(minutes=15)
-NEAR = 0.8  # of a limit
-LONG = {"diagnose": 300.0}  # seconds behind that are too many; the same as the alarms have
+NEAR = 0.8  # share of a limit that gives a warning
+LONG = {"diagnose": 300.0}  # maximum delay in seconds, the same as in the alarms
 TOO_LONG = 60.0
-UNRESERVED = 100  # executions that Lambda never lets anybody reserve
+UNRESERVED = 100  # executions that Lambda never lets an account reserve
 
 
 class Age(NamedTuple):
-    """Largest delay of a reader in seconds; None if nothing was read."""
+    """Maximum delay of a reader in seconds, or None if nothing was read."""
 
     function: str
     seconds: float | None
@@ -47,7 +47,7 @@ def aged(age: Age) -> CheckResult:
     if age.seconds >= limit:
         return fail(what, f"{detail}, more than {limit:,.0f} s", then)
     return (
-        warn(what, f"{detail}, the alarm comes at {limit:,.0f} s", then)
+        warn(what, f"{detail}, the alarm threshold is {limit:,.0f} s", then)
         if age.seconds >= limit / 2
         else ok(what, detail)
     )
@@ -112,8 +112,10 @@ def used(what: str, count: int, limit: int, then: str) -> CheckResult:
 
 
 def _unreadable(what: str, error: CaliError) -> CheckResult:
-    """Warn of a limit that cannot be read: nobody would see that it is near."""
-    return warn(what, str(error), "let these credentials read it, or look at Service Quotas in the console")
+    """Warn of a limit that cannot be read, because its use cannot be checked."""
+    return warn(
+        what, str(error), "allow these credentials to read it, or check Service Quotas in the console"
+    )
 
 
 def _age(context: DoctorContext, function: str) -> float | None:

@@ -1,4 +1,4 @@
-"""Servers: model, Milvus, Slack. Each gets one request that costs nothing and changes nothing."""
+"""Checks of the servers: model, Milvus, Slack. Each gets one free request that changes nothing."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ OPENAI = "https://api.openai.com/v1"
 
 
 def model(context: DoctorContext) -> Iterator[CheckResult]:
-    """Ask the model's server for its list of models, which costs nothing."""
+    """Request the list of models from the model's server, which is free."""
     wanted = context.settings
     if not (wanted.openai_api_key or wanted.openai_base_url or wanted.openai_secret):
-        yield ok("model", "none is configured; what the knowledge does not know stays unexplained")
+        yield ok("model", "none is configured; errors without a knowledge entry stay unexplained")
         return
     if not (wanted.model or wanted.openai_api_key or wanted.openai_secret):
         yield warn(
             "model",
-            "CALI_OPENAI_BASE_URL is set, but no model is chosen, so none is asked",
+            "CALI_OPENAI_BASE_URL is set without CALI_MODEL, so no model is called",
             "set CALI_MODEL to a model of that server",
         )
         return
@@ -47,7 +47,7 @@ def model(context: DoctorContext) -> Iterator[CheckResult]:
             return
         names = _models(answer)
     except (CaliError, ValueError) as error:
-        yield fail("model", f"{url}: {error}", "see that the server is up and reachable from here")
+        yield fail("model", f"{url}: {error}", "check that the server is up and reachable from here")
         return
     name = wanted.model
     if name and names and name not in names:
@@ -79,7 +79,7 @@ def milvus(context: DoctorContext) -> Iterator[CheckResult]:
         yield fail("milvus", str(error), "set CALI_MILVUS_URI to http://HOST:19530")
         return
     except CaliError as error:
-        then = "see that it is up, that this machine may reach it (on AWS only the VPC may), and that the token is right"
+        then = "check that it is up, that this machine can reach it (on AWS only the VPC can), and that the token is right"
         yield fail("milvus", str(error), then)
         return
     yield ok("milvus", f"{uri}: answers, {len(names)} collections of ours")
@@ -114,13 +114,13 @@ def _bot(context: DoctorContext, token: str, held: dict[str, str]) -> Iterator[C
     try:
         answer = context.outside.post_json("Slack", f"{context.slack_url}/auth.test", token, context.timeout)
     except (CaliError, ValueError) as error:
-        yield fail("slack", f"{context.slack_url}: {error}", "see that slack.com can be reached from here")
+        yield fail("slack", f"{context.slack_url}: {error}", "check that slack.com can be reached from here")
         return
     if not isinstance(answer, dict):
         yield fail(
             "slack",
-            f"{context.slack_url}: answers what Slack does not",
-            "see what stands between here and Slack",
+            f"{context.slack_url}: the response is not from Slack",
+            "check the proxy or firewall between here and Slack",
         )
         return
     if not answer.get("ok"):
@@ -133,8 +133,8 @@ def _bot(context: DoctorContext, token: str, held: dict[str, str]) -> Iterator[C
     if not held.get("signing_secret"):
         yield warn(
             "slack",
-            "the secret holds no signing_secret, so presses of buttons are refused",
-            "put the app's signing secret in",
+            "the secret holds no signing_secret, so button presses are rejected",
+            "add the app's signing secret",
         )
     if not (context.settings.slack_channel or context.settings.alert_rules):
         yield warn(
@@ -164,14 +164,14 @@ def _refused(url: str, code: int) -> CheckResult:
     if code in (401, 403):
         return fail(
             "model",
-            f"{url}: refuses the key ({code})",
-            "make a new key, and set CALI_OPENAI_API_KEY or the secret",
+            f"{url}: rejects the key ({code})",
+            "create a new key, and set CALI_OPENAI_API_KEY or the secret",
         )
     if code in (404, 405):
         return warn(
             "model",
             f"{url}: answers {code}; it does not list its models",
-            "see that the URL ends as the server wants, such as /v1",
+            "check that the URL has the path of the API, such as /v1",
         )
     return fail("model", f"{url}: answers {code}", "look at the server, or try again later")
 

@@ -165,7 +165,7 @@ def test_each_setting_that_differs_is_told_and_no_value_of_a_variable() -> None:
     assert differences(State="Failed") == ["is Failed"]
     variables = {"CALI_STAGE": "dev", "CALI_MODEL": "a-secret", "CALI_OLD": "b-secret"}
     assert differences(Environment={"Variables": variables}) == [
-        "differs in CALI_MODEL", "has CALI_OLD, which nobody declared",
+        "differs in CALI_MODEL", "has CALI_OLD, not declared",
     ]  # fmt: skip
 
 
