@@ -234,7 +234,7 @@ def table(found: Sequence[ScaleRow]) -> Iterator[str]:
         ("... the same with a window of 10 s", [f"{one.hot_slow.gave_up:.0%}" for one in found]),
         ("Lambda at once, of 1,000", [f"{one.concurrency:,.0f}" for one in found]),
         ("incidents that a regional fault opens", [f"{one.opened:,.0f}" for one in found]),
-        ("... told one by one in", [f"{one.told:,.0f} s" for one in found]),
+        ("... reported one by one in", [f"{one.told:,.0f} s" for one in found]),
         ("... asked of the model in", [f"{one.wait:.1f} min" for one in found]),
         ("questions to the model a day, of 200", [f"{one.questions:,.0f}" for one in found]),
     ]
