@@ -87,7 +87,7 @@ print(json.dumps([*times, light, heavy]))
 """
 
 
-class Took(NamedTuple):
+class StartTimes(NamedTuple):
     """Milliseconds, and which of the heavy packages were there after the import and after the first use."""
 
     imported: float
@@ -117,7 +117,7 @@ def unpacked(home: Path, layer: Path) -> list[str]:
     return [str(place) for place in (task, *layers, runtime)]
 
 
-def measured(path: list[str], handler: ColdStart, runs: int = RUNS) -> Took:
+def measured(path: list[str], handler: ColdStart, runs: int = RUNS) -> StartTimes:
     """The median of some fresh processes, after one that warms the files."""
     python = getattr(sys, "_base_executable", sys.executable)
     given = [json.dumps(path), handler.name, json.dumps([handler.packages, handler.own]), json.dumps(HEAVY)]
@@ -131,7 +131,7 @@ def measured(path: list[str], handler: ColdStart, runs: int = RUNS) -> Took:
         said.append(json.loads(done.stdout))
     times = (statistics.median(one[place] for one in said[1:]) * 1000 for place in range(3))
     imported, packages, own = times
-    return Took(imported, packages, own, tuple(said[-1][3]), tuple(said[-1][4]))
+    return StartTimes(imported, packages, own, tuple(said[-1][3]), tuple(said[-1][4]))
 
 
 def _place(name: str) -> Path:

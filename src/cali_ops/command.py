@@ -27,7 +27,7 @@ OUTPUTS = "chalice/outputs.json"  # in the state bucket, which the release role 
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class Installation:
     """Installation that a command works on."""
 
     terraform: Terraform
@@ -78,19 +78,19 @@ def group(context: click.Context, folder: Path, plugins: Path | None, name: str,
         raise Misconfigured(
             f"{folder}: no Terraform root there; run this from the repository or give --folder"
         )
-    context.obj = Here(Terraform(folder.resolve(), plugins), name, region)
+    context.obj = Installation(Terraform(folder.resolve(), plugins), name, region)
 
 
 @group.command()
 @click.pass_obj
-def bootstrap(here: Here) -> None:
+def bootstrap(here: Installation) -> None:
     """Create the bucket for Terraform's state, and run `terraform init` with it."""
     _prepare(here)
 
 
 @group.command()
 @click.pass_obj
-def plan(here: Here) -> None:
+def plan(here: Installation) -> None:
     """Show the changes that an apply would make. Nothing is changed."""
     _prepare(here)
     # Without a lock: a plan writes no state, and a read-only role cannot write a lock.
@@ -109,7 +109,7 @@ def plan(here: Here) -> None:
     help="Days that OpenSearch keeps lines.",
 )
 @click.pass_obj
-def up(here: Here, auto_approve: bool, keep_days: int) -> None:
+def up(here: Installation, auto_approve: bool, keep_days: int) -> None:
     """Create or update the infrastructure: state bucket, plan, confirmation, apply, OpenSearch roles."""
     clients = _prepare(here)
     bucket = f"{here.name}-logs-{_account(clients)}"
@@ -126,7 +126,7 @@ def up(here: Here, auto_approve: bool, keep_days: int) -> None:
 
 @group.command()
 @click.pass_obj
-def outputs(here: Here) -> None:
+def outputs(here: Installation) -> None:
     """Print the outputs of the last `up`, as `terraform output -json` does. Needs neither Terraform nor its state."""
     click.echo(_shared(here, here.clients()))
 
@@ -149,7 +149,7 @@ def outputs(here: Here) -> None:
     help="Second Terraform root folder.",
 )
 @click.pass_obj
-def settings(here: Here, first: str, second: str, root: Path) -> None:
+def settings(here: Installation, first: str, second: str, root: Path) -> None:
     """Write terraform.tfvars of both roots. For pipelines: the file is not committed."""
     if not first.strip():
         raise Misconfigured(
@@ -169,7 +169,7 @@ def settings(here: Here, first: str, second: str, root: Path) -> None:
     help="Days that OpenSearch keeps lines.",
 )
 @click.pass_obj
-def search_access(here: Here, keep_days: int) -> None:
+def search_access(here: Installation, keep_days: int) -> None:
     """Set OpenSearch's master password, roles, index template and retention."""
     _grant(here, here.clients(), keep_days)
 
@@ -194,7 +194,7 @@ def search_access(here: Here, keep_days: int) -> None:
     help="Daily budget of the model in dollars: the variable model_dollars_per_day.",
 )
 @click.pass_obj
-def cost(here: Here, file: Any, gb_per_day: float | None, model_dollars: float) -> None:
+def cost(here: Installation, file: Any, gb_per_day: float | None, model_dollars: float) -> None:
     """Print the cost per day of each resource at 1, 10 and 100 times the volume."""
     try:
         shown = planned_without_aws(here.terraform) if file is None else json.load(file)
@@ -212,7 +212,7 @@ def cost(here: Here, file: Any, gb_per_day: float | None, model_dollars: float) 
     "--dry-run", is_flag=True, help="Stage the build contexts, and print the commands without running them."
 )
 @click.pass_obj
-def images(here: Here, tag: str | None, platform: str, dry_run: bool) -> None:
+def images(here: Installation, tag: str | None, platform: str, dry_run: bool) -> None:
     """Build the project's images with Docker, push them to ECR, and wait for its scans. Needs no Terraform."""
     chosen = tag or images_.tag()
     if dry_run:
@@ -257,7 +257,7 @@ def images(here: Here, tag: str | None, platform: str, dry_run: bool) -> None:
 )
 @click.pass_obj
 def addons(
-    here: Here,
+    here: Installation,
     root: Path,
     environment: str,
     tag: str | None,
@@ -308,7 +308,7 @@ def addons(
     help="Destroy without confirmation, for rehearsals.",
 )
 @click.pass_obj
-def down(here: Here, stage: str, with_data: bool, auto_approve: bool) -> None:
+def down(here: Installation, stage: str, with_data: bool, auto_approve: bool) -> None:
     """Destroy the infrastructure. The log bucket is kept unless --with-data is given."""
     clients = _prepare(here)
     vpc = here.terraform.outputs().get("vpc_id", "")
@@ -333,7 +333,7 @@ def down(here: Here, stage: str, with_data: bool, auto_approve: bool) -> None:
         here.terraform.run(command.arguments[0], *command.arguments[1:], *variables, shown=True)
 
 
-def _prepare(here: Here) -> Clients:
+def _prepare(here: Installation) -> Clients:
     clients = here.clients()
     bucket = state_bucket.bucket_name(here.name, _account(clients))
     for call in state_bucket.ensure(bucket, here.region, clients):
@@ -342,14 +342,14 @@ def _prepare(here: Here) -> Clients:
     return clients
 
 
-def _share(here: Here, clients: Clients) -> None:
+def _share(here: Installation, clients: Clients) -> None:
     """Store Terraform's outputs for deployments. None of them is a secret."""
     bucket = state_bucket.bucket_name(here.name, _account(clients))
     body = here.terraform.run("output", "-json").encode()
     perform(Call("s3", "put_object", {"Bucket": bucket, "Key": OUTPUTS, "Body": body}), clients)
 
 
-def _shared(here: Here, clients: Clients) -> str:
+def _shared(here: Installation, clients: Clients) -> str:
     """Return the state that `_share` stored. Raise Misconfigured if there is none."""
     bucket = state_bucket.bucket_name(here.name, _account(clients))
     kept = ask(Call("s3", "get_object", {"Bucket": bucket, "Key": OUTPUTS}), clients)
@@ -358,7 +358,7 @@ def _shared(here: Here, clients: Clients) -> str:
     return str(kept["Body"].read().decode())
 
 
-def _safe(here: Here, tag: str, clients: Clients) -> None:
+def _safe(here: Installation, tag: str, clients: Clients) -> None:
     """Wait for ECR's scans. Raise Misconfigured if an image has a critical flaw that is not accepted."""
     names = [f"{here.name}/{image.repository}" for image in images_.IMAGES]
     found = scans.flaws(names, tag, clients, scans.accepted(images_.ACCEPTED))
@@ -372,7 +372,7 @@ def _account(clients: Clients) -> str:
     return str(perform(Call("sts", "get_caller_identity"), clients)["Account"])
 
 
-def _grant(here: Here, clients: Clients, keep_days: int) -> None:
+def _grant(here: Installation, clients: Clients, keep_days: int) -> None:
     search = here.terraform.outputs().get("search")
     if search is None:
         raise Misconfigured("terraform output search: nothing is applied yet")

@@ -49,7 +49,7 @@ class Inputs:
                     yield f"{group}.{name} = {item['value']}   {item['from']}"
 
 
-class Hot(NamedTuple):
+class Contention(NamedTuple):
     """The result for one incident that every shard writes. Lambda retries the `gave_up` batches as a whole."""
 
     writes: float  # a second, done
@@ -66,8 +66,8 @@ class ScaleRow(NamedTuple):
     lag: float  # seconds, the most in the busy quarter
     calls: float  # of analyze to DynamoDB, a second on average
     index_units: float  # write units a second on one partition of the index, in the busy quarter
-    hot: Hot
-    hot_slow: Hot  # with a window of ten seconds
+    hot: Contention
+    hot_slow: Contention  # with a window of ten seconds
     concurrency: float
     opened: float  # incidents at once in a regional fault
     told: float  # seconds until Slack has received all of them, one by one
@@ -116,7 +116,7 @@ def lag(inputs: Inputs, seed: int = 1) -> float:
     return worst
 
 
-def hot(inputs: Inputs, shards: int, window: float, seed: int = 1) -> Hot:
+def hot(inputs: Inputs, shards: int, window: float, seed: int = 1) -> Contention:
     """One incident that is in every batch of every shard. A writer reads, and writes a call later if nobody was faster;
     otherwise it pauses longer each time, and gives up after its last attempt. The next batch of its shard waits for it."""
     random, call = Random(seed), inputs.of("aws", "dynamodb_seconds")
@@ -140,7 +140,7 @@ def hot(inputs: Inputs, shards: int, window: float, seed: int = 1) -> Hot:
         else:
             lost += 1
         heapq.heappush(due, (at + window * random.uniform(0.95, 1.05), shard, 0, -1))
-    return Hot(done / SECONDS, tries / max(1, done), lost / max(1, done + lost))
+    return Contention(done / SECONDS, tries / max(1, done), lost / max(1, done + lost))
 
 
 def row(inputs: Inputs, shards: int, waits: float) -> ScaleRow:

@@ -45,7 +45,7 @@ class SmokeFinding:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class SmokeTools:
     """How to look: AWS's client of functions, a clock to wait by, and how a page is read."""
 
     functions: Any
@@ -53,7 +53,7 @@ class Look:
     page: Callable[[str], str] = lambda url: _page(url)
 
 
-def looked(record: dict[str, Any], mappings: Mappings, look: Look) -> Iterator[SmokeFinding]:
+def looked(record: dict[str, Any], mappings: Mappings, look: SmokeTools) -> Iterator[SmokeFinding]:
     """Return the result of each check of a deployment that Chalice recorded."""
     for resource in record.get("resources", []):
         if resource.get("resource_type") == "lambda_function":
@@ -66,7 +66,7 @@ def looked(record: dict[str, Any], mappings: Mappings, look: Look) -> Iterator[S
     yield SmokeFinding("event sources", "; ".join(map(str, mappings.verify())))
 
 
-def _ready(arn: str, look: Look) -> str:
+def _ready(arn: str, look: SmokeTools) -> str:
     state = ("", "")
     for _ in range(int(WAIT / PAUSE)):
         held = look.functions.get_function_configuration(FunctionName=arn)
@@ -79,7 +79,7 @@ def _ready(arn: str, look: Look) -> str:
     return f"not ready: {' and '.join(state)}"
 
 
-def _answers(resource: dict[str, Any], look: Look) -> str:
+def _answers(resource: dict[str, Any], look: SmokeTools) -> str:
     event = EMPTY.get(str(resource["name"]))
     if event is None:  # one that a clock or a request invokes
         return ""
@@ -92,7 +92,7 @@ def _answers(resource: dict[str, Any], look: Look) -> str:
     return f"fails on an empty batch: {said[:300]}"
 
 
-def _healthy(url: str, look: Look) -> str:
+def _healthy(url: str, look: SmokeTools) -> str:
     wrong = ""
     for _ in range(TRIES):  # a failure here rolls back, so one lost request must not decide
         wrong = _unwell(url, look)
@@ -102,7 +102,7 @@ def _healthy(url: str, look: Look) -> str:
     return wrong
 
 
-def _unwell(url: str, look: Look) -> str:
+def _unwell(url: str, look: SmokeTools) -> str:
     try:
         said = json.loads(look.page(f"{url.rstrip('/')}/health"))
     except (CaliError, ValueError) as error:
@@ -141,7 +141,7 @@ def _run(stage: str, name: str, folder: Path = RECORDS) -> list[SmokeFinding]:
         account = aws.client("sts").get_caller_identity()["Account"]
         functions = aws.client("lambda")
         mappings = Mappings(functions, stage, f"{name}-logs-{account}", name)
-        return list(looked(record, mappings, Look(functions)))
+        return list(looked(record, mappings, SmokeTools(functions)))
 
 
 if __name__ == "__main__":

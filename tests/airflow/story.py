@@ -20,7 +20,7 @@ from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
 from cali.adapters.aws.s3 import S3Objects
 from cali.core.models import Status
 from cali.testing.clock import NOON
-from cali.testing.models import ModelServer, explanation
+from cali.testing.model_server import ModelServer, explanation
 from cali.testing.slack import Slack
 from cali.usecases.releases import Releases
 from tests.airflow.process import Airflow

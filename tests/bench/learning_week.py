@@ -32,7 +32,7 @@ from cali.stages.decode import Decoder
 from cali.stages.detect import Detector
 from cali.stages.reason import Reasoner
 from cali.stages.retrieve import retrieve
-from cali.testing.models import ModelServer, explanation
+from cali.testing.model_server import ModelServer, explanation
 from cali.usecases.analyze_batch import DETECT_POLICY
 from cali.usecases.diagnose import learnt_since, new_error, new_error_key
 from cali.usecases.learn import JOBS, run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Self
 
-from cali.testing.models import BROKEN, Fault, ModelServer, explanation, lines_of
+from cali.testing.model_server import BROKEN, Fault, ModelServer, explanation, lines_of
 
 NAME, KEY = "local-explainer", "sk-local"
 

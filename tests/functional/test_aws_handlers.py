@@ -19,9 +19,9 @@ from cali.core.models import KnowledgeEntry, Origin, Severity, Status
 from cali.stages.detect import resolve
 from cali.stages.notify.actions import sign
 from cali.stages.retrieve.knowledge import load
-from cali.testing.models import ModelServer, explanation
+from cali.testing.model_server import ModelServer, explanation
 from cali.usecases.publish_changes import dumps, loads
-from cali.usecases.releases import Learnt, Releases
+from cali.usecases.releases import LearntKnowledge, Releases
 from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, REGION, Account, account
 from tests.functional.aws_fakes import fluent
 from tests.functional.aws_functions import Functions, emitted, kinesis_event
@@ -207,7 +207,7 @@ def test_what_comes_back_is_told_what_was_learnt_since_and_no_model_is_asked(
         id="learnt-coupling", title="A coupling lost its phase", area="learnt", symptoms=(line,), match=((r"coupling\s+lost\s+its\s+phase\s+in\s+the\s+tower",),),
         cause="The tower turned too far.", fix=("Turn it back.",), severity=Severity.ERROR, tags=("learnt",),
     )  # fmt: skip
-    release = Learnt({coupling.id: coupling})
+    release = LearntKnowledge({coupling.id: coupling})
     Releases(objects, objects).change(
         lambda _: release, "2026-11-20", "2026-11-20T03:00:00Z", "learnt", load()
     )

@@ -16,7 +16,7 @@ import pytest
 
 from cali.bootstrap.learning import post_to_slack
 from cali.core.life import StoredIncident
-from cali.testing.models import ModelServer, explanation
+from cali.testing.model_server import ModelServer, explanation
 from cali.testing.slack import Slack
 from cali.usecases.diagnose import new_error, new_error_key
 from tests.functional.aws_account import BUCKET, INCIDENTS_TABLE, REGION, Account, account

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cali.bootstrap.reasoner import DEFAULT_MODEL
-from cali.testing.models import BROKEN, Fault, ModelServer, explanation
+from cali.testing.model_server import BROKEN, Fault, ModelServer, explanation
 from tests.functional.shell import inside
 
 PARTS = [

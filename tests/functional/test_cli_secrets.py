@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cali.testing.models import ModelServer, explanation
+from cali.testing.model_server import ModelServer, explanation
 from tests.functional.shell import inside
 
 # Put together here, so that no file of the repository holds what looks like a secret.

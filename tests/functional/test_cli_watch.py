@@ -17,7 +17,7 @@ import pytest
 
 from cali.adapters.sources.tail import Tail
 from cali.core.models import Diagnosis, Evidence, Incident, Origin
-from cali.testing.models import Fault, ModelServer
+from cali.testing.model_server import Fault, ModelServer
 from cali.usecases.watch_stream import BackgroundDiagnoses
 from tests.functional.shell import outside, started
 from tests.unit.detect.events import incident
@@ -176,7 +176,7 @@ class TestPipe:
                 assert watch.next()[1]["title"] == "bravo gear jammed"  # while the model still hangs
 
     def test_a_model_s_answer_comes_as_an_update(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from cali.testing.models import explanation
+        from cali.testing.model_server import explanation
 
         monkeypatch.setenv("CALI_MODEL_TIMEOUT", "120")
         with ModelServer(explanation("The zulu valve leaks.", ["L1"])) as server:

@@ -15,7 +15,7 @@ import pytest
 from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
 from cali.core.life import StoredIncident
 from cali.core.models import Origin, Status
-from cali.testing.models import ModelServer, explanation
+from cali.testing.model_server import ModelServer, explanation
 from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, REGION, Account, account
 from tests.functional.aws_fakes import fluent
 from tests.functional.shell import CALI, inside

@@ -18,7 +18,7 @@ from cali.core.models import Incident, Origin
 from cali.core.ports import Request
 from cali.stages.reason import Breaker, ModelGateway, Reasoner, ReasonSettings, Retries, Runtime, prices
 from cali.testing.clock import NOON
-from cali.testing.models import (
+from cali.testing.model_server import (
     BROKEN,
     CUT,
     DROPPED,

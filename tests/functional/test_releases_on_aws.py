@@ -18,7 +18,7 @@ from cali.stages.refine import masks
 from cali.stages.refine.book import learn
 from cali.stages.retrieve.knowledge import load
 from cali.usecases.learn.drafts import AREA
-from cali.usecases.releases import Learnt, Releases
+from cali.usecases.releases import LearntKnowledge, Releases
 from tests.functional.aws_account import BUCKET, INCIDENTS, INCIDENTS_TABLE, LOGS, REGION, Account, account
 from tests.unit.learning.week import SHARD, SHARD_CAUSE
 
@@ -116,7 +116,7 @@ def releases(aws: Account) -> Iterator[Releases]:
 
 
 def publish(releases: Releases, *entries: KnowledgeEntry) -> str:
-    learnt = Learnt({entry.id: entry for entry in entries})
+    learnt = LearntKnowledge({entry.id: entry for entry in entries})
     return releases.change(lambda _: learnt, "2026-11-20", AT, "learnt", load()).versions.knowledge
 
 

@@ -31,7 +31,7 @@ from cali.stages.retrieve import schema
 from cali.stages.retrieve.knowledge import load, shipped
 from cali.usecases import checkpoint
 from cali.usecases import publish_changes as lives
-from cali.usecases.releases import EntryStanding, Learnt, Releases
+from cali.usecases.releases import EntryStanding, LearntKnowledge, Releases
 from cali.usecases.releases import documents as forms
 from tests.fuzz.loop import Run, Target
 
@@ -148,8 +148,11 @@ def _shipped() -> Any:
 
 def _learnt() -> list[bytes]:
     entries = dict(list(_shipped().entries.items())[:2])
-    learnt = Learnt(entries, {next(iter(entries)): EntryStanding(2, 1)}, {"gone": "wrong"})
-    return [forms.dumps(learnt, "v", "why", "at", _shipped()), forms.dumps(Learnt(), "v", "why", "at")]
+    learnt = LearntKnowledge(entries, {next(iter(entries)): EntryStanding(2, 1)}, {"gone": "wrong"})
+    return [
+        forms.dumps(learnt, "v", "why", "at", _shipped()),
+        forms.dumps(LearntKnowledge(), "v", "why", "at"),
+    ]
 
 
 def _pointer(data: bytes) -> None:

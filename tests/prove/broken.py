@@ -16,7 +16,7 @@ from cali.adapters.aws.s3 import S3Objects
 from cali.stages.refine import book as books
 from cali.stages.refine import masks
 from cali.stages.retrieve.knowledge import load
-from cali.usecases.releases import Learnt, Releases
+from cali.usecases.releases import LearntKnowledge, Releases
 from cali.usecases.releases.repository import HOME, POINTER
 from tests.cloud import faults as faulty
 from tests.cloud import whole
@@ -220,7 +220,7 @@ class Breakable(Cloud):
         shipped = load(cache=self.home / "levers")
         entry = next(iter(shipped.entries.values()))
         mark = f"proof-{self.random.randrange(1 << 20)}"
-        learnt = Learnt({mark: _renamed(entry, mark)})
+        learnt = LearntKnowledge({mark: _renamed(entry, mark)})
         self.releases.change(lambda _: learnt, day, at, "a proof", shipped)
         book = books.learn(
             masks.load().version, [f"{mark} zeppelin {word} is moored" for word in "abcdefghij"]

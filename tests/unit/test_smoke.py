@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cali.core.errors import Retryable
-from cali_ops.smoke import Look, looked
+from cali_ops.smoke import SmokeTools, looked
 from cali_ops.tell import tell
 
 RECORD = {
@@ -51,7 +51,7 @@ class Mappings:
 
 def seen(functions: Functions, page: Any, *differences: str) -> list[str]:
     waited: list[float] = []
-    look = Look(functions, waited.append, page)
+    look = SmokeTools(functions, waited.append, page)
     return [one.line() for one in looked(RECORD, Mappings(*differences), look)]  # type: ignore[arg-type]
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cali.stages.retrieve.knowledge import Knowledge
     from cali.stages.retrieve.signatures import Signatures
     from cali.usecases.analyze_files import Analysis
-    from cali.usecases.watch_stream import BackgroundDiagnoses, Live
+    from cali.usecases.watch_stream import BackgroundDiagnoses, StreamWatcher
 
     Lines = Iterable[tuple[int, bytes]]
 
@@ -101,7 +101,7 @@ class WatchParts(NamedTuple):
     """Parts of one `cali watch`. Without a model, nothing runs in the background."""
 
     tail: Tail
-    live: Live
+    live: StreamWatcher
     background: BackgroundDiagnoses | None
 
 
@@ -150,7 +150,7 @@ class LocalParts:
         from cali.stages.notify.feedback_rules import Suppressions
         from cali.stages.retrieve import retrieve
         from cali.usecases.pipeline import known_severity
-        from cali.usecases.watch_stream import BackgroundDiagnoses, Live
+        from cali.usecases.watch_stream import BackgroundDiagnoses, StreamWatcher
 
         tail = Tail(sources, from_start)
         refiner = build_refiner(book_path)
@@ -159,7 +159,7 @@ class LocalParts:
         quick = build_reasoner(
             self.settings, knowledge, lambda text: retrieve(text, signatures), refiner.redactor, versions
         )
-        live = Live(
+        live = StreamWatcher(
             Decoder(self.settings.cluster, year=time.gmtime().tm_year),
             refiner,
             lambda event: known_severity(event, knowledge, signatures),

@@ -117,7 +117,7 @@ def _told(known: StoredIncident | None, number: int) -> Outcome | None:
 
 def _sender(rules: Path, state: Path, secrets: Path | None, clock_: Clock) -> Sender:
     chosen = settings.read(os.environ)
-    kept, read, held = in_file(state), read_rules(rules), _Secrets(secrets)
+    kept, read, held = in_file(state), read_rules(rules), _SecretsFile(secrets)
     parts = LocalParts(chosen, ask_model=False)
     try:
         sinks = local_sinks(read, held.value, clock_.now, clock_.sleep)
@@ -152,7 +152,7 @@ def read_rules(path: Path) -> Rules:
     return parse(text, str(path))
 
 
-class _Secrets:
+class _SecretsFile:
     """Secrets in a file, which is read when the first one is needed."""
 
     def __init__(self, path: Path | None) -> None:

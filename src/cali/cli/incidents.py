@@ -45,7 +45,7 @@ BY = click.option("--by", metavar="NAME", help="Name to record for this action. 
 
 
 @dataclass(frozen=True)
-class Asked:
+class StoreChoice:
     """Location of the incidents: a file or a table. The store is opened on first use."""
 
     state: Path | None
@@ -120,7 +120,7 @@ def command(context: click.Context, state: Path | None, table: str | None) -> No
     if len(named) == 2:
         raise Misconfigured("--state and --table: give only one of them")
     wanted = "" if named == ["state"] else table or ""
-    context.obj = Asked(state, wanted, clock(context))
+    context.obj = StoreChoice(state, wanted, clock(context))
 
 
 @command.command("list")
@@ -138,10 +138,10 @@ def command(context: click.Context, state: Path | None, table: str | None) -> No
 )
 @FORMAT
 @click.pass_obj
-def list_incidents(asked: Asked, status: str | None, limit: int, form: str) -> None:
+def list_incidents(choice: StoreChoice, status: str | None, limit: int, form: str) -> None:
     """List incidents, most recently seen first."""
     wanted = ACTIVE if status is None else tuple(Status) if status == "all" else (Status(status),)
-    found = asked.incidents.find(wanted, limit)
+    found = choice.incidents.find(wanted, limit)
     for stored in found:
         if form == "json":
             click.echo(one_json_line(stored.incident), nl=False)
@@ -158,16 +158,16 @@ def list_incidents(asked: Asked, status: str | None, limit: int, form: str) -> N
 @click.argument("name", metavar="ID")
 @FORMAT
 @click.pass_obj
-def show(asked: Asked, name: str, form: str) -> None:
+def show(choice: StoreChoice, name: str, form: str) -> None:
     """Show one incident: what broke, why, how to fix it, and its feedback. A unique prefix of the id is enough."""
-    stored = asked.stored(name)
+    stored = choice.stored(name)
     incident = stored.incident
     if form == "json":
         click.echo(one_json_line(incident), nl=False)
         return
     say = words(settings.read(os.environ).language)
     click.echo(text(message(stored, MessageContext(), say, incident.id)), nl=False)
-    said = asked.kept.feedback.find(20, incident.id)
+    said = choice.kept.feedback.find(20, incident.id)
     if said:
         click.echo("\nFeedback")
     for one in reversed(said):
@@ -187,11 +187,11 @@ def show(asked: Asked, name: str, form: str) -> None:
 )
 @BY
 @click.pass_obj
-def mute_incident(asked: Asked, name: str, span: str, by: str | None) -> None:
+def mute_incident(choice: StoreChoice, name: str, span: str, by: str | None) -> None:
     """Send no alerts about an incident for a time. Its events are still counted."""
-    now = asked.clock.now()
+    now = choice.clock.now()
     until = None if span == "ever" else now + _seconds(span)
-    found = asked.change(name, lambda known: mute(known, now, until, by or _me()))
+    found = choice.change(name, lambda known: mute(known, now, until, by or _me()))
     click.echo(f"{found}: muted {'for ever' if until is None else f'until {moment(until)}'}")
 
 
@@ -199,10 +199,10 @@ def mute_incident(asked: Asked, name: str, span: str, by: str | None) -> None:
 @click.argument("name", metavar="ID")
 @BY
 @click.pass_obj
-def resolve_incident(asked: Asked, name: str, by: str | None) -> None:
+def resolve_incident(choice: StoreChoice, name: str, by: str | None) -> None:
     """Mark an incident as resolved. If its error occurs again, its status becomes regressed."""
-    now = asked.clock.now()
-    found = asked.change(name, lambda known: resolve(known, now, by or _me()))
+    now = choice.clock.now()
+    found = choice.change(name, lambda known: resolve(known, now, by or _me()))
     click.echo(f"{found}: resolved")
 
 
@@ -212,7 +212,7 @@ def resolve_incident(asked: Asked, name: str, by: str | None) -> None:
 @click.option("--cause", metavar="TEXT", default="", help="The real cause. Only with `wrong`.")
 @BY
 @click.pass_obj
-def give_feedback(asked: Asked, name: str, verdict: str, cause: str, by: str | None) -> None:
+def give_feedback(choice: StoreChoice, name: str, verdict: str, cause: str, by: str | None) -> None:
     """Record whether the explanation was right. The learning jobs use this feedback.
 
     `not-an-error` mutes the incident for ever, and its template opens no more incidents in that scope. To undo it, give
@@ -222,12 +222,12 @@ def give_feedback(asked: Asked, name: str, verdict: str, cause: str, by: str | N
 
     if cause and verdict != "wrong":
         raise Misconfigured(f"--cause: allowed only with `wrong`, not with `{verdict}`")
-    who, now = by or _me(), asked.clock.now()
-    stored = asked.stored(name)
+    who, now = by or _me(), choice.clock.now()
+    stored = choice.stored(name)
     record = feedback(stored, Verdict(verdict.replace("-", "_")), who, now, cause, Redactor().text)
-    asked.kept.feedback.put(record)
+    choice.kept.feedback.put(record)
     if record.verdict is Verdict.NOT_AN_ERROR:
-        asked.change(stored.incident.id, lambda known: mute(known, now, None, who))
+        choice.change(stored.incident.id, lambda known: mute(known, now, None, who))
     click.echo(f"{stored.incident.id}: recorded as {verdict.replace('-', ' ')}")
 
 

@@ -28,7 +28,7 @@ EXISTING = click.Path(exists=True, path_type=Path)
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class KnowledgeFolders:
     """Folders of this run: the team's entries, if any, and the cache."""
 
     team: Path | None
@@ -61,7 +61,7 @@ class Places:
 @click.pass_context
 def command(context: click.Context, team: Path | None, cache: Path) -> None:
     """List, search, check and extend the knowledge base: known errors with their causes and fixes."""
-    context.obj = Places(team.expanduser() if team else None, cache.expanduser())
+    context.obj = KnowledgeFolders(team.expanduser() if team else None, cache.expanduser())
 
 
 @command.command("list")
@@ -69,9 +69,9 @@ def command(context: click.Context, team: Path | None, cache: Path) -> None:
 @click.option("--tag", help="List only entries with this tag.")
 @options.text_or_json
 @click.pass_obj
-def list_entries(places: Places, area: str | None, tag: str | None, form: str) -> None:
+def list_entries(folders: KnowledgeFolders, area: str | None, tag: str | None, form: str) -> None:
     """List the entries, one per line."""
-    knowledge = places.knowledge()
+    knowledge = folders.knowledge()
     found = [
         entry
         for entry in knowledge.entries.values()
@@ -94,9 +94,9 @@ def list_entries(places: Places, area: str | None, tag: str | None, form: str) -
 @click.argument("name", metavar="ID")
 @options.text_or_json
 @click.pass_obj
-def show(places: Places, name: str, form: str) -> None:
+def show(folders: KnowledgeFolders, name: str, form: str) -> None:
     """Show one entry in full."""
-    entries = places.knowledge().entries
+    entries = folders.knowledge().entries
     if name not in entries:
         raise Misconfigured(f"no entry has the id {name!r}{_nearest(name, entries)}")
     click.echo(_as_json(entries[name]) if form == "json" else _page(entries[name]))
@@ -109,9 +109,9 @@ def show(places: Places, name: str, form: str) -> None:
 )
 @options.text_or_json
 @click.pass_obj
-def search(places: Places, text: str, limit: int, form: str) -> None:
+def search(folders: KnowledgeFolders, text: str, limit: int, form: str) -> None:
     """Find the entries that explain TEXT, best match first. A star marks an entry whose signature matches."""
-    parts = places.parts()
+    parts = folders.parts()
     entries = parts.knowledge.entries
     found = retrieve(text, parts.signatures, parts.index, limit)
     if form == "json":
@@ -135,8 +135,8 @@ def check(context: click.Context, paths: tuple[Path, ...]) -> None:
 
     Without PATHS, the shipped knowledge and the team's entries are checked. Each fault is one line, with exit code 2.
     """
-    places: Places = context.obj
-    layers = list(paths) or [shipped(), *([places.team] if places.team else [])]
+    folders: KnowledgeFolders = context.obj
+    layers = list(paths) or [shipped(), *([folders.team] if folders.team else [])]
     count, faults = _check(layers, alone=not paths)
     for fault in faults:
         click.echo(str(fault), err=True)
@@ -148,19 +148,19 @@ def check(context: click.Context, paths: tuple[Path, ...]) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--replace", is_flag=True, help="Overwrite a file of the same name in the team's folder.")
 @click.pass_obj
-def add(places: Places, file: Path, replace: bool) -> None:
+def add(folders: KnowledgeFolders, file: Path, replace: bool) -> None:
     """Check FILE, and copy it into the team's folder. An existing file is overwritten only with --replace."""
-    if places.team is None:
+    if folders.team is None:
         raise Misconfigured(
             "--team: missing; give the folder with `cali kb --team DIR add`, or set CALI_KNOWLEDGE_DIR"
         )
     if file.suffix not in {".yaml", ".yml"}:
         raise Misconfigured(f"{file}: the name of a knowledge file must end in .yaml")
-    target = places.team / file.name
+    target = folders.team / file.name
     if target.exists() and not replace:
         raise Misconfigured(f"{target}: already exists; overwrite it with --replace")
     there = (
-        [path for path in yaml_files(places.team) if path.name != file.name] if places.team.is_dir() else []
+        [path for path in yaml_files(folders.team) if path.name != file.name] if folders.team.is_dir() else []
     )
     count, faults = _check([file], alone=False)
     if faults:
@@ -173,7 +173,7 @@ def add(places: Places, file: Path, replace: bool) -> None:
         raise Misconfigured(f"{file}: entry {name}: already in {other[name]}; use another id")
     _copy(file, target)
     click.echo(f"added {count} entries: {target}")
-    for name in sorted(mine & load(cache=places.cache).entries.keys()):
+    for name in sorted(mine & load(cache=folders.cache).entries.keys()):
         click.echo(f"{name} now replaces the shipped entry")
 
 

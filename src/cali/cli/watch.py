@@ -21,7 +21,7 @@ from cali.report import wording
 from cali.report.analysis import has_cause
 from cali.report.json import one_json_line
 from cali.report.terminal import one_line
-from cali.usecases.watch_stream import GRACE, Live, News, follow
+from cali.usecases.watch_stream import GRACE, News, StreamWatcher, follow
 
 SUMMED = 20  # incidents in the summary
 
@@ -88,7 +88,7 @@ def _shown(form: str) -> Callable[[list[News]], None]:
     return lambda news: _write(b"".join(map(line, news)))
 
 
-def _summary(live: Live, form: str, left_out: int) -> bytes:
+def _summary(live: StreamWatcher, form: str, left_out: int) -> bytes:
     incidents, tally = live.incidents(), live.tally
     known = sum(map(has_cause, incidents))
     if form == "json":

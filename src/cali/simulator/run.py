@@ -17,8 +17,8 @@ from typing import NamedTuple, TypeVar
 from cali.core.errors import Misconfigured
 from cali.simulator.fleet import Pod, SimulatedLine, pods
 from cali.simulator.phrase import Draw, Speak, compile_phrase, suffix
-from cali.simulator.scenario import PlantedFault, Say, Scenario, Service
-from cali.simulator.values import SimulatedClock, draws
+from cali.simulator.random_values import SimulatedClock, draws
+from cali.simulator.scenario import PlantedFault, Scenario, Service, WeightedPhrase
 
 _T = TypeVar("_T")
 _STAYS_TOGETHER = 0.75  # how often the next line of a stack trace follows the last with nothing in between
@@ -172,7 +172,7 @@ def _healthy(
 
 
 def _speakers(
-    say: Say, able: tuple[Pod, ...], values: dict[str, Draw], rng: Random, fault: str | None
+    say: WeightedPhrase, able: tuple[Pod, ...], values: dict[str, Draw], rng: Random, fault: str | None
 ) -> tuple[_Voice, ...]:
     """One voice for all pods, or one for each where the line names the pod that writes it."""
     if "{self}" not in say.text:
@@ -196,7 +196,7 @@ def _occasions(
     victim = _one(fleet[service.name], rng.random)
     known = {**values, **_about(service, victim, rng)}
 
-    def able(say: Say) -> tuple[Pod, ...]:
+    def able(say: WeightedPhrase) -> tuple[Pod, ...]:
         if say.service == service.name:
             return (victim,) if fault.kind.one_pod else fleet[say.service]
         return (
@@ -204,7 +204,7 @@ def _occasions(
             or fleet[say.service]
         )
 
-    def voices(says: tuple[Say, ...]) -> tuple[_Voice, ...]:
+    def voices(says: tuple[WeightedPhrase, ...]) -> tuple[_Voice, ...]:
         return tuple(_one(_speakers(say, able(say), known, rng, fault.id), rng.random) for say in says)
 
     return _plan(

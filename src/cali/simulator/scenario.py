@@ -18,7 +18,7 @@ POD_KINDS = ("deployment", "statefulset", "daemonset")
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class WeightedPhrase:
     """One thing a service may write: a phrase, how often among its siblings, and to which stream."""
 
     service: str
@@ -39,7 +39,7 @@ class Service:
     replicas: int
     share: float
     image: str
-    lines: tuple[Say, ...]
+    lines: tuple[WeightedPhrase, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class FaultKind:
     cause_any: tuple[str, ...]
     markers: tuple[str, ...]
     one_pod: bool
-    first: tuple[Say, ...]
-    says: tuple[Say, ...]
-    last: tuple[Say, ...]
+    first: tuple[WeightedPhrase, ...]
+    says: tuple[WeightedPhrase, ...]
+    last: tuple[WeightedPhrase, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def _kind(name: str, entry: Node, services: Mapping[str, Service]) -> FaultKind:
     if service not in services:
         raise Misconfigured(f"{asked} needs the service {service!r}, which the scenario does not list")
 
-    def spoken(key: str, *, needed: bool) -> tuple[Say, ...]:
+    def spoken(key: str, *, needed: bool) -> tuple[WeightedPhrase, ...]:
         return tuple(_fault_say(line, service, services, asked) for line in node.nodes(key, needed=needed))
 
     kind = FaultKind(
@@ -203,16 +203,16 @@ def _kind(name: str, entry: Node, services: Mapping[str, Service]) -> FaultKind:
     return kind
 
 
-def _fault_say(line: Node, default: str, services: Mapping[str, Service], asked: str) -> Say:
+def _fault_say(line: Node, default: str, services: Mapping[str, Service], asked: str) -> WeightedPhrase:
     name = line.text("in", default)
     if name not in services:
         raise Misconfigured(f"{asked} needs the service {name!r}, which the scenario does not list")
     return _say(line, name, read(data_file("services", name, line.where)).forms())
 
 
-def _say(line: Node, service: str, forms: Mapping[str, str]) -> Say:
+def _say(line: Node, service: str, forms: Mapping[str, str]) -> WeightedPhrase:
     line.only("in", "w", "form", "text", "fields", "stream")
-    return Say(
+    return WeightedPhrase(
         service=service,
         weight=line.number("w", least=0.0, default=1.0),
         text=line.phrase(forms),

@@ -13,7 +13,7 @@ Nothing is patched: each of them is passed to the code under test as an argument
 from cali.adapters.memory.alerts import MemoryAlerts, MemoryClaims, MemoryFeedback
 from cali.adapters.memory.incidents import MemoryIncidents
 from cali.testing.clock import FakeClock
-from cali.testing.models import Fault, ModelServer, ScriptedModel, explanation
+from cali.testing.model_server import Fault, ModelServer, ScriptedModel, explanation
 from cali.testing.sinks import RecordingSink
 from cali.testing.slack import Slack, SlackMessage
 

@@ -228,7 +228,7 @@ class SlackServer:
     """Serves a Slack on a port of this machine. `url` is the address of the API, `hook` that of the webhook."""
 
     def __init__(self, slack: Slack) -> None:
-        class Handler(BaseHTTPRequestHandler):
+        class SlackHandler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
 
@@ -252,7 +252,7 @@ class SlackServer:
             def log_message(self, *_: Any) -> None:
                 """Log nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), SlackHandler)
         self._server.daemon_threads = True
         root = f"http://127.0.0.1:{self._server.server_port}"
         self.url = f"{root}/api"

@@ -151,7 +151,7 @@ class Alerts:
 
     def _process(self, incident: str, change: Change | None) -> tuple[AlertResult, bool]:
         ports, key = self._ports, f"incident/{incident}"
-        plan: _Plan | None = None
+        plan: _SendPlan | None = None
 
         def claim(note: Note) -> Note | None:
             nonlocal plan
@@ -180,7 +180,7 @@ class Alerts:
         result = AlertResult.LATER if run.failed else AlertResult.SENT if run.sent else AlertResult.NOTHING
         return result, run.gone
 
-    def _plan(self, incident: str, note: Note, change: Change | None) -> tuple[Note | None, _Plan | None]:
+    def _plan(self, incident: str, note: Note, change: Change | None) -> tuple[Note | None, _SendPlan | None]:
         """Return the note to write before anything is sent, and what to send; None for each that is not needed."""
         ports, now = self._ports, self._ports.now()
         stored = ports.incidents.get(incident)
@@ -204,7 +204,7 @@ class Alerts:
         for effect in work:
             state = state_update.before_sending(state, effect, key_of(effect, context, state), now)
         claim = replace(note, body=dumps(replace(state, busy=now + LEASE)), due=now + LEASE)
-        return claim, _Plan(context, tuple(effects), work, before, state, now)
+        return claim, _SendPlan(context, tuple(effects), work, before, state, now)
 
     def _read(self, note: Note) -> AlertState:
         """Return the stored state. A damaged one is replaced: a message that comes twice is better than none."""
@@ -259,7 +259,7 @@ class Alerts:
         return self._digests
 
 
-class _Plan(NamedTuple):
+class _SendPlan(NamedTuple):
     """The effects of one decision. `before` is the state without the marks that `state` has."""
 
     context: AlertContext

@@ -2,8 +2,8 @@
 
     lines -> Pipeline -> a Detector of a few seconds -> sightings -> lifecycle -> news
 
-A detector lives for a few seconds. The store and `_Heard`, both bounded, hold what is known for longer. A slow model
-answers in a thread of its own and never delays the reading.
+A detector lives for a few seconds. The store and `_WatchedIncident` hold what is known for longer; both are bounded.
+A slow model answers in a thread of its own and never delays the reading.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class News(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Heard:
+class _WatchedIncident:
     """What this run knows of an incident, beside what the store keeps. `fresh` is its count in this run."""
 
     incident: Incident
@@ -129,7 +129,7 @@ class BackgroundDiagnoses:
 
 def follow(
     source: LineSource,
-    live: Live,
+    live: StreamWatcher,
     background: BackgroundDiagnoses | None,
     show: Callable[[list[News]], None],
     stopped: Sequence[int],
@@ -162,11 +162,11 @@ def _explain_later(background: BackgroundDiagnoses, news: Sequence[News]) -> Non
             background.submit(incident)
 
 
-def _answers(live: Live, diagnoses: Sequence[tuple[str, Diagnosis]]) -> list[News]:
+def _answers(live: StreamWatcher, diagnoses: Sequence[tuple[str, Diagnosis]]) -> list[News]:
     return [news for name, diagnosis in diagnoses for news in live.diagnosed(name, diagnosis, time.time())]
 
 
-class Live:
+class StreamWatcher:
     """Incidents of a stream: lines in, news out.
 
     `explain` answers at once, or with origin `none`. The caller gives all times, by one clock. Line numbers count the
@@ -195,7 +195,7 @@ class Live:
         self._policy = policy or LifePolicy()
         self._settled = 0  # lines up to this one came before the last look
         self._judged: dict[tuple[str, Severity, bool], Severity | None] = {}
-        self._heard: OrderedDict[str, _Heard] = OrderedDict()
+        self._heard: OrderedDict[str, _WatchedIncident] = OrderedDict()
         self._window = _Window(Detector(self._known), now)
         self._run = f"watch {now:.3f}"  # positions of this run are no other run's
         self._looks = 0
@@ -274,7 +274,7 @@ class Live:
         return now - self._window.waiting.setdefault(incident.id, now) < WINDOW
 
     def _sighted(self, incident: Incident, fresh: int, now: float) -> list[News]:
-        heard = self._heard.get(incident.id) or _Heard(incident)
+        heard = self._heard.get(incident.id) or _WatchedIncident(incident)
         burst = self._bursts(heard, incident, fresh, now)
         seen = Sighting(
             replace(incident, burst=incident.burst or burst),
@@ -306,7 +306,7 @@ class Live:
             whats = ["burst"]
         return [News(what, stored.incident) for what in whats]
 
-    def _bursts(self, heard: _Heard, incident: Incident, fresh: int, now: float) -> bool:
+    def _bursts(self, heard: _WatchedIncident, incident: Incident, fresh: int, now: float) -> bool:
         """Whether far more of it came than its own past in this run makes likely, and nobody was told of late."""
         at = incident.last_seen if incident.last_seen is not None else now
         baseline = heard.baseline._replace(burst=False)
@@ -320,7 +320,7 @@ class Live:
         return True
 
     def _remember(self, incident: Incident, fresh: int = 0) -> None:
-        heard = self._heard.setdefault(incident.id, _Heard(incident))
+        heard = self._heard.setdefault(incident.id, _WatchedIncident(incident))
         heard.incident = incident
         heard.fresh += fresh
         self._heard.move_to_end(incident.id)

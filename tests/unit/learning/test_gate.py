@@ -8,7 +8,7 @@ import pytest
 
 from cali.core.models import KnowledgeEntry, Severity
 from cali.stages.retrieve import knowledge
-from cali.usecases.learn.draft_gate import Confirmed, Ground, judged
+from cali.usecases.learn.draft_gate import Confirmed, GateSamples, judged
 from cali.usecases.learn.drafts import MODEL, PEOPLE, Draft
 from tests.contracts.entries import ENTRIES, HOST
 from tests.unit.learning.week import SHARD, SHARD_CAUSE, incident, told
@@ -36,13 +36,13 @@ def line(level: str, text: str) -> bytes:
 
 
 def why(entry: KnowledgeEntry, by: str = MODEL, **ground: object) -> str:
-    return judged([draft(entry, by)], Ground(SHIPPED, **ground)).stopped.get(entry.id, "")  # type: ignore[arg-type]
+    return judged([draft(entry, by)], GateSamples(SHIPPED, **ground)).stopped.get(entry.id, "")  # type: ignore[arg-type]
 
 
 def test_a_good_draft_passes_and_says_what_it_would_have_answered():
     lines = [(1, line("error", SHARD)), (2, line("info", "settled 12 batches"))]
     recent = [incident(SHARD), incident("something else entirely went wrong here")]
-    verdict = judged([draft()], Ground(SHIPPED, ["settled 12 batches"], lines=lines, recent=recent))
+    verdict = judged([draft()], GateSamples(SHIPPED, ["settled 12 batches"], lines=lines, recent=recent))
     assert [one.entry for one in verdict.passed] == [ENTRY]
     assert verdict.answers == {ENTRY.id: 1}
 
@@ -100,11 +100,11 @@ def test_what_people_confirmed_stays():
 
 def test_of_two_drafts_for_the_same_lines_the_first_passes():
     twin = replace(ENTRY, id="learnt-twin", cause="Another cause.")
-    verdict = judged([draft(), draft(twin)], Ground(SHIPPED))
+    verdict = judged([draft(), draft(twin)], GateSamples(SHIPPED))
     assert [one.entry.id for one in verdict.passed] == [ENTRY.id]
     assert "matches the same lines" in verdict.stopped[twin.id]
 
 
 def test_it_does_not_mind_the_diagnosis_of_recent_incidents():
-    verdict = judged([draft()], Ground(SHIPPED, recent=[incident(SHARD, diagnosis=told("x"))]))
+    verdict = judged([draft()], GateSamples(SHIPPED, recent=[incident(SHARD, diagnosis=told("x"))]))
     assert verdict.answers == {ENTRY.id: 1}

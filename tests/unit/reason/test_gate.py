@@ -8,7 +8,7 @@ import pytest
 
 from cali.core.models import Diagnosis, Origin
 from cali.stages.reason.dangerous_steps import objection
-from cali.testing.models import ScriptedModel, explanation
+from cali.testing.model_server import ScriptedModel, explanation
 from tests.unit.reason.fakes import incident, reasoner
 
 LOG = (

@@ -11,7 +11,7 @@ from cali.core.models import Origin
 from cali.core.ports import Request
 from cali.stages.reason.prompt_injection import MARK, honest, suspect
 from cali.stages.reason.question import fence
-from cali.testing.models import ScriptedModel, explanation, lines_of
+from cali.testing.model_server import ScriptedModel, explanation, lines_of
 from tests.unit.reason.fakes import event, incident, reasoner
 
 ERROR = "ERROR checkout: gateway pay-gw-2 answered 503 for the order"

@@ -13,7 +13,7 @@ from cali.core.ports import Answer
 from cali.stages.reason import Breaker, BreakerSettings, ReasonSettings, Retries, prices
 from cali.stages.reason.limits import Circuit, allowed, failed, gave_up, pause, succeeded
 from cali.testing.clock import NOON, FakeClock
-from cali.testing.models import ScriptedModel, explanation
+from cali.testing.model_server import ScriptedModel, explanation
 from tests.unit.reason.fakes import incident, reasoner
 
 SETTINGS = BreakerSettings(failures=2, pause=10.0, longest=25.0)

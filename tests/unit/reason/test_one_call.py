@@ -16,7 +16,7 @@ from cali.stages.reason import ReasonSettings
 from cali.stages.reason.cached_answer import ParsedAnswer, dumped, loaded
 from cali.stages.retrieve import Retrieved
 from cali.testing.clock import FakeClock
-from cali.testing.models import ScriptedModel, explanation, lines_of
+from cali.testing.model_server import ScriptedModel, explanation, lines_of
 from tests.unit.reason.fakes import REDACTOR, event, incident, reasoner
 
 FLUX = "ERROR flux capacitor {} lost phase on rack-{}"

@@ -13,7 +13,7 @@ from cali.core.models import KnowledgeEntry
 from cali.stages.refine.book import learn
 from cali.stages.retrieve import knowledge
 from cali.testing.clock import FakeClock
-from cali.usecases.releases import BOOKS, KNOWLEDGE, EntryStanding, Learnt, Releases, ReleaseWatch
+from cali.usecases.releases import BOOKS, KNOWLEDGE, EntryStanding, LearntKnowledge, Releases, ReleaseWatch
 from tests.contracts.entries import DISK, HOST, MEMORY, TLS
 
 SHIPPED = knowledge.knowledge_of((MEMORY, HOST), "2026-01-01")
@@ -27,7 +27,7 @@ def releases() -> tuple[Releases, MemoryObjects]:
 
 
 def add(made: Releases, *entries: KnowledgeEntry, why: str = "learnt") -> str:
-    def step(learnt: Learnt) -> Learnt:
+    def step(learnt: LearntKnowledge) -> LearntKnowledge:
         return replace(learnt, entries={**learnt.entries, **{e.id: e for e in entries}})
 
     return made.change(step, DAY, AT, why, SHIPPED).versions.knowledge
@@ -35,7 +35,7 @@ def add(made: Releases, *entries: KnowledgeEntry, why: str = "learnt") -> str:
 
 def test_a_release_comes_back_as_it_was():
     made, _ = releases()
-    said = Learnt({DISK.id: DISK}, {DISK.id: EntryStanding(2, 1)}, {"old": "wrong twice"})
+    said = LearntKnowledge({DISK.id: DISK}, {DISK.id: EntryStanding(2, 1)}, {"old": "wrong twice"})
     version = made.change(lambda _: said, DAY, AT, "learnt", SHIPPED).versions.knowledge
     assert made.learnt(version) == said
     assert version == f"{DAY}-{said.digest}"
@@ -93,7 +93,7 @@ def test_without_a_release_there_is_no_way_back():
 def test_two_writers_both_get_theirs_in():
     made, _ = releases()
 
-    def mine(learnt: Learnt) -> Learnt:
+    def mine(learnt: LearntKnowledge) -> LearntKnowledge:
         if DISK.id not in learnt.entries and TLS.id not in learnt.entries:
             add(made, TLS)  # somebody else, between our reading and our writing
         return replace(learnt, entries={**learnt.entries, DISK.id: DISK})
@@ -106,7 +106,7 @@ def test_a_pointer_that_always_moves_is_a_conflict():
     made, _ = releases()
     turns = iter(range(100))
 
-    def step(learnt: Learnt) -> Learnt:
+    def step(learnt: LearntKnowledge) -> LearntKnowledge:
         made.publish_book(learn(MASKS, [f"word{next(turns)} stands here"]), DAY, AT, "book")
         return replace(learnt, entries={DISK.id: DISK})
 

@@ -26,7 +26,7 @@ _DAY = re.compile(r"(?:^|/)dt=(\d{4}-\d{2}-\d{2})/")
 _URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?\Z", re.S)
 
 
-class Kept(NamedTuple):
+class RawObject(NamedTuple):
     """One object: its key, or its path below the folder, and its size."""
 
     key: str
@@ -39,13 +39,13 @@ class Kept(NamedTuple):
         return found[1] if found else ""
 
 
-class Place(Protocol):
+class RawStore(Protocol):
     """Where objects are kept."""
 
-    def objects(self, first_day: str) -> Iterator[Kept]:
+    def objects(self, first_day: str) -> Iterator[RawObject]:
         """The objects in the order of their keys; those of days before the first may be left out."""
 
-    def chunks(self, kept: Kept) -> Iterator[bytes]: ...
+    def chunks(self, kept: RawObject) -> Iterator[bytes]: ...
 
 
 @dataclass(slots=True)
@@ -54,8 +54,8 @@ class RawLogs:
     then says of which objects it could read only the beginning."""
 
     name: str
-    place: Place
-    objects: tuple[Kept, ...]
+    place: RawStore
+    objects: tuple[RawObject, ...]
     damaged: list[str] = field(default_factory=list)
 
     @property
@@ -77,7 +77,7 @@ class RawLogs:
                 number += 1
                 yield number, line
 
-    def _content(self, kept: Kept) -> Iterator[bytes]:
+    def _content(self, kept: RawObject) -> Iterator[bytes]:
         """What can be read of an object: one of many that is damaged must not cost the others."""
         try:
             yield from unzipped(self.place.chunks(kept), f"{self.name}: {kept.key}")
@@ -102,7 +102,7 @@ def raw_logs(
     return RawLogs(source, place, tuple(found))
 
 
-def _place(source: str, client: Any) -> Place:
+def _place(source: str, client: Any) -> RawStore:
     if source.startswith("s3://"):
         found = _URL.match(source)
         if found is None:
@@ -122,18 +122,18 @@ class _Folder:
 
     path: Path
 
-    def objects(self, first_day: str) -> Iterator[Kept]:  # noqa: ARG002 - the caller leaves them out
+    def objects(self, first_day: str) -> Iterator[RawObject]:  # noqa: ARG002 - the caller leaves them out
         if self.path.is_file():
-            yield Kept(self.path.name, self.path.stat().st_size)
+            yield RawObject(self.path.name, self.path.stat().st_size)
             return
         inside = (path for path in self.path.rglob("*") if path.is_file())
         named = ((path.relative_to(self.path), path) for path in inside)
         found = [(name.as_posix(), path) for name, path in named if not any(p[0] == "." for p in name.parts)]
         # By bytes, as S3 lists them.
         for name, path in sorted(found, key=lambda pair: pair[0].encode("utf-8", "surrogateescape")):
-            yield Kept(name, path.stat().st_size)
+            yield RawObject(name, path.stat().st_size)
 
-    def chunks(self, kept: Kept) -> Iterator[bytes]:
+    def chunks(self, kept: RawObject) -> Iterator[bytes]:
         path = self.path if self.path.is_file() else self.path / kept.key
         try:
             with path.open("rb") as file:
@@ -157,7 +157,7 @@ class _Bucket:
             self._made = aws.client("s3")
         return self._made
 
-    def objects(self, first_day: str) -> Iterator[Kept]:
+    def objects(self, first_day: str) -> Iterator[RawObject]:
         # Below the folder of all days, keys of earlier ones sort before this one and need not even be listed.
         above = self._prefix[-1:] in ("", "/") and not _DAY.search(self._prefix)
         after = {"StartAfter": f"{self._prefix}dt={first_day}"} if first_day and above else {}
@@ -168,9 +168,9 @@ class _Bucket:
             for page in pages:
                 for item in page.get("Contents", ()):
                     if item["Size"]:
-                        yield Kept(item["Key"], item["Size"])
+                        yield RawObject(item["Key"], item["Size"])
 
-    def chunks(self, kept: Kept) -> Iterator[bytes]:
+    def chunks(self, kept: RawObject) -> Iterator[bytes]:
         where = f"s3://{self._name}/{kept.key}"
         if kept.size <= WHOLE:
             body = self._whole(kept.key, where)

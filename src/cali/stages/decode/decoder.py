@@ -14,8 +14,8 @@ from cali.core.models import Quarantined, Record, Scope, Severity
 from cali.core.normalise import ZEROS, clean, normalise_ids, text_of
 from cali.stages.decode.envelope import Envelopes, ShapeCache, split
 from cali.stages.decode.jsonlog import (
+    KeyPlan,
     ObjectText,
-    Plan,
     envelope_text,
     is_cut,
     load,
@@ -25,7 +25,7 @@ from cali.stages.decode.jsonlog import (
 )
 from cali.stages.decode.layout import Layout, complete, layout_of
 from cali.stages.decode.partial_lines import OpenLine, Piece, Pieces, from_object, from_text
-from cali.stages.decode.scope import OriginResolver, Source
+from cali.stages.decode.scope import LineOrigin, OriginResolver
 from cali.stages.decode.values import TimestampParser, from_priority, from_status
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ class Decoder:
 
     def __init__(self, cluster: str = "", *, year: int | None = None) -> None:
         self._nowhere = Scope(cluster)
-        self._unknown = Source(self._nowhere, "")
+        self._unknown = LineOrigin(self._nowhere, "")
         self._clock = TimestampParser(year)
         self._sources = OriginResolver(cluster)
         self._layouts: dict[bytes, Layout] = {}
         self._before_object: dict[bytes, Layout] = {}
-        self._plans: dict[tuple[str, ...], Plan] = {}
+        self._plans: dict[tuple[str, ...], KeyPlan] = {}
         self._envelopes = Envelopes(self._sources)
         self._shape_cache = ShapeCache(self._envelopes.ends, self._clock)
         self._known = self._shape_cache.read
@@ -340,7 +340,7 @@ class Decoder:
             scope = self._sources.named(workload).scope
         return _new(Record, (line, message, time, severity, scope, stream, False, b""))
 
-    def _envelope(self, doc: dict[str, Any], where: Plan) -> tuple[Scope, str]:
+    def _envelope(self, doc: dict[str, Any], where: KeyPlan) -> tuple[Scope, str]:
         """Return the scope and the stream that an object names."""
         source = self._unknown
         if where.pod and (metadata := doc["kubernetes"]).__class__ is dict:
@@ -354,7 +354,7 @@ class Decoder:
     def _collected(
         self,
         doc: dict[str, Any],
-        where: Plan,
+        where: KeyPlan,
         content: ObjectText,
         inner: Record,
         time: float | None,
@@ -397,7 +397,7 @@ class Decoder:
             message = clean(message).rstrip("\r\n")
         return message[:MESSAGE_LIMIT] if len(message) > MESSAGE_LIMIT else message
 
-    def _time(self, doc: dict[str, Any], where: Plan) -> float | None:
+    def _time(self, doc: dict[str, Any], where: KeyPlan) -> float | None:
         for key in where.time:
             value = doc[key]
             if value.__class__ is dict:  # MongoDB's date, log4j2's instant
@@ -407,7 +407,7 @@ class Decoder:
                 return time
         return None
 
-    def _plan(self, keys: tuple[str, ...]) -> Plan:
+    def _plan(self, keys: tuple[str, ...]) -> KeyPlan:
         where = plan(keys)
         if len(keys) <= 64:  # objects with more keys are rarely repeated
             if len(self._plans) >= _MEMO_LINES:

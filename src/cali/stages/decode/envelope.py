@@ -17,7 +17,7 @@ import orjson
 
 from cali.core.models import Record
 from cali.core.normalise import ZEROS
-from cali.stages.decode.jsonlog import Plan, load, plan
+from cali.stages.decode.jsonlog import KeyPlan, load, plan
 from cali.stages.decode.line_shape import LineShape, fits, of_object, of_text
 from cali.stages.decode.values import from_status
 
@@ -55,7 +55,7 @@ class OpenedEnvelope(NamedTuple):
     """The parts of an envelope: its members before the metadata and their plan, the line in it, its scope and stream."""
 
     head: dict[str, Any]
-    where: Plan
+    where: KeyPlan
     text: str
     scope: Scope
     stream: str
@@ -81,7 +81,7 @@ class Envelopes:
 
     def __init__(self, sources: OriginResolver) -> None:
         self._sources = sources
-        self._heads: dict[tuple[str, ...], Plan] = {}
+        self._heads: dict[tuple[str, ...], KeyPlan] = {}
         self.ends: dict[bytes, End | None] = {}
 
     def opened(self, members: bytes, tail: bytes) -> OpenedEnvelope | None:
@@ -120,7 +120,7 @@ class Envelopes:
         self.ends[tail] = end
         return end
 
-    def _head(self, keys: tuple[str, ...]) -> Plan:
+    def _head(self, keys: tuple[str, ...]) -> KeyPlan:
         """Return the plan for an envelope with these keys before its metadata; `bare` if a line is its only content."""
         where = plan((*keys, "kubernetes"))
         where = where._replace(bare=where.bare and where.raw)
@@ -175,13 +175,13 @@ class ShapeCache:
         time = begun + float(head[second:zone])
         return _new(Record, (line, message, time, severity, scope, streams[out], False, normalised))
 
-    def remember(self, head: bytes, where: Plan, text: str, plain: Plain) -> None:
+    def remember(self, head: bytes, where: KeyPlan, text: str, plain: Plain) -> None:
         """Takes in the form of a line that was read the longer way: `head` is its envelope up to the end, `text` the line
         in it, and `plain` says what of that the line's layout asks for."""
         if len(head) <= _LONGEST:
             self._remember(head, head.translate(_HEX), lambda: of_text(head, where, text, plain))
 
-    def remember_object(self, head: bytes, where: Plan, text: str) -> None:
+    def remember_object(self, head: bytes, where: KeyPlan, text: str) -> None:
         """Add the shape of a line that is an object, from its second occurrence on."""
         if len(head) > _LONGEST:
             return

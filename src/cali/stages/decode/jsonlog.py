@@ -69,7 +69,7 @@ _TAGS = ("logtag", "_p", "partial_message")
 _DOCKER = frozenset({"log", "stream", "time", "attrs"})
 
 
-class Plan(NamedTuple):
+class KeyPlan(NamedTuple):
     """The keys to read in objects with one set of keys, each tuple in order of trust."""
 
     message: tuple[str, ...]
@@ -91,7 +91,7 @@ class Plan(NamedTuple):
     kind: str  # "mongo", "event", or "" for all others
 
 
-def plan(keys: tuple[str, ...]) -> Plan:
+def plan(keys: tuple[str, ...]) -> KeyPlan:
     """Return the plan for an object with these keys."""
     have = frozenset(keys)
 
@@ -114,7 +114,7 @@ def plan(keys: tuple[str, ...]) -> Plan:
     workload, tags = present(_WORKLOAD), present(_TAGS)
     graded = serilog or ("log" in have and len(message) > 1) or bool(have & {*_LEVEL, *_STATUS, *_EXIT})
     explained = bool(have & {*_STACKS, *_EXPLAIN})
-    return Plan(
+    return KeyPlan(
         message=message,
         level=level,
         time=present(_TIME),
@@ -135,7 +135,7 @@ def plan(keys: tuple[str, ...]) -> Plan:
     )
 
 
-def is_cut(doc: Mapping[str, Any], where: Plan) -> bool:
+def is_cut(doc: Mapping[str, Any], where: KeyPlan) -> bool:
     """Return whether a collector marked the line in this object as cut."""
     return any(doc[tag] in ("P", "true", True) for tag in where.tags)
 
@@ -152,7 +152,7 @@ class ObjectText(NamedTuple):
 _NO_TEXT = ObjectText("", "", None, "")
 
 
-def object_text(doc: Mapping[str, Any], plan: Plan) -> ObjectText:
+def object_text(doc: Mapping[str, Any], plan: KeyPlan) -> ObjectText:
     """Return the content of an object. Without a message, its error is the message; a status alone is none."""
     text = ""
     for key in plan.message:
@@ -168,7 +168,7 @@ def object_text(doc: Mapping[str, Any], plan: Plan) -> ObjectText:
     return _new(ObjectText, (text, more, severity, _workload(doc, plan) if plan.workload else ""))
 
 
-def envelope_text(doc: Mapping[str, Any], plan: Plan) -> ObjectText:
+def envelope_text(doc: Mapping[str, Any], plan: KeyPlan) -> ObjectText:
     """Return what `object_text` would, for an object whose only content is one message."""
     value = doc[plan.message[0]]
     if value.__class__ is str and value and not value.isspace():
@@ -235,7 +235,7 @@ def _mongo(doc: Mapping[str, Any]) -> ObjectText | None:
     return ObjectText(text, more, parse_level(letter[:1]), "")
 
 
-def _severity(doc: Mapping[str, Any], plan: Plan) -> Severity | None:
+def _severity(doc: Mapping[str, Any], plan: KeyPlan) -> Severity | None:
     """Return the severity in the level field, else in an HTTP status or an exit code. A given level wins: its author chose it."""
     for key in plan.level:
         value = doc[key]
@@ -279,7 +279,7 @@ def _level(value: object) -> Severity | None:
     return None
 
 
-def _workload(doc: Mapping[str, Any], plan: Plan) -> str:
+def _workload(doc: Mapping[str, Any], plan: KeyPlan) -> str:
     for key in plan.workload:
         value = doc[key]
         if isinstance(value, dict):
@@ -289,7 +289,7 @@ def _workload(doc: Mapping[str, Any], plan: Plan) -> str:
     return ""
 
 
-def _more(doc: Mapping[str, Any], plan: Plan, text: str) -> str:
+def _more(doc: Mapping[str, Any], plan: KeyPlan, text: str) -> str:
     """Return what explains the message: scalars as `key=value` on its line, stacks on lines of their own."""
     scalars, stacks = [], []
     for key in plan.explain:

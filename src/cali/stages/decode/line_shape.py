@@ -18,7 +18,7 @@ from cali.stages.decode.jsonlog import object_text, plan, special_text
 
 if TYPE_CHECKING:
     from cali.core.models import Severity
-    from cali.stages.decode.jsonlog import Plan
+    from cali.stages.decode.jsonlog import KeyPlan
     from cali.stages.decode.layout import Plain, Span
 
 _ZERO = ord("0")
@@ -103,7 +103,7 @@ def fits(shape: LineShape, head: bytes, blind: bytes) -> bool:
     return not firsts or _ZERO not in [head[at] for at in firsts]
 
 
-def of_text(head: bytes, where: Plan, text: str, plain: Plain) -> LineShape | None:
+def of_text(head: bytes, where: KeyPlan, text: str, plain: Plain) -> LineShape | None:
     """Return the shape of a line of text with the layout `plain`; None if it has none."""
     frame = _frame(head, where)
     if frame is None:
@@ -117,7 +117,7 @@ def of_text(head: bytes, where: Plan, text: str, plain: Plain) -> LineShape | No
     return _shape(head, frame, checks, spans, "", severity, code, normalised)
 
 
-def of_object(head: bytes, where: Plan, text: str) -> LineShape | None:
+def of_object(head: bytes, where: KeyPlan, text: str) -> LineShape | None:
     """Return the shape of an object with a level and a plain message, or of a Kubernetes event; None for others."""
     frame = _frame(head, where)
     try:
@@ -155,7 +155,7 @@ def of_object(head: bytes, where: Plan, text: str) -> LineShape | None:
     return _shape(head, frame, needed, places, said.more, said.severity, None, normalised)
 
 
-def _named(doc: dict[str, Any], keys: Plan) -> tuple[tuple[str, ...], set[str]]:
+def _named(doc: dict[str, Any], keys: KeyPlan) -> tuple[tuple[str, ...], set[str]]:
     """Return the members of an object that are its message, and those in which every digit counts."""
     if keys.kind == "event" and "message" in doc:
         return ("reason", "message"), {"reason", "type"}
@@ -193,7 +193,7 @@ def _shape(
     )
 
 
-def _frame(head: bytes, where: Plan) -> _Frame | None:
+def _frame(head: bytes, where: KeyPlan) -> _Frame | None:
     """Return the frame of an envelope; None if digits may count in other members than time and line."""
     found = list(_members(head, 1))
     members = {m[1].decode(): m.span(2) for m in found}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cali.core.models import Record, Scope
-    from cali.stages.decode.jsonlog import Plan
+    from cali.stages.decode.jsonlog import KeyPlan
 
 LINE = 48 * 1024
 """Bytes after which a line is returned though it goes on: with one more piece of 16 KiB, as much as a message keeps."""
@@ -86,7 +86,7 @@ def from_text(raw: bytes) -> Piece | None:
     return Piece(match["out"].decode(), match["head"] + b"F ", match["rest"] or b"", match["part"] == b"P")
 
 
-def from_object(doc: dict[str, Any], where: Plan, stream: str) -> Piece | None:
+def from_object(doc: dict[str, Any], where: KeyPlan, stream: str) -> Piece | None:
     """Return the piece in an envelope of Docker or Fluent Bit; `stream` is the envelope's."""
     if not where.raw or not where.message:
         return None

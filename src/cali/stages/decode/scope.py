@@ -57,14 +57,14 @@ class Kubernetes(BaseModel):
     labels: Annotated[dict[str, str], BeforeValidator(_labels)] = {}
 
 
-class Source(NamedTuple):
+class LineOrigin(NamedTuple):
     """A scope and the part of the stream's name that goes with it."""
 
     scope: Scope
     stream: str
 
 
-def source_of(cluster: str, k8s: Kubernetes) -> Source:
+def source_of(cluster: str, k8s: Kubernetes) -> LineOrigin:
     """Return the scope and the stream of a pod's container.
 
     A label names the workload before the pod's name does: labels are declared, while taking a generated suffix off
@@ -77,7 +77,7 @@ def source_of(cluster: str, k8s: Kubernetes) -> Source:
         name = f"{name}-{component}"
     workload = name or workload_of(k8s.pod_name)
     parts = (k8s.namespace_name, k8s.pod_name, k8s.container_name)
-    return Source(
+    return LineOrigin(
         Scope(cluster, k8s.namespace_name, workload, k8s.container_name),
         "/".join(part for part in parts if part),
     )
@@ -88,9 +88,9 @@ class OriginResolver:
 
     def __init__(self, cluster: str) -> None:
         self.cluster = cluster
-        self._known: dict[object, Source] = {}
+        self._known: dict[object, LineOrigin] = {}
 
-    def pod(self, metadata: Mapping[str, Any]) -> Source:
+    def pod(self, metadata: Mapping[str, Any]) -> LineOrigin:
         """Return the source in Fluent Bit's `kubernetes` object; an empty one if the object is malformed."""
         get = metadata.get
         key: tuple[object, ...] = (get("namespace_name"), get("pod_name"), get("container_name"))
@@ -102,35 +102,35 @@ class OriginResolver:
             try:
                 source = source_of(self.cluster, Kubernetes.model_validate(metadata))
             except ValidationError:
-                source = Source(Scope(self.cluster), "")
+                source = LineOrigin(Scope(self.cluster), "")
             if key:
                 self._remember(key, source)
         return source
 
-    def prefix(self, text: str) -> Source:
+    def prefix(self, text: str) -> LineOrigin:
         """Return the source in `pod/name/container` (kubectl), `db_1` (compose) or `namespace pod/name` (an event)."""
         source = self._known.get(text)
         if source is None:
             source = self._remember(text, self._read(text))
         return source
 
-    def named(self, workload: str) -> Source:
+    def named(self, workload: str) -> LineOrigin:
         """Return the source of a service that names itself."""
-        return Source(Scope(self.cluster, "", workload), "")
+        return LineOrigin(Scope(self.cluster, "", workload), "")
 
-    def _remember(self, key: object, source: Source) -> Source:
+    def _remember(self, key: object, source: LineOrigin) -> LineOrigin:
         if len(self._known) >= _LIMIT:
             self._known.clear()
         self._known[key] = source
         return source
 
-    def _read(self, text: str) -> Source:
+    def _read(self, text: str) -> LineOrigin:
         namespace, _, rest = text.rpartition(" ")
         kind, *names = rest.split("/")
         if not names:
             workload = re.sub(r"[-_]\d+\Z", "", rest)
-            return Source(Scope(self.cluster, "", workload, ""), rest)
+            return LineOrigin(Scope(self.cluster, "", workload, ""), rest)
         container = names[1] if len(names) > 1 else ""
         workload = workload_of(names[0]) if kind.lower() == "pod" else names[0]
         scope = Scope(self.cluster, namespace.strip(), workload, container)
-        return Source(scope, "/".join(part for part in (namespace.strip(), *names) if part))
+        return LineOrigin(scope, "/".join(part for part in (namespace.strip(), *names) if part))

@@ -10,7 +10,7 @@ from cali.core.life import Change, ChangeKind, StoredIncident
 from cali.core.models import Incident, KnowledgeEntry, Origin, Severity, Status
 from cali.core.ports import IncidentStore
 from cali.stages.notify.content import MessageContext, message
-from cali.stages.notify.decide import AlertContext, Effect, Place, Post, Reply, Target
+from cali.stages.notify.decide import AlertContext, Effect, Post, Reply, RoutedDestination, Target
 from cali.stages.notify.rules import Destination, RouteMatch, Rules, hold_reason, match_route
 from cali.stages.notify.sink import Sink, Style
 from cali.stages.notify.state import AlertState, ThreadLine
@@ -47,7 +47,7 @@ class ContextBuilder:
         route = self.route(stored.incident).route
         return {self._sink(send.sink).style for send in route.send} if route else set()
 
-    def places(self, stored: StoredIncident, state: AlertState) -> dict[str, Place]:
+    def places(self, stored: StoredIncident, state: AlertState) -> dict[str, RoutedDestination]:
         """Return the places of the route now, and those that have a message already and need the updates."""
         route = self.route(stored.incident).route
         found = {one.key: one for one in route.send} if route else {}
@@ -57,7 +57,7 @@ class ContextBuilder:
         places = {}
         for key, destination in found.items():
             try:
-                places[key] = Place(destination, self._sink(destination.sink).style)
+                places[key] = RoutedDestination(destination, self._sink(destination.sink).style)
             except Misconfigured:
                 if route and destination in route.send:
                     raise  # only a place that the rules no longer name is left out
@@ -69,7 +69,7 @@ class ContextBuilder:
         state: AlertState,
         change: Change | None,
         now: float,
-        places: Mapping[str, Place],
+        places: Mapping[str, RoutedDestination],
     ) -> AlertContext:
         """Return all that a decision needs. Each message is built once."""
         why, until = hold_reason(stored.incident, self._rules, now)
@@ -80,7 +80,7 @@ class ContextBuilder:
         return AlertContext(stored, targets, why, until)
 
     def _target(
-        self, place: Place, stored: StoredIncident, state: AlertState, change: Change | None
+        self, place: RoutedDestination, stored: StoredIncident, state: AlertState, change: Change | None
     ) -> Target:
         about = MessageContext(
             kind=change.kind if change else ChangeKind(state.kind) if state.kind else None,

@@ -85,7 +85,7 @@ class Skip:
 Effect = Post | Edit | Reply | Follow | Digest | Skip
 
 
-class Place(NamedTuple):
+class RoutedDestination(NamedTuple):
     """A destination, and how it takes messages."""
 
     destination: Destination
@@ -113,7 +113,7 @@ class AlertContext:
     hold_until: float = 0.0
 
 
-def enroll(state: AlertState, places: Mapping[str, Place]) -> AlertState:
+def enroll(state: AlertState, places: Mapping[str, RoutedDestination]) -> AlertState:
     """Return the state that knows the places that get every change. To be called before the change is recorded."""
     new = {key for key, place in places.items() if place.style is Style.EVENTS and not state.of(key).standing}
     return replace(

@@ -37,12 +37,12 @@ def summarise(records: Iterable[Feedback]) -> FeedbackSummary:
 
 
 def unsuppressed(incidents: Iterable[Incident], suppressed: Container[str]) -> list[Incident]:
-    """Return the incidents that nobody has with_change as no error."""
+    """Return the incidents that nobody has marked as no error."""
     return [incident for incident in incidents if incident.id not in suppressed]
 
 
 class Suppressions:
-    """Ids of incidents that people with_change as no error, read again after `every` seconds. If the store cannot be read,
+    """Ids of incidents that people marked as no error, read again after `every` seconds. If the store cannot be read,
     `warn` is called and the last ids stay in use: an alert too many is better than none."""
 
     def __init__(

@@ -1,6 +1,6 @@
 """Evidence or silence: what a model says passes only when the lines it cites bear it out. Pure.
 
-    ParsedAnswer, cited lines, Excerpt --passed--> Passed | RejectedAnswer(why)
+    ParsedAnswer, cited lines, Excerpt --passed--> AcceptedAnswer | RejectedAnswer(why)
 
 1. It says it understood, and gives a cause.
 2. Every id it cites is there, and at least one is a line of the incident itself.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from cali.core.models import KnowledgeEntry
     from cali.stages.reason.cached_answer import ParsedAnswer
-    from cali.stages.reason.question import Excerpt, Sent
+    from cali.stages.reason.question import Excerpt, SentLine
 
 SHARED = 2  # words
 STEM = 5  # letters that two words must share to count as one
@@ -45,7 +45,7 @@ EMPTY = frozenset(
 )
 
 
-class Passed(NamedTuple):
+class AcceptedAnswer(NamedTuple):
     """What may be asserted. `supported` is the share of the cause's words that the evidence holds; `left_out` says which
     steps are not offered and why."""
 
@@ -63,8 +63,8 @@ class RejectedAnswer(NamedTuple):
 
 
 def passed(
-    said: ParsedAnswer, cited: Sequence[Sent], excerpt: Excerpt, near: Sequence[KnowledgeEntry]
-) -> Passed | RejectedAnswer:
+    said: ParsedAnswer, cited: Sequence[SentLine], excerpt: Excerpt, near: Sequence[KnowledgeEntry]
+) -> AcceptedAnswer | RejectedAnswer:
     """Whether, and with which evidence, an answer may be shown."""
     why = _not_an_answer(said, cited)
     if why:
@@ -83,7 +83,7 @@ def passed(
         return RejectedAnswer("the cause shares too little with the lines it cites")
     fix, left_out = _safe(said.fix, known)
     quotes = tuple(Evidence(line.whole.number, line.text.removesuffix(MARK).rstrip()) for line in lines)
-    return Passed(said.cause, fix, quotes, share, left_out)
+    return AcceptedAnswer(said.cause, fix, quotes, share, left_out)
 
 
 def support(cause: str, evidence: str) -> tuple[int, float]:
@@ -92,7 +92,7 @@ def support(cause: str, evidence: str) -> tuple[int, float]:
     return len(own & told), len(own & told) / len(own) if own else 0.0
 
 
-def _not_an_answer(said: ParsedAnswer, cited: Sequence[Sent]) -> str:
+def _not_an_answer(said: ParsedAnswer, cited: Sequence[SentLine]) -> str:
     if said.refused:
         return said.refused
     if not said.understood or not said.cause:
@@ -113,7 +113,7 @@ def _not_an_answer(said: ParsedAnswer, cited: Sequence[Sent]) -> str:
     return ""
 
 
-def _with_names(cause: str, cited: Sequence[Sent], excerpt: Excerpt) -> list[Sent]:
+def _with_names(cause: str, cited: Sequence[SentLine], excerpt: Excerpt) -> list[SentLine]:
     """The cited lines, and the incident's own lines that hold a name which the cause has and the cited lines lack."""
     lines = list(cited)[:QUOTED]
     for name in missing(cause, "\n".join(line.text for line in lines)):

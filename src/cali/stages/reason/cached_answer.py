@@ -16,7 +16,7 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cali.stages.reason.question import Excerpt, Sent
+    from cali.stages.reason.question import Excerpt, SentLine
 
 VALUE = re.compile(r"[^\s'\"(),;=<>\[\]{}]+")
 SHAPE = re.compile(r"[\w.-]*\d[\w.:-]*")
@@ -62,10 +62,10 @@ def loaded(text: str) -> ParsedAnswer | None:
     return said
 
 
-def found_again(said: ParsedAnswer, excerpt: Excerpt) -> tuple[ParsedAnswer, tuple[Sent, ...]]:
+def found_again(said: ParsedAnswer, excerpt: Excerpt) -> tuple[ParsedAnswer, tuple[SentLine, ...]]:
     """The answer in the words of this excerpt, and the lines of it that the answer cites. Lines that are not there are
     left out: what they leave unproven, the gate refuses."""
-    lines: list[Sent] = []
+    lines: list[SentLine] = []
     values: dict[str, str | None] = {}
     for cited in said.cited:
         line = _same(cited, excerpt.sent)
@@ -84,7 +84,7 @@ def found_again(said: ParsedAnswer, excerpt: Excerpt) -> tuple[ParsedAnswer, tup
     return said, tuple(dict.fromkeys(lines))
 
 
-def _same(cited: str, sent: Sequence[Sent]) -> Sent | None:
+def _same(cited: str, sent: Sequence[SentLine]) -> SentLine | None:
     exact = next((line for line in sent if line.text == cited), None)
     if exact:
         return exact

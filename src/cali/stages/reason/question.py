@@ -31,7 +31,7 @@ _SECTION = re.compile(r"^## (System|User)\n(.*?)(?=^## |\Z)", re.M | re.S)
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 
-class Sent(NamedTuple):
+class SentLine(NamedTuple):
     """A line as the model sees it. `text` is a true part of the line; `whole` is the line."""
 
     id: str
@@ -43,10 +43,10 @@ class Sent(NamedTuple):
 class Excerpt:
     """The lines that go to the model, and how many did not fit."""
 
-    sent: tuple[Sent, ...]
+    sent: tuple[SentLine, ...]
     dropped: int
 
-    def by_id(self) -> dict[str, Sent]:
+    def by_id(self) -> dict[str, SentLine]:
         return {line.id: line for line in self.sent}
 
 
@@ -89,7 +89,7 @@ def choose(own: Sequence[NumberedLine], around: Sequence[NumberedLine], tokens: 
             kept.append(i)
             left -= cost
     kept.sort(key=lambda i: (lines[i][0].number, i))
-    sent = tuple(Sent(f"L{n}", lines[i][1], lines[i][0]) for n, i in enumerate(kept, 1))
+    sent = tuple(SentLine(f"L{n}", lines[i][1], lines[i][0]) for n, i in enumerate(kept, 1))
     return Excerpt(sent, len(lines) - len(kept))
 
 

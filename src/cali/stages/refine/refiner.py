@@ -39,7 +39,7 @@ _MANY = re.compile(r"<\*>(?:(?:, ?|; ?| |\||##|:)<\*>)+")
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much, and this runs for every line
 
 
-class _Words(NamedTuple):
+class _WordSeverity(NamedTuple):
     """The severity by the words of a template, and whether the values of its numbers can change it."""
 
     severity: Severity | None
@@ -57,7 +57,7 @@ class Refiner:
         self._redacted = self._templates.redacted
         self.template = self._templates.template
         self.masks = self._templates.masks
-        self._words: dict[str, _Words] = {}
+        self._words: dict[str, _WordSeverity] = {}
 
     def refine(self, block: Block) -> Event:
         """Return the event of a block of records."""
@@ -79,7 +79,7 @@ class Refiner:
                 self._words.clear()
             # A parameter says nothing of how bad a message is: a path may well be called /error.
             plain = template.text.replace(WILDCARD, "000")
-            words = self._words[template.id] = _Words(by_words(plain), needs_digits(plain))
+            words = self._words[template.id] = _WordSeverity(by_words(plain), needs_digits(plain))
         found = by_words(message) if words.needs_digits else words.severity
         return Severity.INFO if found is None else found
 

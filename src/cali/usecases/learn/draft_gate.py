@@ -45,7 +45,7 @@ class Confirmed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class GateSamples:
     """The data that drafts are tested on.
 
     `lines` are raw lines of the last days. `healthy` are texts of events that were no error. `recent` are unknown
@@ -73,7 +73,7 @@ class GateVerdict:
     answers: Mapping[str, int] = field(default_factory=dict)
 
 
-def judged(drafts: Sequence[Draft], ground: Ground) -> GateVerdict:
+def judged(drafts: Sequence[Draft], ground: GateSamples) -> GateVerdict:
     """Return the verdict on the drafts of a night. The same input gives the same verdict."""
     stopped: dict[str, str] = {}
     passed: list[Draft] = []
@@ -89,7 +89,7 @@ def judged(drafts: Sequence[Draft], ground: Ground) -> GateVerdict:
     return GateVerdict(tuple(passed), stopped, _answers(passed, ground.recent))
 
 
-def _alone(draft: Draft, ground: Ground, examples: Sequence[tuple[str, str]]) -> str:
+def _alone(draft: Draft, ground: GateSamples, examples: Sequence[tuple[str, str]]) -> str:
     entry = draft.entry
     try:
         entry_of(plain(entry), "draft")
@@ -135,7 +135,7 @@ def _beside(draft: Draft, passed: Sequence[Draft]) -> str:
     return ""
 
 
-def _over_time(drafts: Sequence[Draft], ground: Ground) -> dict[str, str]:
+def _over_time(drafts: Sequence[Draft], ground: GateSamples) -> dict[str, str]:
     """Replay the last days with and without the drafts. Return the reason for each draft that must be stopped."""
     if not drafts or not ground.lines:
         return {}
@@ -155,7 +155,7 @@ def _over_time(drafts: Sequence[Draft], ground: Ground) -> dict[str, str]:
     return stopped
 
 
-def _changed(what: DifferenceKind, before: set[str], draft: Draft, ground: Ground) -> str:
+def _changed(what: DifferenceKind, before: set[str], draft: Draft, ground: GateSamples) -> str:
     if what in _RAISES:
         return "a replay of the last days with it raises a new incident"
     if what in _TAKES and before and not (draft.by == PEOPLE and before <= ground.wrong):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cali.core.life import Feedback, Verdict
 from cali.stages.notify.feedback_rules import summarise
-from cali.usecases.learn.step_results import JobStep, Made, digest
-from cali.usecases.releases import EntryStanding, Learnt
+from cali.usecases.learn.step_results import JobStep, StepOutcome, digest
+from cali.usecases.releases import EntryStanding, LearntKnowledge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST = 100_000  # records to read
 
 
-class Said(NamedTuple):
+class Correction(NamedTuple):
     """A cause that a person gave instead of a wrong one. `entry` is the entry that gave the wrong one, if any."""
 
     fingerprint: str
@@ -42,11 +42,11 @@ def records(work: StepRun) -> list[Feedback]:
     return sorted(latest.values(), key=lambda one: (one.at, one.id))
 
 
-def said_on(work: StepRun, found: Iterable[Feedback]) -> list[Said]:
+def said_on(work: StepRun, found: Iterable[Feedback]) -> list[Correction]:
     """Return the causes that people gave on the day itself."""
     begin = work.end - 86_400.0
     return [
-        Said(one.fingerprint, one.incident, one.cause, one.entry, one.at)
+        Correction(one.fingerprint, one.incident, one.cause, one.entry, one.at)
         for one in found
         if one.verdict is Verdict.WRONG and one.cause and one.at >= begin
     ]
@@ -89,7 +89,7 @@ def standing(found: Iterable[Feedback]) -> dict[str, EntryStanding]:
     return dict(sorted(counts.items()))
 
 
-def applied(learnt: Learnt, said: Mapping[str, EntryStanding], wrong: int) -> Learnt:
+def applied(learnt: LearntKnowledge, said: Mapping[str, EntryStanding], wrong: int) -> LearntKnowledge:
     """Return the learnt entries with their standing, without withdrawn ones.
 
     An entry is withdrawn when at least `wrong` more people call it wrong than right.
@@ -107,7 +107,7 @@ def _source(work: StepRun) -> str:
     return digest([one.id for one in records(work)])
 
 
-def _apply(work: StepRun) -> Made:
+def _apply(work: StepRun) -> StepOutcome:
     found = records(work)
     counts, parts = standing(found), work.parts
     before = parts.releases.current()
@@ -136,7 +136,7 @@ def _apply(work: StepRun) -> Made:
         "withdrawn": withdrawn,
         "version": after.versions.knowledge,
     }
-    return Made(result, summary)
+    return StepOutcome(result, summary)
 
 
 STEPS = {"apply": JobStep(_source, _apply)}

@@ -10,11 +10,11 @@ from cali.core.errors import Poison
 from cali.core.models import Origin
 from cali.stages.retrieve.signatures import Signatures
 from cali.usecases.learn import feedback, raw_lines, templates
-from cali.usecases.learn.draft_gate import Confirmed, Ground, judged
+from cali.usecases.learn.draft_gate import Confirmed, GateSamples, judged
 from cali.usecases.learn.drafts import Draft, Unexplained, drafted
 from cali.usecases.learn.groups import SAMPLES, ErrorGroup, grouped, incident_of
 from cali.usecases.learn.publishing import accepted, published
-from cali.usecases.learn.step_results import JobStep, Made, StepRun, digest
+from cali.usecases.learn.step_results import JobStep, StepOutcome, StepRun, digest
 from cali.usecases.releases.documents import entry_of, plain
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _grouping(work: StepRun) -> str:
     return digest([bodies, [list(one) for one in feedback.said_on(work, feedback.records(work))]])
 
 
-def _group(work: StepRun) -> Made:
+def _group(work: StepRun) -> StepOutcome:
     redact = work.parts.refiner().redactor.text
     read = list(_incidents(work))
     incidents = [one for one in read if not isinstance(one, Poison)]
@@ -61,11 +61,11 @@ def _group(work: StepRun) -> Made:
             group.said.append({"cause": redact(said.cause), "entry": said.entry, "incident": said.incident})
     unread = len(read) - len(incidents)
     summary = {"incidents": len(incidents), "groups": len(groups), "unreadable": unread}
-    return Made({"groups": [asdict(group) for group in groups]}, summary)
+    return StepOutcome({"groups": [asdict(group) for group in groups]}, summary)
 
 
 def _group_of(
-    groups: list[ErrorGroup], said: feedback.Said, work: StepRun, redact: Callable[[str], str]
+    groups: list[ErrorGroup], said: feedback.Correction, work: StepRun, redact: Callable[[str], str]
 ) -> ErrorGroup | None:
     """Return the group that a person gave a cause for. Add one if the error was known, with a wrong cause."""
     for group in groups:
@@ -83,7 +83,7 @@ def _drafting(work: StepRun) -> str:
     return digest([work.digest_of("group"), work.parts.explain is not None])
 
 
-def _draft(work: StepRun) -> Made:
+def _draft(work: StepRun) -> StepOutcome:
     """Draft an entry for each group. Ask the model only for groups without a cause.
 
     If the model is unavailable, the next run repeats the step.
@@ -129,7 +129,7 @@ def _draft(work: StepRun) -> Made:
         "known": known,
         "asked": asked,
     }
-    return Made(result, {**summary, "away": away} if away else summary, whole=not away)
+    return StepOutcome(result, {**summary, "away": away} if away else summary, whole=not away)
 
 
 def _all_known(group: ErrorGroup, signatures: Signatures) -> bool:
@@ -162,15 +162,15 @@ def _replaced(draft: Draft, signatures: Signatures, wrong: frozenset[str]) -> tu
     return tuple(sorted((matching & wrong) - {draft.entry.id}))
 
 
-def _gate(work: StepRun) -> Made:
+def _gate(work: StepRun) -> StepOutcome:
     drafts = [_draft_of(item, work) for item in work.before("draft")["drafts"]]
-    verdict = judged(drafts, _ground(work)) if drafts else judged((), Ground(work.parts.knowledge()))
+    verdict = judged(drafts, _ground(work)) if drafts else judged((), GateSamples(work.parts.knowledge()))
     result = {
         "passed": [_plain(draft) for draft in verdict.passed],
         "stopped": dict(verdict.stopped),
         "answers": dict(verdict.answers),
     }
-    return Made(
+    return StepOutcome(
         result,
         {
             "passed": [draft.entry.id for draft in verdict.passed],
@@ -180,7 +180,7 @@ def _gate(work: StepRun) -> Made:
     )
 
 
-def _ground(work: StepRun) -> Ground:
+def _ground(work: StepRun) -> GateSamples:
     parts = work.parts
     found = feedback.records(work)
     recent = [
@@ -200,7 +200,7 @@ def _ground(work: StepRun) -> Ground:
         for _, line in islice(raw_lines.lines(parts.objects, parts.unpack, day, REPLAYED), REPLAYED):
             numbered.append((len(numbered) + 1, line))
     masks = parts.refiner().masks.version
-    return Ground(
+    return GateSamples(
         knowledge=parts.knowledge(),
         healthy=list(dict.fromkeys(healthy)),
         confirmed=[_confirmed(incident) for incident in feedback.confirmed(work, found)],
@@ -222,7 +222,7 @@ def _confirmed(incident: Incident) -> Confirmed:
     )
 
 
-def _publish(work: StepRun) -> Made:
+def _publish(work: StepRun) -> StepOutcome:
     gate = work.before("gate")
     drafts = [_draft_of(item, work) for item in gate["passed"]]
     return published(work, drafts, gate)

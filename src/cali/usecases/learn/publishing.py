@@ -9,8 +9,8 @@ from cali.core.errors import Misconfigured
 from cali.usecases.learn import reindex
 from cali.usecases.learn.drafts import AREA, NO_FIX
 from cali.usecases.learn.learn_context import Approval
-from cali.usecases.learn.step_results import Made
-from cali.usecases.releases import Learnt
+from cali.usecases.learn.step_results import StepOutcome
+from cali.usecases.releases import LearntKnowledge
 from cali.usecases.releases.documents import yaml_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ PROPOSAL = "proposal.yaml"
 LONGEST = 60_000  # characters of the text of a pull request; GitHub accepts 65,536
 
 
-def published(work: StepRun, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> Made:
+def published(work: StepRun, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> StepOutcome:
     """Publish the drafts that passed the gate, and return the result of the step."""
     approval = work.parts.policy.approval
     names = [draft.entry.id for draft in drafts]
@@ -49,7 +49,7 @@ def published(work: StepRun, drafts: Sequence[Draft], gate: Mapping[str, Any]) -
         result |= {"proposal": key}
     else:  # the proposal of an earlier run of this day may hold drafts that the gate now stops
         work.parts.objects.drop(work.key(PROPOSAL))
-    return Made(result, result)
+    return StepOutcome(result, result)
 
 
 def released(work: StepRun, entries: Iterable[KnowledgeEntry], replaced: Iterable[str], why: str) -> Current:
@@ -57,7 +57,7 @@ def released(work: StepRun, entries: Iterable[KnowledgeEntry], replaced: Iterabl
     new = {entry.id: entry for entry in entries}
     gone = set(replaced) - new.keys()
 
-    def step(learnt: Learnt) -> Learnt:
+    def step(learnt: LearntKnowledge) -> LearntKnowledge:
         others = {name: entry for name, entry in learnt.entries.items() if name not in gone}
         withdrawn = {name: why for name, why in learnt.withdrawn.items() if name not in new}
         withdrawn |= dict.fromkeys(gone & learnt.entries.keys(), "another entry replaces it")

@@ -14,7 +14,7 @@ from cali.core.optimistic import update
 from cali.core.ports import Tagged
 from cali.stages.retrieve.index_rows import rows
 from cali.usecases.learn.drafts import AREA
-from cali.usecases.learn.step_results import HOME, JobStep, Made, digest
+from cali.usecases.learn.step_results import HOME, JobStep, StepOutcome, digest
 
 if TYPE_CHECKING:
     from cali.stages.retrieve.knowledge import Knowledge
@@ -52,27 +52,27 @@ def indexed(work: StepRun, knowledge: Knowledge) -> str:
     return name
 
 
-def _build(work: StepRun) -> Made:
+def _build(work: StepRun) -> StepOutcome:
     knowledge = work.parts.knowledge()
     name = _collections(work).build(knowledge.version, list(knowledge.entries.values()))
     result = {"collection": name, "version": knowledge.version, "entries": len(knowledge.entries)}
-    return Made(result, result)
+    return StepOutcome(result, result)
 
 
-def _check(work: StepRun) -> Made:
+def _check(work: StepRun) -> StepOutcome:
     built, knowledge = work.before("build"), work.parts.knowledge()
     if built["version"] != knowledge.version:
         raise Misconfigured(
             f"{built['collection']}: knowledge {knowledge.version} came into force after it was built; run `build` again"
         )
     result = _checked(_collections(work), built["collection"], knowledge)
-    return Made(result, result)
+    return StepOutcome(result, result)
 
 
-def _switch(work: StepRun) -> Made:
+def _switch(work: StepRun) -> StepOutcome:
     collections, name = _collections(work), str(work.before("check")["collection"])
     before = _switched(work, collections, name)
-    return Made({"collection": name, "before": before}, {"collection": name, "before": before})
+    return StepOutcome({"collection": name, "before": before}, {"collection": name, "before": before})
 
 
 def _checked(

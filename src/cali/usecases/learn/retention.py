@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 import orjson
 
 from cali.usecases.learn.reindex import HISTORY, history
-from cali.usecases.learn.step_results import HOME, JobStep, Made
+from cali.usecases.learn.step_results import HOME, JobStep, StepOutcome
 from cali.usecases.releases import BOOKS, KNOWLEDGE
 
 if TYPE_CHECKING:
     from cali.usecases.learn.step_results import StepRun
 
 
-def _retain(work: StepRun) -> Made:
+def _retain(work: StepRun) -> StepOutcome:
     documents = _documents(work)
     releases = [*_releases(work, KNOWLEDGE), *_releases(work, BOOKS)]
     collections = _collections(work)
     gone = {"documents": documents, "releases": releases, "collections": collections}
-    return Made(gone, {name: len(dropped) for name, dropped in gone.items()})
+    return StepOutcome(gone, {name: len(dropped) for name, dropped in gone.items()})
 
 
 def _documents(work: StepRun) -> list[str]:

@@ -75,7 +75,7 @@ class StepRun:
             yield (self.day - timedelta(days=back)).isoformat()
 
 
-class Made(NamedTuple):
+class StepOutcome(NamedTuple):
     """The result of a step and its summary, both plain data. If it is not `whole`, the next run repeats the step."""
 
     result: Any
@@ -90,7 +90,7 @@ class JobStep(NamedTuple):
     """
 
     source: Callable[[StepRun], str]
-    make: Callable[[StepRun], Made]
+    make: Callable[[StepRun], StepOutcome]
 
 
 def ran(work: StepRun, name: str, step: JobStep) -> Mapping[str, object]:

@@ -10,7 +10,7 @@ from cali.core.errors import Misconfigured
 from cali.core.models import Severity
 from cali.stages.refine import book
 from cali.usecases.learn import raw_lines
-from cali.usecases.learn.step_results import JobStep, Made, digest
+from cali.usecases.learn.step_results import JobStep, StepOutcome, digest
 
 if TYPE_CHECKING:
     from cali.stages.refine.book import Book
@@ -49,20 +49,20 @@ def _table(work: StepRun, day: str) -> dict[str, Any]:
     }
 
 
-def _collect(work: StepRun) -> Made:
+def _collect(work: StepRun) -> StepOutcome:
     result = _table(work, work.dt)
     counts = {name: result[name] for name in ("lines", "events", "folded", "quarantined")}
-    return Made(result, {**counts, "templates": len(result["rows"])})
+    return StepOutcome(result, {**counts, "templates": len(result["rows"])})
 
 
-def _learn(work: StepRun) -> Made:
+def _learn(work: StepRun) -> StepOutcome:
     masks = work.parts.refiner().masks.version
     learnt = book.learn(masks, (str(row["template"]) for row in work.before("collect")["rows"]))
     older = _older(work, masks)
     if older is not None:
         learnt = book.merge(older, learnt)
     result = orjson.loads(book.dumps(learnt))
-    return Made(result, {"merges": len(learnt.merges), "templates": len(result["templates"])})
+    return StepOutcome(result, {"merges": len(learnt.merges), "templates": len(result["templates"])})
 
 
 def _older(work: StepRun, masks: str) -> Book | None:
@@ -77,7 +77,7 @@ def _older(work: StepRun, masks: str) -> Book | None:
     return None
 
 
-def _publish(work: StepRun) -> Made:
+def _publish(work: StepRun) -> StepOutcome:
     parts = work.parts
     masks = parts.refiner().masks.version
     learnt = book.loads(orjson.dumps(work.before("learn")), masks, work.key("learn.json"))
@@ -87,7 +87,7 @@ def _publish(work: StepRun) -> Made:
     if learnt.merges != (published.merges if published else []):
         current = parts.releases.publish_book(learnt, work.dt, work.at(), f"templates of {work.dt}")
     version = current.versions.book
-    return Made({"version": version, "new": new}, {"version": version, "new_merges": len(new)})
+    return StepOutcome({"version": version, "new": new}, {"version": version, "new_merges": len(new)})
 
 
 STEPS = {

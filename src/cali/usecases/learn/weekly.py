@@ -10,7 +10,7 @@ import orjson
 
 from cali.core.models import Origin, Status
 from cali.usecases.learn import feedback
-from cali.usecases.learn.step_results import JobStep, Made
+from cali.usecases.learn.step_results import JobStep, StepOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +23,7 @@ MOST = 100_000  # incidents to read
 TOP = 5
 
 
-def _report(work: StepRun) -> Made:
+def _report(work: StepRun) -> StepOutcome:
     """Write the report if its figures changed, and post it once."""
     parts = work.parts
     year, week, _ = work.day.isocalendar()
@@ -42,7 +42,7 @@ def _report(work: StepRun) -> Made:
         parts.objects.put(f"{name}.posted", b"", "text/plain")
         posted = True
     result = {"report": f"{name}.json", "page": f"{name}.md", "posted": posted}
-    return Made(
+    return StepOutcome(
         {**result, "figures": figures},
         {**result, "incidents": figures["incidents"], "known": figures["known"]},
     )

@@ -8,7 +8,7 @@
 process.
 """
 
-from cali.usecases.releases.documents import EntryStanding, Learnt, knowledge_over
+from cali.usecases.releases.documents import EntryStanding, LearntKnowledge, knowledge_over
 from cali.usecases.releases.follow import ReleaseWatch
 from cali.usecases.releases.repository import BOOKS, KNOWLEDGE, Current, Releases
 
@@ -17,7 +17,7 @@ __all__ = [
     "KNOWLEDGE",
     "Current",
     "EntryStanding",
-    "Learnt",
+    "LearntKnowledge",
     "ReleaseWatch",
     "Releases",
     "knowledge_over",

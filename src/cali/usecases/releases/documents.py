@@ -32,7 +32,7 @@ class EntryStanding(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
+class LearntKnowledge:
     """Learnt entries by id, the standing of learnt and shipped entries, and the reasons of withdrawn entries."""
 
     entries: Mapping[str, KnowledgeEntry] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Learnt:
         return blake2b(orjson.dumps(_content(self), option=orjson.OPT_SORT_KEYS), digest_size=4).hexdigest()
 
 
-NOTHING = Learnt()
+NOTHING = LearntKnowledge()
 
 
 def plain(entry: KnowledgeEntry) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def yaml_of(entries: Iterable[KnowledgeEntry], day: str, area: str = "learnt") -
     return text
 
 
-def dumps(learnt: Learnt, version: str, why: str, at: str, over: Knowledge | None = None) -> bytes:
+def dumps(learnt: LearntKnowledge, version: str, why: str, at: str, over: Knowledge | None = None) -> bytes:
     """Serialise a release. `over` is the shipped knowledge for which the ranking is computed."""
     body: dict[str, Any] = {
         "format": FORMAT,
@@ -111,7 +111,7 @@ def dumps(learnt: Learnt, version: str, why: str, at: str, over: Knowledge | Non
     return orjson.dumps({"seal": _seal(body), **body}, option=orjson.OPT_INDENT_2)
 
 
-def loads(body: bytes, version: str, where: str) -> tuple[Learnt, dict[str, Any] | None]:
+def loads(body: bytes, version: str, where: str) -> tuple[LearntKnowledge, dict[str, Any] | None]:
     """Parse a release and its precomputed data.
 
     Raise Misconfigured if it is damaged, or has another version or format.
@@ -134,11 +134,11 @@ def loads(body: bytes, version: str, where: str) -> tuple[Learnt, dict[str, Any]
     if seal != _seal(document):
         raise Misconfigured(f"{where}: damaged: its checksum does not match; use another release")
     entries = {entry.id: entry for entry in (entry_of(item, where) for item in items)}
-    return Learnt(entries, standing, withdrawn), compiled
+    return LearntKnowledge(entries, standing, withdrawn), compiled
 
 
 def knowledge_over(
-    shipped: Knowledge, learnt: Learnt, compiled: Mapping[str, Any] | None = None
+    shipped: Knowledge, learnt: LearntKnowledge, compiled: Mapping[str, Any] | None = None
 ) -> Knowledge:
     """Return the shipped knowledge with the learnt entries over it, by id.
 
@@ -166,7 +166,7 @@ def _ready(
     )
 
 
-def _content(learnt: Learnt) -> dict[str, Any]:
+def _content(learnt: LearntKnowledge) -> dict[str, Any]:
     return {
         "entries": [plain(learnt.entries[name]) for name in sorted(learnt.entries)],
         "standing": {name: list(counts) for name, counts in sorted(learnt.standing.items())},
@@ -174,7 +174,7 @@ def _content(learnt: Learnt) -> dict[str, Any]:
     }
 
 
-def _compiled(learnt: Learnt, over: Knowledge) -> dict[str, Any] | None:
+def _compiled(learnt: LearntKnowledge, over: Knowledge) -> dict[str, Any] | None:
     if not learnt.entries:
         return None
     made = knowledge_over(over, learnt)

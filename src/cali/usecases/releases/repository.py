@@ -12,7 +12,7 @@ from cali.core.errors import Misconfigured
 from cali.core.optimistic import update
 from cali.stages.refine import book
 from cali.usecases.releases import documents
-from cali.usecases.releases.documents import NOTHING, Learnt, knowledge_over
+from cali.usecases.releases.documents import NOTHING, LearntKnowledge, knowledge_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ class Releases:
             return None
         return _pointer(read.body, read.tag) if read.body else Current()
 
-    def learnt(self, version: str) -> Learnt:
+    def learnt(self, version: str) -> LearntKnowledge:
         """Return the learnt entries of a version; none for the empty one."""
         return self._sealed(version)[0] if version else NOTHING
 
@@ -110,7 +110,12 @@ class Releases:
         self._objects.drop(f"{HOME}{kind}/{version}.json")
 
     def change(
-        self, step: Callable[[Learnt], Learnt], day: str, at: str, why: str, shipped: Knowledge
+        self,
+        step: Callable[[LearntKnowledge], LearntKnowledge],
+        day: str,
+        at: str,
+        why: str,
+        shipped: Knowledge,
     ) -> Current:
         """Put in force what a step makes of the learnt entries in force. If it changes nothing, write nothing."""
 
@@ -181,7 +186,7 @@ class Releases:
             raise Misconfigured(f"{key}: damaged: its content does not match its name; use another release")
         return key, body
 
-    def _sealed(self, version: str) -> tuple[Learnt, dict[str, Any] | None]:
+    def _sealed(self, version: str) -> tuple[LearntKnowledge, dict[str, Any] | None]:
         key = f"{HOME}{KNOWLEDGE}/{version}.json"
         return documents.loads(self._stored_object(key), version, key)
 

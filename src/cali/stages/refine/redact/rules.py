@@ -44,7 +44,7 @@ class RedactionRule:
     within: bool = False
 
 
-class Table(NamedTuple):
+class RuleTable(NamedTuple):
     """A version and its rules, in order."""
 
     version: str
@@ -52,13 +52,13 @@ class Table(NamedTuple):
 
 
 @cache
-def default_table() -> Table:
+def default_table() -> RuleTable:
     """Return the table that ships with CALI."""
     name = f"{VERSION}.yaml"
     return parse_table(files("cali").joinpath("data", "masks").joinpath(name).read_text("utf-8"), name)
 
 
-def load_table(path: Path) -> Table:
+def load_table(path: Path) -> RuleTable:
     """Read a table. Raise Misconfigured, with the file and the rule, if it cannot be used."""
     try:
         text = path.read_text("utf-8")
@@ -67,7 +67,7 @@ def load_table(path: Path) -> Table:
     return parse_table(text, str(path))
 
 
-def parse_table(text: str, source: str) -> Table:
+def parse_table(text: str, source: str) -> RuleTable:
     """Parse a table's YAML text; `source` names it in errors."""
     try:
         data = yaml.load(text, _Loader)  # noqa: S506 - a safe loader, the C one where there is one
@@ -86,7 +86,7 @@ def parse_table(text: str, source: str) -> Table:
             raise Misconfigured(f"{source}: rule {entry['name']}: {error}") from error
         if entry["name"] in (rule.name for rule in rules[:-1]):
             raise Misconfigured(f"{source}: rule {entry['name']}: the name is used twice")
-    return Table(str(data["version"]), tuple(rules))
+    return RuleTable(str(data["version"]), tuple(rules))
 
 
 def _rule(entry: Mapping[str, Any], fragments: Mapping[str, str]) -> RedactionRule:

@@ -118,7 +118,7 @@ class ModelServer:
         self._closing = Event()
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class ModelHandler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
@@ -127,7 +127,7 @@ class ModelServer:
             def log_message(self, *args: Any) -> None:
                 """Says nothing."""
 
-        self._server = _Server(("127.0.0.1", port), Handler)
+        self._server = _Server(("127.0.0.1", port), ModelHandler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
