@@ -37,7 +37,7 @@ class CostLine(NamedTuple):
 
 
 def resources_in(shown: dict[str, Any]) -> tuple[Resource, ...]:
-    """The managed resources of `terraform show -json` of a plan or a state, those of modules included."""
+    """Return the managed resources in `terraform show -json` of a plan or a state, including modules."""
     root = shown.get("planned_values", shown.get("values", shown)).get("root_module", {})
     if not root:
         raise Misconfigured("the plan holds no resources: give the output of `terraform show -json`")
@@ -55,7 +55,7 @@ def _walk(module: dict[str, Any]) -> Iterable[Resource]:
 def lines(
     resources: Sequence[Resource], volume: Volume, prices: ResourcePrices, model_dollars: float
 ) -> tuple[CostLine, ...]:
-    """The cost of a day, dearest first. The model counts with all that it may cost."""
+    """Return the cost per day, most expensive first. The model counts with its full daily budget."""
     unknown = sorted({resource.type for resource in resources} - set(PRICED) - FREE)
     if unknown:
         raise Misconfigured(
@@ -136,7 +136,7 @@ def _search(resource: Resource, volume: Volume, prices: ResourcePrices) -> Itera
 
 
 def search_tier(volume: Volume) -> tuple[str, int]:
-    """The smallest kind and number of search nodes that hold the index; the largest kind goes on in number."""
+    """Return the smallest type and number of search nodes that hold the index. The largest type grows in number."""
     tiers = volume.assumed["search"]["tiers"]
     for tier in tiers:
         if volume.index_gb <= tier["up_to_gb"]:

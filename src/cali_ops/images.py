@@ -93,7 +93,7 @@ def stage(root: Path = Path()) -> tuple[Path, ...]:
 
 
 def present(tag: str, name: str, clients: Clients) -> frozenset[str]:
-    """The repositories that hold an image of this tag."""
+    """Return the repositories that have an image with this tag."""
     return frozenset(image.repository for image in IMAGES if _has(f"{name}/{image.repository}", tag, clients))
 
 
@@ -114,7 +114,7 @@ def plan(repositories: Mapping[str, str], tag: str, there: frozenset[str], platf
 
 
 def login(repositories: Mapping[str, str], clients: Clients) -> ImageStep:
-    """Docker's way into ECR, for twelve hours."""
+    """Return the step that logs Docker in to ECR for twelve hours."""
     answer = perform(Call("ecr", "get_authorization_token"), clients)
     token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode()
     user, _, password = token.partition(":")
@@ -125,7 +125,7 @@ def login(repositories: Mapping[str, str], clients: Clients) -> ImageStep:
 
 
 def perform_all(steps: Sequence[ImageStep], root: Path = Path()) -> None:
-    """Runs the steps; the person sees what they print. Misconfigured when one fails."""
+    """Run the steps with their output shown. Raise Misconfigured if one fails."""
     if shutil.which("docker") is None:
         raise Misconfigured("docker is not installed: https://docs.docker.com/engine/install/")
     for step in steps:

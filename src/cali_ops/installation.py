@@ -1,4 +1,4 @@
-"""The order in which an installation is raised and taken down, as data."""
+"""Order of the Terraform commands that create and destroy an installation, as data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEPT = ("module.logs", "aws_s3_bucket_notification.logs")
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One Terraform command, and why it is run."""
+    """One Terraform command and its reason."""
 
     arguments: tuple[str, ...]
     why: str
@@ -28,26 +28,25 @@ def backend(bucket: str, region: str) -> tuple[str, ...]:
 
 
 def settings(path: Path, text: str) -> bool:
-    """Writes a root's terraform.tfvars; whether it did. Misconfigured when one is there that says something else."""
+    """Write a root's terraform.tfvars. Return whether it was written. Raise Misconfigured if another one exists."""
     if not text.strip():
         return False
     wanted = text.rstrip() + "\n"
     if path.exists() and path.read_text("utf-8") != wanted:
         raise Misconfigured(
-            f"{path}: is there and says something else; this is for pipelines, which begin without one"
+            f"{path}: exists with other content; remove it, or edit it instead of using this command"
         )
     path.write_text(wanted, "utf-8")
     return True
 
 
 def adopt(exists: bool, state: frozenset[str]) -> tuple[str, ...]:
-    """What the plan must be told about the log bucket. A destroy that kept the data left it behind: the next
-    installation takes it back."""
+    """Return the plan's arguments for the log bucket. A destroy that keeps the data leaves the bucket; import it again."""
     return ("-var=adopt_logs_bucket=true",) if exists and LOG_BUCKET not in state else ()
 
 
 def down(state: frozenset[str], with_data: bool) -> tuple[Command, ...]:
-    """The commands of a destroy. Without `with_data` the log bucket leaves the state and stays in AWS."""
+    """Return the commands of a destroy. Without `with_data`, the log bucket leaves the state and stays in AWS."""
     if with_data:
         # Whether a bucket may be emptied is read from the state, so it must be there before the destroy.
         emptied = Command(

@@ -62,7 +62,7 @@ USELESS_PLACES = (
 
 
 def build(python: str, arch: str, home: Path = HOME) -> Path:
-    """Builds the layer and returns its folder. Misconfigured when it is larger than the budget."""
+    """Build the layer, and return its folder. Raise Misconfigured if it is larger than the budget."""
     target = home / "build" / "python"
     shutil.rmtree(home / "build", ignore_errors=True)
     _install(python, arch, home / "requirements.txt", target)
@@ -96,7 +96,7 @@ def useless(root: Path) -> Iterable[Path]:
 
 
 def size_of(place: Path) -> float:
-    """Megabytes of a file, or of all files in a folder."""
+    """Return the megabytes of a file, or of all files in a folder."""
     files = [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()]
     return sum(path.stat().st_size for path in files) / 1_000_000
 
@@ -146,7 +146,7 @@ def _compile(python: str, target: Path) -> None:
 
 
 def _zip(target: Path, path: Path) -> None:
-    """The same content gives the same bytes."""
+    """Write a reproducible archive: the same content gives the same bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for file in sorted(file for file in target.rglob("*") if file.is_file()):
             entry = zipfile.ZipInfo(f"python/{file.relative_to(target).as_posix()}", (1980, 1, 1, 0, 0, 0))
@@ -157,7 +157,7 @@ def _zip(target: Path, path: Path) -> None:
 
 
 def lock(python: str, arch: str, home: Path = HOME) -> None:
-    """Pins the newest versions by hash, as near to the project's own pins as can be."""
+    """Pin the newest versions by hash, as close as possible to the project's own pins."""
     platform = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}[arch]
     left_out = [word for name in LAMBDA_HAS for word in ("--no-emit-package", name)]
     pins = home / "build" / "constraints.txt"
@@ -182,7 +182,7 @@ def _pins(requirements: Path, overrides: Path) -> str:
 
 
 def publish(python: str, arch: str, name: str = NAME, home: Path = HOME) -> str:
-    """Publishes the built layer as a new version and returns its ARN."""
+    """Publish the built layer as a new version, and return its ARN."""
     from cali.adapters.aws import clients as aws
 
     path = home / "build" / "layer.zip"

@@ -22,7 +22,7 @@ class ResourcePrices:
     table: dict[str, Any]
 
     def of(self, name: str, size: str | None = None) -> float:
-        """One price. Raises Misconfigured when the file does not have it."""
+        """Return one price. Raise Misconfigured if the file does not have it."""
         try:
             price = self.table[name] if size is None else self.table[name][size]
             return float(price)
@@ -41,7 +41,7 @@ class Volume:
 
     @property
     def lines(self) -> float:
-        """Lines in a day."""
+        """Return the number of lines per day."""
         return self.gb * 1e9 / self.bytes_per_line
 
     @property

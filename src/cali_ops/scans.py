@@ -68,7 +68,7 @@ def flaws(
 
 
 def critical(pages: Iterable[dict[str, Any]]) -> list[str]:
-    """The names of the critical findings, each once, of basic and of enhanced scanning."""
+    """Return the unique names of the critical findings of basic and enhanced scanning."""
     names = set()
     for page in pages:
         for one in page.get("findings", []):

@@ -1,4 +1,4 @@
-"""Signs in to OpenSearch and applies what search_access plans."""
+"""Client of OpenSearch's API that applies the plan of search_access."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cali_ops.calls import Clients
 
-PATIENCE = 1800.0  # a change of the master user takes a domain some minutes
+PATIENCE = 1800.0  # seconds to wait; a change of the master user takes minutes
 PAUSE = 15.0
 
 
@@ -46,7 +46,7 @@ class Session:
     password: str
 
     def signed_in(self) -> bool:
-        """Whether the domain knows this user and password."""
+        """Return whether the domain accepts this user and password."""
         return self._send("GET", "/_plugins/_security/authinfo", None, {401}) is not None
 
     def get(self, path: str) -> Any | None:
@@ -54,7 +54,7 @@ class Session:
         return self._send("GET", path, None, {404})
 
     def put(self, put: Put) -> None:
-        """Puts one document."""
+        """Put one document."""
         self._send("PUT", put.path, put.body, set())
 
     def _send(self, method: str, path: str, body: Any, absent: set[int]) -> Any | None:
@@ -95,7 +95,7 @@ def grant(
 
 
 def _password(domain: Domain, clients: Clients) -> str:
-    """The password kept in Secrets Manager; drawn and kept there when there is none."""
+    """Return the password in Secrets Manager. Generate and store one if there is none."""
     kept = ask(Call("secretsmanager", "get_secret_value", {"SecretId": domain.secret}), clients)
     if kept is not None:
         try:
@@ -114,7 +114,7 @@ def _password(domain: Domain, clients: Clients) -> str:
 
 
 def draw_password() -> str:
-    """32 characters with one of each kind that OpenSearch asks for."""
+    """Return 32 random characters with one of each class that OpenSearch requires."""
     kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "!@%^*-_=+")
     drawn = [secrets.choice(kind) for kind in kinds] + [secrets.choice("".join(kinds)) for _ in range(28)]
     secrets.SystemRandom().shuffle(drawn)

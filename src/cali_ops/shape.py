@@ -1,4 +1,4 @@
-"""Whether what was found says at least what is wanted. Services add fields of their own to what they are given."""
+"""Comparison of a service's response with the wanted fields. Services add fields of their own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def holds(found: Any, wanted: Any) -> bool:
-    """True when every field of `wanted` is in `found` with the same value; lists must match item by item."""
+    """Return whether `found` has every field of `wanted` with the same value. Lists must match item by item."""
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(
             key in found and holds(found[key], value) for key, value in wanted.items()

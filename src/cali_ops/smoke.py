@@ -1,8 +1,8 @@
-"""Looks whether what was just deployed works: every function is ready, answers, and its streams are set as declared.
+"""Smoke test of a deployment: each function is ready and answers, and its event sources match their declaration.
 
-    python -m cali_ops.smoke --stage dev        # a line for each; exit 1 when one is wrong
+    python -m cali_ops.smoke --stage dev        # one line per check; exit code 1 if a check fails
 
-The functions that streams invoke are given an empty batch: all their parts are imported and nothing is changed.
+Functions with a stream are invoked with an empty batch, which imports all their modules and changes nothing.
 """
 
 from __future__ import annotations

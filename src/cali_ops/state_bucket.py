@@ -30,7 +30,7 @@ class BucketSetting:
 
 
 def bucket_name(name: str, account: str) -> str:
-    """The name that terraform/names.tf gives the bucket too."""
+    """Return the name of the bucket, the same as in terraform/names.tf."""
     return f"{name}-terraform-state-{account}"
 
 
@@ -70,7 +70,7 @@ def read(bucket: str, clients: Clients) -> Mapping[str, Any] | None:
 
 
 def plan(bucket: str, region: str, found: Mapping[str, Any] | None) -> tuple[Call, ...]:
-    """The calls that make the bucket what it must be; none when it is."""
+    """Return the calls that create or correct the bucket, none if it is correct."""
     place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     create = (
         ()
@@ -86,7 +86,7 @@ def plan(bucket: str, region: str, found: Mapping[str, Any] | None) -> tuple[Cal
 
 
 def ensure(bucket: str, region: str, clients: Clients) -> tuple[Call, ...]:
-    """Makes the bucket what it must be and returns the calls it took."""
+    """Create or correct the bucket, and return the calls."""
     calls = plan(bucket, region, read(bucket, clients))
     for call in calls:
         perform(call, clients)
@@ -94,7 +94,7 @@ def ensure(bucket: str, region: str, clients: Clients) -> tuple[Call, ...]:
 
 
 def _plain(answer: Any) -> Any:
-    """An answer with its policy parsed and versioning named as it is written."""
+    """Return a response in the form of the written settings, with its policy parsed."""
     if not isinstance(answer, dict):
         return answer
     if "Policy" in answer:

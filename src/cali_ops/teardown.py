@@ -25,7 +25,7 @@ class Leftovers:
 
 
 def plan(found: Leftovers, with_data: bool) -> tuple[Call, ...]:
-    """The calls that clear the way, in the order in which AWS accepts them. Volumes go only with their data."""
+    """Return the calls that delete the leftovers, in the order that AWS accepts. Volumes are deleted only `with_data`."""
     calls = [
         Call("lambda", "delete_event_source_mapping", {"UUID": one}, "reads a stream")
         for one in found.mappings
@@ -55,7 +55,7 @@ def plan(found: Leftovers, with_data: bool) -> tuple[Call, ...]:
 
 
 def look(name: str, stage: str, vpc: str, clients: Clients) -> Leftovers:
-    """Finds what is in the way of destroying the installation of this name."""
+    """Find the leftovers of the installation with this name."""
     cluster = f"{name}-cluster"
     functions = tuple(
         one["FunctionName"]
@@ -94,7 +94,7 @@ def look(name: str, stage: str, vpc: str, clients: Clients) -> Leftovers:
 
 
 def clear(found: Leftovers, with_data: bool, clients: Clients) -> tuple[Call, ...]:
-    """Clears the way and returns the calls it took."""
+    """Delete the leftovers, and return the calls."""
     calls = plan(found, with_data)
     for call in calls:
         perform(call, clients)
@@ -107,7 +107,7 @@ def _mappings(function: str, clients: Clients) -> list[str]:
 
 
 def _balancers(vpc: str, cluster: str, clients: Clients) -> tuple[str, ...]:
-    """Balancers in the VPC that carry the cluster's tag: Terraform's own does not."""
+    """Return load balancers in the VPC with the cluster's tag, which Terraform's own lacks."""
     inside = [
         one["LoadBalancerArn"]
         for one in pages(Call("elbv2", "describe_load_balancers"), "LoadBalancers", clients)

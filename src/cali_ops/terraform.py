@@ -1,4 +1,4 @@
-"""Runs Terraform on the root under terraform/, and on a copy of it where AWS is mocked."""
+"""Runner of Terraform on the root under terraform/, and on a copy with AWS mocked."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ class Terraform:
     plugins: Path | None = None
 
     def run(self, *arguments: str, shown: bool = False) -> str:
-        """Runs a command and returns what it printed; with `shown` the person sees it instead. Raises Misconfigured
-        with Terraform's own words when it fails."""
+        """Run a command, and return its output, or print it with `shown`.
+
+        Raise Misconfigured with Terraform's message if it fails.
+        """
         program = shutil.which("terraform")
         if program is None:
             raise Misconfigured(
@@ -46,12 +48,12 @@ class Terraform:
         return done.stdout or ""
 
     def init(self, *arguments: str, shown: bool = False) -> None:
-        """Prepares the folder."""
+        """Run `terraform init`."""
         plugins = () if self.plugins is None else (f"-plugin-dir={self.plugins}",)
         self.run("init", "-input=false", "-no-color", *plugins, *arguments, shown=shown)
 
     def outputs(self) -> dict[str, Any]:
-        """The outputs of what was applied, by name."""
+        """Return the outputs of the last apply by name."""
         return {name: one["value"] for name, one in json.loads(self.run("output", "-json")).items()}
 
     def addresses(self) -> frozenset[str]:
@@ -64,7 +66,7 @@ class Terraform:
         )
 
     def mocked(self, test: str) -> dict[str, Any]:
-        """The state that a run of tests/<test>.tftest.hcl ends in."""
+        """Return the final state of a run of tests/<test>.tftest.hcl."""
         said = self.run("test", "-json", "-verbose", f"-filter=tests/{test}.tftest.hcl")
         states = [
             line["test_state"]
@@ -90,7 +92,7 @@ def planned_without_aws(terraform: Terraform) -> dict[str, Any]:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, less a CLI configuration that is not there: Terraform would complain about it on every call."""
+    """Return the environment without a missing TF_CLI_CONFIG_FILE, which gives a warning on every call."""
     configured = os.environ.get("TF_CLI_CONFIG_FILE")
     gone = {"TF_CLI_CONFIG_FILE"} if configured and not Path(configured).exists() else set()
     return {name: value for name, value in os.environ.items() if name not in gone}

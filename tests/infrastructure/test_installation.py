@@ -87,7 +87,7 @@ def test_a_pipeline_that_is_told_nothing_applies_nothing(tmp_path: Path):
 def test_the_settings_of_a_person_are_never_written_over(tmp_path: Path):
     arguments = roots(tmp_path)
     (tmp_path / "terraform" / "terraform.tfvars").write_text("mine = 1\n")
-    with pytest.raises(Misconfigured, match="says something else"):
+    with pytest.raises(Misconfigured, match="exists with other content"):
         CliRunner().invoke(group, arguments, env={"TERRAFORM_TFVARS": "yours = 1"}, catch_exceptions=False)
 
 

@@ -87,7 +87,7 @@ def test_gzipped_content_is_read_over_all_its_members() -> None:
 
 @pytest.mark.parametrize("cut", [15, -3])
 def test_a_gzip_file_that_ends_too_early_is_damaged(cut: int) -> None:
-    with pytest.raises(Damaged, match=r"there\.gz: a gzip file that ends too early"):
+    with pytest.raises(Damaged, match=r"there\.gz: truncated gzip file"):
         list(unzipped([gzip.compress(b"abc" * 100)[:cut]], "there.gz"))
 
 
@@ -130,7 +130,7 @@ def test_a_damaged_object_is_told_and_costs_no_other(tmp_path: Path) -> None:
     logs = raw_logs(str(tmp_path))
 
     assert [line for _, line in logs.lines()][-1] == b"c"
-    assert logs.damaged == [f"{tmp_path}: dt=2026-11-20/cali-2.gz: a gzip file that ends too early"]
+    assert logs.damaged == [f"{tmp_path}: dt=2026-11-20/cali-2.gz: truncated gzip file"]
 
 
 def test_a_plain_file_is_a_source_too(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_two_processes_at_the_same_time_both_answer_and_leave_nothing_else(tmp_p
 
 
 def test_asked_too_early_or_of_nobody_is_one_line() -> None:
-    with pytest.raises(Misconfigured, match="before it was told its entries"):
+    with pytest.raises(Misconfigured, match="before `ensure` loaded its entries"):
         MilvusIndex("anywhere", HashedEmbedder()).search("no space left", 1)
     with pytest.raises(Retryable, match=r"^Milvus at http://127.0.0.1:9: ") as caught:
         MilvusIndex("http://127.0.0.1:9", HashedEmbedder(), timeout=1).ensure(VERSION, ENTRIES)

@@ -20,7 +20,7 @@ LOCK = ".lock"
 
 
 class FolderObjects:
-    """Both ports; a key is a path below the folder. A file is replaced in one step, so a reader sees the old or the new."""
+    """Objects and Pointers. A key is a path below the folder. Files are replaced atomically."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -41,7 +41,7 @@ class FolderObjects:
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(body)
-                Path(name).chmod(0o644)  # a temporary file is its owner's alone; the folder is the team's
+                Path(name).chmod(0o644)  # mkstemp makes a file that only its owner can read
                 Path(name).replace(target)
             except BaseException:
                 Path(name).unlink(missing_ok=True)
@@ -60,7 +60,7 @@ class FolderObjects:
         yield from sorted(found)
 
     def _refused(self, error: OSError) -> None:
-        """A folder that is not there has no keys; one that may not be read must not look like that."""
+        """Raise Misconfigured for an unreadable folder. A missing folder has no keys and raises nothing."""
         if not isinstance(error, FileNotFoundError | NotADirectoryError):
             raise Misconfigured(f"{error.filename}: cannot be read: {error.strerror}") from error
 
@@ -70,7 +70,7 @@ class FolderObjects:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise Misconfigured(f"{path}: cannot be deleted: {error.strerror}") from error
-        with suppress(OSError):  # a folder that still holds something stays
+        with suppress(OSError):  # keep a folder that is not empty
             path.parent.rmdir()
 
     def read(self, key: str, unless: str = "") -> Tagged | None:
@@ -102,12 +102,12 @@ class FolderObjects:
         except OSError as error:
             raise Misconfigured(f"{self._home}: cannot be written: {error.strerror}") from error
         with file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # closing the file lets go of it
+            fcntl.flock(file, fcntl.LOCK_EX)  # closing the file releases the lock
             yield
 
 
 def _named(key: str, home: Path) -> str:
-    """The key, if it is text as those of S3 are: Misconfigured otherwise, for nothing could be kept about it."""
+    """Return the key. Raise Misconfigured if it is not valid UTF-8, as keys on S3 must be."""
     try:
         key.encode()
     except UnicodeEncodeError as error:

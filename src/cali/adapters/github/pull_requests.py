@@ -2,7 +2,7 @@
 
     branch of the base, unless it is there -> each file, over the one of that branch -> pull request, unless one is open
 
-Each call may be made again, so a run that failed in between is finished by the next one. The token is in no message.
+Each call is idempotent, so the next run completes a run that failed. No message contains the token.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VERSION = "2022-11-28"
 
 
 class GitHub:
-    """PullRequests in one repository (`owner/name`). `token` gives the secret when it is needed."""
+    """PullRequests in one repository (`owner/name`). `token` returns the secret on demand."""
 
     def __init__(self, repository: str, token: Callable[[], str], base: str = "main", url: str = URL) -> None:
         if repository.count("/") != 1 or not all(repository.split("/")):
@@ -40,7 +40,7 @@ class GitHub:
             self._written(path, text, branch, title)
         asked = {"title": title, "body": body, "head": branch, "base": self._base}
         answer = self._call("POST", "pulls", asked)
-        if answer.status == 422:  # there is one for this branch, or nothing differs from the base
+        if answer.status == 422:  # the branch has a pull request, or does not differ from the base
             return self._open_already(branch, answer)
         return str(_read(_accepted(answer), "html_url"))
 
@@ -52,7 +52,7 @@ class GitHub:
         base = _accepted(self._call("GET", f"git/ref/heads/{quote(self._base)}"))
         asked = {"ref": f"refs/heads/{branch}", "sha": _read(base, "object", "sha")}
         answer = self._call("POST", "git/refs", asked)
-        if answer.status != 422:  # somebody else made it meanwhile
+        if answer.status != 422:  # another run has created it
             _accepted(answer)
 
     def _written(self, path: str, text: str, branch: str, why: str) -> None:
@@ -90,8 +90,7 @@ class GitHub:
 
 
 def _accepted(answer: HttpResponse) -> HttpResponse:
-    """As any server's answer, but GitHub also refuses for a while with 403, which its headers tell, and with 409 when
-    another run wrote to the branch meanwhile."""
+    """Return a successful response. Raise Retryable also for a rate limit (403) and for a concurrent write (409)."""
     waits = answer.retry_after is not None or answer.headers.get("x-ratelimit-remaining") == "0"
     if answer.status == 409 or (answer.status == 403 and waits):
         raise Retryable(f"{WHO}: {answer.status}, for a while", after=answer.retry_after)
@@ -99,7 +98,7 @@ def _accepted(answer: HttpResponse) -> HttpResponse:
 
 
 def _read(answer: HttpResponse, *path: str | int) -> Any:
-    """What stands in a JSON answer at a path."""
+    """Return the value at a path in a JSON response."""
     try:
         found = json.loads(answer.body)
         for step in path:

@@ -34,7 +34,7 @@ class HttpResponse(NamedTuple):
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds for which the server asks to be left alone: at most an hour, None if it names no number."""
+        """Return the seconds in Retry-After, at most an hour. Return None if the header has no number."""
         text = self.headers.get("retry-after")
         try:
             pause = float(text) if text else nan
@@ -87,7 +87,7 @@ def request(
 
 
 def accepted(server: str, response: HttpResponse) -> HttpResponse:
-    """Return a response of success. Raise the CaliError that any other status means."""
+    """Return a successful response. Raise the matching CaliError for any other status."""
     if 200 <= response.status < 300:
         return response
     text = " ".join(response.body[:200].decode(errors="replace").split())
@@ -100,7 +100,7 @@ def accepted(server: str, response: HttpResponse) -> HttpResponse:
 
 
 def _content(answer: BaseHTTPResponse) -> bytes:
-    """Return the body; an empty one if it breaks off, for the server has done what it was asked to."""
+    """Return the body. Return an empty one if it is incomplete, because the server has processed the request."""
     try:
         return answer.read(LARGEST)
     except (HTTPError, OSError):
@@ -110,8 +110,10 @@ def _content(answer: BaseHTTPResponse) -> bytes:
 
 
 def _pool(scheme: str, host: str) -> PoolManager:
-    """Return a pool for one request, through the proxy of the environment if there is one. A connection that is kept
-    open while a function is frozen fails only when it is used."""
+    """Return a pool for one request, through the proxy of the environment if there is one.
+
+    Connections are not reused: one that stays open while a function is frozen fails on its next use.
+    """
     proxy = "" if proxy_bypass(host) else getproxies().get(scheme, "")
     return ProxyManager(proxy, ssl_context=_tls()) if proxy else PoolManager(ssl_context=_tls())
 

@@ -1,4 +1,4 @@
-"""An incident store in memory, for processes that keep nothing on disk and for tests."""
+"""Incident store in memory, for processes without storage and for tests."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 class MemoryIncidents:
-    """An IncidentStore of one process. Beyond `limit` incidents it forgets the one that was written longest ago; if that
-    one occurs again, it is new."""
+    """IncidentStore of one process. Beyond `limit` incidents it evicts the least recently written one.
+
+    An evicted incident that occurs again is new.
+    """
 
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit

@@ -1,4 +1,4 @@
-"""Doubles that tests and users share: no network, no model, no files, the same answer each time.
+"""Embedder and index in memory, for users and tests: deterministic, without network, model or files.
 
 Each passes the contract suite of its port (`tests/contracts/`), as the real adapters do.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class HashedEmbedder:
-    """An Embedder without a model: words and their letter triples hashed into 256 numbers. Same text, same vector."""
+    """Embedder without a model: it hashes words and their character trigrams into 256 dimensions."""
 
     name = "hashed-256"
     size = 256
@@ -41,7 +41,7 @@ class HashedEmbedder:
 
 
 class ReferenceIndex:
-    """A KnowledgeIndex in memory that looks at every row: what Milvus should find, with the same rows and fusion."""
+    """KnowledgeIndex in memory with an exhaustive search. It uses the same rows and fusion as the Milvus index."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder

@@ -48,7 +48,7 @@ class MemoryObjects:
 
 
 class MemoryCollections:
-    """Collections that look at every row."""
+    """Collections with an exhaustive search."""
 
     def __init__(self) -> None:
         self.kept: dict[str, tuple[ReferenceIndex, int]] = {}
@@ -76,7 +76,7 @@ class MemoryCollections:
 
 
 class MemoryPullRequests:
-    """Pull requests that nobody reads. `opened` holds title and files by branch, `bodies` what each says."""
+    """PullRequests in memory. `opened` maps a branch to title and files, `bodies` to the text."""
 
     def __init__(self) -> None:
         self.opened: dict[str, tuple[str, dict[str, str]]] = {}

@@ -1,7 +1,7 @@
-"""Remembers on disk what an index answered, so that a process that asks the same again need not open the index.
+"""Disk cache of search results, so that a repeated query does not need to open the index.
 
-Opening Milvus Lite takes over a second, an answer from here a millisecond. Answers belong to one knowledge version and
-embedder; a damaged line is forgotten, a folder that cannot be written only costs the time.
+Opening Milvus Lite takes over a second, a cached result a millisecond. Results belong to one knowledge version and
+embedder. A damaged line is ignored. Without a writable folder, nothing is cached.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from cali.core.ports import KnowledgeIndex
 
-LARGEST = 4_000_000  # bytes of a file; it starts anew when it is larger
-DEPTH = 10  # hits kept per question
+LARGEST = 4_000_000  # maximum bytes of a file; a larger one is started again
+DEPTH = 10  # hits cached per query
 
 
 class RememberedHits:
-    """A KnowledgeIndex in front of another one, which is made ready and asked only for what is not remembered.
+    """KnowledgeIndex in front of another one, which is opened and searched only on a cache miss.
 
-    `kind` tells answers of different embedders apart. Questions of the same gist have the same answer.
+    `kind` separates the results of different embedders. Queries with the same gist share a result.
     """
 
     def __init__(self, index: KnowledgeIndex, folder: Path, kind: str) -> None:
@@ -83,6 +83,6 @@ class RememberedHits:
             self._folder.mkdir(parents=True, exist_ok=True)
             file = self._file()
             large = file.exists() and file.stat().st_size > LARGEST
-            # A line is written in one call, so two processes do not mix theirs.
+            # Each line is one write call, so lines of two processes do not mix.
             with file.open("wb" if large else "ab", buffering=0) as out:
-                out.write(b"\n" + line)  # a line that a killed process left half written ends here
+                out.write(b"\n" + line)  # ends an incomplete line of a killed process

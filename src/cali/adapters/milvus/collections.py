@@ -1,6 +1,6 @@
-"""The collections of knowledge in a Milvus, and the alias of the one in force: a server, or the file of a Milvus Lite.
+"""Knowledge collections on a Milvus server or in a Milvus Lite file, and the alias of the one in force.
 
-`MilvusIndex` opens the same collections by the same names, so a function finds one that was built before it asks for it.
+`MilvusIndex` uses the same names, so a function finds a collection that was built in advance.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ AT_ONCE = 100  # texts in one search
 
 
 class MilvusCollections:
-    """Collections. Raises Retryable when Milvus does not answer. `close` frees the connection."""
+    """Collections on Milvus. Methods raise Retryable if Milvus does not answer. `close` frees the connection."""
 
     def __init__(
         self, uri: str, embedder: Embedder, token: str = "", timeout: float = 30.0, alias: str = ALIAS
@@ -56,7 +56,7 @@ class MilvusCollections:
     def switch(self, name: str) -> str:
         client = self._client
         with failures(self._uri):
-            if not client.has_collection(self._alias):  # an alias counts as one
+            if not client.has_collection(self._alias):  # also true for an alias
                 client.create_alias(name, self._alias)
                 return ""
             before = str(client.describe_alias(self._alias)["collection_name"])

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from cali.core.models import Hit, KnowledgeEntry
     from cali.core.ports import Embedder
 
-LAYOUT = 1  # of a collection; raise it when fields, indexes or row texts change
-DEPTH = 100  # rows that each of the two searches gives; an entry has about five
+LAYOUT = 1  # schema version of a collection; increase it when fields, indexes or row texts change
+DEPTH = 100  # rows that each of the two searches returns; an entry has about five
 BATCH = 500
-LONGEST = 4096  # bytes of a row's text
+LONGEST = 4096  # maximum bytes of a row's text
 
 
 class MilvusIndex:
@@ -68,13 +68,13 @@ class MilvusIndex:
         return self.search_each([text], limit)[0]
 
     def search_each(self, texts: Sequence[str], limit: int) -> list[list[Hit]]:
-        """The same for several texts, in one round to the server for each kind of search."""
+        """Search for several texts, with one request for each kind of search."""
         told = [gist(text) for text in texts]
         words = [one for one in told if one]
         if not words or limit < 1:
             return [[] for _ in told]
         if self._client is None:
-            raise Misconfigured("the knowledge index was searched before it was told its entries")
+            raise Misconfigured("the knowledge index was searched before `ensure` loaded its entries")
         with failures(self._uri):
             dense = self._rows_near("dense", self._embedder.embed(words), "COSINE")
             lexical = self._rows_near("sparse", words, "BM25")
@@ -82,7 +82,7 @@ class MilvusIndex:
         return [next(found) if one else [] for one in told]
 
     def close(self) -> None:
-        """Frees the connection, and for Lite the engine and its files. The index can be made to hold entries again."""
+        """Free the connection, and for Lite the engine and its files. `ensure` opens the index again."""
         if self._client is not None:
             self._client.close()
         if self._private is not None:
@@ -104,7 +104,7 @@ class MilvusIndex:
         return [[(row["entity"]["entry"], float(row["distance"])) for row in near] for near in found]
 
     def make(self, client: Any, collection: str, found: Sequence[IndexRow]) -> None:
-        """Makes a collection beside others on a connection of somebody else, unless it is there, whole, and loads it."""
+        """Create a collection on the caller's connection unless it exists and is complete, and load it."""
         self._client = client
         try:
             with failures(self._uri):
@@ -113,7 +113,7 @@ class MilvusIndex:
             self._client = None
 
     def attach(self, client: Any, collection: str) -> None:
-        """Searches a collection that is there, on a connection of somebody else; `close` is theirs too."""
+        """Use an existing collection on the caller's connection, which the caller closes."""
         self._client, self._collection = client, collection
 
     def _open_server(self, collection: str, found: Sequence[IndexRow]) -> None:
@@ -163,11 +163,11 @@ class MilvusIndex:
                 self._client.load_collection(collection)
                 return _holds(self._client, collection, count)
         except CaliError:
-            return False  # whole, but not readable to this version of Milvus Lite
+            return False  # complete, but unreadable for this version of Milvus Lite
 
     def _private_place(self) -> Path:
         folder = tempfile.mkdtemp(prefix="cali-index-")
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)  # also when nobody closes, at exit
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)  # at exit, even without `close`
         self._private = Path(folder, "index.db")
         return self._private
 
@@ -181,21 +181,21 @@ class MilvusIndex:
                 for i, (row, vector) in enumerate(zip(batch, vectors, strict=True))
             ]
             self._client.insert(collection, data)
-        self._client.flush(collection)  # a search before it is slow
+        self._client.flush(collection)  # a search before the flush is slow
 
 
 def is_server(uri: str) -> bool:
-    """Whether a URI names a Milvus server and not a folder of this machine."""
+    """Return whether a URI names a Milvus server instead of a local folder."""
     return re.match(r"(https?|tcp)://", uri) is not None
 
 
 def collection_name(version: str, embedder: str) -> str:
-    """The name of the collection of one knowledge version as one embedder sees it."""
+    """Return the name of the collection of one knowledge version and embedder."""
     return re.sub(r"\W+", "_", f"cali_{version}_{embedder}_v{LAYOUT}")
 
 
 def connect(uri: str, token: str, timeout: float) -> Any:
-    """A client of a server, or of a file of Milvus Lite."""
+    """Return a client of a server, or of a Milvus Lite file."""
     _quiet()
     from pymilvus import MilvusClient
 
@@ -210,7 +210,7 @@ def _start_engine(place: Path) -> Any:
 def _stop_engine(place: Path) -> None:
     from milvus_lite.server_manager import server_manager_instance
 
-    with suppress(Exception):  # it is going away; there is nobody left to tell
+    with suppress(Exception):  # the client is discarded, so its error does not matter
         server_manager_instance.release_server(str(place))
 
 
@@ -256,7 +256,7 @@ def _rename(client: Any, old: str, new: str) -> None:
 
 @contextmanager
 def failures(where: str) -> Iterator[None]:
-    """Turns what Milvus raises into the project's own error, one line."""
+    """Map exceptions of Milvus to a CaliError of one line."""
     try:
         yield
     except CaliError:
@@ -271,6 +271,6 @@ def _cut(text: str) -> str:
 
 
 def _quiet(names: Iterable[str] = ("pymilvus", "milvus_lite", "grpc")) -> None:
-    """Both write to stderr what they also raise."""
+    """Silence loggers that print the errors which they also raise."""
     for name in names:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -1,8 +1,8 @@
-"""Keeps built indexes on disk: each a folder that is written once, whole, and never opened where it lies.
+"""Store of built indexes on disk. Each is a folder that is written atomically once, and never opened in place.
 
-A process copies the folder it needs (some megabytes, about 10 ms) and opens its copy. So any number of processes
-read at the same time, a lock of a killed one blocks nobody, a read-only folder is as good as another, and nothing
-changes the files whose digests the seal names.
+A process copies the folder it needs (some megabytes, about 10 ms) and opens its copy. So many processes can read at the
+same time, the lock of a killed process blocks no other, and a read-only folder works. The files never change, so the
+digests in the seal stay valid.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from pathlib import Path
 
 SEAL = "seal.json"
 LEFT_OUT = {SEAL, "LOCK"}
-KEPT = 3  # indexes in a folder: the current one, and those of a roll-back
+KEPT = 3  # indexes in a folder: the current one and two for a rollback
 
 
 def take(home: Path, name: str, target: Path) -> bool:
-    """Copies the index `name` to `target` if it is there and whole; False when it has to be built."""
+    """Copy the index `name` to `target` if it exists and is complete. Return False if it must be built."""
     source = home / name
     try:
         seal = json.loads((source / SEAL).read_bytes())
         shutil.copytree(source, target)
         (target / SEAL).unlink()
-        whole = bool(seal == _digests(target))  # of the copy: what was checked is what is opened
+        whole = bool(seal == _digests(target))  # digests of the copy, because the copy is opened
     except (OSError, ValueError, shutil.Error):
         whole = False
     if not whole:
@@ -36,7 +36,7 @@ def take(home: Path, name: str, target: Path) -> bool:
 
 
 def publish(home: Path, name: str, source: Path) -> bool:
-    """Makes the index built in `source` the one called `name`, in one step. False when the folder cannot be written."""
+    """Publish the index in `source` as `name`, atomically. Return False if the folder cannot be written."""
     try:
         home.mkdir(parents=True, exist_ok=True)
         waiting = Path(tempfile.mkdtemp(dir=home, prefix=".building-"))
@@ -45,7 +45,7 @@ def publish(home: Path, name: str, source: Path) -> bool:
     try:
         shutil.copytree(source, waiting / name, ignore=shutil.ignore_patterns(*LEFT_OUT))
         (waiting / name / SEAL).write_text(json.dumps(_digests(waiting / name)))
-        if (home / name).exists():  # a damaged one, or that of a process that was faster
+        if (home / name).exists():  # damaged, or published by another process
             (home / name).rename(waiting / "before")
         (waiting / name).rename(home / name)
     except (OSError, shutil.Error):
@@ -57,7 +57,7 @@ def publish(home: Path, name: str, source: Path) -> bool:
 
 
 def _forget(home: Path, name: str) -> None:
-    """Drops all but the newest indexes, and what killed builders left. A reader that loses its folder builds anew."""
+    """Delete all but the newest indexes, and leftovers of killed builders. A reader of a deleted folder rebuilds it."""
     with suppress(OSError):
         now = (home / name / SEAL).stat().st_mtime
         for left in home.glob(".building-*"):

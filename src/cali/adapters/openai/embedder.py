@@ -1,4 +1,4 @@
-"""Embeddings from OpenAI, or from any server that speaks its protocol (`base_url`)."""
+"""Embeddings from OpenAI, or from any server with a compatible API (`base_url`)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ BATCH = 256  # texts in a request; the service takes 2048, smaller servers less
 
 
 class OpenAIEmbedder:
-    """Vectors of a hosted model, `size` numbers each. Raises Retryable when the service fails, and Misconfigured when
-    it refuses the key, the model or the request."""
+    """Embedder of a hosted model with `size` dimensions.
+
+    It raises Retryable if the service fails, and Misconfigured if it rejects the key, the model or the request.
+    """
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
-"""A Model behind OpenAI's chat completions, or any server that speaks the same (`base_url`).
+"""Model over OpenAI's chat completions, or any server with a compatible API (`base_url`).
 
-It asks for structured output by JSON schema, without tools, at temperature 0. Servers differ in what they take, so what
-one refuses by name is left out from then on: the schema gives way to plain JSON mode, and that to none; the prompt
-states the form in any case. The package `openai` is imported with the first question.
+It requests structured output by JSON schema, without tools, at temperature 0. If a server rejects a parameter by name,
+later requests omit it. The schema falls back to JSON mode, then to plain text; the prompt always states the format. The
+package `openai` is imported with the first call.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cali.core.ports import Request
 
 FORMS = ("json_schema", "json_object", "")
-LONGEST = 200  # characters of a server's complaint that are passed on
+LONGEST = 200  # maximum characters of a server's error message
 
 
 class OpenAIModel:
@@ -53,7 +53,7 @@ class OpenAIModel:
     def explain(self, request: Request) -> Answer:
         import openai
 
-        for _ in range(len(FORMS) + 2):  # each thing that a server may refuse is given up once
+        for _ in range(len(FORMS) + 2):  # each optional parameter is dropped at most once
             sent = self._asked(request)
             try:
                 return _answer(self._client.chat.completions.create(**sent))
@@ -64,10 +64,10 @@ class OpenAIModel:
                 raise self._failure(error) from error
             except (JSONDecodeError, UnicodeDecodeError) as error:
                 raise Poison(f"{self._name}: the server's reply is not JSON") from error
-        raise Misconfigured(f"{self._name}: the server refuses every form of the request")
+        raise Misconfigured(f"{self._name}: the server rejects every form of the request")
 
     def close(self) -> None:
-        """Closes the connections, if any were opened."""
+        """Close the connections."""
         if "_client" in self.__dict__:
             self._client.close()
             del self.__dict__["_client"]
@@ -98,7 +98,10 @@ class OpenAIModel:
         return asked
 
     def _gave_up(self, sent: Mapping[str, Any], complaint: str) -> bool:
-        """Leaves out what the server complains of; false when it is something else. Another thread may have been first."""
+        """Omit the parameter that the server rejects. Return False if it rejects something else.
+
+        Another thread may have omitted it already.
+        """
         if "response_format" in sent and any(
             word in complaint for word in ("response_format", "json_schema", "json_object", "schema")
         ):
@@ -133,14 +136,14 @@ class OpenAIModel:
         return Misconfigured(said)
 
     def _said(self, error: Exception) -> str:
-        """What the server says, on one line, without the key: some servers repeat it."""
+        """Return the server's message on one line, without the key, which some servers repeat."""
         text, key = " ".join(str(error).split()), self._client.api_key  # the one of now
         text = text.replace(key, "<openai-key>") if key else text
         return f"{self._name}: {text[:LONGEST]}"
 
 
 def _answer(completion: Any) -> Answer:
-    """Servers that only look alike send anything: whatever is not a completion is Poison."""
+    """Parse a completion. Raise Poison for any other response, which incompatible servers send."""
     try:
         choice = completion.choices[0]
         text, finish = choice.message.content, choice.finish_reason
@@ -149,12 +152,12 @@ def _answer(completion: Any) -> Answer:
     except (AttributeError, IndexError, TypeError, ValueError) as error:
         raise Poison("the server's reply is no completion") from error
     if not isinstance(text, str):
-        text = ""  # a refusal or a filter: read like an answer that says nothing
+        text = ""  # a refusal or a content filter counts as an empty answer
     return Answer(text, *spent, finished=finish != "length")
 
 
 def _after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, as the server says: in milliseconds, seconds, or a date against its own clock."""
+    """Return the seconds to wait from the headers: milliseconds, seconds, or a date against the server's clock."""
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
             return max(0.0, float(headers[name]) / unit)

@@ -35,7 +35,7 @@ def sink(options: dict[str, str], environment: SinkEnvironment) -> Email:
     """Options: `from`, `to` when the rules name no channel, `server` (`smtp://host:587`, `smtps://host`, or `ses`), and
     for a login `user` and `secret` (the key of its password, `smtp_password`)."""
     if "from" not in options:
-        raise Misconfigured("e-mail: from: missing")
+        raise Misconfigured("e-mail: option from: missing")
     server = options.get("server", "ses")
     if server == "ses":
         return Email(options["from"], options.get("to", ""), _through_ses(environment.aws), environment.now)
@@ -77,7 +77,7 @@ def letter(message: Message, sender: Address, to: list[Address], now: float) -> 
     name = blake2b(message.key.encode(), digest_size=12).hexdigest()
     mail["Message-ID"] = f"<{name}@{sender.domain}>"
     thread = blake2b(message.thread.encode(), digest_size=12).hexdigest()
-    mail["References"] = f"<{thread}@{sender.domain}>"  # letters of one incident stand together
+    mail["References"] = f"<{thread}@{sender.domain}>"  # groups the mails of one incident into a thread
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(text(message))
     return mail
@@ -86,7 +86,7 @@ def letter(message: Message, sender: Address, to: list[Address], now: float) -> 
 def _address(written: str) -> Address:
     try:
         return Address(addr_spec=written.strip())
-    except (ValueError, IndexError) as error:  # what the parser raises for half an address
+    except (ValueError, IndexError) as error:  # raised by the parser for an incomplete address
         raise Misconfigured(f"e-mail: {written.strip()!r} is no address") from error
 
 

@@ -1,4 +1,4 @@
-"""Messages as Slack's blocks. What logs say is plain text there: it forms no link, mentions nobody, and is cut to fit."""
+"""Renderer of messages as Slack blocks. Text from logs is escaped, so it forms no link and no mention, and truncated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SMALL, CAUSE, FIX, LISTING, ERROR, EVIDENCE, LINKS = (
     1_200,
 )  # together below 13,000
 STEPS = 8
-FAR = 4e10  # seconds since the epoch; a later time is none
+FAR = 4e10  # seconds since the epoch; a later time is invalid
 METADATA = "cali_alert"
 _SIGNS = {Severity.CRITICAL: "\U0001f534", Severity.ERROR: "\U0001f7e0", Severity.WARNING: "\U0001f7e1"}
 _STANDING = {Standing.MUTED: "\U0001f515", Standing.OVER: "\u2705"}
@@ -35,7 +35,7 @@ _MENTION = re.compile(r"^(?:<(?:!(?:here|channel|everyone)|@[UW]\w{1,30}|!subtea
 
 
 def payload(message: Message) -> dict[str, Any]:
-    """The whole message. `text` is what notifications and screen readers say."""
+    """Return the whole message. Notifications and screen readers use its `text`."""
     mention = _called(message)
     text = cut(escaped(message.summary), TEXT - 100)
     return {
@@ -49,7 +49,7 @@ def payload(message: Message) -> dict[str, Any]:
 
 
 def blocks(message: Message) -> list[Block]:
-    """What is shown, the most needed first: a phone shows the beginning."""
+    """Return the blocks, the most important first: a phone shows only the beginning."""
     say = message.words
     sign = _STANDING.get(message.standing) or _SIGNS.get(message.severity, "\u26aa")
     head = [f"*{escaped(message.status)}*", _called(message), *map(_fact, message.facts[:8])]
@@ -82,7 +82,7 @@ def blocks(message: Message) -> list[Block]:
 
 
 def modal(incident: str, say: Words) -> dict[str, Any]:
-    """The window that asks for the cause."""
+    """Return the modal that asks for the cause."""
     return {
         "type": "modal",
         "callback_id": "cali:wrong",
@@ -108,12 +108,12 @@ def modal(incident: str, say: Words) -> dict[str, Any]:
 
 
 def escaped(text: str) -> str:
-    """Text that Slack shows as it is: no mention, no link, no markup from outside."""
+    """Escape text, so that Slack shows it literally, without mentions, links or markup."""
     return tidy(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def mentioned(mention: str) -> str:
-    """A mention from the rules as Slack takes it: `@here`, `@channel`, or `<@U123>`; nothing if it is none of these."""
+    """Return a mention of the rules in Slack's syntax: `@here`, `@channel` or `<@U123>`. Return "" for any other."""
     name = one_line(mention, 60)
     if name in ("@here", "@channel", "@everyone"):
         return f"<!{name[1:]}>"
@@ -121,12 +121,12 @@ def mentioned(mention: str) -> str:
 
 
 def _called(message: Message) -> str:
-    """Who is to come, as long as somebody should."""
+    """Return the mention of a message, while the incident needs attention."""
     return mentioned(message.mention) if message.standing is Standing.OPEN else ""
 
 
 def _answers(message: Message, say: Words) -> Block:
-    """The buttons. Only what was explained can be right or wrong; of the rest a person may know the cause."""
+    """Return the buttons: right and wrong for an explained incident, a cause form for others."""
     incident = message.thread
     judged = [_button("right", incident, say, "primary"), _button("wrong", incident, say)]
     known = {**_button("wrong", incident, say), "text": _plain(say("button_cause"), BUTTON)}
@@ -170,7 +170,7 @@ def _button(name: str, incident: str, say: Words, style: str = "") -> dict[str, 
 
 
 def _fact(fact: Fact) -> str:
-    """In one line with the others, so that a phone shows the cause without scrolling."""
+    """Return a fact as text for one line of facts, so that a phone shows the cause without scrolling."""
     text = escaped(fact.text)
     if fact.at is not None and 0 <= fact.at < FAR:
         fallback = f"{datetime.fromtimestamp(fact.at, UTC):%Y-%m-%d %H:%M:%S} UTC"
@@ -179,7 +179,7 @@ def _fact(fact: Fact) -> str:
 
 
 def _steps(fix: tuple[str, ...], say: Words) -> list[Block]:
-    """Each step is cut by itself, so that a long one does not hide the others."""
+    """Return the steps of a fix. Each is truncated on its own, so that a long one does not hide the others."""
     if not fix:
         return []
     room = FIX // min(len(fix), STEPS) - 10
@@ -204,7 +204,7 @@ def _listing(members: tuple[IncidentRef, ...]) -> str:
 
 
 def _lines(text: str, most: int, say: Words) -> Block:
-    """Lines of a log, in a block that reads no markup at all."""
+    """Return log lines in a block without markup."""
     shown = middle(tidy(text).replace("\t", "  ").strip("\n"), most, say).strip() or "-"
     return {
         "type": "rich_text",
@@ -213,7 +213,7 @@ def _lines(text: str, most: int, say: Words) -> Block:
 
 
 def _links(links: tuple[Link, ...]) -> list[Block]:
-    """As many as there is room for: half a link would be none."""
+    """Return as many links as fit. A truncated link would not work."""
     made: list[str] = []
     for link in links:
         url = link.url.replace("&", "&amp;").replace("<", "%3C").replace(">", "%3E").replace("|", "%7C")
@@ -228,18 +228,18 @@ def _section(text: str, most: int) -> Block:
 
 
 def _context(texts: list[str]) -> list[Block]:
-    """Small text in one row; none if there is nothing to say."""
+    """Return small text in one row, or no block without text."""
     shown = [_mrkdwn(text, SMALL) for text in texts if text.strip()]
     return [{"type": "context", "elements": shown}] if shown else []
 
 
 def _mrkdwn(text: str, most: int) -> dict[str, Any]:
-    """Cut so that no entity such as &amp; is cut in two."""
+    """Return truncated markdown text, without splitting an entity such as &amp;."""
     if len(text) > most:
         text = re.sub(r"&[a-z]{0,4}$", "", text[: most - 1]).rstrip() + "…"
     return {"type": "mrkdwn", "text": text or "-", "verbatim": True}
 
 
 def _plain(text: str, most: int) -> dict[str, Any]:
-    """Without emoji by name: `app.py:100: failed` names a line, not a feeling."""
+    """Return plain text without emoji names: in `app.py:100: failed`, `:100:` is not an emoji."""
     return {"type": "plain_text", "text": one_line(text, most) or "-", "emoji": False}

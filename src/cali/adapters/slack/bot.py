@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cali.stages.notify.content import Message
     from cali.stages.notify.words import Words
 
-HOSTS = frozenset({"hooks.slack.com"})  # of the addresses at which Slack takes a word of thanks
+HOSTS = frozenset({"hooks.slack.com"})  # hosts of Slack's response URLs
 OPTIONS = {"secret", "url", "channel"}
 STYLE = Style.LIVING
 preview = payload
@@ -60,7 +60,7 @@ class SlackBot:
             {"channel": self._named(channel), **payload(message), "metadata": _metadata(message.key)},
         )
         if not answer.get("channel") or not answer.get("ts"):  # a proxy answered instead of Slack
-            raise Retryable("Slack: chat.postMessage: it names no message")
+            raise Retryable("Slack: chat.postMessage: the response has no message id")
         return f"{answer['channel']} {answer['ts']}"
 
     def edit(self, ref: str, message: Message) -> None:

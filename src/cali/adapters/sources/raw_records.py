@@ -1,9 +1,9 @@
-"""What was written one record after another, told apart: bytes in, lines out, in bounded memory.
+"""Splitter of concatenated records: bytes in, lines out, in bounded memory.
 
     chunks -> gunzipped? -> lines, JSON objects that touch, subscriptions of CloudWatch Logs
 
-Firehose puts a newline behind each record (terraform/delivery.tf); other writers put nothing between them. Some collectors
-gzip each record by itself; then an object of Firehose is gzip members inside gzip (docs/adr/0009-log-collection.md).
+Firehose puts a newline after each record (terraform/delivery.tf). Other writers use no separator. Some collectors gzip
+each record, so an object of Firehose holds gzip members inside gzip (docs/adr/0009-log-collection.md).
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 CHUNK = 256 * 1024
-PROBED = 512  # bytes of a gzip member that are looked at before it is unpacked
+PROBED = 512  # bytes of a gzip member that are checked before it is unpacked
 _GZIP, _MEMBER = b"\x1f\x8b", b"\x1f\x8b\x08"
 
 
 class Damaged(Misconfigured):
-    """A gzip file of which only the beginning can be read."""
+    """Error of a gzip file whose beginning only is readable."""
 
 
 def readable(body: bytes) -> Iterator[bytes]:
-    """The lines of one object; of a damaged one those that it has."""
+    """Yield the lines of one object. Of a damaged object, yield the readable ones."""
     chunks = (body[at : at + CHUNK] for at in range(0, len(body), CHUNK))
     return records(_beginning(unzipped(chunks, "")))
 
@@ -43,7 +43,7 @@ def _beginning(content: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def unzipped(chunks: Iterable[bytes], where: str) -> Iterator[bytes]:
-    """The content of an object: its members one after another if it is gzipped, else as it is."""
+    """Yield the content of an object. Gzip members are unpacked in order; other content is unchanged."""
     stream = iter(chunks)
     head = b""
     while len(head) < len(_GZIP):
@@ -68,13 +68,13 @@ def unzipped(chunks: Iterable[bytes], where: str) -> Iterator[bytes]:
                 continue
             data = engine.unconsumed_tail or next(stream, b"")
             if not data:
-                raise Damaged(f"{where}: a gzip file that ends too early")
+                raise Damaged(f"{where}: truncated gzip file")
     except zlib.error as error:
         raise Damaged(f"{where}: damaged gzip: {error}") from error
 
 
 def records(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines in what was written one after another. A line longer than 8 MB is cut."""
+    """Yield the lines of concatenated records. A line longer than 8 MB is split."""
     stream = iter(chunks)
     rest = b""
     for chunk in stream:
@@ -127,7 +127,7 @@ def _unwrapped(line: bytes) -> Iterator[bytes]:
 
 
 def _objects(line: bytes) -> list[bytes]:
-    """The JSON objects that a line begins with, each by itself, and what is left behind them."""
+    """Return the JSON objects at the start of a line, each separately, and the rest."""
     if line[:1] != b"{":
         return [line]
     try:
@@ -152,7 +152,7 @@ def _objects(line: bytes) -> list[bytes]:
 
 
 def _begins(data: bytes) -> bool:
-    """Whether a gzip member may begin so. What only looks like one must not cost a copy of all that comes behind it."""
+    """Return whether a gzip member may start here. This check avoids a copy of the rest for data that is no gzip."""
     try:
         zlib.decompressobj(31).decompress(data, 1)
     except zlib.error:
@@ -161,8 +161,7 @@ def _begins(data: bytes) -> bool:
 
 
 def _member(data: bytes, stream: Iterator[bytes]) -> tuple[bytes | None, bytes]:
-    """The text of the gzip member that begins the data, and what comes behind it. None and all that was read if it cannot
-    be unpacked."""
+    """Return the text of the gzip member at the start, and the rest. Return None and all data if it cannot be unpacked."""
     engine = zlib.decompressobj(31)
     text, taken = b"", data
     try:

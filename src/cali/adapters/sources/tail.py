@@ -1,4 +1,4 @@
-"""Lines as they are written: of files that grow, rotate and appear later, and of pipes."""
+"""Follower of live sources: files that grow, rotate or appear later, and pipes."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from pathlib import Path
 from cali.adapters.sources.files import LONGEST_LINE, STDIN, lines
 from cali.core.errors import Misconfigured
 
-POLL = 0.1  # seconds between two looks at files; the kernel's notices would not cross every file system
+POLL = 0.1  # seconds between two polls of files; inotify does not work on every file system
 _CHUNK = 1 << 20  # bytes read at once, so that one busy source does not starve the others
-_MARK = 64  # bytes before the place reached, by which a file that was rewritten is known
+_MARK = 64  # bytes before the read position; a change there means that the file was rewritten
 
 Line = tuple[str, bytes]
 
 
 class Tail:
-    """Follows files and pipes. A file that is not there yet is waited for and read from its start; others from their end,
-    or from their start if asked. A renamed file is read out before its successor, a truncated one from its start."""
+    """Follower of files and pipes.
+
+    A file that appears later is read from its start, others from their end unless `from_start`. A renamed file is read to
+    its end before its successor. A truncated file is read from its start.
+    """
 
     def __init__(self, sources: Sequence[str], from_start: bool = False) -> None:
-        """Misconfigured names the source that can never be followed."""
+        """Open the sources. Raise Misconfigured for a source that cannot be followed."""
         self._pipes: dict[int, _Pipe] = {}
         self._files: list[_File] = []
         for source in dict.fromkeys(sources):
@@ -38,16 +41,16 @@ class Tail:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing can come any more: every source was a pipe, and is closed."""
+        """Return whether all sources are closed pipes, so no line can follow."""
         return not self._pipes and not self._files
 
     @property
     def missing(self) -> list[str]:
-        """The files that are waited for."""
+        """Return the files that do not exist yet."""
         return [file.source for file in self._files if file.fd < 0]
 
     def read(self, timeout: float) -> list[Line]:
-        """The lines that came, each with its source; an empty list if none came in so many seconds."""
+        """Return the new lines with their sources. Return an empty list if none arrives within `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while True:
             found = [line for file in self._files for line in file.read()]
@@ -57,8 +60,7 @@ class Tail:
                 return found
 
     def rest(self) -> list[Line]:
-        """What was written of lines that have no end yet. They are not given out before: a writer that buffers may
-        complete them long after."""
+        """Return the incomplete last lines. `read` holds them back, because a writer may complete them later."""
         sources: list[_File | _Pipe] = [*self._files, *self._pipes.values()]
         return [(source.source, raw) for source in sources for raw in source.lines.rest()]
 
@@ -82,7 +84,7 @@ class Tail:
 
 
 class _Lines:
-    """Bytes in, whole lines out. A line without an end is cut, so that it cannot fill the memory."""
+    """Line buffer: bytes in, complete lines out. A line without an end is split to bound the memory."""
 
     def __init__(self) -> None:
         self._open: list[bytes] = []
@@ -117,7 +119,7 @@ class _Pipe:
 
 
 class _File:
-    """One followed path. `fd` is -1 while there is no file."""
+    """One followed path. `fd` is -1 while the file does not exist."""
 
     def __init__(self, source: str, from_start: bool) -> None:
         self.source = source
@@ -165,12 +167,12 @@ class _File:
         return data
 
     def _rewritten(self) -> bool:
-        """Truncated, even if it has grown beyond the place reached since."""
+        """Return whether the file was truncated, even if it has grown past the read position since."""
         mark = self._mark
         return os.pread(self.fd, len(mark), self._at - len(mark)) != mark
 
     def _replaced(self) -> bool:
-        """Whether the path leads to another file. While it leads nowhere the old file may still be written to."""
+        """Return whether the path names another file. If it names none, the old file may still grow."""
         try:
             there = Path(self.source).stat()
         except OSError:
@@ -190,7 +192,7 @@ def _can_be_followed(source: str) -> None:
     path = Path(source)
     if not path.exists() and not path.is_symlink():
         if not path.parent.is_dir():
-            raise Misconfigured(f"{source}: there is no directory {path.parent} in which it could appear")
+            raise Misconfigured(f"{source}: no directory {path.parent}; create it first")
         return
     if path.is_dir():
         raise Misconfigured(f"{source}: a directory; name the files in it")
@@ -199,7 +201,7 @@ def _can_be_followed(source: str) -> None:
             with path.open("rb") as file:
                 packed = file.read(2) == b"\x1f\x8b"
             if packed:
-                raise Misconfigured(f"{source}: compressed, nobody writes to it any more; use cali analyze")
+                raise Misconfigured(f"{source}: compressed, so it cannot grow; use cali analyze")
             next(iter(lines(source)), None)  # says what is wrong with it, if anything is
     except OSError as error:
         raise Misconfigured(f"{source}: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""What was told, what people said, and who does something now: in the SQLite file that holds the incidents."""
+"""Alert notes, feedback and claims, in the SQLite file of the incidents."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One SQLite file for what a model said and what it cost today, shared by all processes of one person or machine.
+"""SQLite file of cached model answers and of today's budget, shared by all processes of one user or machine.
 
-A file that is damaged is set aside and begun anew; one that cannot be written is done without, in memory: both cost calls,
-never a result.
+A damaged file is moved aside and created again. Without a writable file, data is kept in memory. Both cases cost more
+model calls, but no result.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS spent (day TEXT PRIMARY KEY, calls INTEGER NOT NULL, 
 
 
 class AnswersFile:
-    """The AnswerCache and the Budget of one file. `calls` and `dollars` are the limits of a day; None is no limit."""
+    """AnswerCache and Budget in one file. `calls` and `dollars` are daily limits; None means no limit."""
 
     def __init__(self, path: Path | None, calls: int | None = None, dollars: float | None = None) -> None:
         """`path` None keeps everything in memory."""
@@ -69,7 +69,7 @@ class AnswersFile:
         self._do(lambda db: _add(db, day, 0, difference))
 
     def spent(self, day: str) -> tuple[int, float]:
-        """The calls and dollars of a day."""
+        """Return the calls and dollars of a day."""
         return self._do(lambda db: _spent(db, day))
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Incidents in one SQLite file, which several processes of one machine may use at once."""
+"""Incidents in one SQLite file, which several processes on one machine can share."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class WordLlamaEmbedder:
 
 @contextmanager
 def _own_logging() -> Iterator[None]:
-    """wordllama configures the root logger when it is imported; who embeds it decides about logging."""
+    """Undo wordllama's configuration of the root logger at import: logging belongs to the application."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     try:
