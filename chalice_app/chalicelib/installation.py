@@ -11,7 +11,7 @@ CONFIG = Path(__file__).parents[1] / ".chalice" / "config.json"
 
 
 def name(config: Path = CONFIG) -> str:
-    """Return `app_name` of Chalice's configuration. The package on Lambda has no such file, and there nothing asks for it."""
+    """Return `app_name` of Chalice's configuration. The package on Lambda has no such file and does not use the name."""
     try:
         return str(json.loads(config.read_text("utf-8"))["app_name"])
     except FileNotFoundError:

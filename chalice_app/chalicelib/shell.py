@@ -1,4 +1,4 @@
-"""One invocation of a function: parts from bootstrap, log, metrics, trace, and the answer to Lambda.
+"""One invocation of a function: parts from bootstrap, log, metrics, trace, and the response to Lambda.
 
 Nothing is built and nothing heavy is imported before the first invocation.
 """
@@ -33,7 +33,7 @@ class InvocationMetrics:
         """Raise Retryable if the invocation has less time left."""
         left = getattr(self._context, "get_remaining_time_in_millis", None)
         if left is not None and left() < seconds * 1000:
-            raise Retryable("no time is left for it in this invocation")
+            raise Retryable(f"less than {seconds:.0f} seconds are left in this invocation")
 
     def add(self, **counts: float) -> None:
         for name, value in counts.items():
@@ -72,7 +72,10 @@ def logger() -> Any:
 
 @cache
 def tracer() -> Any:
-    """Return the tracer of X-Ray, which does nothing outside Lambda. Clients are not patched: that would import them all."""
+    """Return the tracer of X-Ray, which does nothing outside Lambda.
+
+    Clients are not patched, because that would import all of them.
+    """
     from aws_lambda_powertools.tracing import Tracer
 
     return Tracer(service=SERVICE, auto_patch=False)
@@ -87,7 +90,7 @@ def observed(function: str, context: Any) -> Iterator[InvocationMetrics]:
         try:
             yield metrics
         finally:
-            if release_failures() > failures:  # a metric that is not sent costs nothing
+            if release_failures() > failures:  # a metric that is not sent is free
                 metrics.add(release_failures=release_failures() - failures)
             metrics.flush()
 
@@ -115,8 +118,10 @@ def analyze(event: dict[str, Any], metrics: InvocationMetrics) -> dict[str, Any]
 
 
 def messages(event: dict[str, Any], service: Any, metrics: InvocationMetrics) -> dict[str, Any]:
-    """Pass each message of a batch of the incidents stream to `service.message`. Lambda repeats the batch from the first
-    message that failed."""
+    """Pass each message of a batch of the incidents stream to `service.message`.
+
+    Lambda repeats the batch from the first message that failed.
+    """
     from aws_lambda_powertools.utilities.batch import (
         BatchProcessor,
         EventType,
@@ -156,7 +161,7 @@ def alert(event: dict[str, Any], metrics: InvocationMetrics) -> dict[str, Any]:
 
 
 def diagnose(event: dict[str, Any], metrics: InvocationMetrics) -> dict[str, Any]:
-    """Diagnose a batch of the incidents stream and count the cost of the model, which the alarm `model-spend` adds up."""
+    """Diagnose a batch of the incidents stream, and count the cost of the model for the alarm `model-spend`."""
     service = aws_parts().diagnose
     before = service.dollars
     try:
@@ -187,7 +192,7 @@ def sweep(metrics: InvocationMetrics) -> dict[str, int]:
 
 
 def health() -> dict[str, str]:
-    """Return that the function runs, and its stage."""
+    """Return the status of the function and its stage."""
     return {"status": "ok", "stage": aws_parts().settings.stage}
 
 
@@ -200,6 +205,6 @@ def slack_action(headers: Mapping[str, str], body: bytes) -> int:
 
 
 def _shard(record: Mapping[str, Any]) -> str:
-    """Return `<stream>/<shard>`, the name of a shard everywhere."""
+    """Return `<stream>/<shard>`, the name of a shard."""
     stream = record["eventSourceARN"].rsplit("/", 1)[-1]
     return f"{stream}/{record['eventID'].split(':', 1)[0]}"

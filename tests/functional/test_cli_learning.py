@@ -111,7 +111,10 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, args: tuple[str, ...], said: 
 
 def test_an_approval_that_is_none_is_said(tmp_path: Path) -> None:
     done = Terminal(tmp_path, CALI_LEARNING_APPROVAL="yes").run("learning", "status")
-    assert done.stderr == "cali: CALI_LEARNING_APPROVAL: 'yes' is none of auto, pull-request, manual\n"
+    assert (
+        done.stderr
+        == "cali: CALI_LEARNING_APPROVAL: 'yes' is not valid; use one of auto, pull-request, manual\n"
+    )
 
 
 def test_a_pull_request_is_opened_from_a_folder(tmp_path: Path) -> None:

@@ -235,8 +235,8 @@ def test_days_before_the_time_asked_for_are_not_even_listed(bucket: Account) -> 
     ("options", "said"),
     [
         (["--fail-on", "loss"], "--fail-on: needs --compare"),
-        (["--compare", "now", "nothing=1"], "none of knowledge=, masks=, book= or now"),
-        (["--knowledge", "2020-01-01"], "no folder of knowledge, and no shipped version"),
+        (["--compare", "now", "nothing=1"], "is not valid; use knowledge=, masks=, book= or now"),
+        (["--knowledge", "2020-01-01"], "no such folder or shipped version"),
         (["--knowledge", "release:x"], "--releases: missing"),
         (["--masks", "2020-01-01"], "no mask version"),
         (["--book", "/nowhere"], "/nowhere"),

@@ -1,1 +1,1 @@
-"""bootstrap: builds adapters and hands them to use cases. The only place that knows adapters."""
+"""bootstrap: build adapters and pass them to use cases. Only this package imports adapters."""

@@ -1,4 +1,4 @@
-"""Builds alerts on AWS, from parts that the functions have already.
+"""Composition of the alerts on AWS, from the parts of the functions.
 
 AwsAlerts(parts)            `alert` calls message(change), `sweep` calls run()
 aws_action_handler(parts)   `api` calls request(headers, body)
@@ -31,8 +31,11 @@ REREAD = 60.0  # seconds after which the rules are read again
 
 @dataclass(frozen=True, slots=True)
 class AwsAlertParts:
-    """Parts of the functions. `secret` returns a value of the alerts' secret by its key, `object_` the bytes of an object
-    of the logs bucket, `entry` a knowledge entry; `apply` changes an incident and publishes the change."""
+    """Parts of the functions.
+
+    `secret` returns a value of the secret for alerts by its key. `object_` returns the bytes of an object in the logs
+    bucket. `entry` returns a knowledge entry. `apply` changes an incident and publishes the change.
+    """
 
     settings: Settings
     client: Any  # boto3's for DynamoDB
@@ -58,14 +61,14 @@ class _Loaded:
 
 
 class AwsAlerts:
-    """Alerts under rules that are read again once a minute."""
+    """Alerts whose rules are read again once a minute."""
 
     def __init__(self, parts: AwsAlertParts) -> None:
         self._parts = parts
         self._loaded: _Loaded | None = None
 
     def message(self, message: object) -> AlertResult:
-        """Handle one message of the incidents stream. Raise Retryable if it must come again."""
+        """Handle one message of the incidents stream. Raise Retryable if it must be repeated."""
         return self._now.alerts.handle(message) if isinstance(message, Change) else AlertResult.NOTHING
 
     def run(self) -> FlushResult:
@@ -82,7 +85,7 @@ class AwsAlerts:
 
     @property
     def _now(self) -> _Loaded:
-        """Return the services of the present rules. If the rules cannot be read or used, warn and keep the last ones."""
+        """The services of the current rules. If the rules cannot be read or used, warn and keep the last ones."""
         loaded, now = self._loaded, self._parts.now()
         if loaded is not None and abs(now - loaded.read_at) < REREAD:
             return loaded
@@ -93,7 +96,7 @@ class AwsAlerts:
         except CaliError as error:
             if loaded is None:
                 raise
-            self._parts.warn(f"the last rules stay in force: {error}")
+            self._parts.warn(f"alert rules: the last ones stay in force: {error}")
         self._loaded = replace(loaded, read_at=now)
         return self._loaded
 
@@ -124,7 +127,7 @@ class AwsAlerts:
 
 
 def aws_rules(parts: AwsAlertParts) -> Rules:
-    """Return the rules of the bucket. Without them everything goes to Slack, or to the log if there is no secret."""
+    """Return the rules in the bucket. Without them, send everything to Slack, or to the log if there is no secret."""
     settings = parts.settings
     if settings.alert_rules:
         from cali.stages.notify.rules_file import parse
@@ -143,9 +146,15 @@ def aws_rules(parts: AwsAlertParts) -> Rules:
         )
     name = settings.alert_from.upper()
     if name not in Severity.__members__:
-        raise Misconfigured(f"CALI_ALERT_FROM: {settings.alert_from!r} is no severity")
+        raise Misconfigured(
+            f"CALI_ALERT_FROM: {settings.alert_from!r} is not a severity; use one of {_severities()}"
+        )
     links = (("CALI", settings.console_url),) if settings.console_url else ()
     return Rules((Route("everything", replace(When(), severity=Severity[name]), (send,)),), links=links)
+
+
+def _severities() -> str:
+    return ", ".join(severity.label for severity in Severity)
 
 
 def aws_action_handler(parts: AwsAlertParts) -> ActionHandler:
@@ -181,7 +190,7 @@ def _signing_secret(parts: AwsAlertParts) -> str:
 
 
 def _cause_forms(parts: AwsAlertParts) -> Callable[[str, str], None]:
-    """Return a function that opens the window for a cause, as the bot of the rules."""
+    """Return a function that opens the form for a cause, with the first Slack bot of the rules."""
     alerts = AwsAlerts(parts)
 
     def ask(trigger: str, incident: str) -> None:
@@ -192,7 +201,9 @@ def _cause_forms(parts: AwsAlertParts) -> Callable[[str, str], None]:
             bots = [alerts.sinks(name) for name in names(alerts.rules)]
             bot = next(one for one in bots if isinstance(one, SlackBot))
         except (StopIteration, CaliError) as error:
-            raise Misconfigured("the rules name no bot that could ask for a cause") from error
+            raise Misconfigured(
+                "the alert rules have no sink slack_bot, which the form for a cause needs; add one"
+            ) from error
         cause_form(bot.api, words(parts.settings.language))(trigger, incident)
 
     return ask

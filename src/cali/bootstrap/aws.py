@@ -1,10 +1,10 @@
-"""Builds the parts of the functions on AWS, each when it is first used.
+"""Composition root of the functions on AWS. Each part is built when it is first used.
 
     AwsParts             one for each process: stores, streams, secrets, the model, alerts
-      +-- KnowledgeParts what is made of one release of the knowledge: retrieval, Reasoner, diagnose
-      +-- BookParts      what is made of one template book: Refiner, analyze, enrich, sweep
+      +-- KnowledgeParts the parts that depend on the knowledge release: retrieval, Reasoner, diagnose
+      +-- BookParts      the parts that depend on the template book: Refiner, analyze, enrich, sweep
 
-A new release replaces its object as a whole. A part that a function does not use is never imported: `analyze` runs
+A new release replaces the whole object. A part that a function does not use is never imported: `analyze` runs
 without pymilvus and openai.
 """
 
@@ -50,14 +50,14 @@ if TYPE_CHECKING:
     from cali.usecases.releases import Releases, ReleaseWatch
     from cali.usecases.sweep import Sweep
 
-INDEX_PAUSE = 30.0  # seconds without a search after the index failed
+INDEX_PAUSE = 30.0  # seconds without searches after the index failed
 FOLDER = Path("/tmp/cali")  # noqa: S108 - the one place where a function may write
 
 
 class AwsParts:
-    """The parts of one process. `warn` gets one line for each thing that a function does without.
+    """The parts of one process. `warn` gets one line for each optional part that fails.
 
-    `shipped` and `refiner` replace what takes long to build: the knowledge of this version, and the Refiner of a book.
+    `shipped` and `refiner` replace two parts that are slow to build: the shipped knowledge, and the Refiner of a book.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class AwsParts:
         self._of_book = BookParts(self)
 
     def renewed(self) -> AwsParts:
-        """Return itself, with new parts for each release that has changed. It looks once a minute at most."""
+        """Return itself, with new parts for each release that has changed. It checks once a minute at most."""
         if self._watch is not None:
             from cali.usecases.releases import BOOKS, KNOWLEDGE
 
@@ -93,7 +93,7 @@ class AwsParts:
 
     @property
     def releases(self) -> ReleaseWatch:
-        """The releases in force. Without a logs bucket they are what was shipped."""
+        """The releases in force; without a logs bucket, the shipped ones."""
         if self._watch is None:
             from cali.stages.refine import masks
             from cali.usecases.releases import ReleaseWatch
@@ -104,7 +104,7 @@ class AwsParts:
 
     @property
     def release_failures(self) -> int:
-        """How often this process failed to load a release. It went on with the one before."""
+        """How often this process failed to load a release and kept the previous one."""
         return self._watch.failures if self._watch is not None else 0
 
     def age(self, time: float) -> float:
@@ -135,7 +135,7 @@ class AwsParts:
 
     @cached_property
     def action_handler(self) -> ActionHandler:
-        """Return the handler of Slack's buttons."""
+        """The handler of Slack's buttons."""
         from cali.bootstrap.alerts import aws_action_handler
 
         return aws_action_handler(self._alert_parts)
@@ -149,7 +149,7 @@ class AwsParts:
         return self._of_knowledge.knowledge
 
     def known_severity(self, event: Event) -> Severity | None:
-        """Return the severity of the known error that an event is. The knowledge is read with the first doubtful line."""
+        """Return the severity of the known error that an event is. The first such question loads the knowledge."""
         from cali.usecases.pipeline import known_severity
 
         return known_severity(event, self.knowledge, self._of_knowledge.signatures)
@@ -198,7 +198,7 @@ class AwsParts:
         return KinesisStream(aws.client("kinesis"), name, self.sleep)
 
     def quarantine_message(self, event: str, data: str, reason: str) -> None:
-        """Keep a message of the incidents stream that cannot be read. `event` is its shard and sequence number."""
+        """Quarantine an unreadable message of the incidents stream. `event` is its shard and sequence number."""
         from cali.usecases.quarantine import UnreadLine
 
         shard, _, sequence = event.partition(":")
@@ -207,7 +207,7 @@ class AwsParts:
 
     @cached_property
     def gateway(self) -> ModelGateway | None:
-        """The model; None without CALI_MODEL."""
+        """The gateway to the model; None without CALI_MODEL."""
         wanted = self.settings
         if not wanted.model:
             return None
@@ -216,7 +216,7 @@ class AwsParts:
         from cali.stages.reason import Retries
         from cali.stages.reason.limits import BreakerSettings
 
-        self.api_key()  # fail now if the key is not configured, not with each question
+        self.api_key()  # fail now if the key is missing, not at each question
         client, table = aws.client("dynamodb"), wanted.incidents_table
         return model_gateway(
             wanted,
@@ -225,7 +225,7 @@ class AwsParts:
             self.refiner.redactor,
             DynamoAnswers(client, table, self.now),
             DynamoBudget(client, table, self.now, wanted.calls_per_day, wanted.dollars_per_day),
-            # Each minute sweep asks about incidents without a diagnosis, so a recovered model must be found soon.
+            # `sweep` asks each minute about incidents without a diagnosis, so a recovered model must be noticed soon.
             SharedBreaker(self.blobs, BreakerSettings(longest=120.0)),
             Retries(attempts=2, longest=5.0),
             self.now,
@@ -237,8 +237,8 @@ class AwsParts:
         if wanted.openai_secret:
             return self.secrets.value(wanted.openai_secret, "api_key")
         if wanted.openai_base_url:
-            return "none"  # a server of one's own that asks for no key
-        raise Misconfigured("CALI_OPENAI_SECRET: not set in the environment, and CALI_MODEL asks for a model")
+            return "none"  # a self-hosted server may need no key
+        raise Misconfigured("CALI_OPENAI_SECRET: not set in the environment; CALI_MODEL needs its key")
 
     @cached_property
     def _alert_parts(self) -> AwsAlertParts:
@@ -261,7 +261,9 @@ class AwsParts:
     def _alert_rules(self, name: str) -> bytes:
         body = self.bucket.get(name)
         if body is None:
-            raise Misconfigured(f"s3://{self.bucket.name}/{name}: not there")
+            raise Misconfigured(
+                f"s3://{self.bucket.name}/{name}: no such object; upload the rules or unset CALI_ALERT_RULES"
+            )
         return body
 
     def _alert_secret(self, name: str) -> str:
@@ -270,7 +272,10 @@ class AwsParts:
         return self.secrets.value(self.settings.slack_secret, name)
 
     def _releases(self) -> Releases:
-        """The releases of the logs bucket. A 403 on the pointer means that nothing was released yet; it is logged once."""
+        """Build the releases of the logs bucket.
+
+        A 403 on the pointer means that nothing was released yet. It is logged once.
+        """
         from cali.usecases.releases import Releases
 
         objects = S3Objects(aws.client("s3"), self.settings.logs_bucket, self.warn)
@@ -278,7 +283,7 @@ class AwsParts:
 
 
 class KnowledgeParts:
-    """The parts that are made of one release of the knowledge."""
+    """The parts that depend on one release of the knowledge."""
 
     def __init__(self, parts: AwsParts) -> None:
         self._parts = parts
@@ -324,7 +329,9 @@ class KnowledgeParts:
                 return retrieve(text, self.signatures, self._index)
             except Retryable as error:
                 self._index_back_at = parts.now() + INDEX_PAUSE
-                parts.warn(f"searched without the index: {error}")
+                parts.warn(
+                    f"knowledge index failed; signatures alone are used for {INDEX_PAUSE:.0f} s: {error}"
+                )
         return retrieve(text, self.signatures)
 
     @cached_property
@@ -340,12 +347,10 @@ class KnowledgeParts:
         if wanted.milvus_secret:
             try:
                 token = parts.secrets.value(wanted.milvus_secret, "token", "")
-            except (
-                Misconfigured
-            ) as error:  # Terraform makes the secret, which is empty if Milvus asks for no token
-                parts.warn(f"Milvus is asked without a token: {error}")
+            except Misconfigured as error:  # the secret of Terraform is empty if Milvus needs no token
+                parts.warn(f"Milvus is used without a token: {error}")
         vectors = embedder(wanted, parts.api_key)
-        # It is opened with the first question that no signature and no earlier answer settles.
+        # The first search without a matching signature or a cached answer opens it.
         index = RememberedHits(
             MilvusIndex(wanted.milvus_uri, vectors, token, timeout=5.0), FOLDER, vectors.name
         )
@@ -354,7 +359,7 @@ class KnowledgeParts:
 
 
 class BookParts:
-    """The parts that are made of one template book."""
+    """The parts that depend on one template book."""
 
     def __init__(self, parts: AwsParts) -> None:
         self._parts = parts
@@ -406,8 +411,10 @@ _process: list[AwsParts] = []
 
 
 def aws_parts() -> AwsParts:
-    """Return the parts of this process over the releases in force. They come from the environment, unless `begin` set
-    others."""
+    """Return the parts of this process, with the releases in force.
+
+    They are built from the environment, unless `begin` has set others.
+    """
     if not _process:
         begin(AwsParts(from_environment(), warn=log_warning))
     return _process[0].renewed()
@@ -446,4 +453,6 @@ def _severity(name: str) -> Severity:
         return Severity[name.upper()]
     except KeyError as error:
         names = ", ".join(severity.label for severity in Severity)
-        raise Misconfigured(f"{name!r} is no severity: {names}") from error
+        raise Misconfigured(
+            f"CALI_FIREHOSE_DROP_BELOW: {name!r} is not a severity; use one of {names}"
+        ) from error

@@ -1,4 +1,4 @@
-"""Builds the context of `cali doctor`: settings, what was declared, and the ways out of this process."""
+"""Composition of the context of `cali doctor`: settings, the declared stage, and adapters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONFIG = Path(".chalice/config.json")
 
 @dataclass(frozen=True, slots=True)
 class DoctorAdapters:
-    """The Outside of the checks. Each adapter is imported when a check needs it."""
+    """The adapters of the checks. Each is imported when a check needs it."""
 
     client: Callable[[str], Any]
 
@@ -50,7 +50,7 @@ class DoctorAdapters:
         from cali.adapters.milvus.index import connect, failures, is_server
 
         if not is_server(uri):
-            raise Misconfigured(f"{uri}: not the address of a server")
+            raise Misconfigured(f"{uri}: not the address of a server, such as http://milvus:19530")
         with failures(uri):
             client = connect(uri, token, timeout)
             try:
@@ -90,16 +90,16 @@ def doctor_context(
     now: Callable[[], float] = time.time,
     **more: Any,
 ) -> DoctorContext:
-    """Build the context of the checks. `more` are other fields of DoctorContext."""
+    """Build the context of the checks. `more` sets other fields of DoctorContext."""
     return DoctorContext(settings, DoctorAdapters(client), now, **{"slack_url": SLACK_URL, **more})
 
 
 def configured_context(
     environ: Mapping[str, str], stage: str | None, config: Path, state: Path | None
 ) -> tuple[DoctorContext, list[CheckResult]]:
-    """Build the context from the environment, over what `config` declares for the stage.
+    """Build the context from the environment and the section of the stage in `config`. The environment has priority.
 
-    Returns a result for each variable whose value cannot be used, too; it then has its default.
+    Also return a failed result for each variable whose value is invalid; its default is used instead.
     """
     declared = _declared(config, stage)
     environ = {**(declared or {}).get("environment_variables", {}), **environ}
@@ -123,7 +123,7 @@ def _settings(environ: Mapping[str, str]) -> tuple[Settings, list[CheckResult]]:
         except Misconfigured as error:
             name = str(error).partition(":")[0]
             faults.append(
-                fail("settings", str(error), "correct that variable; the rest is looked at without it")
+                fail("settings", str(error), "correct that variable; the other checks use its default")
             )
             if usable.pop(name, None) is None:
                 return settings_.Settings(), faults
@@ -138,7 +138,7 @@ def _declared(config: Path, stage: str | None) -> Mapping[str, Any] | None:
         section = stages.get(stage)
     except FileNotFoundError:
         if config != CONFIG:
-            raise Misconfigured(f"--config {config}: not there") from None
+            raise Misconfigured(f"--config {config}: no such file") from None
         return None
     except (OSError, ValueError, AttributeError) as error:
         raise Misconfigured(f"--config {config}: cannot be read: {error}") from error
@@ -148,17 +148,17 @@ def _declared(config: Path, stage: str | None) -> Mapping[str, Any] | None:
 
 
 def _check(section: Any, where: str) -> None:
-    """Raise Misconfigured unless a section has the shape that Chalice takes: objects, and texts for variables."""
+    """Raise Misconfigured unless a section has the types that Chalice expects: objects, and strings for variables."""
     if not isinstance(section, dict):
         raise Misconfigured(f"{where}: not an object")
     functions = section.get("lambda_functions", {})
-    for name, held in {
+    for name, value in {
         "lambda_functions": functions,
         **(functions if isinstance(functions, dict) else {}),
     }.items():
-        if not isinstance(held, dict):
+        if not isinstance(value, dict):
             raise Misconfigured(f"{where}: {name}: not an object")
     for each in (section, *functions.values()):
         variables = each.get("environment_variables", {})
         if not isinstance(variables, dict) or not all(isinstance(value, str) for value in variables.values()):
-            raise Misconfigured(f"{where}: environment_variables: not an object of texts")
+            raise Misconfigured(f"{where}: environment_variables: not an object of strings")

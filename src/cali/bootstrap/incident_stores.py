@@ -1,7 +1,6 @@
-"""Where a terminal finds incidents: the SQLite file of `cali watch --state`, or the table of the functions on AWS.
+"""Incident stores of the CLI: the SQLite file of `cali watch --state`, or the table of the functions on AWS.
 
-A change that is made here is kept as unsent, and published where there is a stream. In a file it waits for
-`cali alerts send`.
+A change is stored as unsent. With a stream it is published at once; in a file it waits for `cali alerts send`.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class IncidentStores:
-    """Incidents and what people said of them. `apply` changes one incident under its lock."""
+    """Incidents and feedback. `apply` changes one incident under optimistic locking."""
 
     incidents: IncidentStore
     feedback: FeedbackStore
@@ -32,19 +31,22 @@ class IncidentStores:
 
 
 def in_file(state: Path) -> IncidentStores:
-    """The file of `cali watch --state`. Misconfigured if there is none."""
+    """Open the file of `cali watch --state`. Raise Misconfigured if it does not exist."""
     from cali.adapters.sqlite.alerts import SqliteFeedback
     from cali.adapters.sqlite.incidents import SqliteIncidents
 
     if not state.exists():
-        raise Misconfigured(f"{state}: not there; `cali watch --state {state}` makes it")
+        raise Misconfigured(f"{state}: no such file; run `cali watch --state {state}` to create it")
     incidents = SqliteIncidents(state)
     return IncidentStores(incidents, SqliteFeedback(state), applying(incidents))
 
 
 def in_table(table: str, stream: str, sleep: Callable[[float], None]) -> IncidentStores:
-    """The table of the functions, in the account and region that boto3 finds. With a stream what changes is published
-    there, so that `alert` tells people; without one they see it with the next change."""
+    """Open the table of the functions, in the account and region that boto3 finds.
+
+    With a stream, changes are published there and `alert` sends them. Without one, they are published with the next
+    change of the incident.
+    """
     from cali.adapters.aws import clients as aws
     from cali.adapters.aws.dynamodb_alerts import DynamoFeedback
     from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
@@ -55,7 +57,7 @@ def in_table(table: str, stream: str, sleep: Callable[[float], None]) -> Inciden
         with aws.mapped_errors(f"table {table}"):
             client = aws.client("dynamodb")
             kinesis = aws.client("kinesis") if stream else None
-    except ValueError as error:  # a region or an address of an endpoint that cannot be one
+    except ValueError as error:  # an invalid region or endpoint
         raise Misconfigured(f"table {table}: {error}") from error
     incidents = DynamoIncidents(client, table)
     apply = ChangePublisher(incidents, KinesisStream(kinesis, stream, sleep), sleep).apply if stream else None
@@ -63,7 +65,7 @@ def in_table(table: str, stream: str, sleep: Callable[[float], None]) -> Inciden
 
 
 def applying(incidents: IncidentStore) -> Callable[[str, Step], StoredIncident | None]:
-    """Applies steps to a store and leaves what changed unsent."""
+    """Return a function that applies steps to a store and leaves the changes unsent."""
 
     def apply(incident: str, step: Step) -> StoredIncident | None:
         def change(known: StoredIncident | None) -> StoredIncident | None:

@@ -1,4 +1,4 @@
-"""Builds the context of the nightly jobs: over AWS from the environment, or over a folder of this machine.
+"""Composition root of the nightly jobs: on AWS from the environment, or on a local folder.
 
 learning()           the logs bucket and the incidents table
 learning(data=DIR)   a folder: objects below it, incidents.db, and knowledge.db for Milvus Lite
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cali.core.settings import Settings
     from cali.stages.retrieve.knowledge import Knowledge
 
-    Secret = Callable[[str, str, str | None], str]  # secret, key and default to a value
+    Secret = Callable[[str, str, str | None], str]  # (secret, key, default) -> value
 
 
 def learning(
@@ -33,7 +33,7 @@ def learning(
 ) -> LearnContext:
     """Build the context of the jobs. Adapters connect with the first step that uses them.
 
-    Raises Misconfigured, which names every missing variable.
+    Raise Misconfigured, which names every missing variable.
     """
     settings = settings or from_environment()
     if data is None:
@@ -83,7 +83,7 @@ def _on_aws(settings: Settings, now: Callable[[], float]) -> LearnContext:
 
 
 def _on_folder(settings: Settings, data: Path, now: Callable[[], float]) -> LearnContext:
-    """The folder is laid out as the logs bucket is."""
+    """Build the context on a folder with the layout of the logs bucket."""
     from cali.adapters.files.objects import FolderObjects
     from cali.adapters.sqlite.alerts import SqliteFeedback
     from cali.adapters.sqlite.answers import AnswersFile
@@ -138,7 +138,7 @@ def _policy(settings: Settings) -> LearnPolicy:
     except ValueError as error:
         names = ", ".join(Approval)
         raise Misconfigured(
-            f"CALI_LEARNING_APPROVAL: {settings.learning_approval!r} is none of {names}"
+            f"CALI_LEARNING_APPROVAL: {settings.learning_approval!r} is not valid; use one of {names}"
         ) from error
     return LearnPolicy(
         approval=approval,
@@ -165,7 +165,7 @@ def _explainer(
     budget: Callable[[], Budget],
     knowledge: Knowledge,
 ) -> Callable[[Incident], Diagnosis]:
-    """Build a Reasoner over a knowledge base. It shares answers and budget with the functions, so nothing is paid twice."""
+    """Build a Reasoner over a knowledge base. It shares cached answers and the budget with the functions."""
     from cali.stages.refine.refiner import Refiner
     from cali.stages.retrieve import retrieve
 
@@ -187,7 +187,7 @@ def _api_key(settings: Settings, secret: Secret | None) -> str:
         return secret(settings.openai_secret, "api_key", None)
     if settings.openai_api_key or settings.openai_base_url:
         return settings.openai_api_key or NO_KEY
-    raise Misconfigured("CALI_OPENAI_SECRET: not set in the environment, and CALI_MODEL asks for a model")
+    raise Misconfigured("CALI_OPENAI_SECRET: not set in the environment; CALI_MODEL needs its key")
 
 
 def _collections(settings: Settings, secret: Secret | None, uri: str) -> Any:
@@ -206,14 +206,14 @@ def _pull_requests(settings: Settings, secret: Secret | None) -> Any:
         if settings.github_secret and secret is not None:
             return secret(settings.github_secret, "token", None)
         if not settings.github_token:
-            raise Misconfigured("CALI_GITHUB_TOKEN: not set in the environment")
+            raise Misconfigured("CALI_GITHUB_TOKEN: not set in the environment; pull requests need it")
         return settings.github_token
 
     return GitHub(settings.github_repository, token, settings.github_branch, settings.github_url)
 
 
 def post_to_slack(webhook_url: Callable[[], str], text: str) -> None:
-    """Post a text. It is escaped: titles are lines of logs, and `<!channel>` in one must notify nobody."""
+    """Post an escaped text. Titles are log lines, so `<!channel>` in one must not notify the channel."""
     from cali.adapters.slack.blocks import escaped
     from cali.adapters.slack.webhook import SlackWebhook
 

@@ -1,4 +1,4 @@
-"""Builds CALI on one machine: no server, and no network unless a model is chosen.
+"""Composition root of the local commands: without a server, and without network access unless a model is configured.
 
 `LocalParts` has one method per use case. Each adapter is imported and built when it is first needed.
 """
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Lines = Iterable[tuple[int, bytes]]
 
-REMEMBERED = 2_000  # incidents that a watch without a state file keeps
+REMEMBERED = 2_000  # incidents that a watch without a state file keeps in memory
 
 __all__ = [
     "LocalParts",
@@ -91,7 +91,7 @@ def empty_store() -> IncidentStore:
 
 
 def alert_store(state: Path) -> AlertStore:
-    """Open the states of alerts in a file of `cali watch --state`."""
+    """Open the alert states in a file of `cali watch --state`."""
     from cali.adapters.sqlite.alerts import SqliteAlerts
 
     return SqliteAlerts(state)
@@ -107,7 +107,7 @@ class WatchParts(NamedTuple):
 
 @dataclass(frozen=True)
 class LocalParts:
-    """Parts that the commands of one machine share. With `ask_model` off, no model is asked even if one is chosen."""
+    """The parts of the local commands. Without `ask_model`, no model is asked even if one is configured."""
 
     settings: Settings
     ask_model: bool = True
@@ -118,7 +118,7 @@ class LocalParts:
         book_path: Path | None = None,
         progress: Callable[[Lines], Lines] = iter,
     ) -> Analysis:
-        """Analyse files. `progress` may count the lines on their way."""
+        """Analyze files. `progress` wraps the lines, to count them."""
         from cali.stages.decode import Decoder
         from cali.stages.detect import Detector
         from cali.usecases.analyze_files import analyze_files
@@ -139,7 +139,10 @@ class LocalParts:
     def watch(
         self, sources: Sequence[str], from_start: bool, state: Path | None, book_path: Path | None
     ) -> WatchParts:
-        """Build what follows a stream. Signatures answer at once: opening an index would delay the reading."""
+        """Build the parts that follow a stream.
+
+        They search only signatures, because opening an index would delay the reading.
+        """
         from cali.adapters.memory.incidents import MemoryIncidents
         from cali.adapters.sources.tail import Tail
         from cali.adapters.sqlite.alerts import SqliteFeedback
@@ -191,7 +194,7 @@ class LocalParts:
     def index(self) -> KnowledgeIndex:
         """The index in Milvus: a server if one is configured, else Milvus Lite in the cache folder.
 
-        It is opened by the first search whose answer is not cached.
+        The first search without a cached answer opens it.
         """
         from cali.adapters.milvus.cached_index import RememberedHits
         from cali.adapters.milvus.index import MilvusIndex
@@ -206,7 +209,7 @@ class LocalParts:
         return index
 
     def retrieve(self, text: str) -> Retrieved:
-        """Return what is known about a redacted text. The index is searched only if no signature matches."""
+        """Return the knowledge for a redacted text. The index is searched only if no signature matches."""
         from cali.stages.retrieve import retrieve
 
         found = retrieve(text, self.signatures)
@@ -223,7 +226,7 @@ class LocalParts:
 
     @property
     def model(self) -> str:
-        """Name of the model to ask. Empty if none is chosen or none may be asked."""
+        """The name of the model; empty if none is configured or none may be asked."""
         if not self.ask_model:
             return ""
         from cali.bootstrap.reasoner import model_name

@@ -1,4 +1,4 @@
-"""The one assembly of the Reasoner, its model and its embedder, for a terminal, the functions on AWS and the nightly jobs."""
+"""Builders of the Reasoner, its model and its embedder, for the CLI, the functions on AWS and the nightly jobs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from cali.stages.retrieve import Retrieved
     from cali.stages.retrieve.knowledge import Knowledge
 
-DEFAULT_MODEL = "gpt-4o-mini"  # asked when a key is set and CALI_MODEL names no other
-NO_KEY = "none"  # a server of one's own may ask for no key; the client needs a text
+DEFAULT_MODEL = "gpt-4o-mini"  # used if a key is set and CALI_MODEL is not
+NO_KEY = "none"  # a self-hosted server may need no key, but the client requires a value
 
 
 def model_name(settings: Settings) -> str:
-    """Return the model that a terminal asks, or an empty text. A base URL alone does not consent to any model."""
+    """Return the model that the CLI asks, or an empty text. A base URL alone does not select a model."""
     if settings.openai_api_key:
         return settings.model or DEFAULT_MODEL
     return settings.model if settings.openai_base_url else ""
@@ -42,7 +42,7 @@ def model_gateway(
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> ModelGateway:
-    """Build the way to a model: redaction, cached answers, budget, circuit breaker, retries, and the client itself."""
+    """Build the gateway to a model: redaction, cached answers, budget, circuit breaker, retries and client."""
     from cali.adapters.openai.model import OpenAIModel
     from cali.stages.reason import Breaker, ModelGateway, Runtime, prices
 
@@ -82,4 +82,4 @@ def embedder(settings: Settings, api_key: Callable[[], str]) -> Embedder:
 
         url = settings.openai_base_url or None
         return OpenAIEmbedder(api_key, settings.embedding_model, settings.embedding_size, url)
-    raise Misconfigured(f"CALI_EMBEDDER: {settings.embedder!r} is none of hashed, openai, wordllama")
+    raise Misconfigured(f"CALI_EMBEDDER: {settings.embedder!r} is not valid; use hashed, openai or wordllama")

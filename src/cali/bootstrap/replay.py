@@ -1,4 +1,4 @@
-"""Builds a replay: the logs, the versions that the options name, the rules of alerts, and the stores."""
+"""Composition root of a replay: logs, versions from the options, alert rules, and stores."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
     Lines = Iterable[tuple[int, bytes]]
 
 NOW = "now"
-RELEASE = "release:"  # what learning released, by its version; `release:` alone is the one in force
+RELEASE = "release:"  # prefix of a release version; `release:` alone is the release in force
 PARTS = ("knowledge", "masks", "book")
 
 
 @dataclass(frozen=True, slots=True)
 class VersionNames:
-    """Names that the options give. Without `knowledge` it is the shipped one, with the team's entries over it."""
+    """Version names from the options. Without `knowledge`, it is the shipped one with the team's entries over it."""
 
     knowledge: str | None = None
     masks: str | None = None
     book: Path | None = None
     model: str = ""
-    releases: str = ""  # the folder or the bucket that has them
+    releases: str = ""  # the folder or bucket of the releases
 
 
 @dataclass(slots=True)
 class ReplayRun:
-    """One source under one set of terms. It can be replayed with several versions."""
+    """One source with its terms, to be replayed with one or more versions."""
 
     settings: Settings
     logs: RawLogs
@@ -75,20 +75,20 @@ def replay_run(
     rules: Path | None,
     progress: Callable[[Lines], Lines] = iter,
 ) -> ReplayRun:
-    """Build the replay of a source. Its objects are listed once, so that two replays read the same."""
+    """Build the replay of a source. Its objects are listed once, so that two replays read the same lines."""
     logs = raw_logs(source, terms.since, terms.until)
     return ReplayRun(settings, logs, terms, _rules(rules, settings), progress)
 
 
 def store_replayed(result: ReplayResult, state: Path) -> int:
-    """Store the incidents of a replay in a file of `cali watch --state`, and return how many are new there."""
+    """Store the incidents of a replay in a file of `cali watch --state`. Return the number of new ones."""
     return store_incidents(result, SqliteIncidents(state))
 
 
 def versions(settings: Settings, given: VersionNames, spec: str = NOW) -> ReplayVersions:
     """Return the versions that the options name, changed by a spec such as `knowledge=./new,book=new.book`.
 
-    A part without a name is the knowledge. Raise Misconfigured for a version that does not exist.
+    A value without a name is a version of the knowledge. Raise Misconfigured if a version does not exist.
     """
     chosen = given
     for part in () if spec == NOW else spec.split(","):
@@ -96,7 +96,9 @@ def versions(settings: Settings, given: VersionNames, spec: str = NOW) -> Replay
         if not eq:
             name, value = "knowledge", part
         if name not in PARTS or not value:
-            raise Misconfigured(f"--compare {spec}: {part!r} is none of knowledge=, masks=, book= or now")
+            raise Misconfigured(
+                f"--compare {spec}: {part!r} is not valid; use knowledge=, masks=, book= or now"
+            )
         chosen = _with(chosen, name, value)
     cache = Path(settings.cache_dir or "~/.cache/cali").expanduser()
     table = masks.load(chosen.masks or masks.LATEST).version
@@ -140,7 +142,7 @@ def _releases(place: str) -> Releases:
     from cali.usecases.releases import Releases
 
     if not place:
-        raise Misconfigured("--releases: missing; name the folder or s3://BUCKET that has them")
+        raise Misconfigured("--releases: missing; give the folder or s3://BUCKET of the releases")
     if place.startswith("s3://"):
         from cali.adapters.aws import clients as aws
         from cali.adapters.aws.s3 import S3Objects
@@ -161,12 +163,12 @@ def _layer(named: str) -> Path:
     path = Path(named).expanduser()
     if not path.exists():
         dates = ", ".join(sorted(each.name for each in shipped.glob("20*-*-*")))
-        raise Misconfigured(f"{named}: no folder of knowledge, and no shipped version; there is {dates}")
+        raise Misconfigured(f"{named}: no such folder or shipped version; shipped versions: {dates}")
     return path
 
 
 def releases_place(releases: str | None, source: str, chosen: Settings) -> str:
-    """Return the folder or bucket of the releases: as named, that of the source, or that of the settings."""
+    """Return the place of the releases: the option, the bucket of the source, or the bucket of the settings."""
     if releases is not None:
         return releases
     if source.startswith("s3://"):
@@ -175,11 +177,14 @@ def releases_place(releases: str | None, source: str, chosen: Settings) -> str:
 
 
 def _rules(path: Path | None, chosen: Settings) -> Rules:
-    """Return the rules of a file, or without one the rule of the functions: everything to Slack."""
+    """Return the rules in a file. Without a file, send everything to Slack, as the functions do."""
     if path is None:
         name = chosen.alert_from.upper()
         if name not in Severity.__members__:
-            raise Misconfigured(f"CALI_ALERT_FROM: {chosen.alert_from!r} is no severity")
+            names = ", ".join(severity.label for severity in Severity)
+            raise Misconfigured(
+                f"CALI_ALERT_FROM: {chosen.alert_from!r} is not a severity; use one of {names}"
+            )
         send = (
             Destination("slack_bot", chosen.slack_channel)
             if chosen.slack_channel

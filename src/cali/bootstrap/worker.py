@@ -1,4 +1,4 @@
-"""Builds what `cali worker` reads streams with."""
+"""Builder of the stream readers of `cali worker`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def stream_poller(
     settings: Settings, job: str, stream: str, handle: BatchHandler, limit: int
 ) -> StreamPoller:
-    """Build the reader of one stream for one job. It keeps its place in the table of incidents."""
+    """Build the reader of one stream for one job. It stores its checkpoints in the incidents table."""
     checkpoints = DynamoBlobs(clients.client("dynamodb"), settings.incidents_table, time.time)
     return StreamPoller(
         StreamReader(clients.client("kinesis"), stream), checkpoints, job, handle, limit, time.monotonic

@@ -1,40 +1,40 @@
-"""How Lambda reads the streams: one table. `cali_ops.event_sources` applies it after `chalice deploy`."""
+"""The table of event sources: how Lambda reads the streams. `cali_ops.event_sources` applies it after `chalice deploy`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-APP = "cali"  # the name of an installation that was given no other
+APP = "cali"  # the default name of an installation
 LOGS, INCIDENTS = f"{APP}-logs-stream", f"{APP}-incidents-stream"
 
 
 @dataclass(frozen=True, slots=True)
 class EventSource:
-    """How one function reads one stream. `lanes` are the batches of one shard that run at once."""
+    """The event source of one function. `lanes` is the number of parallel batches of a shard."""
 
     function: str
     stream: str
     batch_size: int
     window: int  # seconds
     retries: int
-    max_age: int = 21_600  # seconds; then the batch goes to S3, whole
+    max_age: int = 21_600  # seconds; then the whole batch goes to S3
     lanes: int = 1
     position: str = "TRIM_HORIZON"
 
     def stream_of(self, name: str) -> str:
-        """The stream of the installation of this name."""
+        """Return the name of the stream in the installation of this name."""
         return f"{name}{self.stream.removeprefix(APP)}"
 
 
 SOURCES = {
     source.function: source
     for source in (
-        # One lane: a shard takes 1,000 records a second and analyze does a hundred times that. Lanes would mix the
-        # positions of a shard and tear lines that belong together apart.
+        # One lane: `analyze` is a hundred times faster than the 1,000 records a second of a shard. More lanes would
+        # mix the positions of a shard and separate lines of one log call.
         EventSource("analyze", LOGS, batch_size=1000, window=1, retries=100),
-        # Slow and independent by incident: ten lanes a shard, small batches, and a concurrency of its own.
+        # Slow, and independent by incident: ten lanes for each shard, small batches, and its own concurrency.
         EventSource("diagnose", INCIDENTS, batch_size=5, window=0, retries=100, lanes=10),
-        # A chat may be away for hours; what it missed waits in the stream.
+        # A chat may be down for hours. Meanwhile the changes wait in the stream.
         EventSource("alert", INCIDENTS, batch_size=10, window=0, retries=1000, lanes=2),
     )
 }

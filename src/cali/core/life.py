@@ -13,7 +13,7 @@ from cali.core.models import Incident, Scope, Severity
 
 
 class ChangeKind(StrEnum):
-    """What changed in the life of an incident."""
+    """The kind of a change in the life of an incident."""
 
     OPENED = "opened"
     DIAGNOSED = "diagnosed"
@@ -65,7 +65,7 @@ class StoredIncident:
     heard_at: float  # when its last news was applied, by the clock of that process
     reads: tuple[ReadPositions, ...] = ()
     changes: int = 0  # made so far
-    unsent: tuple[Change, ...] = ()  # changes that may not have been published yet
+    unsent: tuple[Change, ...] = ()  # changes that are perhaps not published yet
     flaps: int = 0  # times it came back soon after it went quiet
     quiet_at: float | None = None
     resolved_at: float | None = None

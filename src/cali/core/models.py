@@ -48,7 +48,7 @@ class Record(NamedTuple):
     """One line as collected, without its envelope. `severity` is the one in its structure, if any."""
 
     line: int  # 1-based number of the line in its source
-    message: str  # what the application wrote; not yet redacted
+    message: str  # as the application wrote it; not redacted
     time: float | None = None  # seconds since the epoch
     severity: Severity | None = None
     scope: Scope = NOWHERE

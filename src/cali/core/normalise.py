@@ -1,7 +1,7 @@
-"""Text made comparable: clean text from bytes, and lines that differ only in digits and hexadecimal ids made one.
+"""Text normalisation: clean text from bytes, and one form for lines that differ only in digits and hexadecimal ids.
 
-What the rules decide for a normalised line they decide for every line that becomes it, so it is worked out once and remembered.
-Every character keeps its place: spans found in the normalised line hold in the line itself.
+A rule gives the same result for all lines with the same normalised line, so the result is cached by it. Normalisation keeps
+the position of every character: a span in the normalised line is valid in the original line.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 
 ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
-"""Makes a line digit-blind: `raw.translate(ZEROS)`."""
+"""Translation table that makes a line digit-blind: `raw.translate(ZEROS)`."""
 
 ID_CHARACTERS = frozenset("0abcdef")
-"""What an id in a digit-blind line is made of, its dashes aside."""
+"""Characters of an id in a digit-blind line, besides dashes."""
 
 _HEX_TO_A = bytes.maketrans(b"bcdef", b"a" * 5)
 _ZERO = ord("0")
 _UUID = b"a0000000-a000-a000-a000-a00000000000"
-# An escape (%0d, \0a) is no part of an id.
+# An escape (%0d, \0a) is not part of an id.
 _id_at = re.compile(
     rb"(?<![A-Za-z0-9%\\])[0a-f]{6}(?:[0a-f]{2}(?P<uuid>-[0a-f]{4}-[0a-f]{4}-[0a-f]{4}-[0a-f]{12})|[0a-f]*+)(?![A-Za-z0-9])"
 ).match
@@ -25,7 +25,7 @@ _run_at = re.compile(rb"[0a-f]*+").match
 # Colours and cursor moves, titles, and two-character escapes, as terminals know them.
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ud800-\udfff]")
-_GARBAGE = 0.3  # a line of which more is no text was never one
+_GARBAGE = 0.3  # a line with a larger share of other bytes is not text
 
 
 def normalise_ids(blind: bytes) -> bytes:
@@ -36,7 +36,7 @@ def normalise_ids(blind: bytes) -> bytes:
     found = find_ids(blind)
     if not found:
         return blind
-    made, position = b"", 0  # what is written, and how much of the line it stands for
+    made, position = b"", 0  # the output, and the number of input bytes that it covers
     for match in found:
         start, end = match.span()
         if match.lastindex:
@@ -50,15 +50,15 @@ def normalise_ids(blind: bytes) -> bytes:
 
 def find_ids(blind: bytes) -> list[re.Match[bytes]]:
     """Return the ids in a digit-blind line, in order."""
-    # An id, or a UUID's beginning, has a letter beside a digit. To look for such borders first, and for ids only around
-    # them, takes half the time of a search with one expression, and spares most lines the expression.
+    # Every id has a letter next to a digit. Searching for such borders first, and for ids only around them, takes half
+    # the time of a search with one expression. Most lines have no border.
     letters = blind.translate(_HEX_TO_A)
     found: list[re.Match[bytes]] = []
     at, position = _border(letters, 0), 0
     while at >= 0:
         match = _id_at(blind, position + len(letters[position:at].rstrip(b"0a")))
         if match is None:
-            at = _border(letters, _run_at(blind, at).end())  # type: ignore[union-attr]  # it fits anywhere
+            at = _border(letters, _run_at(blind, at).end())  # type: ignore[union-attr]  # it matches anywhere
         else:
             found.append(match)
             position = match.end()
@@ -74,7 +74,7 @@ def _border(letters: bytes, at: int) -> int:
 
 def clean(text: str) -> str:
     """Remove terminal sequences and control characters from a text; tabs and line feeds stay."""
-    if text.isprintable() or not _CONTROL.search(text):  # the first is a third of the second's cost
+    if text.isprintable() or not _CONTROL.search(text):  # the first test costs a third of the second
         return text
     return _CONTROL.sub("", _ANSI.sub("", text))
 

@@ -1,4 +1,4 @@
-"""Optimistic locking: read a value, change it, write it back, and start again when another process wrote first."""
+"""Optimistic locking: read a value, change it, write it back, and retry if another process wrote first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Old = TypeVar("Old")
 New = TypeVar("New")
 
 ATTEMPTS = 8
-PAUSE = 0.02  # seconds after the first conflict; one more of it after each further one
+PAUSE = 0.02  # seconds after the first conflict; the pause grows by as much with each further one
 
 
 def update(
@@ -22,10 +22,10 @@ def update(
     attempts: int = ATTEMPTS,
     sleep: Callable[[float], None] | None = None,
 ) -> Old | New:
-    """Return what `write` returns, or what `read` returned if `change` gave None and nothing is to be written.
+    """Read, change and write a value. Return the result of `write`, or the value that was read if `change` returned None.
 
-    `write` raises Conflict if the value has changed since it was read; the next attempt reads it again. `change` must
-    therefore have no effect but its result. Raises Retryable, which names `what`, when every attempt met a conflict.
+    `write` raises Conflict if the value has changed since it was read; the next attempt reads it again. So `change` must
+    have no side effects. Raise Retryable, with `what` in its message, if every attempt met a conflict.
     """
     for attempt in range(attempts):
         if attempt and sleep is not None:

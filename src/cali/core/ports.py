@@ -1,4 +1,4 @@
-"""The ports: what stages and use cases need of the outside world.
+"""The ports: protocols through which stages and use cases use the outside world.
 
 Every adapter of a port passes the contract suite of the port (tests/contracts).
 """
@@ -14,7 +14,7 @@ from cali.core.models import Hit, KnowledgeEntry, Status
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors of one length. Vectors of embedders with different names are never compared."""
+    """Embeds texts as vectors of one length. Vectors of embedders with different names are never compared."""
 
     @property
     def name(self) -> str: ...
@@ -97,15 +97,15 @@ class IncidentStore(Protocol):
         """Return the incident of an id, with its version; None if there is none."""
 
     def put(self, stored: StoredIncident) -> StoredIncident:
-        """Store an incident over the version that it was read with (0 for a new one), and return it with its new version.
+        """Store an incident if its version is still the stored one (0 for a new incident). Return it with its new version.
 
-        Raises Conflict if the store holds another version.
+        Raise Conflict if the store holds another version.
         """
 
     def find(
         self, statuses: Collection[Status], limit: int, heard_before: float | None = None
     ) -> list[StoredIncident]:
-        """Return incidents of some statuses, latest news first; with `heard_before` only older ones, oldest first."""
+        """Return incidents of some statuses, latest `heard_at` first; with `heard_before` only older ones, oldest first."""
 
     def count(self, status: Status, most: int) -> int:
         """Return the number of incidents with a status, at most `most`, without reading them."""
@@ -126,17 +126,17 @@ class AlertStore(Protocol):
 
     def get(self, key: str) -> Note | None: ...
     def put(self, note: Note) -> Note:
-        """Store a note over the version that was read, and return it with its new one. Raises Conflict otherwise."""
+        """Store a note if its version is still the stored one, and return it with its new one. Raise Conflict otherwise."""
 
     def due(self, now: float, limit: int) -> list[str]:
-        """Return the keys of the notes that are due, longest due first."""
+        """Return the keys of the notes that are due, earliest first."""
 
 
 class FeedbackStore(Protocol):
     """Verdicts of people on incidents."""
 
     def put(self, record: Feedback) -> bool:
-        """Store a record. Return False if it was stored before."""
+        """Store a record. Return False if it is already stored."""
 
     def find(self, limit: int, incident: str = "") -> list[Feedback]:
         """Return records of one incident or of all, latest first."""
@@ -146,7 +146,7 @@ class FeedbackStore(Protocol):
 
 
 class BlobStore(Protocol):
-    """A few bytes under a name. A write over another version than the one that was read raises Conflict."""
+    """Small blobs by name. A write raises Conflict if the version has changed since the read."""
 
     def read(self, name: str) -> tuple[bytes, int]:
         """Return the bytes and their version; empty bytes and version 0 if there are none."""
@@ -168,7 +168,10 @@ class OutputStream(Protocol):
 
 
 class Shard(NamedTuple):
-    """A shard of a stream. `parents` were split or merged into it and are read first. An `open` shard takes records."""
+    """A shard of a stream. Its `parents` were split or merged into it; they are read first.
+
+    An `open` shard accepts records.
+    """
 
     id: str
     parents: tuple[str, ...]
@@ -219,7 +222,7 @@ class Pointers(Protocol):
         """Return an object and its tag; None if it still has the tag `unless`."""
 
     def swap(self, key: str, body: bytes, tag: str) -> str:
-        """Store bytes over those that were read with a tag (empty for a new object), and return the new tag.
+        """Store an object if it still has the tag (empty for a new object), and return the new tag.
 
-        Raises Conflict if the object has another tag.
+        Raise Conflict if the object has another tag.
         """
