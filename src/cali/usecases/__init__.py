@@ -1,1 +1,1 @@
-"""usecases: what CALI does, one module per use case. Stages and ports in, a result out; no adapter is imported here."""
+"""usecases: one module per use case, over stages and ports. No adapter is imported here."""

@@ -1,10 +1,10 @@
-"""Notify people of incidents: take a change, decide, send, and store what was sent.
+"""Alerts, which notify people of incidents: take a change, decide, send, and store what was sent.
 
     handle(change) -> decide -> claim -> send -> store the result
     flush()        -> the same for incidents that are due: new counts, failures, the end of quiet hours, digests
 
-The decision is stored before anything is sent. If a place is down, the next flush tries again. If a process stops between
-sending and storing, a mark stays, and the next look asks the place whether the message arrived.
+The decision is stored before anything is sent. If a sink is down, the next flush tries again. If a process stops between
+sending and storing, a mark stays. The next attempt then asks the sink whether the message arrived.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class AlertResult(StrEnum):
 
     NOTHING = "nothing"  # there was nothing to send
     SENT = "sent"
-    LATER = "later"  # a place failed; a flush tries again
+    LATER = "later"  # a sink failed; a flush tries again
 
 
 class FlushResult(NamedTuple):
@@ -66,8 +66,11 @@ class FlushResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AlertPorts:
-    """Ports and rules of Alerts. `sink` returns the sink of a name in the rules; `entry` a knowledge entry, for its tags
-    and references; `wait` is how long a letter may wait for the diagnosis of an opened incident."""
+    """Ports and rules of Alerts.
+
+    `sink` returns a sink by its name in the rules. `entry` returns a knowledge entry, for its tags and references.
+    `wait` is the number of seconds that an email may wait for the diagnosis of an opened incident.
+    """
 
     incidents: IncidentStore
     alerts: AlertStore
@@ -93,13 +96,15 @@ class Alerts:
         self._digests = Digests(ports.alerts, ports.sink, ports.say, ports.rules.storm, ports.now, ports.warn)
 
     def handle(self, change: Change) -> AlertResult:
-        """Handle one change. Changes may come in any order and more than once. Raise Retryable if another process is
-        sending this incident, or a store does not answer."""
+        """Handle one change. Changes may come in any order and more than once.
+
+        Raise Retryable if another process is sending this incident, or a store does not answer.
+        """
         self._await_diagnosis(change)
         return self._look(change.incident, change)
 
     def flush(self, limit: int = 200, seconds: float = 25.0) -> FlushResult:
-        """Send what is due, for so many seconds at most. To be called about once a minute; the rest comes first then."""
+        """Send what is due, for at most `seconds`. Call it about once a minute; the next call begins with the rest."""
         looked = sent = later = 0
         until = self._ports.now() + seconds
         for key in self._ports.alerts.due(self._ports.now(), limit):
@@ -146,7 +151,7 @@ class Alerts:
             result, again = self._process(incident, change)
             if not again:
                 return result
-            change = None  # a message was found deleted, and the state says so now
+            change = None  # a message was deleted, and the state now records that
         raise Retryable(f"incident {incident}: changed by other processes {ATTEMPTS} times in a row")
 
     def _process(self, incident: str, change: Change | None) -> tuple[AlertResult, bool]:
@@ -172,7 +177,7 @@ class Alerts:
         try:
             self._store_patiently(note, run.state, due)
         except Conflict as error:
-            raise Retryable(f"incident {incident}: took too long to send") from error
+            raise Retryable(f"incident {incident}: the lease ended before the alert was stored") from error
         for key in run.digests:
             self._digests.send(key)
         for root in run.roots:
@@ -207,15 +212,15 @@ class Alerts:
         return claim, _SendPlan(context, tuple(effects), work, before, state, now)
 
     def _read(self, note: Note) -> AlertState:
-        """Return the stored state. A damaged one is replaced: a message that comes twice is better than none."""
+        """Return the stored state. A damaged one is replaced: a duplicate message is better than none."""
         try:
             return loads(note.body) if note.body else AlertState()
         except Poison as error:
-            self._ports.warn(f"{note.key}: damaged, so it starts empty: {error}")
+            self._ports.warn(f"{note.key}: the stored state is damaged and starts empty: {error}")
             return AlertState()
 
     def _store_patiently(self, note: Note, state: AlertState, due: float | None) -> None:
-        """Store what was sent, with several tries. Otherwise a place without history gets it twice."""
+        """Store what was sent, with retries. A sink without history would otherwise get it twice."""
         new = _changed(note, state, due)
         if new is None:
             return
@@ -271,7 +276,7 @@ class _SendPlan(NamedTuple):
 
 
 class _Effects:
-    """The effects of one decision, in order. A place that fails does not block the others."""
+    """The effects of one decision, in order. A sink that fails does not block the others."""
 
     def __init__(self, alerts: Alerts, context: AlertContext, before: AlertState, state: AlertState) -> None:
         self._alerts = alerts
@@ -356,7 +361,7 @@ class _Effects:
         return ""
 
     def _find_earlier(self, sink: Sink, effect: Post | Reply, key: str) -> str:
-        """Return the name of a message that an earlier try has sent after all."""
+        """Return the name of a message that an earlier attempt has sent; empty if there is none."""
         sent_state = self._before.of(effect.target)
         target = self._context.targets[effect.target]
         if not sent_state.trying or target.style is not Style.LIVING:
@@ -377,5 +382,5 @@ def _line(error: Exception) -> str:
 
 
 def _living(sink: Sink) -> LivingSink:
-    assert sink.style is Style.LIVING  # noqa: S101 - decide edits and replies nowhere else
+    assert sink.style is Style.LIVING  # noqa: S101 - `decide` edits and replies only there
     return sink  # type: ignore[return-value]  # its style says so

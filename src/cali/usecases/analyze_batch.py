@@ -67,7 +67,7 @@ class BatchReport:
 
 
 class Analyze:
-    """Analyzes batches. It keeps nothing of a batch, so it can be used again after an error."""
+    """An analyzer of batches. It keeps no state of a batch, so it can be used again after an error."""
 
     def __init__(
         self,
@@ -98,9 +98,9 @@ class Analyze:
     def batch(self, shard: str, items: Sequence[dict[str, Any]]) -> BatchReport:
         """Analyze one batch of a shard; without items, only its pending blocks.
 
-        Raises Retryable if a dependency failed. Then the same batch must be repeated.
+        Raise Retryable if a dependency failed. Then the same batch must be repeated.
         """
-        now = self._now()  # before the work, which may take seconds in a process that has just begun
+        now = self._now()  # before the work, which may take seconds in a new process
         checkpoint = self._checkpoint(shard)
         fresh = _unread(items, checkpoint)
         if not fresh and not (checkpoint.held and not items):
@@ -175,8 +175,10 @@ class Analyze:
     def _silent_until(
         self, shard: str, batch: ShardBatch, items: Sequence[dict[str, Any]], now: float
     ) -> float:
-        """Return the time until which no record followed the batch. Even a small batch may be followed by others if it
-        was delivered late, so the stream is asked."""
+        """Return the time until which no record followed the batch.
+
+        A small batch may also be followed by others, if it was delivered late. So the stream is asked.
+        """
         if self._log_stream is not None:
             try:
                 following = self._log_stream.next_arrival(shard, items[-1]["kinesis"]["sequenceNumber"])
@@ -196,8 +198,7 @@ class Analyze:
         detector: Detector,
         unsettled: int,
     ) -> dict[str, list[Sighting]]:
-        """Return the sightings of each incident. The spans that they mark as read leave out pending blocks, which are
-        counted when they are complete."""
+        """Return the sightings of each incident. Their spans leave out pending blocks, which are counted when complete."""
         place, span = batch.position, batch.span
         own = _without(span, [held.start for held in left])
         seen: dict[str, list[Sighting]] = {}

@@ -1,4 +1,4 @@
-"""Finds and explains the incidents in logs that end: what `cali analyze` does.
+"""The use case of `cali analyze`: find and explain the incidents in finite logs.
 
 numbered lines -> Pipeline -> Detector -> Reasoner -> causal order -> Analysis
 """
@@ -47,7 +47,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """Summary and incidents, in the order to show. `context` holds the lines around the evidence of an incident, by its id."""
+    """Summary, and incidents in the order to show. `context` maps an incident id to the lines around its evidence."""
 
     summary: Summary
     incidents: tuple[Incident, ...] = ()

@@ -1,8 +1,8 @@
-"""Handle a press of a button: verify the request, change the incident, store the feedback, and return a status.
+"""The handler of clicks on Slack buttons: verify the request, change the incident, store feedback, return a status.
 
-    413 too large   401 forged, stale, unsigned   409 a replay   400 signed, but no action   503 try again   200 done
+    413 too large   401 forged, stale, unsigned   409 replayed   400 signed, but no action   503 try again   200 done
 
-Only status 200 has processed something. A request that failed halfway may come again, and then does the rest.
+Only status 200 means that the request was processed. A request that failed halfway can be sent again.
 """
 
 from __future__ import annotations
@@ -43,8 +43,11 @@ class ActionResponse(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ActionPorts:
-    """Ports of an ActionHandler. `apply` changes an incident under its lock and publishes the change; `ask` opens the
-    window for a cause (trigger, incident); `thank` sends a text to the person (reply_to, key of words)."""
+    """Ports of an ActionHandler.
+
+    `apply` changes an incident under optimistic locking and publishes the change. `ask(trigger, incident)` opens the
+    form for a cause. `thank(reply_to, key)` sends the text of a key to the person.
+    """
 
     secret: Callable[[], str]
     incidents: IncidentStore
@@ -58,13 +61,13 @@ class ActionPorts:
 
 
 class ActionHandler:
-    """Handles the requests of Slack's buttons."""
+    """A handler of requests from Slack's buttons."""
 
     def __init__(self, ports: ActionPorts) -> None:
         self._ports = ports
 
     def request(self, headers: Mapping[str, str], body: bytes) -> ActionResponse:
-        """Handle one request. No request of whatever content makes it raise."""
+        """Handle one request. It never raises, whatever the request contains."""
         ports = self._ports
         now = ports.now()
         try:
@@ -81,7 +84,7 @@ class ActionHandler:
         except Poison as error:
             return ActionResponse(400, str(error))
         except CaliError as error:
-            with suppress(CaliError):  # the claim expires by itself
+            with suppress(CaliError):  # otherwise the claim expires
                 ports.claims.release(claim)
             return ActionResponse(503, str(error))
 
@@ -99,7 +102,7 @@ class ActionHandler:
     def _act(self, request: ActionRequest, stored: StoredIncident | None) -> ActionResponse:
         ports = self._ports
         if stored is None:
-            return ActionResponse(200, f"incident {request.incident}: not known", "thanks_gone")
+            return ActionResponse(200, f"incident {request.incident}: unknown", "thanks_gone")
         if request.button is Button.WRONG:
             ports.ask(request.trigger, request.incident)
             return ActionResponse(200)
@@ -113,7 +116,7 @@ class ActionHandler:
     def _store_cause(self, form: CauseForm, stored: StoredIncident | None) -> ActionResponse:
         ports = self._ports
         if stored is None:
-            return ActionResponse(200, f"incident {form.incident}: not known")
+            return ActionResponse(200, f"incident {form.incident}: unknown")
         ports.feedback.put(
             feedback(stored, Verdict.WRONG, form.by, ports.now(), form.cause, ports.redact, of=form.view)
         )

@@ -1,4 +1,4 @@
-"""The checkpoint of a shard: the positions that were read, and the blocks that may continue. Processes share it.
+"""The checkpoint of a shard, shared by processes: the positions that were read, and the pending blocks.
 
 A position identifies one line: the sequence number of its record, then the line's place in the record. A repeated batch
 is recognised by its positions. A block that a batch cut in two waits here for the batch with the rest.
@@ -19,14 +19,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PLACES = 20  # bits of a position for the lines of one record
-READ = 64  # batches that are remembered
-LATE = 16  # batches that one may be late and still count as a whole
+READ = 64  # spans of batches to keep
+LATE = 16  # batches by which one may be late and still count as a whole
 HELD = 200  # pending blocks
-ROOM = 150_000  # bytes, compressed, of the blocks that one batch leaves: DynamoDB takes 400 KB, and blocks of two batches may wait
+# Compressed bytes of the blocks that one batch leaves. An item of DynamoDB has at most 400 KB, for the blocks of two batches.
+ROOM = 150_000
 
 
 class PendingBlock(NamedTuple):
-    """A block that may continue. The lines of its records are positions; `arrived` is when the last one reached the stream."""
+    """A block that may continue. The lines of its records are positions.
+
+    `arrived` is the time when the last line reached the stream.
+    """
 
     block: Block
     arrived: float
@@ -60,8 +64,10 @@ class Checkpoint:
         return tuple(held for held in self.held if held.end < position)
 
     def unsettled(self, span: Span | None, left: tuple[PendingBlock, ...]) -> int:
-        """Return the lowest position that may still change after a batch that leaves these blocks: pending blocks, also
-        those that it completed, and batches that others overtook."""
+        """Return the lowest position that may still change after a batch that leaves the blocks `left`.
+
+        It is the lowest start of a pending block, of a block that the batch completed, or of one of the latest batches.
+        """
         latest = self.read[-LATE:] if span is None else (*self.read[1 - LATE :], span)
         return min([held.start for held in (*self.held, *left)] + [known.start for known in latest])
 
@@ -81,18 +87,18 @@ def position(sequence: str, place: int) -> int:
 
 def newest(blocks: Sequence[Block]) -> list[Block]:
     """Return the newest of the blocks that may continue, as many as there is room for."""
-    kept, room = [], ROOM
+    chosen, room = [], ROOM
     for block in sorted(blocks, key=lambda block: block.records[-1].line, reverse=True)[:HELD]:
         text = "".join(record.message for record in block.records).encode("utf-8", "replace")
         weight = 100 * len(block.records) + (len(text) if len(text) < 1_000 else len(zlib.compress(text, 1)))
         if weight <= room:
-            kept.append(block)
+            chosen.append(block)
             room -= weight
-    return kept
+    return chosen
 
 
 def dumps(checkpoint: Checkpoint) -> bytes:
-    """Return compressed JSON. Positions are text, because they exceed the numbers of many JSON readers."""
+    """Return compressed JSON. Positions are strings, because many JSON parsers do not support such large numbers."""
     plain = {
         "read": [[str(span.start), str(span.end)] for span in checkpoint.read],
         "held": [
@@ -104,7 +110,7 @@ def dumps(checkpoint: Checkpoint) -> bytes:
 
 
 def loads(body: bytes, version: int) -> Checkpoint:
-    """Parse a checkpoint; empty bytes give an empty one. Raises Poison if it is anything else."""
+    """Parse a checkpoint; empty bytes give an empty one. Raise Poison if it is anything else."""
     if not body:
         return Checkpoint(version=version)
     try:

@@ -31,16 +31,16 @@ if TYPE_CHECKING:
     from cali.usecases.publish_changes import ChangePublisher
 
 RETURNED = (ChangeKind.RECURRED, ChangeKind.REGRESSED)
-# What `Reasoner` reports under `gate` if asking again later may help.
+# Beginnings of the reasons under `gate` that may pass: asking again later may help.
 PASSING = ("the model is unavailable", "another process is asking", "the model's server cannot be understood")
 
 
 class IncidentReasoner(Protocol):
-    """Explains an incident; see `cali.stages.reason.Reasoner`."""
+    """The reasoner that explains incidents; see `cali.stages.reason.Reasoner`."""
 
     def diagnose(self, incident: Incident) -> Diagnosis: ...
     def known(self, incident: Incident) -> Diagnosis | None:
-        """Return the diagnosis of the knowledge alone; None if no signature matches."""
+        """Return the diagnosis from the knowledge alone; None if no signature matches."""
 
     @property
     def knowledge(self) -> str:
@@ -61,7 +61,7 @@ class DiagnoseResult(StrEnum):
 
 
 class Diagnose:
-    """Diagnoses incidents. A repeated message changes nothing and asks no model."""
+    """The diagnosis of incidents. A repeated message changes nothing and asks no model."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Diagnose:
 
     @property
     def dollars(self) -> float:
-        """What the model has cost in this process."""
+        """The cost of the model in this process."""
         return self._reasoner.spend.dollars
 
     def message(self, message: Change | DiagnosisRequest) -> DiagnoseResult:
@@ -95,19 +95,17 @@ class Diagnose:
             diagnosis = self._reasoner.diagnose(stored.incident)
             if _is_passing(diagnosis):
                 return DiagnoseResult.LATER
-            told = self._publisher.apply(
-                message.incident, partial(_diagnosed, diagnosis=diagnosis, now=self._now())
-            )
-            stored = told or stored
+            step = partial(_diagnosed, diagnosis=diagnosis, now=self._now())
+            stored = self._publisher.apply(message.incident, step) or stored
         elif returned and (better := learnt_since(stored.incident, self._reasoner)) is not None:
             step = partial(_diagnosed, diagnosis=better, now=self._now(), instead_of=diagnosis)
             self._publisher.apply(message.incident, step)
             return DiagnoseResult.KNOWN
-        elif stored.unsent:  # a crash after it was kept
+        elif stored.unsent:  # a crash came after the diagnosis was stored
             stored = self._publisher.apply(message.incident, _same) or stored
         elif isinstance(message, DiagnosisRequest) or message.kind is not ChangeKind.OPENED:
             return DiagnoseResult.NOTHING
-        # A crash may have come between diagnosis and this put, so put it for a diagnosed incident too.
+        # A crash may have come between the diagnosis and this put, so a diagnosed incident is put too.
         if diagnosis.origin is not Origin.KNOWLEDGE:
             self._objects.put(new_error_key(stored.incident, self._now()), new_error(stored))
         return {
@@ -118,13 +116,16 @@ class Diagnose:
 
 
 def learnt_since(incident: Incident, reasoner: IncidentReasoner) -> Diagnosis | None:
-    """Return the diagnosis of the knowledge in force for an incident that was diagnosed under another version; None if
-    there is none or it is the same."""
-    held = incident.diagnosis
-    if held is None or held.versions.get("knowledge") == reasoner.knowledge:
+    """Return the diagnosis from newer knowledge; None if there is none or it is the same."""
+    previous = incident.diagnosis
+    if previous is None or previous.versions.get("knowledge") == reasoner.knowledge:
         return None
     known = reasoner.known(incident)
-    if known is None or (known.origin, known.cause, known.fix) == (held.origin, held.cause, held.fix):
+    if known is None or (known.origin, known.cause, known.fix) == (
+        previous.origin,
+        previous.cause,
+        previous.fix,
+    ):
         return None
     return known
 
@@ -138,15 +139,15 @@ def new_error_key(incident: Incident, now: float) -> str:
 
 def new_error(stored: StoredIncident) -> bytes:
     """Return an unknown incident for learning, as JSON. All text in it is redacted."""
-    held: dict[str, Any] = json.loads(dumps(stored))["incident"]
+    plain: dict[str, Any] = json.loads(dumps(stored))["incident"]
     template = stored.incident.template
-    return json.dumps({"v": 1, **held, "fingerprint": template.id, "template": template.text}).encode()
+    return json.dumps({"v": 1, **plain, "fingerprint": template.id, "template": template.text}).encode()
 
 
 def _diagnosed(
     known: StoredIncident | None, diagnosis: Diagnosis, now: float, instead_of: Diagnosis | None = None
 ) -> Outcome | None:
-    """Set the diagnosis unless another process has set one: a person may have read that."""
+    """Set the diagnosis unless another process has set one, which a person may have read."""
     if known is None or known.incident.diagnosis != instead_of:
         return None if known is None else Outcome(known)
     return diagnose(known, diagnosis, now)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MOST = 5_900_000  # bytes of a response; Lambda gives Firehose 6,291,556
 SHORT = 2_000  # characters of a message when a response would be too large
-NO_YEAR = 253_402_300_800  # seconds: the year 10000, which neither Python nor OpenSearch knows
+NO_YEAR = 253_402_300_800  # seconds: the year 10000, which neither Python nor OpenSearch supports
 AROUND = 120  # bytes of a record's JSON besides its id and data
 
 
@@ -40,7 +40,7 @@ class Result(StrEnum):
 
 
 class Enrich:
-    """Turns records into documents. Each document depends on its record alone."""
+    """A converter of records to documents. Each document depends on its record alone."""
 
     def __init__(self, decoder: Decoder, refiner: Refiner, least: Severity | None = None) -> None:
         """Records below `least` are dropped; None keeps all."""
@@ -75,7 +75,7 @@ class Enrich:
         return {"recordId": name, "result": Result.OK.value, "data": b64encode(document).decode()}
 
     def _event(self, data: str) -> tuple[Event | None, str]:
-        """Return the event of one record; of several the most severe, with the lines of all."""
+        """Return the event of one record. If there are several, return the most severe one with the lines of all."""
         joiner, decoder = Joiner(), self._decoder.apart()
         blocks: list[Block] = []
         lines = [decoder.decode(raw, number) for number, raw in enumerate(lines_of(data), 1)]

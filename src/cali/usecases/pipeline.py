@@ -1,4 +1,4 @@
-"""The event path, one for files, streams, batches and replays.
+"""The event path, shared by files, streams, batches and replays.
 
     numbered lines -> decode -> join -> refine -> events
                         \\-> quarantined, with the reason
@@ -47,7 +47,7 @@ class Tally:
 
 
 class Pipeline:
-    """Turns numbered lines into events, in the order of the events' first lines.
+    """A pipeline from numbered lines to events, in the order of their first lines.
 
     `pending` are the blocks that an earlier pipeline left open; this one continues them. With `join` off, each line is
     an event. Every method that yields events works only while its result is iterated.
@@ -70,7 +70,7 @@ class Pipeline:
         self._push = self._joiner.push if join else _alone
 
     def events(self, lines: Iterable[tuple[int, bytes]]) -> Iterator[Event]:
-        """Yield all events of an input that ends."""
+        """Yield all events of a finite input."""
         yield from self.feed(lines)
         yield from self.end()
 
@@ -125,7 +125,7 @@ class Pipeline:
                 event = refine(block)
             except CaliError:
                 raise
-            except Exception as error:  # a defect that one block shows must not stop the others
+            except Exception as error:  # a defect in one block must not stop the others
                 raw = "\n".join(record.message for record in block.records).encode(errors="replace")
                 reason = f"refine failed: {type(error).__name__}: {error}"
                 tally.quarantine(Quarantined(block.records[0].line, reason, raw))
@@ -140,8 +140,8 @@ def _alone(record: Record) -> list[Block]:
 def known_severity(event: Event, knowledge: Knowledge, signatures: Signatures) -> Severity | None:
     """Return the severity of the known error that an event is; None for any other event.
 
-    A line without a level and without a word of warning counts only if the known error is one: many healthy lines look
-    like something to warn of.
+    An event below `warning` counts only if the known error is at least an error: many healthy lines match entries for
+    warnings.
     """
     known = signatures.matching(event.message)
     if not known:

@@ -1,9 +1,9 @@
-"""Polls a stream for a long-running process, as an event-source mapping does for a function.
+"""Polling of a stream for a long-running process, as an event-source mapping does for a function.
 
     shards whose parents are finished -> records after the checkpoint -> take -> checkpoint
 
 The checkpoint moves only over records that `take` reports as done. Failed records, and those done just before a crash,
-come again, so `take` must be idempotent, as the functions are. Two processes on one stream do the work twice with the
+are read again, so `take` must be idempotent, as the functions are. Two processes on one stream do the work twice with the
 same result; the slower one continues from the checkpoint of the other.
 """
 
@@ -18,7 +18,7 @@ from cali.core.errors import Conflict
 if TYPE_CHECKING:
     from cali.core.ports import BlobStore, InputStream, Shard
 
-# Takes records of the shard `<stream>/<shard>` and returns how many of the first ones are done.
+# Process records of the shard `<stream>/<shard>`, and return how many of the first ones are done.
 BatchHandler = Callable[[str, Sequence[dict[str, Any]]], int]
 
 ENDED = b"ended"
@@ -27,7 +27,7 @@ LISTED = 60.0  # seconds between two lists of the shards
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """Counts of one read of every shard. `failed` records come again."""
+    """Counts of one read of every shard. `failed` records are read again."""
 
     done: int = 0
     failed: int = 0
@@ -35,7 +35,7 @@ class PollResult:
 
 
 class StreamPoller:
-    """Reads one stream. `purpose` separates the checkpoints of several readers of a stream."""
+    """A reader of one stream. `purpose` separates the checkpoints of several readers of a stream."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class StreamPoller:
         self._marks: dict[str, tuple[bytes, int]] = {}  # shard -> checkpoint and its version
 
     def turn(self) -> PollResult:
-        """Read every readable shard once. Raises Retryable if the stream or the table does not answer."""
+        """Read every readable shard once. Raise Retryable if the stream or the table does not answer."""
         done = failed = 0
         full = False
         for shard in self._readable():

@@ -1,6 +1,6 @@
-"""Changes in the lives of incidents: stored, then published, then marked as published.
+"""Publication of changes: store them with the incident, publish them, then mark them as published.
 
-    read -> change -> put (on Conflict again) -> publish the unsent changes -> put `sent`
+    read -> change -> put (retry on Conflict) -> publish the unsent changes -> put `sent`
 
 After a crash in between, the changes are stored as unsent, and the next step of the incident publishes them. So a change
 is published at least once, and always under the same number.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 12
 THREADS = 8
-HOPELESS = 16  # failures after which the rest waits for the next try: each may have taken seconds
+HOPELESS = 16  # failures after which the rest is left for the next attempt: each may have taken seconds
 VERSION = 1
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class DiagnosisRequest(NamedTuple):
 
 
 class ChangePublisher:
-    """Applies steps to incidents and publishes what changed."""
+    """A service that applies steps to incidents and publishes the changes."""
 
     def __init__(self, store: IncidentStore, stream: OutputStream, sleep: Callable[[float], None]) -> None:
         self._store = store
@@ -59,8 +59,10 @@ class ChangePublisher:
         return self._marked(stored)
 
     def apply_all(self, steps: Mapping[str, Step]) -> None:
-        """Apply steps to several incidents and publish all their changes together. A step that fails does not stop the
-        others, unless too many fail. Raises the first error at the end."""
+        """Apply steps to several incidents and publish all their changes together.
+
+        A step that fails does not stop the others, unless too many fail. Raise the first error at the end.
+        """
         unsent: list[StoredIncident] = []
 
         def change(pair: tuple[str, Step]) -> None:
@@ -110,7 +112,7 @@ class ChangePublisher:
 
 
 def _each(act: Callable[[T], object], items: Sequence[T]) -> list[Exception]:
-    """Do something with each item, some at a time, and return the errors. After too many of them skip the rest."""
+    """Call `act` for each item, several in parallel, and return the errors. After HOPELESS errors, skip the rest."""
     failures: list[Exception] = []
 
     def tried(item: T) -> None:
@@ -152,7 +154,7 @@ def dumps(message: Change | DiagnosisRequest) -> bytes:
 
 
 def loads(data: bytes) -> Change | DiagnosisRequest:
-    """Parse a message of the incidents stream. Raises Poison if it is anything else."""
+    """Parse a message of the incidents stream. Raise Poison if it is anything else."""
     try:
         plain = json.loads(data)
         if plain["type"] == "diagnose":

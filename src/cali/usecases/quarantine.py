@@ -1,4 +1,4 @@
-"""Unreadable lines, stored with the reason, so that nothing is lost and nothing is blocked.
+"""The quarantine: unreadable lines, stored with the reason, so that no line is lost and none blocks the stream.
 
     quarantine/dt=2026-11-20/<shard>/<first>-<last>.jsonl      one object for each batch, one line of JSON for each line
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cali.core.ports import Objects
 
 LONGEST = 64 * 1024  # characters of a line that are stored; raw/ has the whole line
-AROUND = 4 * 1024  # more bytes are redacted, so that a secret which the cut divides is recognised
+AROUND = 4 * 1024  # more bytes to redact, so that a secret at the cut is recognised
 
 
 class UnreadLine(NamedTuple):
@@ -29,7 +29,7 @@ class UnreadLine(NamedTuple):
 
 
 class Quarantine:
-    """Stores unreadable lines, redacted as far as they are text."""
+    """A store of unreadable lines. Their text is redacted."""
 
     def __init__(self, objects: Objects, redact: Callable[[str], str]) -> None:
         self._objects = objects

@@ -1,4 +1,4 @@
-"""Send digests: the states of `digest.py` in the store, shared by all processes."""
+"""Digests of incidents, sent by channel: the states of `digest.py` in the store, shared by all processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
 
 
 class Digests:
-    """Digests of all places."""
+    """The digests of all channels."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Digests:
         self._warn = warn
 
     def admit(self, send: Destination, member: IncidentRef) -> tuple[str, bool]:
-        """Return the key of a place's digest, and whether the incident may have a message of its own there."""
+        """Return the key of the digest of a channel, and whether the incident may have its own message there."""
         verdict = True
 
         def step(state: DigestState) -> DigestState:
@@ -135,7 +135,7 @@ class Digests:
         try:
             return loads(note.body) if note.body else None
         except Poison as error:
-            self._warn(f"{note.key}: damaged, so it starts empty: {error}")
+            self._warn(f"{note.key}: the stored digest is damaged and starts empty: {error}")
             return None
 
     def _note(self, note: Note, state: DigestState, time: float | None) -> Note:

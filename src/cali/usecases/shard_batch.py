@@ -30,7 +30,7 @@ FULL = 5_000_000  # bytes of base64 in a batch; Lambda ends one at 6 MB
 
 
 class ShardBatch:
-    """A batch on its way through the event path. `items` are Kinesis records as Lambda gives them, of one shard, in order."""
+    """A batch in the event path. `items` are Kinesis records of one shard, in order, as Lambda passes them."""
 
     def __init__(
         self,
@@ -73,15 +73,15 @@ class ShardBatch:
         self._take(self._pipeline.end_lines())
 
     def settle(self, may_go: Callable[[float], bool]) -> tuple[PendingBlock, ...]:
-        """End the open blocks, except those that may continue in the next batch, and return the latter.
+        """End the complete blocks, and return those that may continue in the next batch.
 
-        `may_go` returns whether a block whose last line arrived at a time is complete. If too many blocks would wait,
-        the newest ones do.
+        `may_go` gets the arrival time of the last line of a block, and returns whether the block is complete. If too
+        many blocks may continue, only the newest are returned; the others end.
         """
         pending = self._pipeline.pending()
         waiting = [block for block in pending if _may_go_on(block) and not may_go(self._arrived_last(block))]
-        kept = {block.records[0].line for block in newest(waiting)}
-        self._take(self._pipeline.end_blocks(lambda block: block.records[0].line not in kept))
+        pending_lines = {block.records[0].line for block in newest(waiting)}
+        self._take(self._pipeline.end_blocks(lambda block: block.records[0].line not in pending_lines))
         left: list[PendingBlock] = []
         for block in self._pipeline.pending():
             records = (
@@ -102,15 +102,15 @@ class ShardBatch:
         place = line >> PLACES
         if place:
             return self.arrival(place - 1)
-        seen = 0
+        lines = 0
         for held in self._waiting:
-            seen += len(held.block.records)
-            if line < seen:
+            lines += len(held.block.records)
+            if line < lines:
                 return held.arrived
         return 0.0
 
     def is_full(self, most: int) -> bool:
-        """Return whether Lambda ended the batch because of its size. Then more records follow."""
+        """Return whether Lambda ended the batch because of its size, so that more records follow."""
         items = self._items
         return len(items) >= most or sum(len(item["kinesis"]["data"]) for item in items) >= FULL
 
@@ -122,14 +122,14 @@ class ShardBatch:
             try:
                 raw = unwrapped(item["kinesis"]["data"])
             except (ValueError, TypeError, KeyError):
-                raw = b"\n"  # `lines_of` finds out what is wrong
+                raw = b"\n"  # `lines_of` raises the exact error
             if b"\n" not in raw and not (raw and raw[0] in PACKED):
                 yield number, raw
                 continue
             try:
                 lines = lines_of(item["kinesis"]["data"])
             except (Poison, KeyError, TypeError) as error:
-                reason = str(error) if isinstance(error, Poison) else "a record without data"
+                reason = str(error) if isinstance(error, Poison) else "the record has no data"
                 text = str(item.get("kinesis", {}).get("data", "")).encode(errors="replace")
                 self.tally.lines += 1
                 self.tally.quarantine(Quarantined(number, reason, text))
@@ -143,7 +143,7 @@ class ShardBatch:
                 self._observe(event)
             except CaliError:
                 raise
-            except Exception as error:  # a defect that one event shows must not stop the shard
+            except Exception as error:  # a defect in one event must not stop the shard
                 reason = f"detect failed: {type(error).__name__}: {error}"
                 self.tally.quarantine(
                     Quarantined(event.lines[0], reason, event.message.encode(errors="replace"))
@@ -162,8 +162,10 @@ class ShardBatch:
 
 
 def _may_go_on(block: Block) -> bool:
-    """Return whether a block often has more lines: a trace, a cut line, or a line that reports trouble, which a trace may
-    follow. Other blocks end at once."""
+    """Return whether a block may have more lines.
+
+    Such blocks are traces, cut lines, and lines of severity `warning` or higher, which a trace may follow.
+    """
     last = block.records[-1]
     if len(block.records) > 1 or last.partial or SUSPECT.match(last.message):
         return True

@@ -1,4 +1,4 @@
-"""sweep: once a minute, end silent incidents, finish what crashes left undone, and count incidents."""
+"""sweep: once a minute, set silent incidents to quiet, recover from crashes, and count incidents."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COUNTED = (Status.OPENED, Status.DIAGNOSED, Status.QUIET, Status.REGRESSED, Stat
 FULL = 1_000
 ACTIVE = (Status.OPENED, Status.DIAGNOSED, Status.REGRESSED)
 UNDIAGNOSED = (Status.OPENED, Status.REGRESSED)  # diagnosed incidents must not use up the limit
-HOPELESS = 5  # failures after which the next sweep does the rest: each may have taken seconds
+HOPELESS = 5  # failures after which the rest is left for the next sweep: each may have taken seconds
 
 
 class Shards(Protocol):
@@ -39,7 +39,7 @@ class Shards(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """Counts of one sweep. The next one tries again what failed."""
+    """Counts of one sweep. The next one retries what failed."""
 
     quiet: int = 0
     asked: int = 0
@@ -55,7 +55,7 @@ class _SweepCount(NamedTuple):
 
 
 class Sweep:
-    """Sweeps. Two sweeps at the same time have the effect of one."""
+    """The sweep. Two sweeps at the same time have the effect of one."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Sweep:
 
     def _silence(self, now: float) -> _SweepCount:
         before = now - self._policy.quiet_after
-        # Two queries: incidents that are muted for ever are the longest silent, and would use up the limit.
+        # Two queries: incidents that are muted for ever are silent longest, and would use up the limit.
         silent = (self._store.find(statuses, self._most, before) for statuses in (ACTIVE, (Status.MUTED,)))
         return _each(partial(self._silenced, stored, now) for stored in chain.from_iterable(silent))
 
@@ -119,9 +119,9 @@ class Sweep:
         return 1
 
     def standing(self) -> dict[str, int]:
-        """Return the number of incidents of each status by the name of its metric; FULL means that many or more.
+        """Return the number of incidents of each status, by the name of its metric. FULL means FULL or more.
 
-        Empty if the table does not answer: a gauge must not fail a sweep.
+        The result is empty if the table does not answer: a gauge must not fail a sweep.
         """
         try:
             return {gauge(status): self._store.count(status, FULL) for status in COUNTED}
@@ -154,7 +154,7 @@ def _each(steps: Iterable[Callable[[], int]]) -> _SweepCount:
 
 
 def _since(stored: StoredIncident) -> float:
-    """Return since when an incident is known. The time of its last news does not tell: a busy one always has some."""
+    """Return since when an incident is known. `heard_at` alone is not enough: a busy incident always has a new one."""
     first = stored.incident.first_seen
     return stored.heard_at if first is None else min(first, stored.heard_at)
 

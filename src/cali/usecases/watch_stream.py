@@ -1,9 +1,9 @@
-"""Finds incidents in a stream that does not end, in bounded memory: what `cali watch` does.
+"""The use case of `cali watch`: find incidents in an endless stream, in bounded memory.
 
-    lines -> Pipeline -> a Detector of a few seconds -> sightings -> lifecycle -> news
+    lines -> Pipeline -> Detector of a short window -> sightings -> lifecycle -> news
 
-A detector lives for a few seconds. The store and `_WatchedIncident` hold what is known for longer; both are bounded.
-A slow model answers in a thread of its own and never delays the reading.
+A detector lives for a few seconds. The store and `_WatchedIncident` keep incidents for longer; both are bounded. A thread of its
+own asks the model, so a slow answer never delays the reading.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from cali.stages.detect.tracker import START, Baseline, count_event
 from cali.stages.refine.refiner import Refiner
 from cali.usecases.pipeline import Pipeline, Tally
 
-LOOK = 0.3  # seconds between two looks; an event is shown within two of them
-GRACE = 5.0  # seconds beyond the model's own timeout that the end of a pipe waits for its last answers
-WINDOW = 2.0  # seconds that a detector lives, and that a warning waits for a line that reports success
+LOOK = 0.3  # seconds between two looks; an event is shown after at most two
+GRACE = 5.0  # seconds beyond the timeout of the model that the end of a pipe waits for answers
+WINDOW = 2.0  # minimum life of a detector; a warning waits as long for a line that reports success
 OLDEST = 10.0  # seconds after which a detector ends although a warning waits
 SWEEP = 30.0  # seconds between two looks for incidents that have gone quiet
-HEARD = 2_000  # incidents of which this run remembers more than the store does
+HEARD = 2_000  # incidents with data of this run
 JUDGED = 20_000  # templates whose known severity is cached
 AGAIN = 3_600.0  # seconds before another burst of the same incident is news
 _TELLS = {ChangeKind.OPENED, ChangeKind.ESCALATED, ChangeKind.RECURRED, ChangeKind.REGRESSED}
@@ -51,7 +51,7 @@ class News(NamedTuple):
 
 @dataclass(slots=True)
 class _WatchedIncident:
-    """What this run knows of an incident, beside what the store keeps. `fresh` is its count in this run."""
+    """The data of this run for an incident; the store has the rest. `fresh` is its count in this run."""
 
     incident: Incident
     fresh: int = 0
@@ -61,16 +61,19 @@ class _WatchedIncident:
 
 @dataclass(slots=True)
 class _Window:
-    """A detector of a few seconds, how much of it was told on, and since when its warnings wait."""
+    """A detector that lives a few seconds.
+
+    `reported` is the count of each incident that became a sighting. `waiting` is when each warning began to wait.
+    """
 
     detector: Detector
     since: float
-    told: dict[str, int] = field(default_factory=dict)
+    reported: dict[str, int] = field(default_factory=dict)
     waiting: dict[str, float] = field(default_factory=dict)
 
 
 class LineSource(Protocol):
-    """Lines as they are written, each with the name of its source."""
+    """A source of new lines, each with the name of its file or pipe."""
 
     @property
     def ended(self) -> bool: ...
@@ -79,7 +82,7 @@ class LineSource(Protocol):
 
 
 class BackgroundDiagnoses:
-    """One thread that explains one incident after the other. Incidents beyond its queue are not explained, but counted."""
+    """A thread that explains incidents one by one. If its queue is full, an incident is counted in `left_out`."""
 
     def __init__(self, explain: Callable[[Incident], Diagnosis], room: int = 50) -> None:
         self._explain = explain
@@ -99,7 +102,7 @@ class BackgroundDiagnoses:
             self.left_out += 1
 
     def results(self, seconds: float = 0.0) -> list[tuple[str, Diagnosis]]:
-        """Return the new diagnoses by incident id. Wait at most `seconds` for those that are still to come."""
+        """Return the new diagnoses by incident id. Wait at most `seconds` for pending ones."""
         deadline = time.monotonic() + seconds
         found = []
         with suppress(queue.Empty):
@@ -167,10 +170,10 @@ def _answers(live: StreamWatcher, diagnoses: Sequence[tuple[str, Diagnosis]]) ->
 
 
 class StreamWatcher:
-    """Incidents of a stream: lines in, news out.
+    """The incidents of a stream: lines in, news out.
 
-    `explain` answers at once, or with origin `none`. The caller gives all times, by one clock. Line numbers count the
-    lines of all sources in the order in which they were read.
+    `explain` answers at once, or with origin `none`. The caller passes all times, from one clock. Line numbers count
+    the lines of all sources in reading order.
     """
 
     def __init__(
@@ -193,37 +196,37 @@ class StreamWatcher:
         self._explain = explain
         self._store = store
         self._policy = policy or LifePolicy()
-        self._settled = 0  # lines up to this one came before the last look
+        self._settled = 0  # number of lines before the last look
         self._judged: dict[tuple[str, Severity, bool], Severity | None] = {}
         self._heard: OrderedDict[str, _WatchedIncident] = OrderedDict()
         self._window = _Window(Detector(self._known), now)
-        self._run = f"watch {now:.3f}"  # positions of this run are no other run's
+        self._run = f"watch {now:.3f}"  # the source of positions, unique for each run
         self._looks = 0
         self._sweep(now)
 
     def feed(self, lines: Iterable[tuple[str, bytes]]) -> None:
-        """Takes lines with their sources, in the order in which each source wrote them."""
+        """Read lines with their sources. Lines of one source are in order."""
         for source, group in groupby(lines, key=itemgetter(0)):
             numbered = enumerate((raw for _, raw in group), self.tally.lines + 1)
             self._observe(self._pipeline.feed(numbered, source))
 
     def look(self, now: float) -> list[News]:
-        """What is new. An event is complete when nothing was added to it between two looks."""
+        """Return the news since the last look. An event is complete if no line was added to it between two looks."""
         settled = self._settled
         self._observe(self._pipeline.end_lines(settled))
         self._observe(self._pipeline.end_blocks(lambda block: block.records[-1].line <= settled))
         self._settled = self.tally.lines
         if now - self._swept >= SWEEP:
             self._sweep(now)
-        return self._told(now, final=False)
+        return self._new_sightings(now, final=False)
 
     def end(self, now: float) -> list[News]:
-        """What is new once nothing more comes: no event and no warning waits."""
+        """Return the last news, at the end of the stream. No event and no warning waits any longer."""
         self._observe(self._pipeline.end())
-        return self._told(now, final=True)
+        return self._new_sightings(now, final=True)
 
     def diagnosed(self, name: str, diagnosis: Diagnosis, now: float) -> list[News]:
-        """Attaches a diagnosis that took its time."""
+        """Store a diagnosis from the background, and return the news of it."""
         if diagnosis.origin is Origin.NONE:
             return []
         stored = self._kept(name, lambda known: diagnose(known, diagnosis, now).stored if known else None)
@@ -233,7 +236,7 @@ class StreamWatcher:
         return [News("diagnosed", stored.incident)]
 
     def incidents(self) -> list[Incident]:
-        """What this run heard of, most severe first, with the counts of this run. Beyond the bound the latest."""
+        """Return the latest incidents of this run (at most HEARD), most severe first, with the counts of this run."""
         found = [replace(heard.incident, count=heard.fresh) for heard in self._heard.values()]
         return sorted(found, key=lambda incident: (-incident.severity, -incident.count, incident.first_line))
 
@@ -242,7 +245,7 @@ class StreamWatcher:
             self._window.detector.observe(event)
 
     def _known(self, event: Event) -> Severity | None:
-        """As a detector asks it, remembered from one detector to the next."""
+        """Return the known severity of an event. The cache outlives the detectors."""
         key = (event.template.id, event.severity, event.levelled)
         if key not in self._judged:
             if len(self._judged) >= JUDGED:
@@ -250,16 +253,16 @@ class StreamWatcher:
             self._judged[key] = self._raises(event)
         return self._judged[key]
 
-    def _told(self, now: float, *, final: bool) -> list[News]:
+    def _new_sightings(self, now: float, *, final: bool) -> list[News]:
         window, news = self._window, []
         self._looks += 1
         late = final or now - window.since >= OLDEST
         for incident in window.detector.incidents():
             if incident.id in self._suppressed:
                 continue
-            fresh = incident.count - window.told.get(incident.id, 0)
+            fresh = incident.count - window.reported.get(incident.id, 0)
             if fresh > 0 and (late or not self._waits(incident, now)):
-                window.told[incident.id] = incident.count
+                window.reported[incident.id] = incident.count
                 news += self._sighted(incident, fresh, now)
         young = any(now - since < WINDOW for since in window.waiting.values())
         if late or (now - window.since >= WINDOW and not young):
@@ -268,7 +271,7 @@ class StreamWatcher:
         return news
 
     def _waits(self, incident: Incident, now: float) -> bool:
-        """A warning is told when its time is over: until then a line may say that it worked after all."""
+        """Return whether an incident of warnings must wait: a later line may still report success."""
         if any(sample.severity != Severity.WARNING for sample in incident.samples):
             return False
         return now - self._window.waiting.setdefault(incident.id, now) < WINDOW
@@ -276,7 +279,7 @@ class StreamWatcher:
     def _sighted(self, incident: Incident, fresh: int, now: float) -> list[News]:
         heard = self._heard.get(incident.id) or _WatchedIncident(incident)
         burst = self._bursts(heard, incident, fresh, now)
-        seen = Sighting(
+        sighting = Sighting(
             replace(incident, burst=incident.burst or burst),
             self._run,
             self._looks,
@@ -286,17 +289,17 @@ class StreamWatcher:
         kinds: list[ChangeKind] = []
 
         def applied(known: StoredIncident | None) -> StoredIncident:
-            outcome = advance(known, seen, now, self._policy)
+            outcome = advance(known, sighting, now, self._policy)
             kinds[:] = [change.kind for change in outcome.events]
             stored = outcome.stored
             if stored.incident.diagnosis is None:
                 found = self._explain(stored.incident) if known is None else None
                 if found is not None and found.origin is not Origin.NONE:
                     stored = diagnose(stored, found, now).stored
-            return stored  # what changed stays unsent: `cali alerts send` tells of it
+            return stored  # changes stay unsent; `cali alerts send` publishes them
 
         stored = self._kept(incident.id, applied)
-        assert stored is not None  # noqa: S101 - `applied` always gives one
+        assert stored is not None  # noqa: S101 - `applied` always returns one
         self._remember(stored.incident, fresh)
         if stored.incident.status is Status.MUTED:
             return []
@@ -307,7 +310,7 @@ class StreamWatcher:
         return [News(what, stored.incident) for what in whats]
 
     def _bursts(self, heard: _WatchedIncident, incident: Incident, fresh: int, now: float) -> bool:
-        """Whether far more of it came than its own past in this run makes likely, and nobody was told of late."""
+        """Return whether the rate is far above the baseline of this run, and no burst was reported within AGAIN seconds."""
         at = incident.last_seen if incident.last_seen is not None else now
         baseline = heard.baseline._replace(burst=False)
         for _ in range(fresh):

@@ -1,4 +1,4 @@
-"""Draft a knowledge entry from a group of new errors. Pure.
+"""Drafts of knowledge entries, made from groups of new errors. Pure.
 
 The cause comes from a person or a model; a person's cause has priority. A group without a cause stays unexplained.
 

@@ -1,4 +1,4 @@
-"""Apply feedback: count the verdicts on each entry, and withdraw learnt entries that people often called wrong."""
+"""The job apply_feedback: count the verdicts on each entry, and withdraw learnt entries that people often called wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group new errors: incidents of one fingerprint in any scope, and of templates with mostly the same words. Pure."""
+"""Groups of new errors: incidents of one fingerprint in any scope, and of templates with mostly the same words. Pure."""
 
 from __future__ import annotations
 

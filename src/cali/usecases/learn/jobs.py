@@ -1,4 +1,4 @@
-"""The table of jobs; run one of their steps, and list the steps that ran."""
+"""The jobs and their steps: run one step, and list the steps that have a checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publish drafts as CALI_LEARNING_APPROVAL says: at once, by a pull request, or after `cali release accept`."""
+"""Publication of drafts as CALI_LEARNING_APPROVAL says: at once, by a pull request, or after `cali release accept`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the stored log lines of a day in bounded memory, and count their templates."""
+"""The stored log lines of a day, read in bounded memory, and the counts of their templates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Follow the releases in force in a running process. It checks the pointer at most once a minute.
+"""A watch on the releases in force, for a running process. It checks the pointer at most once a minute.
 
 If a release cannot be read, the loaded one stays, the failure is counted, and a later check tries again.
 """

@@ -1,4 +1,4 @@
-"""Store releases, and the pointer to the versions in force."""
+"""The repository of releases, with the pointer to the versions in force."""
 
 from __future__ import annotations
 

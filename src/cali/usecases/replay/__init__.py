@@ -1,9 +1,9 @@
-"""Re-derives incidents from logs that were kept, at any version of the knowledge, the masks and the book.
+"""replay: find the incidents in stored logs again, with any version of the knowledge, the masks and the book.
 
-    lines + ReplayVersions --replay--> ReplayResult        two Outcomes of the same lines --compare--> Changes
+    lines + ReplayVersions --replay--> ReplayResult        two ReplayResults of the same lines --compare--> Changes
 
-The same lines, versions and terms give the same outcome, to the byte: no clock, no chance, no model, no index. The
-times are those of the lines. Nothing is written and nobody is told.
+The result is deterministic, to the byte: it depends on no clock, random number, model or index. Times are those of the
+lines. A replay stores nothing and sends nothing.
 """
 
 from cali.usecases.replay.compare import Changes, DifferenceKind, IncidentDifference, compare

@@ -1,8 +1,8 @@
-"""What would have been told, and where: the lifecycles of a replay through the rules of alerts, in the time of the lines.
+"""Alert counts of a replay: the messages that each channel would have received.
 
-    changes in order of time --Alerts--> places that count what they are given
+    changes in order of time --Alerts--> sinks that only count
 
-The places are never reached. Between two changes the clock goes on, so digests, quiet hours and storms count as well.
+Nothing is sent. The clock follows the times of the lines, so digests, quiet hours and storms are counted too.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from cali.stages.notify.sink import Sink, Style
     from cali.usecases.replay.rerun import ReplayResult
 
-MINUTE = 60.0  # seconds between two looks at what is due, as on AWS
-LOOKS = 20_000  # of them at most: a replay of months looks less often
+MINUTE = 60.0  # seconds between two flushes, as on AWS
+LOOKS = 20_000  # maximum number of flushes; a replay of months flushes less often
 
 
 class AlertCount(NamedTuple):
-    """What one place would have got: `posts` are messages that arrive anew, the others change or answer one."""
+    """The messages to one channel. `posts` are new messages; edits and replies refer to an earlier one."""
 
     sink: str
     channel: str
@@ -39,7 +39,7 @@ class AlertCount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReplayStores:
-    """Empty stores, for one run."""
+    """The stores of one run, empty at its start."""
 
     incidents: IncidentStore
     alerts: AlertStore
@@ -53,8 +53,11 @@ def count_alerts(
     entry: Callable[[str], KnowledgeEntry | None],
     language: str = "en",
 ) -> tuple[AlertCount, ...]:
-    """What each place would have got, in the order of their names. `style` says of a sink of the rules how it takes
-    messages. What the knowledge explains is explained in the first message; what it does not know, nobody explains."""
+    """Return the messages of each channel, in order of sink and channel.
+
+    `style` returns the style of a sink in the rules. A known incident has its diagnosis from its first message on; an
+    unknown one never has one.
+    """
     if not outcome.changes:
         return ()
     clock = _ReplayClock(outcome.changes[0].at)
@@ -91,17 +94,17 @@ def _until(time: float, clock: _ReplayClock, step: float, alerts: Alerts) -> Non
 
 
 def _keep(store: IncidentStore, incident: Incident, change: Change) -> None:
-    """The incident as it was right after a change."""
+    """Store the incident as it was right after a change."""
     known = store.get(incident.id)
-    told = incident.diagnosis is not None and incident.diagnosis.origin is not Origin.NONE
-    active = Status.DIAGNOSED if told else Status.OPENED
+    explained = incident.diagnosis is not None and incident.diagnosis.origin is not Origin.NONE
+    active = Status.DIAGNOSED if explained else Status.OPENED
     quiet = change.kind is ChangeKind.QUIET
     now = replace(
         incident,
         count=change.count,
         severity=change.severity,
         status=Status.QUIET if quiet else active,
-        diagnosis=incident.diagnosis if told else None,
+        diagnosis=incident.diagnosis if explained else None,
         last_seen=None if incident.last_seen is None else min(incident.last_seen, change.at),
     )
     store.put(
@@ -127,25 +130,25 @@ class _ReplayClock:
 
 
 class _CountingSink:
-    """Takes everything, and counts by channel: posts, edits, replies. A message's name begins with its channel."""
+    """A sink that counts posts, edits and replies by channel. The name of a message begins with its channel."""
 
     def __init__(self, style: Style) -> None:
         self.style = style
         self.counts: dict[str, list[int]] = {}
         self._named = 0
 
-    def post(self, message: Message, channel: str) -> str:  # noqa: ARG002 - as a Sink's
+    def post(self, message: Message, channel: str) -> str:  # noqa: ARG002 - part of Sink
         self._count(channel, 0)
         self._named += 1
         return f"{channel} {self._named}"
 
-    def edit(self, ref: str, message: Message) -> None:  # noqa: ARG002 - as a LivingSink's
+    def edit(self, ref: str, message: Message) -> None:  # noqa: ARG002 - part of LivingSink
         self._count(ref.rpartition(" ")[0], 1)
 
-    def reply(self, ref: str, key: str, text: str, *, broadcast: bool) -> None:  # noqa: ARG002 - as a LivingSink's
+    def reply(self, ref: str, key: str, text: str, *, broadcast: bool) -> None:  # noqa: ARG002 - part of LivingSink
         self._count(ref.rpartition(" ")[0], 2)
 
-    def find(self, key: str, channel: str, since: float, thread: str = "") -> str:  # noqa: ARG002 - as a LivingSink's
+    def find(self, key: str, channel: str, since: float, thread: str = "") -> str:  # noqa: ARG002 - part of LivingSink
         return ""
 
     def _count(self, channel: str, what: int) -> None:

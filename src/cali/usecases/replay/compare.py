@@ -1,7 +1,7 @@
-"""What differs between two replays of the same lines.
+"""Differences between two replays of the same lines.
 
-An incident is followed by its lines, not by its id: another version of the masks names every template anew, and another
-book merges some. Incidents of before and after that share a line belong together.
+Incidents are matched by their lines, not by their ids: other masks change every template and id, and another book merges
+some. Incidents before and after that share a line belong to one family.
 
     one : one    the same incident: its cause, severity and count are compared
     many : one   merged        one : many   split        many : many   regrouped
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 class DifferenceKind(StrEnum):
-    """What became of an incident. The first two are losses."""
+    """The kind of a difference. The first two are losses."""
 
     DISAPPEARED = "disappeared"
-    LOST = "lost"  # it had a cause, and has none now
-    CHANGED = "changed"  # another cause
-    REWORDED = "reworded"  # the same entry, with another cause or fix in it
-    GAINED = "gained"  # it had no cause, and has one now
+    LOST = "lost"  # it had a cause and has none now
+    CHANGED = "changed"  # it has another cause
+    REWORDED = "reworded"  # the same entry with another cause or fix
+    GAINED = "gained"  # it had no cause and has one now
     APPEARED = "appeared"
     MERGED = "merged"
     SPLIT = "split"
@@ -42,7 +42,7 @@ LOSSES = frozenset((DifferenceKind.DISAPPEARED, DifferenceKind.LOST))
 
 
 class StatedCause(NamedTuple):
-    """Who says what broke: the id of an entry, and its words."""
+    """The cause of an incident: the id of the entry, or the origin, with its text and fix."""
 
     entry: str
     text: str = ""
@@ -50,7 +50,7 @@ class StatedCause(NamedTuple):
 
 
 class IncidentDifference(NamedTuple):
-    """One change: the incidents before and after, and in `detail` the two values that differ, for people."""
+    """One difference: the incidents before and after. `detail` shows the two values."""
 
     what: DifferenceKind
     before: tuple[Incident, ...]
@@ -60,7 +60,7 @@ class IncidentDifference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """All that differs, losses first. `same` incidents are as they were; `renamed` of those have another id."""
+    """All differences, losses first. `same` incidents did not change; `renamed` of these have another id."""
 
     rows: tuple[IncidentDifference, ...] = ()
     same: int = 0
@@ -76,7 +76,7 @@ class Changes:
 
 
 def compare(before: ReplayResult, after: ReplayResult) -> Changes:
-    """What became of the incidents of `before`. Both must be replays of the same lines under the same terms."""
+    """Return the differences between two replays of the same lines under the same terms."""
     rows: list[IncidentDifference] = []
     same = renamed = 0
     for old, new in _families(before, after):
@@ -91,12 +91,13 @@ def compare(before: ReplayResult, after: ReplayResult) -> Changes:
 
 
 def cause(incident: Incident) -> StatedCause | None:
-    """What is said of an incident, if anybody says something."""
-    said = incident.diagnosis
-    if said is None or said.origin is Origin.NONE:
+    """Return the cause of an incident; None without one."""
+    diagnosis = incident.diagnosis
+    if diagnosis is None or diagnosis.origin is Origin.NONE:
         return None
-    entry = said.knowledge[0].id if said.origin is Origin.KNOWLEDGE and said.knowledge else said.origin.value
-    return StatedCause(entry, said.cause, said.fix)
+    known = diagnosis.origin is Origin.KNOWLEDGE and diagnosis.knowledge
+    entry = diagnosis.knowledge[0].id if known else diagnosis.origin.value
+    return StatedCause(entry, diagnosis.cause, diagnosis.fix)
 
 
 def _rows(old: Sequence[Incident], new: Sequence[Incident]) -> Iterable[IncidentDifference]:
@@ -127,13 +128,13 @@ def _rows(old: Sequence[Incident], new: Sequence[Incident]) -> Iterable[Incident
 
 
 def _causes(was: tuple[Incident, ...], now: tuple[Incident, ...]) -> Iterable[IncidentDifference]:
-    """Of a family, which causes are told no more, newly, or instead of others."""
-    before, after = _told(was), _told(now)
-    silent = [all(cause(one) is not None for one in side) for side in (was, now)]
+    """Yield the differences between the causes of a family."""
+    before, after = _by_entry(was), _by_entry(now)
+    complete = [all(cause(one) is not None for one in side) for side in (was, now)]
     if before.keys() == after.keys():
-        if silent[0] and not silent[1]:
+        if complete[0] and not complete[1]:
             yield IncidentDifference(DifferenceKind.LOST, was, now, f"{_names(before)} -> not for all")
-        elif silent[1] and not silent[0]:
+        elif complete[1] and not complete[0]:
             yield IncidentDifference(DifferenceKind.GAINED, was, now, f"not for all -> {_names(after)}")
         if before != after:
             yield IncidentDifference(DifferenceKind.REWORDED, was, now, _names(before))
@@ -145,13 +146,13 @@ def _causes(was: tuple[Incident, ...], now: tuple[Incident, ...]) -> Iterable[In
         yield IncidentDifference(DifferenceKind.CHANGED, was, now, f"{_names(before)} -> {_names(after)}")
 
 
-def _told(incidents: Iterable[Incident]) -> dict[str, StatedCause]:
-    told = (cause(incident) for incident in incidents)
-    return {one.entry: one for one in told if one is not None}
+def _by_entry(incidents: Iterable[Incident]) -> dict[str, StatedCause]:
+    causes = (cause(incident) for incident in incidents)
+    return {one.entry: one for one in causes if one is not None}
 
 
 def _entries(incidents: Iterable[Incident]) -> str:
-    return _names(_told(incidents))
+    return _names(_by_entry(incidents))
 
 
 def _names(causes: Iterable[str]) -> str:
@@ -159,7 +160,7 @@ def _names(causes: Iterable[str]) -> str:
 
 
 def _families(before: ReplayResult, after: ReplayResult) -> list[tuple[list[Incident], list[Incident]]]:
-    """The incidents that belong together. Who has the same id, or shares a line, is of one family."""
+    """Return the families: incidents with the same id or a common line."""
     members = [*before.incidents, *after.incidents]
     parent = list(range(len(members)))
 

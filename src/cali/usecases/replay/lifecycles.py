@@ -1,6 +1,6 @@
-"""The lifecycles of incidents in the time of the lines: when each opened, escalated, fell quiet and came back.
+"""Lifecycles of incidents by the times of the lines: when each opened, escalated, went quiet and recurred.
 
-The rules are those of `cali.stages.detect.lifecycle`, applied to the events of one incident in the order of the lines.
+The rules are those of `cali.stages.detect.lifecycle`, applied to the events of an incident in the order of the lines.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from cali.stages.detect import LifePolicy
 
-MOST = 5_000  # lifecycles that are followed: five times what a detector lists
-TURNS = 64  # changes of one life that are kept
+MOST = 5_000  # lifecycles to follow: five times the incidents that a detector lists
+TURNS = 64  # changes to keep for each incident
 
 
 class LifecycleTurn(NamedTuple):
-    """One change in a life, before it has a number."""
+    """One change of an incident, before it has a number."""
 
     kind: ChangeKind
     at: float
@@ -39,7 +39,7 @@ class _Life:
 
 
 class LifecycleReplay:
-    """Follows the events that count for incidents. `raises` is asked as a detector asks it, through `judge`."""
+    """Lifecycles of all incidents. The detector must call `judge` instead of `raises`."""
 
     def __init__(self, raises: Callable[[Event], Severity | None], policy: LifePolicy) -> None:
         self._raises = raises
@@ -49,14 +49,14 @@ class LifecycleReplay:
         self.time: float | None = None  # the latest of any event
 
     def judge(self, event: Event) -> Severity | None:
-        """What `raises` says, remembered: a detector asks once for all events alike, and judges the others by it."""
+        """Return `raises(event)` and cache it: the detector calls this once for all events of one kind."""
         severity = self._raises(event)
         if severity is not None:
             self._raised[event.template.id, event.severity, event.levelled] = severity
         return severity
 
     def observe(self, event: Event) -> None:
-        """Takes an event into account that the detector has seen."""
+        """Count an event after the detector has observed it."""
         if event.time is not None and (self.time is None or event.time > self.time):
             self.time = event.time
         severity: Severity | None = event.severity
@@ -66,7 +66,7 @@ class LifecycleReplay:
             self._lived(event, severity)
 
     def changes(self, incidents: Iterable[Incident], end: float | None) -> tuple[Change, ...]:
-        """The changes of these incidents until `end`, in the order of time; of one time in the order of ids."""
+        """Return the changes of these incidents until `end`, in order of time, then id."""
         found: list[Change] = []
         for incident in incidents:
             life = self._lives.get((incident.scope, incident.template.id))

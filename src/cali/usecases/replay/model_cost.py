@@ -1,4 +1,4 @@
-"""What a model would have cost, worked out without asking one: each question is made, measured, and left unanswered."""
+"""The cost of a model, estimated without asking it: each question is built and measured, but not sent."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 
 class Cost(NamedTuple):
-    """What the model would have been asked, one call for each kind of error, and what that costs at most: as if each
-    answer were as long as it may be. `priced` is false when the table of prices does not know the model."""
+    """The calls to a model, one for each kind of error, and their highest cost: every answer has its maximum length.
+
+    `priced` is false if the model is not in the table of prices.
+    """
 
     model: str = ""
     calls: int = 0
@@ -28,7 +30,7 @@ class Cost(NamedTuple):
 
 
 class Meter:
-    """Takes the place of a model, its cache and its budget."""
+    """A substitute for a model, its cache and its budget, which counts tokens."""
 
     def __init__(self, versions: ReplayVersions, redact: Callable[[str], str]) -> None:
         self.name = versions.model
@@ -50,7 +52,7 @@ class Meter:
             self._table.version,
         )
 
-    # As a Model: an answer that was cut off, which nobody believes.
+    # Model: the answer is cut off, so it is never used.
     def explain(self, request: Request) -> Answer:
         asked = tokens_of(request.system) + tokens_of(request.user)
         self._calls += 1
@@ -58,22 +60,22 @@ class Meter:
         self._tokens_out += request.max_tokens
         return Answer("", asked, request.max_tokens, finished=False)
 
-    # As an AnswerCache: a kind of error is asked once.
+    # AnswerCache: a kind of error is asked once.
     def get(self, key: str) -> str | None:
         return self._answers.get(key)
 
     def put(self, key: str, value: str) -> None:
         self._answers[key] = value
 
-    def claim(self, name: str, now: float, seconds: float) -> bool:  # noqa: ARG002 - as an AnswerCache's
+    def claim(self, name: str, now: float, seconds: float) -> bool:  # noqa: ARG002 - part of AnswerCache
         return True
 
     def release(self, name: str) -> None:
-        """Nobody else asks."""
+        """Do nothing: there is no other process."""
 
-    # As a Budget: without a limit, for the question is what it would cost.
-    def take(self, day: str, dollars: float) -> bool:  # noqa: ARG002 - as a Budget's
+    # Budget: unlimited, to measure the whole cost.
+    def take(self, day: str, dollars: float) -> bool:  # noqa: ARG002 - part of Budget
         return True
 
     def settle(self, day: str, difference: float) -> None:
-        """The true cost is counted in `cost`."""
+        """Do nothing: `cost` counts the tokens."""

@@ -1,4 +1,4 @@
-"""The stages over lines that were kept, with nothing from outside: lines -> events -> incidents, explained -> ReplayResult."""
+"""The stages over stored lines, without any dependency: lines -> events -> incidents -> diagnoses -> ReplayResult."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ from cali.usecases.replay.versions import ReplayVersions, Terms
 if TYPE_CHECKING:
     from cali.core.life import Change
 
-TEMPLATES = 200_000  # beyond that new ones are not counted any more: a set of them must not fill the memory
+TEMPLATES = 200_000  # templates to count at most, so that memory stays bounded
 UNASKED = "not in the knowledge base; a replay asks no model"
-_CUT = "the model's answer was cut off"  # what the reasoner says of the meter's answer
+_CUT = "the model's answer was cut off"  # the reason that the reasoner gives for the answer of Meter
 
 
 class Counts(NamedTuple):
-    """What went through. `outside` are events before `since` or after `until`; `suppressed` and `folded` are incidents
-    that are not listed: people called them no error, or there were too many."""
+    """Counts of a replay.
+
+    `outside` are events before `since` or after `until`. `suppressed` are incidents that people called no error.
+    `folded` are incidents beyond the limit of the detector. Neither is listed.
+    """
 
     lines: int = 0
     events: int = 0
@@ -41,9 +44,11 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """What came of the lines. Incidents are in causal order, the one to fix first; `places` holds by their ids the lines
-    at which their events began (the first 4,096), which is what `compare` goes by. `changes` are their lifecycles in the time
-    of the lines, from `began` to `ended`."""
+    """The result of a replay. Incidents are in causal order: the first is the one to fix.
+
+    `places` holds, by incident id, the first lines of its events (at most 4,096); `compare` matches incidents by them.
+    `changes` are the lifecycles by the times of the lines, from `began` to `ended`.
+    """
 
     versions: Mapping[str, str]
     counts: Counts
@@ -58,10 +63,10 @@ class ReplayResult:
 def replay(
     lines: Iterable[tuple[int, bytes]], versions: ReplayVersions, terms: Terms | None = None
 ) -> ReplayResult:
-    """The incidents in numbered lines. The same arguments give the same outcome; memory does not grow with the lines.
+    """Return the incidents in numbered lines. The same arguments give the same result, in bounded memory.
 
-    No model is asked, so an error that the knowledge does not know keeps the origin `none`; `cost` says what asking would
-    have cost. Near entries of an index never decide, so none is searched.
+    No model is asked, so an unknown error keeps the origin `none`; `cost` is what a model would have cost. No index is
+    searched, because near entries never decide.
     """
     given = terms or Terms()
     knowledge = versions.knowledge
@@ -86,7 +91,7 @@ def replay(
         refiner.redactor.text,
         meter.asking if meter else None,
         versions.model,
-        # One thread: which of two alike is asked first must not be chance.
+        # One thread, so that the order of questions is deterministic.
         ReasonSettings(given.language, versions.prompt, threads=1, versions={"masks": refiner.masks.version}),
     )
     listed = detector.incidents()
@@ -114,7 +119,7 @@ def replay(
 
 
 class _InputCounts:
-    """What went by, in numbers."""
+    """Counts of the events that a replay reads."""
 
     def __init__(self) -> None:
         self.templates: set[str] = set()
@@ -122,7 +127,7 @@ class _InputCounts:
         self.began: float | None = None
 
     def within(self, events: Iterable[Event], terms: Terms) -> Iterator[Event]:
-        """The events of the time that is asked for."""
+        """Yield the events from `since` to `until`, and those without a time."""
         since = float("-inf") if terms.since is None else terms.since
         until = float("inf") if terms.until is None else terms.until
         for event in events:
@@ -139,10 +144,12 @@ class _InputCounts:
 
 
 def _unasked(incident: Incident) -> Incident:
-    said = incident.diagnosis
-    if said is None or said.origin is not Origin.NONE or said.versions.get("gate") != _CUT:
+    """Replace the reason of an unanswered question."""
+    diagnosis = incident.diagnosis
+    if diagnosis is None or diagnosis.origin is not Origin.NONE or diagnosis.versions.get("gate") != _CUT:
         return incident
-    return replace(incident, diagnosis=replace(said, versions={**said.versions, "gate": UNASKED}))
+    versions = {**diagnosis.versions, "gate": UNASKED}
+    return replace(incident, diagnosis=replace(diagnosis, versions=versions))
 
 
 def _places(detector: Detector, incident: Incident) -> tuple[int, ...]:

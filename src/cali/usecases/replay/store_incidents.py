@@ -1,4 +1,4 @@
-"""Stores the incidents of a replay beside those that were seen live."""
+"""Storage of the incidents of a replay, next to those of live streams."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def store_incidents(result: ReplayResult, store: IncidentStore) -> int:
     """Store the incidents that the store does not hold yet, and return how many.
 
-    An incident that it holds stays as it is: people may have answered it, and its count is of lines seen live. No change
-    is left unsent.
+    A stored incident is not changed: people may have answered it, and its count is from live lines. The changes of the
+    new incidents count as sent.
     """
     added = 0
     for incident in result.incidents:

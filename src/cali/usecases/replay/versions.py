@@ -1,4 +1,4 @@
-"""What a replay is made under: the versions of what it judges by, and what it would otherwise ask the world for."""
+"""The inputs of a replay besides its lines: versions of knowledge, masks and book, and the terms."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from cali.stages.refine.book import Book
     from cali.stages.retrieve.knowledge import Knowledge
 
-# As the functions detect: a warning counts even if a later line says that it worked after all, because whether that
-# line is in the same batch is chance there. Of each incident so many lines are remembered, to compare by.
+# As the functions detect: a warning counts even if a later line reports success, because chance decides whether that
+# line is in the same batch. `positions` is the number of lines of an incident that `compare` may use.
 AS_DEPLOYED = DetectPolicy(positions=4_096, undone=0)
 AS_ANALYZED = DetectPolicy(positions=4_096)
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayVersions:
-    """What judges the lines. `model` is the one that would be asked, for the cost; it is never asked."""
+    """The versions that a replay uses. `model` only serves to estimate the cost; it is never asked."""
 
     knowledge: Knowledge
     masks: str = masks.LATEST
@@ -34,7 +34,7 @@ class ReplayVersions:
     model: str = ""
 
     def book_version(self) -> str:
-        """A name for what the book holds; empty without a book."""
+        """Return a hash of the content of the book; empty without a book."""
         if self.book is None:
             return ""
         content = blake2b(self.book.masks.encode(), digest_size=4)
@@ -45,9 +45,12 @@ class ReplayVersions:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a replay is told instead of asking. Only events from `since` to `until` count, and those without a time;
-    `until` is then also the time at which the replay ends, instead of the last line's. `year` completes stamps that have
-    none. `suppressed` are ids of incidents that people called no error: they are not raised."""
+    """The conditions of a replay.
+
+    Only events from `since` to `until` count, and those without a time. The replay ends at `until`, or at the last time
+    of the lines. `year` completes timestamps without a year. Incidents in `suppressed` are not raised, because people
+    called them no error.
+    """
 
     cluster: str = ""
     year: int | None = None
