@@ -2,8 +2,8 @@
 
     lines -> Pipeline -> Detector of a short window -> sightings -> lifecycle -> news
 
-A detector lives for a few seconds. The store and `_WatchedIncident` keep incidents for longer; both are bounded. A thread of its
-own asks the model, so a slow answer never delays the reading.
+A detector lives for a few seconds. The store and `_WatchedIncident` keep incidents for longer; both are bounded. A
+separate thread asks the model, so a slow answer never delays the reading.
 """
 
 from __future__ import annotations
