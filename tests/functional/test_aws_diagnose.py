@@ -46,7 +46,7 @@ def test_what_is_not_known_is_kept_for_learning_under_one_name() -> None:
 @pytest.mark.parametrize(
     "gate",
     [
-        "the model is unavailable: it failed several times, and is left alone for a while",
+        "the model is unavailable: it failed several times, and calls are paused",
         "the model is unavailable: m: no answer in 20 s",
         "another process is asking the model for this error",
     ],

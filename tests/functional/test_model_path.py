@@ -145,10 +145,10 @@ def test_twenty_unknown_templates_cost_twenty_calls_and_a_second_run_none(
         (refused(401, f"Incorrect API key provided: {KEY}"), 4, "Incorrect API key"),
         (refused(404, "no such model"), 4, "no such model"),
         (refused(429, "You exceeded your quota", "insufficient_quota"), 4, "quota"),
-        ("I am sure it is the network.", 20, "agreed form"),
-        ('{"cause": "x"}', 20, "agreed form"),
+        ("I am sure it is the network.", 20, "match the schema"),
+        ('{"cause": "x"}', 20, "match the schema"),
         (explanation("The moon is full.", ["L1"]), 20, "shares too little"),
-        (explanation("The coupling lost its phase.", ["L77"]), 20, "no line"),
+        (explanation("The coupling lost its phase.", ["L77"]), 20, "not a line id"),
     ],
 )
 def test_whatever_the_server_does_the_run_ends_and_nothing_is_lost(
@@ -286,7 +286,7 @@ def test_the_budget_of_the_day_holds_over_runs(server: ModelServer, tmp_path: Pa
         for one in done
         if one.diagnosis and one.diagnosis.origin is Origin.NONE
     ]
-    assert set(gates) == {"the model's budget for today is spent"}
+    assert set(gates) == {"the model's budget for today is exhausted"}
     Run(server.url, tmp_path, timeout=10, calls=7, now=NOON + 86_400).of(day())
     assert server.calls == 14
 

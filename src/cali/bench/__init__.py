@@ -1,1 +1,1 @@
-"""The project's own benchmarks. Times are processor time, so that a busy machine does not change what they say."""
+"""The benchmarks of the project. They measure processor time, which other load on the machine hardly changes."""

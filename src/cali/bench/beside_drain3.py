@@ -1,5 +1,7 @@
-"""Templates per second beside Drain3 with ten masks, on the same messages in the same process: those of the simulated
-shop, their headers taken off. Nearly all hold fresh values."""
+"""Templates per second, compared with Drain3 with ten masks, on the same messages in the same process.
+
+The messages are those of the simulated shop without headers. Nearly all contain new values.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ _MASKS = (
 
 
 class Duel(NamedTuple):
-    """Messages per second, of ours and of the peer."""
+    """Messages per second of CALI and of Drain3."""
 
     messages: int
     ours: float
@@ -38,7 +40,7 @@ class Duel(NamedTuple):
 
 
 def measure(messages: int = 20_000, runs: int = 5) -> Duel:
-    """Medians over runs that each start with an empty parser. Without Drain3 it is Misconfigured."""
+    """Return medians over runs that each start with an empty parser. Raise Misconfigured if Drain3 is not installed."""
     texts = [record.message for record in decoded(simulated("raw", messages))]
     peer = _drain3()
     ours = len(texts) / seconds(lambda: drain(map(Refiner().template, texts)), runs)
@@ -51,7 +53,7 @@ def _drain3() -> Callable[[], Callable[[str], object]]:
         from drain3.masking import MaskingInstruction
         from drain3.template_miner_config import TemplateMinerConfig
     except ImportError:
-        raise Misconfigured("drain3 is not installed, which this compares with: pip install drain3") from None
+        raise Misconfigured("drain3 is not installed; run pip install drain3") from None
 
     def fresh() -> Callable[[str], object]:
         config = TemplateMinerConfig()

@@ -1,4 +1,4 @@
-"""How a benchmark takes the time."""
+"""Timing of benchmarks by processor time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable
 
 
 def seconds(work: Callable[[], object], runs: int) -> float:
-    """The median processor time of some runs of the work."""
+    """Return the median processor time of several runs."""
     return statistics.median(_times(work, runs))
 
 
 def best(work: Callable[[], object], runs: int) -> float:
-    """The least processor time of some runs of the work."""
+    """Return the minimum processor time of several runs."""
     return min(_times(work, runs))
 
 
@@ -27,6 +27,6 @@ def _times(work: Callable[[], object], runs: int) -> list[float]:
 
 
 def drain(items: Iterable[object]) -> None:
-    """Takes all items and keeps none."""
+    """Consume all items."""
     for _ in items:
         pass

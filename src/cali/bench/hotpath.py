@@ -1,10 +1,10 @@
-"""What one core does of analyze's hot path: Kinesis events as Lambda gives them, to refined events.
+"""Records per second and core on analyze's hot path: from Kinesis events, as Lambda delivers them, to refined events.
 
     python -m cali.bench.hotpath
 
-Base64, decoding with its validation, joining and refining are in it, warm; DynamoDB is not, for healthy lines reach it
-once a batch. Lines come from the simulated shop, in Fluent Bit's envelope. The time is processor time, and the best of
-several runs counts: what else the machine does makes a run slower, never faster.
+The time includes base64, decode with validation, join and refine, with warm caches. It excludes DynamoDB, which healthy
+lines use once per batch. The lines are those of the simulated shop, in Fluent Bit's envelope. The result is the minimum
+processor time of several runs, because other load makes a run slower but never faster.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from cali.usecases.shard_batch import ShardBatch
 
 START = 1_795_176_000.0
 FIRST = 49_640_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000
-BATCH = 1_000  # records of an event
+BATCH = 1_000  # records per event
 
 
 def events(records: int) -> list[list[dict[str, Any]]]:
-    """Kinesis events with so many records in all."""
+    """Return Kinesis events with `records` records in total."""
     envelope = enveloper("fluentbit")
     lines = simulate(load_scenario("shop"), seed=7, lines=records, start=START)
     items = [
@@ -43,7 +43,7 @@ def events(records: int) -> list[list[dict[str, Any]]]:
 
 
 def run(records: int = 50_000, runs: int = 5) -> tuple[float, float]:
-    """Records a second to refined events, and with detection."""
+    """Return records per second up to refine, and up to detect."""
     batches = events(records)
     decoder, refiner = Decoder("bench"), Refiner()
 
@@ -55,7 +55,7 @@ def run(records: int = 50_000, runs: int = 5) -> tuple[float, float]:
         for batch in batches:
             ShardBatch(batch, (), decoder, refiner, Detector(lambda _: None).observe).read()
 
-    refined()  # warm
+    refined()  # warm the caches
     total = sum(map(len, batches))
     return total / best(refined, runs), total / best(detected, runs)
 

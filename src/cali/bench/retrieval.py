@@ -1,4 +1,4 @@
-"""Measures retrieval: examples that were held back have to find their entry again."""
+"""The quality of retrieval: held-out examples must find their entry."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEPTH = 5
 
 @dataclass(frozen=True, slots=True)
 class RetrievalScore:
-    """Score of one index: shares of the examples, seconds until it is ready, milliseconds for one answer."""
+    """The score of an index: shares of the examples, seconds until it is ready, milliseconds per query."""
 
     name: str
     first: float
@@ -31,9 +31,9 @@ class RetrievalScore:
 
 
 def measure(knowledge: Knowledge | None = None, sample: int = 100) -> list[RetrievalScore]:
-    """Hold one example of some entries back and search its entry: by signatures, in Milvus Lite, and in an exact index.
+    """Hold out one example of some entries and search it by signatures, in Milvus Lite, and in an exact index.
 
-    All see the same entries without these examples.
+    All three use the same entries, without the held-out examples.
     """
     examples, rest = hold_back(knowledge or load(), sample)
     entries = list(rest.entries.values())
@@ -54,7 +54,7 @@ def _search(index: KnowledgeIndex, text: str) -> list[str]:
 
 
 def hold_back(knowledge: Knowledge, sample: int) -> tuple[list[tuple[str, str]], Knowledge]:
-    """Return the last example of up to `sample` entries, with the entry's id, and the knowledge without these examples."""
+    """Return the last example and the id of up to `sample` entries, and the knowledge without these examples."""
     able = [entry for entry in knowledge.entries.values() if len(entry.symptoms) > 2]
     step = max(1, -(-len(able) // sample))
     chosen = {entry.id: entry.symptoms[-1] for entry in able[::step]}
@@ -68,7 +68,7 @@ def hold_back(knowledge: Knowledge, sample: int) -> tuple[list[tuple[str, str]],
 def _score(
     name: str, examples: Sequence[tuple[str, str]], answer: Callable[[str], Sequence[str]], ready: float
 ) -> RetrievalScore:
-    answer(examples[0][0])  # the first answer also loads the model
+    answer(examples[0][0])  # the first query also loads the model
     start = perf_counter()
     found = [answer(text) for text, _ in examples]
     took = perf_counter() - start

@@ -1,4 +1,4 @@
-"""Lines per second and core, of each stage and of the whole, for each way in which lines are collected."""
+"""Lines per second and core, for each stage and in total, for each kind of envelope."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from cali.stages.join import Joiner
 from cali.stages.refine.refiner import Refiner
 from cali.usecases.pipeline import Pipeline
 
-START = 1_795_168_800.0  # any time will do; a fixed one makes every run see the same lines
+START = 1_795_168_800.0  # a fixed time, so that all runs have the same lines
 
 
 class Pace(NamedTuple):
-    """Microseconds that a line costs in each stage and in all, and what that gives for one core. Every run starts
-    with empty memos."""
+    """Microseconds per line in each stage and in total, and the resulting rate of one core.
+
+    Every run starts with empty caches.
+    """
 
     form: str
     decode: float
@@ -31,7 +33,7 @@ class Pace(NamedTuple):
 
 
 def measure(lines: int = 100_000, runs: int = 3) -> list[Pace]:
-    """The pace for every envelope of the simulator. The stages alone are timed on what the one before them gave."""
+    """Return the pace for every envelope of the simulator. Each stage is timed on the output of the previous one."""
     return [_measured(form, lines, runs) for form in ENVELOPES]
 
 
@@ -49,20 +51,20 @@ def _measured(form: str, lines: int, runs: int) -> Pace:
 
 
 def decoded(lines: list[tuple[int, bytes]]) -> list[Record]:
-    """The records in lines that hold one each."""
+    """Return the records of lines that hold one record each."""
     decode = Decoder().decode
     records = (decode(raw, number) for number, raw in lines)
     return [record for record in records if isinstance(record, Record)]
 
 
 def joined(records: list[Record]) -> list[Block]:
-    """The blocks in records."""
+    """Return the blocks of records."""
     joiner = Joiner()
     return [block for record in records for block in joiner.push(record)] + joiner.flush()
 
 
 def simulated(form: str, count: int) -> list[tuple[int, bytes]]:
-    """Numbered lines of the simulated shop in one form of envelope; the same ones each time."""
+    """Return numbered, reproducible lines of the simulated shop in one kind of envelope."""
     story, wrap = load_scenario("shop"), enveloper(form)
     span = count * story.seconds / story.lines
     written = simulate(story, seed=1, lines=count, seconds=span, start=START)

@@ -13,15 +13,17 @@ __all__ = ["Analysis", "IncidentGroup", "Summary", "evidence", "groups", "has_ca
 
 
 class IncidentGroup(NamedTuple):
-    """An incident to look at, and those that followed from it."""
+    """A root incident and its followers."""
 
     root: Incident
     followers: tuple[Incident, ...]
 
 
 def groups(analysis: Analysis) -> list[IncidentGroup]:
-    """Return every incident once, in display order: the roots, each with its followers. An incident whose root is
-    missing, or itself follows another, stands as a root."""
+    """Return every incident once, in display order: the roots, each with its followers.
+
+    An incident counts as a root if its root is missing or follows another incident.
+    """
     by_id = dict(zip(map(attrgetter("id"), analysis.incidents), analysis.incidents, strict=True))
     followers: dict[str, list[Incident]] = defaultdict(list)
     roots: list[Incident] = []
@@ -35,13 +37,13 @@ def groups(analysis: Analysis) -> list[IncidentGroup]:
 
 
 def has_cause(incident: Incident) -> bool:
-    """Return whether the knowledge base or the model gave a cause."""
+    """Return True if the knowledge base or the model gave a cause."""
     diagnosis = incident.diagnosis
     return diagnosis is not None and diagnosis.origin is not Origin.NONE and bool(diagnosis.cause)
 
 
 def evidence(incident: Incident) -> tuple[Evidence, ...]:
-    """Return the lines that prove the cause; without a diagnosis the lines of the first sample."""
+    """Return the lines that prove the cause, or the lines of the first sample if there is no diagnosis."""
     if incident.diagnosis is not None and incident.diagnosis.evidence:
         return incident.diagnosis.evidence
     if not incident.samples:

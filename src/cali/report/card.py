@@ -1,4 +1,4 @@
-"""One incident in the HTML report: what, where, when, why, what to do, and the lines that prove it."""
+"""The card of an incident in the HTML report: title, place, time, cause, fix and evidence."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from cali.report.analysis import evidence, has_cause
 from cali.report.markup import Markup, joined, tag
 from cali.report.wording import visible_lines
 
-LINE = 600  # characters of a log line
-LINES = 24  # of evidence and context together
+LINE = 600  # maximum characters of a log line
+LINES = 24  # maximum lines of evidence and context together
 SAMPLES = 2
-SAMPLE = 1500  # characters
-WHY = 300  # of the reason why nothing is said
-WORDS = 4000  # characters of a cause or of a step of its fix
+SAMPLE = 1500  # maximum characters of a sample
+WHY = 300  # maximum characters of the reason for a missing cause
+WORDS = 4000  # maximum characters of a cause or of a step of its fix
 STEPS = 12
 
 
 class Follower(NamedTuple):
-    """An incident that is shown within the card of its root."""
+    """An incident shown within the card of its root."""
 
     incident: Incident
     anchor: str
@@ -38,7 +38,7 @@ def card(
     *,
     opened: bool,
 ) -> Markup:
-    """The card of a root, its followers nested in it; `unshown` of them are only counted."""
+    """Return the card of a root, with its followers nested. `unshown` is the number of followers that are left out."""
     severities = {item.severity.label for item in (incident, *(f.incident for f in followers))}
     return tag(
         "details",
@@ -136,7 +136,7 @@ def _fix(steps: Sequence[str]) -> Markup:
 
 
 def _step(text: str) -> Iterator[Markup]:
-    """What to run stands on a line of its own, where the script puts a button; a name stays within the sentence."""
+    """Yield the parts of a step. A command gets its own line with a copy button; a name stays within the sentence."""
     for kind, part in wording.step(text):
         if kind is wording.StepPartKind.COMMAND:
             yield tag("span", tag("code", part), class_="command")
@@ -145,7 +145,7 @@ def _step(text: str) -> Iterator[Markup]:
 
 
 def _log(proving: Iterable[Evidence], around: Sequence[Evidence]) -> Markup:
-    """The evidence in its place among the lines around it; where lines are left out between two, a gap shows it."""
+    """Return the evidence in order with the lines around it. A gap marks omitted lines."""
     lines = {line: (text, False) for line, text in around}
     lines |= {line: (text, True) for line, text in proving}
     ranked = sorted(lines, key=lambda line: (not lines[line][1], line))
@@ -174,7 +174,7 @@ def _logged(line: int, text: str, proves: bool) -> Markup:
 
 
 def _text(text: str, longest: int) -> list[str]:
-    """A log text on its own lines, cut with a word of what is left out."""
+    """Return the lines of a log text, cut to `longest`, with a note of the omitted characters."""
     rows: list[str] = []
     for row in visible_lines(text[:longest]):
         rows += [Markup("\n"), row] if rows else [row]

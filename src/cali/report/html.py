@@ -1,7 +1,7 @@
-"""The analysis as one HTML file: no network, no font, no image; it opens from a disk, a ticket or an attachment.
+"""The HTML report: one file without network access, fonts or images. It opens from a disk, a ticket or an attachment.
 
-Its content security policy allows its own style and script by their hashes and nothing else, so even HTML that got
-through the escaping could neither run nor load. Size is bounded: what is over a limit is counted and said.
+Its content security policy allows only its own style and script, by hash. Even HTML that passed the escaping could not run
+or load anything. The size is bounded. Items above a limit are counted, and the page shows the number.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from cali.report.card import Follower, card
 from cali.report.markup import Markup, joined, tag
 from cali.report.timeline import Bar, timeline
 
-INCIDENTS = 200  # that are shown, followers included
-FOLLOWERS = 25  # of one incident
-OPEN = 8  # cards that stand open when the page does
+INCIDENTS = 200  # maximum incidents shown, including followers
+FOLLOWERS = 25  # maximum followers shown per incident
+OPEN = 8  # cards that are expanded at first
 
 
 def as_html(analysis: Analysis, *, title: str = "") -> str:
-    """The whole page. `title` is for the window; without one it is the verdict."""
+    """Return the whole page. `title` is the title of the window; the default is the verdict."""
     style, script = shipped("page.css"), shipped("page.js")
     verdict = wording.verdict(analysis)
     head = joined([
@@ -48,10 +48,10 @@ def as_html(analysis: Analysis, *, title: str = "") -> str:
 
 @cache
 def shipped(name: str) -> Markup:
-    """A file of this package that goes into the page as it is."""
+    """Return a file of this package that is inserted into the page unchanged."""
     text = (files("cali.report") / name).read_text("utf-8")
     if "</" in text:
-        raise ValueError(f"{name}: holds '</', which would end its element")
+        raise ValueError(f"{name}: contains '</', which would end its element; escape it")
     return Markup(text)
 
 
@@ -85,10 +85,10 @@ def _header(analysis: Analysis, verdict: str) -> Markup:
 
 
 def _controls(analysis: Analysis) -> Markup:
-    """Search and filter. Hidden until the script shows them: without it they would do nothing."""
+    """Return the controls for search and filter. They are hidden until the script shows them."""
     if not analysis.incidents:
-        read = "that could be read" if analysis.summary.quarantined else "in this log"
-        return tag("p", f"Nothing {read} asks for attention.", class_="calm")
+        read = "in the readable lines" if analysis.summary.quarantined else "in this log"
+        return tag("p", f"No incidents {read}.", class_="calm")
     counts = dict.fromkeys(sorted(Severity, reverse=True), 0)
     for incident in analysis.incidents:
         counts[incident.severity] += 1
@@ -112,7 +112,7 @@ def _controls(analysis: Analysis) -> Markup:
 
 
 def _cards(analysis: Analysis) -> tuple[list[Markup], list[Bar]]:
-    """The cards, and what the timeline needs to point at them."""
+    """Return the cards, and the bars of the timeline that link to them."""
     cards: list[Markup] = []
     bars: list[Bar] = []
     left = INCIDENTS
@@ -132,8 +132,8 @@ def _cards(analysis: Analysis) -> tuple[list[Markup], list[Bar]]:
         left -= 1 + len(shown)
     more = len(groups(analysis)) - len(cards)
     if more > 0:
-        told = f"{wording.number(more, 'more incident')} of lower rank not shown; all are in cali analyze --format json."
-        cards.append(tag("p", told, class_="more"))
+        note = f"{wording.number(more, 'more incident')} of lower rank not shown; all are in cali analyze --format json."
+        cards.append(tag("p", note, class_="more"))
     return cards, bars
 
 
@@ -148,10 +148,10 @@ def _footer(summary: Summary) -> Markup:
         for severity, count in sorted(summary.healthy.items(), reverse=True)
         if count
     )
-    told = [
-        f"Events that raised nothing: {quiet}." if quiet else "",
+    rows = [
+        f"Events that opened no incident: {quiet}." if quiet else "",
         wording.cut(wording.set_aside(summary), 600),
         wording.speed(summary),
         wording.versions(summary.versions),
     ]
-    return tag("footer", *(tag("p", line) for line in told if line))
+    return tag("footer", *(tag("p", row) for row in rows if row))

@@ -1,4 +1,4 @@
-"""The analysis for a program: the contract of `cali analyze --format json`."""
+"""The JSON report: the contract of `cali analyze --format json`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from cali.report.wording import ACTIVE, moment
 
 
 def as_json(analysis: Analysis) -> bytes:
-    """One JSON object, the same bytes for the same analysis, ending in a line feed. Characters that could act in a
-    terminal are written as JSON escapes, so that it may be printed to one."""
+    """Return one JSON object that ends in a line feed. Equal analyses give equal bytes.
+
+    Control characters for terminals are written as JSON escapes, so that the output is safe to print.
+    """
     summary = analysis.summary
     whole = {
         "summary": {
@@ -30,24 +32,24 @@ def as_json(analysis: Analysis) -> bytes:
 
 
 def printed(whole: dict[str, Any]) -> bytes:
-    """An object for a program, as safe to print as an analysis."""
+    """Return an object as JSON that is as safe to print as an analysis."""
     written = orjson.dumps(_sound(whole), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
     return ACTIVE.sub(_escaped, written).encode()
 
 
 def plain(incident: Incident) -> dict[str, Any]:
-    """An incident as the contract has it, for an object that is `printed`."""
+    """Return an incident in the form of the contract, as part of an object for `printed`."""
     return _incident(incident)
 
 
 def one_json_line(incident: Incident, **more: str) -> bytes:
-    """An incident of the contract on a line of its own, `more` before it; as safe to print as the whole."""
+    """Return an incident as one JSON line that is safe to print. The members of `more` come first."""
     written = orjson.dumps(_sound({**more, **_incident(incident)}), option=orjson.OPT_APPEND_NEWLINE).decode()
     return ACTIVE.sub(_escaped, written).encode()
 
 
 def time(seconds: float | None) -> str | None:
-    """ISO 8601 in UTC with milliseconds; None when not known."""
+    """Return a time in ISO 8601, in UTC with milliseconds, or None if it is unknown."""
     when = moment(seconds)
     return f"{when.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z" if when else None
 
@@ -84,7 +86,7 @@ def _diagnosis(incident: Incident, diagnosis: Diagnosis | None) -> dict[str, Any
 
 
 def _sound(value: Any) -> Any:
-    """Half a surrogate pair cannot be written in UTF-8; it becomes a question mark."""
+    """Replace half surrogate pairs, which UTF-8 cannot encode, by question marks."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
@@ -93,6 +95,6 @@ def _sound(value: Any) -> Any:
 
 
 def _escaped(match: re.Match[str]) -> str:
-    # What lies beyond 0xffff is written as the two halves of a pair, as JSON has it.
+    # JSON writes characters above 0xffff as surrogate pairs.
     units = match[0].encode("utf-16-be").hex()
     return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))

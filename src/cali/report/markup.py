@@ -1,4 +1,4 @@
-"""HTML that cannot be written unescaped: text becomes HTML only through `tag`, which escapes all that is not HTML yet."""
+"""Markup: HTML that is always escaped. Text becomes HTML only through `tag`, which escapes everything but Markup."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cali.report.wording import visible
 
 
 class Markup(str):
-    """HTML. Made by `tag`, `joined` and, for constants of this package, by hand; never from what a log holds."""
+    """A piece of HTML, created by `tag` and `joined`, or from constants of this package. Never create it from log text."""
 
     __slots__ = ()
 
@@ -18,8 +18,11 @@ VOID = frozenset({"br", "hr", "input", "line", "meta", "rect"})
 
 
 def tag(name: str, /, *children: str, **attributes: str | bool | None) -> Markup:
-    """An element. A trailing underscore of an attribute is dropped (`class_`), others become hyphens; None and False
-    leave the attribute out, True gives it no value."""
+    """Return an element.
+
+    A trailing underscore of an attribute is dropped (`class_`), others become hyphens. None and False omit the attribute;
+    True writes it without a value.
+    """
     head = "".join(_attribute(key, value) for key, value in attributes.items())
     if name in VOID:
         return Markup(f"<{name}{head}>" if name not in {"line", "rect"} else f"<{name}{head}/>")
@@ -27,12 +30,12 @@ def tag(name: str, /, *children: str, **attributes: str | bool | None) -> Markup
 
 
 def joined(children: Iterable[str]) -> Markup:
-    """Children in a row, each escaped unless it is HTML."""
+    """Concatenate children. Each is escaped unless it is Markup."""
     return Markup("".join(map(html, children)))
 
 
 def html(text: str) -> Markup:
-    """The text as HTML, with all its characters to be seen and none that acts."""
+    """Return the text as HTML, with every character visible and escaped."""
     return text if isinstance(text, Markup) else Markup(escape(visible(text), quote=True))
 
 

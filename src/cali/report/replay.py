@@ -1,4 +1,4 @@
-"""Print a replay for people and for programs. Nothing in it depends on when or where it was made."""
+"""The reports of a replay for people and for programs. Their content does not depend on time or host."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cali.report.wording import visible
 from cali.usecases.replay import Changes, DifferenceKind, IncidentDifference, ReplayResult
 from cali.usecases.replay.alert_counts import AlertCount
 
-LISTED = 100  # rows of one kind of change that are shown to a person
+LISTED = 100  # maximum rows per kind of change in the text report
 
 
 class ReplayedLogs(Protocol):
-    """The logs that a replay read. `damaged` names the objects of which only the beginning could be read."""
+    """The logs that a replay read. `damaged` names the objects that could be read only in part."""
 
     @property
     def name(self) -> str: ...
@@ -32,7 +32,7 @@ class ReplayedLogs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """One replay and the logs it read. `name` is the user's name for its versions."""
+    """A replay and the logs that it read. `name` is the user's name for its versions."""
 
     logs: ReplayedLogs
     outcome: ReplayResult
@@ -177,7 +177,7 @@ def _named_incident(incidents: Sequence[Incident]) -> str:
 
 def _period(outcome: ReplayResult) -> str:
     if outcome.began is None:
-        return "from      no line says when it was written"
+        return "from      unknown: no line has a time stamp"
     return f"from      {iso(outcome.began)} to {iso(outcome.ended)}"
 
 
@@ -189,8 +189,8 @@ def _left_out(outcome: ReplayResult) -> Iterable[str]:
     counts = outcome.counts
     for number, what in (
         (counts.quarantined, "lines could not be read"),
-        (counts.outside, "events are outside the time that was asked for"),
-        (counts.suppressed, "incidents were called no error by people"),
+        (counts.outside, "events are outside the requested time"),
+        (counts.suppressed, "incidents were marked as not an error"),
         (counts.folded, "less severe or rarer incidents are not listed"),
     ):
         if number:
@@ -200,18 +200,18 @@ def _left_out(outcome: ReplayResult) -> Iterable[str]:
 def _cost(outcome: ReplayResult) -> str:
     cost = outcome.cost
     if not cost.model:
-        return "none is configured, so none would have been asked"
+        return "no model is configured, so no calls"
     tokens = f"{_many(cost.calls, 'call')} of {cost.model}, {cost.tokens_in:,} tokens in, {cost.tokens_out:,} out at most"
     if not cost.priced:
-        return f"{tokens}, at a price that is not known"
+        return f"{tokens}, at an unknown price"
     return f"{tokens}, ${cost.dollars:.4f} at most (prices {cost.prices})"
 
 
-def _alerts(told: Sequence[AlertCount]) -> str:
-    if not told:
-        return "nobody would have been told"
+def _alerts(counts: Sequence[AlertCount]) -> str:
+    if not counts:
+        return "no messages"
     places = []
-    for place in told:
+    for place in counts:
         where = f"{place.sink} {place.channel}".strip()
         more = [f"{n:,} {what}" for n, what in ((place.edits, "edits"), (place.replies, "replies")) if n]
         places.append(

@@ -1,8 +1,8 @@
-"""Print the analysis on a terminal: read from the top, by somebody who was asleep five minutes ago.
+"""The terminal report, written for an engineer on call: the most important facts come first.
 
-    verdict, then per incident: what, where, when, why, what to do, which lines prove it, how sure; what followed, folded
+    verdict, then per incident: title, place, time, cause, fix, evidence, confidence; followers, folded
 
-Nothing in a text is read as markup. `_wrapped` makes log text harmless before a terminal could obey it.
+Log text is never interpreted as markup. `_wrapped` escapes control characters before they reach the terminal.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 WIDTH = 100
 NARROWEST = 40
 GUTTER = 14  # columns before a field's text
-LONGEST = 3  # rows of a line of evidence
-QUOTED = 8  # lines of evidence of one incident
-FOLDED = 12  # followers that are listed
-_GLUE = "\ue000"  # a space within a command while lines are broken; `visible` lets no other through
+LONGEST = 3  # maximum rows per line of evidence
+QUOTED = 8  # maximum lines of evidence per incident
+FOLDED = 12  # maximum followers listed
+_GLUE = "\ue000"  # replaces a space within a command during wrapping; `visible` escapes it in log text
 
 BADGE = {
     Severity.CRITICAL: "bold white on red",
@@ -35,12 +35,12 @@ BADGE = {
 
 
 def as_text(analysis: Analysis, *, color: bool = False, width: int = WIDTH) -> str:
-    """Return the report for a terminal of so many columns, ending in a line feed; without colour, without any escape."""
+    """Return the report for a terminal of `width` columns, ending in a line feed. Without colour it has no escapes."""
     return _printed(_rows(analysis, max(width, NARROWEST)), color)
 
 
 def one_line(incident: Incident, *, color: bool = False) -> str:
-    """Return an incident on one line, for a stream of them: when, how bad, where, what, why."""
+    """Return an incident on one line, for a stream: time, severity, place, title, cause."""
     from rich.text import Text
 
     when = wording.moment(incident.first_seen)
@@ -70,8 +70,8 @@ def _rows(analysis: Analysis, width: int) -> Iterator[Text]:
         return
     followed = len(analysis.incidents) - len(found)
     if followed:
-        stand = f"followed from another and stand{'s' if followed == 1 else ''} below it: fix the first."
-        yield from _wrapped(f"{wording.number(followed, 'incident')} {stand}", width)
+        note = f"followed from another and {'is' if followed == 1 else 'are'} listed below it: fix the first."
+        yield from _wrapped(f"{wording.number(followed, 'incident')} {note}", width)
     span = wording.span(summary.began, summary.ended)
     facts = (wording.sources(summary), span, wording.counts(summary))
     yield from _wrapped(" · ".join(filter(None, facts)), width, "dim")
@@ -122,8 +122,10 @@ def _unknown(incident: Incident, width: int) -> list[Text]:
 
 
 def _step(number: int, step: str, width: int) -> Iterator[Text]:
-    """Return the rows of a step and its commands. No command is broken over rows, so that a copy of it runs: one that
-    does not fit stands on a row of its own, which the terminal breaks."""
+    """Yield the rows of a step and its commands.
+
+    Commands are never wrapped, so that they can be copied. A command that is too long gets its own row.
+    """
     from rich.cells import cell_len
     from rich.text import Text
 
@@ -155,7 +157,7 @@ def _evidence(incident: Incident, width: int) -> list[Text]:
     room = width - gutter - 3
     rows: list[Text] = []
     for line, text in shown:
-        rest = max(0, len(text) - room * LONGEST)  # text that cannot be shown need not be broken
+        rest = max(0, len(text) - room * LONGEST)  # do not wrap text that is not shown
         body = _wrapped(text[: len(text) - rest], room)
         if rest or len(body) > LONGEST:
             left = rest + sum(map(len, body[LONGEST:]))
@@ -190,7 +192,7 @@ def _field(name: str, rows: Iterable[Text]) -> Iterator[Text]:
 
 
 def _hung(head: Text, rows: Iterable[Text], indent: int, mark: str = "") -> Iterator[Text]:
-    """Yield the first row behind the head, the others below it."""
+    """Yield the first row after the head, and the others indented below it."""
     from rich.text import Text
 
     for place, row in enumerate(rows):
@@ -200,14 +202,14 @@ def _hung(head: Text, rows: Iterable[Text], indent: int, mark: str = "") -> Iter
 
 
 def _wrapped(text: str, width: int, style: str = "") -> list[Text]:
-    """Return a text in rows, with every character made visible."""
+    """Wrap a text into rows, with every character visible."""
     from rich.text import Text
 
     return _broken(Text(_visible(text), style), width) if text else []
 
 
 def _visible(text: str) -> str:
-    """Return the text with every character visible; printable ASCII already is."""
+    """Return the text with every character visible. Printable ASCII is returned unchanged."""
     return text if text.isascii() and text.isprintable() else wording.visible(text)
 
 
@@ -232,7 +234,7 @@ def _printed(rows: Iterable[Text], color: bool) -> str:
         file=out,
         force_terminal=color,
         color_system="standard" if color else None,
-        width=10_000,  # lines are broken already
+        width=10_000,  # lines are already wrapped
         highlight=False,
         markup=False,
         emoji=False,

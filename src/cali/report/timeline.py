@@ -1,4 +1,4 @@
-"""When the incidents were there: one bar per incident, from its first event to its last, on one axis. Plain SVG."""
+"""The timeline of the incidents: one bar per incident, from its first event to its last, on one axis. Plain SVG."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from cali.report.analysis import Analysis
 from cali.report.markup import Markup, joined, tag
 
 ROWS = 60
-TICKS = 5  # at most
-THINNEST = 0.8  # per cent of the axis, so that a single event is seen
+TICKS = 5  # maximum number of ticks
+THINNEST = 0.8  # minimum width of a bar in per cent of the axis, so that a single event is visible
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200)
 DAY = 86_400
 
 
 class Axis(NamedTuple):
-    """The time that is shown."""
+    """The time range of the timeline."""
 
     start: float
     end: float
 
     def at(self, seconds: float) -> float:
-        """How far along, in per cent."""
+        """Return the position of a time on the axis, in per cent."""
         return min(100.0, max(0.0, (seconds - self.start) / (self.end - self.start) * 100))
 
 
 class Bar(NamedTuple):
-    """An incident in the timeline: where its card is, and whether it followed from the one above."""
+    """An incident in the timeline: the anchor of its card, and True in `follows` if it is a follower."""
 
     incident: Incident
     anchor: str
@@ -40,7 +40,7 @@ class Bar(NamedTuple):
 
 
 def timeline(analysis: Analysis, bars: Sequence[Bar]) -> Markup:
-    """The section with the timeline; nothing when the log has no times."""
+    """Return the section with the timeline. It is empty if the log has no times."""
     timed = [bar for bar in bars if wording.moment(bar.incident.first_seen)]
     axis = _axis(analysis, [bar.incident for bar in timed])
     if axis is None:
@@ -71,7 +71,7 @@ def _axis(analysis: Analysis, incidents: Sequence[Incident]) -> Axis | None:
 
 
 def _ticks(axis: Axis) -> Iterable[tuple[float, str]]:
-    """Whole minutes, hours or days within the axis, with their labels."""
+    """Yield the full minutes, hours or days within the axis, with their labels."""
     step = step_of(axis.end - axis.start)
     at = -(-axis.start // step) * step
     form = "%m-%d" if step >= DAY else "%H:%M:%S" if step < 60 else "%H:%M"
@@ -81,7 +81,7 @@ def _ticks(axis: Axis) -> Iterable[tuple[float, str]]:
 
 
 def step_of(span: float) -> int:
-    """The smallest step that keeps to the number of ticks."""
+    """Return the smallest step that gives at most `TICKS` ticks."""
     for step in STEPS:
         if span / step <= TICKS:
             return step

@@ -1,7 +1,7 @@
-"""Word the facts that all reports share: when, where, how long, how sure. All plain text, not escaped for HTML.
+"""The wording of facts that all reports share: time, place, duration, confidence. Plain text, not escaped for HTML.
 
-Log text is made harmless by `visible`: characters that would move a cursor, colour a terminal, hide or reverse text
-become readable escapes.
+`visible` makes log text harmless. Characters that would move a cursor, colour a terminal, or hide or reverse text become
+readable escapes.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from typing import NamedTuple
 from cali.core.models import NOWHERE, Diagnosis, Incident, Origin, Scope
 from cali.report.analysis import Analysis, Summary, groups, has_cause
 
-# Controls, soft hyphen, marks of direction, invisible spaces and joiners, line separators, halves of surrogate pairs,
-# private use, tags. A zero-width joiner and variation selectors stay: emoji are made with them and they hide nothing.
+# Controls, soft hyphen, direction marks, invisible spaces and joiners, line separators, half surrogate pairs, private use,
+# tags. The zero-width joiner and variation selectors are allowed, because emoji need them and they hide nothing.
 _INVISIBLE = (
     "\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
     "\ufff9-\ufffb\ud800-\udfff\ue000-\uf8ff\U000e0000-\U000e007f\U000f0000-\U0010ffff"
 )
-ACTIVE = re.compile(f"[{_INVISIBLE}]")  # all but the controls of ASCII, which JSON escapes by itself
+ACTIVE = re.compile(f"[{_INVISIBLE}]")  # without ASCII controls, which JSON escapes itself
 _INVISIBLE_OR_CONTROL = re.compile(f"[\x00-\x1f{_INVISIBLE}]")
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r"}
 
 _CODE = re.compile(r"`([^`\n]+)`")
-_LEADS = re.compile(r"(?:^|:)\s*$")  # what comes before a command
-_ENDS = re.compile(r"\s*(?:[.,;]|$)")  # what comes after it
+_LEADS = re.compile(r"(?:^|:)\s*$")  # text before a command
+_ENDS = re.compile(r"\s*(?:[.,;]|$)")  # text after a command
 _SENTENCE = re.compile(r"(?<=[.!?])\s")
 _SURE = ((0.50, "fair"), (0.70, "good"), (0.85, "high"))
-CLOSEST = "Closest, and not close enough"
-TEACH = "Once you know the cause, teach it"
+CLOSEST = "Nearest known errors (no match)"
+TEACH = "To add the cause once you know it"
 TEACHING = "cali kb add FILE.yaml"
 
 
@@ -45,7 +45,7 @@ class StepPartKind(Enum):
 
 
 class Occurrence(NamedTuple):
-    """How often and when an incident was seen: `span` is empty when the log has no times."""
+    """The number of events of an incident, and their time. `span` is empty if the log has no times."""
 
     often: str
     span: str
@@ -53,7 +53,7 @@ class Occurrence(NamedTuple):
 
 
 def verdict(analysis: Analysis) -> str:
-    """Return the whole answer in one line. Followers of an explained incident are consequences, not unknown."""
+    """Return the result on one line. Followers of an explained incident count as consequences, not as unknown."""
     lines = number(analysis.summary.lines, "line")
     if not analysis.incidents:
         return f"No incidents in {lines}."
@@ -81,12 +81,12 @@ def verdict(analysis: Analysis) -> str:
 
 
 def number(count: int, word: str) -> str:
-    """`1 line`, `2,000 lines`."""
+    """Return a count with its noun: `1 line`, `2,000 lines`."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def place(scope: Scope) -> str:
-    """Return the known parts of a scope, outermost first; the container only when it differs from the workload."""
+    """Return the known parts of a scope, outermost first. The container is omitted if it has the workload's name."""
     if scope == NOWHERE:
         return ""
     parts = [scope.cluster, scope.namespace, scope.workload]
@@ -96,7 +96,7 @@ def place(scope: Scope) -> str:
 
 
 def occurrence(incident: Incident) -> Occurrence:
-    """Return how often an incident was seen, when, and for how long."""
+    """Return count, time and duration of an incident."""
     often = "once" if incident.count == 1 else f"{incident.count:,} times"
     first, last = moment(incident.first_seen), moment(incident.last_seen)
     if first is None or last is None or incident.first_seen is None or incident.last_seen is None:
@@ -106,7 +106,7 @@ def occurrence(incident: Incident) -> Occurrence:
 
 
 def span(first: float | None, last: float | None) -> str:
-    """`2026-11-20 02:31:07 to 02:42:18 UTC`; empty when the times are not known."""
+    """Return a time range such as `2026-11-20 02:31:07 to 02:42:18 UTC`, or an empty string if it is unknown."""
     start, end = moment(first), moment(last)
     if start is None or end is None:
         return ""
@@ -118,7 +118,7 @@ def span(first: float | None, last: float | None) -> str:
 
 
 def moment(seconds: float | None) -> datetime | None:
-    """Return the time, or None when there is none or no calendar holds it."""
+    """Return the time, or None if there is none or it is outside the calendar."""
     if seconds is None:
         return None
     try:
@@ -128,7 +128,7 @@ def moment(seconds: float | None) -> datetime | None:
 
 
 def duration(seconds: float) -> str:
-    """`480 ms`, `42 s`, `11 min 4 s`, `3 h 12 min`, `2 d 4 h`."""
+    """Return a duration such as `480 ms`, `42 s`, `11 min 4 s`, `3 h 12 min` or `2 d 4 h`."""
     if seconds < 1:
         return f"{max(seconds, 0.0) * 1000:.0f} ms"
     whole = round(seconds)
@@ -140,7 +140,7 @@ def duration(seconds: float) -> str:
 
 
 def sureness(diagnosis: Diagnosis) -> str:
-    """`high (0.93)`: the order that reason's numbers make, in words."""
+    """Return the confidence as a word and a number: `high (0.93)`."""
     name = "low"
     for least, word in _SURE:
         if diagnosis.confidence >= least:
@@ -159,7 +159,7 @@ def origin(diagnosis: Diagnosis) -> str:
 
 
 def basis(diagnosis: Diagnosis) -> str:
-    """Return how sure the cause is, and its origin."""
+    """Return the confidence in a cause, and its origin."""
     source = origin(diagnosis)
     return f"{sureness(diagnosis)}, {source}" if source else sureness(diagnosis)
 
@@ -170,31 +170,34 @@ def first_sentence(text: str, longest: int = 160) -> str:
 
 
 def cut(text: str, longest: int) -> str:
-    """Return the text, or its beginning and how much is left out."""
+    """Cut a text to `longest` characters, with the number of omitted characters."""
     return text if len(text) <= longest else f"{text[:longest]}… {len(text) - longest:,} more characters"
 
 
 def why_unknown(diagnosis: Diagnosis | None) -> str:
-    """Return why there is no cause, in the words of reason."""
+    """Return the reason for a missing cause, as given by the reason stage."""
     return diagnosis.versions.get("gate", "") if diagnosis else "it was not diagnosed"
 
 
 def closest(diagnosis: Diagnosis | None, limit: int = 3) -> str:
-    """Return the nearest entries, none of them near enough: `a (0.41), b (0.38)`."""
+    """Return the nearest entries, none of which matches: `a (0.41), b (0.38)`."""
     hits = diagnosis.knowledge[:limit] if diagnosis else ()
     return ", ".join(f"{hit.id} ({hit.score:.2f})" for hit in hits)
 
 
 class StepPart(NamedTuple):
-    """A part of a fix step. A command is something to run, and stands apart; a name is code within a sentence."""
+    """A part of a fix step. A command is shown on its own line. A name is code within a sentence."""
 
     kind: StepPartKind
     text: str
 
 
 def step(text: str) -> list[StepPart]:
-    """Split a fix step into parts. Text between backticks is a command when a colon, or nothing, comes before it and its
-    sentence ends with it; otherwise it is a name."""
+    """Split a fix step into parts.
+
+    Text between backticks is a command if it follows a colon or starts the step, and also ends its sentence. Otherwise it
+    is a name.
+    """
     pieces = _CODE.split(text)
     parts: list[StepPart] = []
     for place, piece in enumerate(pieces):
@@ -210,7 +213,7 @@ def step(text: str) -> list[StepPart]:
 
 
 def reasons(summary: Summary) -> str:
-    """Return why lines were set aside: the reasons, each with its first line."""
+    """Return the reasons why lines were quarantined, each with its first line."""
     first: dict[str, int] = {}
     for line, reason in summary.quarantine:
         first.setdefault(reason, line)
@@ -220,7 +223,7 @@ def reasons(summary: Summary) -> str:
 
 
 def spent(summary: Summary) -> str:
-    """Return the cost of the model; empty when it was not called."""
+    """Return the cost of the model, or an empty string if it was not called."""
     spend = summary.spend
     if spend is None or not (spend.calls or spend.cached):
         return ""
@@ -230,44 +233,44 @@ def spent(summary: Summary) -> str:
 
 
 def counts(summary: Summary) -> str:
-    """Return `1,200 events of 31 templates`."""
+    """Return the numbers of events and templates: `1,200 events of 31 templates`."""
     return f"{number(summary.events, 'event')} of {number(summary.templates, 'template')}"
 
 
 def sources(summary: Summary) -> str:
-    """Return the first four sources, and how many more there are."""
+    """Return the first four sources and the number of others."""
     named = ", ".join(summary.sources[:4])
     more = len(summary.sources) - 4
     return f"{named} and {number(more, 'more source')}" if more > 0 else named
 
 
 def set_aside(summary: Summary) -> str:
-    """Return how many lines could not be read and why; empty when all could."""
+    """Return the number of quarantined lines and the reasons, or an empty string if there are none."""
     if not summary.quarantined:
         return ""
     why = reasons(summary)
-    return f"Set aside as unreadable: {number(summary.quarantined, 'line')}{f': {why}' if why else ''}"
+    return f"Quarantined as unreadable: {number(summary.quarantined, 'line')}{f': {why}' if why else ''}"
 
 
 def speed(summary: Summary) -> str:
-    """Return `412 ms, 49,590 lines a second`; empty when the time was not measured."""
+    """Return the speed as `412 ms, 49,590 lines a second`, or an empty string if it was not measured."""
     if not summary.seconds:
         return ""
     return f"{duration(summary.seconds)}, {summary.lines / summary.seconds:,.0f} lines a second"
 
 
 def versions(named: Mapping[str, str]) -> str:
-    """Return `knowledge 2026-11-20, masks 2026-11-20`, without the reason that `gate` holds."""
+    """Return the versions as `knowledge 2026-11-20, masks 2026-11-20`, without the reason in `gate`."""
     return ", ".join(f"{name} {value}" for name, value in sorted(named.items()) if name != "gate")
 
 
 def visible(text: str) -> str:
-    """Return the text on one line, with each invisible character as an escape such as \\x1b or \\u202e."""
+    """Return the text on one line, with invisible characters as escapes such as \\x1b or \\u202e."""
     return _INVISIBLE_OR_CONTROL.sub(_escape, text.replace("\t", "    "))
 
 
 def visible_lines(text: str) -> list[str]:
-    """Return the lines of a text, each made visible."""
+    """Return the lines of a text, each with its characters visible."""
     return [visible(line) for line in text.split("\n")]
 
 

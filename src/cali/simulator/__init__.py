@@ -1,9 +1,9 @@
-"""A small shop on Kubernetes that writes logs, healthy ones and those of planted faults, and knows which is which.
+"""A simulated shop on Kubernetes that writes healthy logs and logs of planted faults, with a label for each line.
 
     scenario file -> load_scenario -> simulate -> SimulatedLine -> envelope
                                  \\-> truth ---------------------\\-> score (score.py)
 
-It uses nothing of the stages: the truth must not come from what is measured against it.
+It uses no code of the stages, because the truth must not depend on the code that is measured against it.
 """
 
 from cali.simulator.collectors import ENVELOPES, envelope, enveloper

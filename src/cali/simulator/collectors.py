@@ -1,4 +1,4 @@
-"""What a collector makes of a line before anybody sees it."""
+"""The envelopes in which collectors wrap a line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _cri(line: SimulatedLine) -> str:
 
 
 def _nanos(now: float) -> str:
-    """The last three digits of a nanosecond stamp, made from the time alone so that a line is always the same."""
+    """Return the last three digits of a nanosecond stamp. They depend only on the time, so lines are reproducible."""
     return f"{int(now * 1e6) * 7919 % 1000:03d}"
 
 
@@ -54,13 +54,13 @@ ENVELOPES = tuple(_ENVELOPES)
 
 
 def enveloper(kind: str) -> Callable[[SimulatedLine], str]:
-    """The function that wraps a line in this kind of envelope, for loops over many lines."""
+    """Return the function that wraps a line in an envelope of this kind, for use in loops."""
     try:
         return _ENVELOPES[kind]
     except KeyError:
-        raise Misconfigured(f"unknown envelope {kind!r}; there are {', '.join(ENVELOPES)}") from None
+        raise Misconfigured(f"unknown envelope {kind!r}; use one of {', '.join(ENVELOPES)}") from None
 
 
 def envelope(line: SimulatedLine, kind: str = "fluentbit") -> str:
-    """The line as the collector writes it, without a line end."""
+    """Return the line as the collector writes it, without a line end."""
     return enveloper(kind)(line)

@@ -1,4 +1,4 @@
-"""The pods of a run and the lines they write."""
+"""The pods of a run, and the lines that they write."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NODES = ("ip-10-0-1-84", "ip-10-0-2-17", "ip-10-0-3-202")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pod:
-    """One running pod. `metadata` is its `kubernetes` object as Fluent Bit writes it, made once."""
+    """A running pod. `metadata` is its `kubernetes` object as Fluent Bit writes it."""
 
     name: str
     namespace: str
@@ -28,7 +28,7 @@ class Pod:
 
 
 class SimulatedLine(NamedTuple):
-    """One line as the application wrote it. `fault` is the id of the fault that made it, None for healthy ones."""
+    """A line as the application wrote it. `fault` is the id of the fault that caused it, or None for a healthy line."""
 
     time: float
     text: str
@@ -38,7 +38,7 @@ class SimulatedLine(NamedTuple):
 
 
 def pods(service: Service, rng: Random) -> tuple[Pod, ...]:
-    """The pods of a service, named as its kind of workload names them."""
+    """Return the pods of a service, with the names that its kind of workload gives them."""
     revision = suffix(rng, 10)
     return tuple(
         _pod(service, _name(service, revision, number, rng), _node(service, number, rng), revision, rng)

@@ -1,12 +1,12 @@
-"""Phrases: literal text with values in braces, compiled once and spoken millions of times.
+"""Phrases: literal text with values in braces, compiled once and rendered millions of times.
 
     {user}       a fresh value of that name (values.py)
-    {user:a}     the same value wherever {user:a} stands in the phrase
-    {GET|PUT}    one of these; write one twice to have it twice as often
-    {1..900}     a whole number of that range
-    {1..900~}    the same, mostly small: what durations and sizes look like
+    {user:a}     the same value for every {user:a} in the phrase
+    {GET|PUT}    one of these; repeat one to choose it twice as often
+    {1..900}     a whole number in that range
+    {1..900~}    the same, mostly small, like durations and sizes
 
-Anything else in braces is literal, so JSON can be written as it is.
+Other text in braces is literal, so JSON needs no escapes.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from cali.core.errors import Misconfigured
 Draw = Callable[[], str | int]
 Speak = Callable[[], str]
 
-_POD_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # what Kubernetes makes up names from
+_POD_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # the alphabet of Kubernetes' generated names
 _SLOT = re.compile(
     r"\{(?:(?P<name>[a-z][a-z0-9_]*(?::[a-z0-9]+)?)|(?P<low>\d+)\.\.(?P<high>\d+)(?P<skew>~?)|(?P<any>[^{}\"|]*(?:\|[^{}\"|]*)+))\}"
 )
 
 
 def suffix(rng: Random, length: int) -> str:
-    """A made-up part of a name, in the letters that Kubernetes uses for them."""
+    """Return a random part of a name, in the alphabet of Kubernetes."""
     return "".join(rng.choices(_POD_LETTERS, k=length))
 
 
 def compile_phrase(text: str, values: Mapping[str, Draw], rng: Random) -> Speak:
-    """A function that gives the phrase with fresh values. Misconfigured if it asks for a value nobody draws."""
+    """Return a function that renders the phrase with new values. Raise Misconfigured for an unknown value."""
     parts: list[str] = []
     slots: list[tuple[str, Draw]] = []
     last = 0
@@ -73,9 +73,7 @@ def _draw(match: re.Match[str], values: Mapping[str, Draw], rng: Random) -> Draw
     if match["name"]:
         name = match["name"].partition(":")[0]
         if name not in values:
-            raise Misconfigured(
-                f"phrase asks for the value {{{name}}}, which does not exist: {match.string[:80]!r}"
-            )
+            raise Misconfigured(f"phrase has the unknown value {{{name}}}: {match.string[:80]!r}")
         return values[name]
     if match["low"]:
         low, span = int(match["low"]), int(match["high"]) - int(match["low"]) + 1

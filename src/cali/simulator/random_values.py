@@ -1,4 +1,4 @@
-"""The values that make every line a new one: times, ids, addresses, people, goods."""
+"""The random values of lines: times, ids, addresses, people, goods."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _NETWORKS = (24, 31, 46, 62, 77, 78, 81, 84, 88, 91, 93, 109, 151, 178, 185, 188
 
 
 class SimulatedClock:
-    """The simulated time, written as each format wants it. The minute part is made once a minute."""
+    """The simulated time in each format. The part up to the minute is computed once a minute."""
 
     def __init__(self, start: float) -> None:
         self.start = start
@@ -136,7 +136,9 @@ def _ids(rng: Random) -> dict[str, Draw]:
         "rs": lambda: suffix(rng, 10),
         "sfx": lambda: suffix(rng, 5),
         "trace": trace,
-        "same_trace": lambda: last_trace[0],  # a service behind the gateway serves the request it let in last
+        "same_trace": lambda: last_trace[
+            0
+        ],  # a service behind the gateway serves the gateway's latest request
         "pid": lambda: 20 + int(random() * 60_000),
         "erlang_pid": lambda: f"<0.{600 + int(random() * 9000)}.0>",
         "order": next_order,
@@ -175,5 +177,5 @@ def _things(rng: Random) -> dict[str, Draw]:
 
 
 def draws(rng: Random, clock: SimulatedClock) -> dict[str, Draw]:
-    """Every value a phrase may ask for, drawn from this generator and this clock."""
+    """Return all values that phrases can use, drawn from this generator and this clock."""
     return {**clock.draws(), **_ids(rng), **_things(rng)}

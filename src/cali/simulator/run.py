@@ -1,7 +1,7 @@
-"""Runs a scenario: healthy traffic, faults at their places in the run, one interleaved stream of lines.
+"""The run of a scenario: healthy traffic and planted faults in one interleaved stream of lines.
 
-A place in the run is a number of lines written, so every length holds the same mix and the same faults.
-What one log call wrote stays together within its stream, and lines of other streams fall in between.
+A place in the run is a number of written lines, so runs of any length have the same mix and the same faults. The lines of
+one log call stay in order within their stream. Lines of other streams can fall between them.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from cali.simulator.random_values import SimulatedClock, draws
 from cali.simulator.scenario import PlantedFault, Scenario, Service, WeightedPhrase
 
 _T = TypeVar("_T")
-_STAYS_TOGETHER = 0.75  # how often the next line of a stack trace follows the last with nothing in between
-_LEAST_TIMES = 2  # a fault speaks at least this often, however short the run
-_AHEAD = 0.01  # seconds a paced stream may run ahead before it sleeps
+_STAYS_TOGETHER = 0.75  # probability that no other line falls between two lines of a stack trace
+_LEAST_TIMES = 2  # minimum messages of a fault, even in a short run
+_AHEAD = 0.01  # maximum seconds that a paced stream can be early
 
 
 class _Voice(NamedTuple):
-    """A phrase ready to be spoken by one of these pods."""
+    """A compiled phrase and the pods that can write it."""
 
     speak: Speak
     pods: tuple[Pod, ...]
@@ -36,7 +36,7 @@ class _Voice(NamedTuple):
 
 
 class _Streams:
-    """The rest of multi-line events, stream by stream, until they are written."""
+    """The unwritten lines of multi-line events, by stream."""
 
     def __init__(self, rng: Random) -> None:
         self._random = rng.random
@@ -58,7 +58,7 @@ class _Streams:
         queue.extend((line, fault) for line in text.split("\n"))
 
     def take(self, now: float) -> SimulatedLine:
-        index = int(self._random() ** 2 * len(self._order))  # the oldest first, mostly
+        index = int(self._random() ** 2 * len(self._order))  # mostly the oldest first
         key = self._order[index]
         queue = self._waiting[key]
         text, fault = queue.popleft()
@@ -70,8 +70,11 @@ class _Streams:
 def simulate(
     scenario: Scenario, *, seed: int, lines: int | None = None, seconds: float | None = None, start: float
 ) -> Iterator[SimulatedLine]:
-    """The lines of a run in order of time; the same seed and size give the same lines. With only one of `lines`
-    and `seconds` the other follows from the scenario's own pace. The clock is simulated and begins at `start`."""
+    """Yield the lines of a run in order of time. Equal seeds and sizes give equal lines.
+
+    If only one of `lines` and `seconds` is given, the scenario's own rate determines the other. The simulated clock starts
+    at `start`.
+    """
     lines, seconds = _size(scenario, lines, seconds)
     rng = Random(seed)
     clock = SimulatedClock(start)
@@ -107,7 +110,7 @@ def _write(
                 written += 1
                 continue
         else:
-            # A stack trace takes many lines but no time; the clock makes up for that little by little.
+            # A stack trace has many lines but takes no time, so the clock catches up gradually.
             now = max(now + 1e-6, min(start + (written + random()) * step, now + 3 * step * random()))
         clock.set(now)
         if written >= place:
@@ -128,7 +131,7 @@ def _write(
 def paced(
     lines: Iterable[SimulatedLine], rate: float, sleep: Callable[[float], None], clock: Callable[[], float]
 ) -> Iterator[SimulatedLine]:
-    """The same lines at `rate` per second of that clock, at most a hundredth of a second early; 0 means no waiting."""
+    """Yield the same lines at `rate` per second of the clock, at most 0.01 s early. A rate of 0 means no waiting."""
     if rate <= 0:
         yield from lines
         return
@@ -148,7 +151,7 @@ def _size(scenario: Scenario, lines: int | None, seconds: float | None) -> tuple
         seconds = lines / pace
     if lines < 1 or seconds <= 0:
         raise Misconfigured(
-            f"a run needs at least one line and some time, not {lines} lines in {seconds:g} seconds"
+            f"a run of {lines} lines in {seconds:g} seconds is not possible; use at least one line and a positive time"
         )
     return lines, seconds
 
@@ -156,7 +159,7 @@ def _size(scenario: Scenario, lines: int | None, seconds: float | None) -> tuple
 def _healthy(
     scenario: Scenario, fleet: dict[str, tuple[Pod, ...]], values: dict[str, Draw], rng: Random
 ) -> tuple[list[_Voice], list[float]]:
-    """Every healthy voice, and the ladder of their summed weights to pick one by."""
+    """Return the healthy voices, and their cumulative weights for a weighted choice."""
     voices: list[_Voice] = []
     weights: list[float] = []
     for service in scenario.services:
@@ -167,14 +170,16 @@ def _healthy(
                 voices += able
                 weights += [service.share * say.weight / total / len(able)] * len(able)
     if not voices:
-        raise Misconfigured(f"scenario {scenario.name}: no service has a share, so nobody would write")
+        raise Misconfigured(
+            f"scenario {scenario.name}: no service has a share; give at least one service a share above 0"
+        )
     return voices, list(accumulate(weights))
 
 
 def _speakers(
     say: WeightedPhrase, able: tuple[Pod, ...], values: dict[str, Draw], rng: Random, fault: str | None
 ) -> tuple[_Voice, ...]:
-    """One voice for all pods, or one for each where the line names the pod that writes it."""
+    """Return one voice for all pods, or one per pod if the line names its pod."""
     if "{self}" not in say.text:
         return (_Voice(compile_phrase(say.text, values, rng), able, say.stream, fault),)
     return tuple(
@@ -191,7 +196,7 @@ def _occasions(
     rng: Random,
     lines: int,
 ) -> Iterator[tuple[float, tuple[_Voice, ...]]]:
-    """When a fault speaks, as a number of lines written, and what it says then."""
+    """Yield the places at which a fault writes, as numbers of written lines, with the voices for each."""
     service = next(service for service in scenario.services if service.name == fault.kind.service)
     victim = _one(fleet[service.name], rng.random)
     known = {**values, **_about(service, victim, rng)}
@@ -226,7 +231,7 @@ def _plan(
     for count in range(times):
         jitter = rng.random() if count else 0.0
         place = fault.at * lines + span * (count + jitter) / times
-        # Each thing it can say is said once before any is said again, so that short runs show them too.
+        # Each message is written once before any repeats, so that short runs contain all of them.
         chosen = says[count] if count < len(says) else says[bisect(ladder, rng.random() * ladder[-1])]
         yield place, ((*begin, chosen) if count == 0 else (chosen,))
     if end:
@@ -234,7 +239,7 @@ def _plan(
 
 
 def _about(service: Service, victim: Pod, rng: Random) -> dict[str, Draw]:
-    """What a fault's phrases may say of the service that it hit."""
+    """Return the values about the affected service that a fault's phrases can use."""
     fresh = f"{service.workload}-{suffix(rng, 9)}-{suffix(rng, 5)}"
     facts = {
         "victim": victim.name,

@@ -1,6 +1,6 @@
-"""What is simulated, as data: services and what they say when healthy, faults and what they make them say.
+"""Scenarios as data: services with their healthy messages, and faults with the messages that they cause.
 
-A scenario file names services and faults; each name is a file under `services/` or `faults/`.
+A scenario file names services and faults. Each name is a file under `services/` or `faults/`.
 Every text is a phrase (`phrase.py`): literal text with values in braces.
 """
 
@@ -19,7 +19,7 @@ POD_KINDS = ("deployment", "statefulset", "daemonset")
 
 @dataclass(frozen=True, slots=True)
 class WeightedPhrase:
-    """One thing a service may write: a phrase, how often among its siblings, and to which stream."""
+    """A message of a service: its phrase, its weight among the other messages, and its stream."""
 
     service: str
     weight: float
@@ -29,7 +29,7 @@ class WeightedPhrase:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A workload of the fleet. `share` is its part of the healthy lines, relative to the other services."""
+    """A workload of the fleet. `share` is its relative share of the healthy lines."""
 
     name: str
     namespace: str
@@ -44,8 +44,10 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """A way to fail: what is written when it begins, while it lasts and when it ends, and what explains it.
-    With `one_pod` the failing service speaks from a single pod."""
+    """A kind of fault: the messages at its start, during it and at its end, and its explanation.
+
+    With `one_pod`, only a single pod of the service writes the messages.
+    """
 
     name: str
     service: str
@@ -60,8 +62,11 @@ class FaultKind:
 
 @dataclass(frozen=True, slots=True)
 class PlantedFault:
-    """A kind of failure at a place in the run. `at` and `lasts` are fractions of the run, `rate` is how often
-    it speaks per 1,000 lines while it lasts, `root` the fault that brought it about."""
+    """A fault at a place in the run.
+
+    `at` and `lasts` are fractions of the run. `rate` is the number of messages per 1,000 lines while it lasts. `root` is
+    the fault that caused it.
+    """
 
     id: str
     kind: FaultKind
@@ -73,7 +78,7 @@ class PlantedFault:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A fleet and its faults. `lines` over `seconds` is the size of a run when nothing else is asked for."""
+    """A fleet and its faults. `lines` and `seconds` are the default size of a run."""
 
     name: str
     lines: int
@@ -84,7 +89,7 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is known about one fault because it was planted. `start` is a fraction of the run."""
+    """The truth about a planted fault. `start` is a fraction of the run."""
 
     id: str
     kind: str
@@ -98,7 +103,7 @@ class Truth:
 
 
 def load_scenario(path_or_name: str | Path) -> Scenario:
-    """The scenario of that file, or the one shipped under that name. Misconfigured says what is wrong and where."""
+    """Return the scenario of a file, or the shipped one of a name. Raise Misconfigured, with the place, if it is invalid."""
     path = Path(path_or_name)
     if not path.suffix:
         path = data_file("scenarios", str(path_or_name), str(path_or_name))
@@ -120,7 +125,7 @@ def load_scenario(path_or_name: str | Path) -> Scenario:
 
 
 def truth(scenario: Scenario) -> tuple[Truth, ...]:
-    """What a right analysis of a run would say, fault by fault."""
+    """Return the correct result of an analysis, fault by fault."""
     places = {service.name: service for service in scenario.services}
     return tuple(
         Truth(
@@ -162,7 +167,9 @@ def _fault(entry: Node, services: Mapping[str, Service]) -> PlantedFault:
     at = entry.number("at", least=0.0)
     lasts = entry.number("lasts", least=0.0)
     if at + lasts > 1:
-        raise Misconfigured(f"{entry.where}: at + lasts is {at + lasts:g}, beyond the end of the run (1)")
+        raise Misconfigured(
+            f"{entry.where}: at + lasts is {at + lasts:g}; it must be at most 1, the end of the run"
+        )
     return PlantedFault(
         id=entry.text("id"),
         kind=_kind(entry.text("kind"), entry, services),
@@ -199,7 +206,7 @@ def _kind(name: str, entry: Node, services: Mapping[str, Service]) -> FaultKind:
         try:
             re.compile(pattern)
         except re.error as error:
-            raise Misconfigured(f"{node.where}: {pattern!r} is no regular expression: {error}") from None
+            raise Misconfigured(f"{node.where}: {pattern!r} is not a regular expression: {error}") from None
     return kind
 
 
@@ -235,7 +242,7 @@ def _roots_hold(faults: tuple[PlantedFault, ...], node: Node) -> None:
             continue
         if fault.root not in starts or fault.root == fault.id:
             raise Misconfigured(
-                f"{node.where}: fault {fault.id!r} names the root {fault.root!r}, which is no other fault"
+                f"{node.where}: fault {fault.id!r} names the root {fault.root!r}, which is not another fault"
             )
         if starts[fault.root] >= fault.at:
             raise Misconfigured(f"{node.where}: fault {fault.id!r} must start after its root {fault.root!r}")

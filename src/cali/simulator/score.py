@@ -1,4 +1,4 @@
-"""Measures an analysis against what was planted. Pure: the report and the labels in, a score out."""
+"""The score of an analysis against the planted faults. Pure: report and labels in, score out."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from cali.simulator.scenario import Truth
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How an analysis did. All but the counts are ids: of faults, and in `false_alarms` of incidents.
+    """The score of an analysis. All fields except the counts hold ids: of faults, and in `false_alarms` of incidents.
 
-    A fault is found when an incident's evidence holds one of its lines. Its cause is right when one of its
-    incidents gives a cause that `cause_any` accepts; of an unknown fault when no incident claims to know it from
-    the knowledge base. A cascade's first is right when its first-listed incident is the root's. An incident whose
-    evidence holds no fault's line is a false alarm.
+    A fault is found if an incident's evidence contains one of its lines. Its cause is right if one of its incidents has a
+    cause that `cause_any` accepts. The cause of an unknown fault is right if no incident has one from the knowledge base.
+    The first of a cascade is right if its first-listed incident is that of the root. An incident without a fault's line in
+    its evidence is a false alarm.
     """
 
     found: tuple[str, ...]
@@ -44,7 +44,7 @@ class Score:
 
 
 class IncidentView(NamedTuple):
-    """What counts of an incident: the faults its evidence belongs to, and what is said about them."""
+    """The scored parts of an incident: the faults of its evidence, and its diagnosis."""
 
     id: str
     faults: frozenset[str]
@@ -53,8 +53,10 @@ class IncidentView(NamedTuple):
 
 
 def score(truth: Sequence[Truth], labels_by_line: Mapping[int, str], incidents_json: Any) -> Score:
-    """The score of the report of `cali analyze --format json`, given as parsed JSON. Lines count from 1.
-    Misconfigured if the report is not one."""
+    """Return the score of a parsed report of `cali analyze --format json`. Lines are numbered from 1.
+
+    Raise Misconfigured if the report is invalid.
+    """
     seen = [_seen(incident, labels_by_line) for incident in _incidents(incidents_json)]
     found = [fault for fault in truth if any(fault.id in incident.faults for incident in seen)]
     right = {fault.id: _cause_is_right(fault, seen) for fault in found}
@@ -73,7 +75,7 @@ def score(truth: Sequence[Truth], labels_by_line: Mapping[int, str], incidents_j
 
 
 def read_truth(path: Path) -> tuple[tuple[Truth, ...], dict[int, str]]:
-    """The faults and the labels that `cali simulate --truth` wrote. Misconfigured if the file holds none."""
+    """Read the faults and labels that `cali simulate --truth` wrote. Raise Misconfigured if the file is invalid."""
     try:
         data = orjson.loads(path.read_bytes())
         faults = tuple(_truth(fault) for fault in data["faults"])
@@ -81,7 +83,7 @@ def read_truth(path: Path) -> tuple[tuple[Truth, ...], dict[int, str]]:
     except OSError as error:
         raise Misconfigured(f"{path}: cannot be read: {error.strerror}") from None
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Misconfigured(f"{path}: is no truth written by cali simulate: {error}") from None
+        raise Misconfigured(f"{path}: not a file written by cali simulate --truth: {error}") from None
 
 
 def _truth(fault: Mapping[str, Any]) -> Truth:
@@ -93,7 +95,7 @@ def _incidents(report: Any) -> list[Mapping[str, Any]]:
     incidents = report.get("incidents") if isinstance(report, Mapping) else None
     if not isinstance(incidents, list) or not all(isinstance(incident, Mapping) for incident in incidents):
         raise Misconfigured(
-            "the report holds no list of incidents; is it the output of cali analyze --format json?"
+            "the report has no list of incidents; use the output of cali analyze --format json"
         )
     return incidents
 
@@ -122,7 +124,7 @@ def _cause_is_right(fault: Truth, seen: Iterable[IncidentView]) -> bool:
 
 
 def _firsts(truth: Sequence[Truth], seen: Sequence[IncidentView]) -> dict[str, bool]:
-    """For every cascade that was seen at all: whether its first-listed incident is its root's."""
+    """Return for each cascade that was found True if its first-listed incident is that of the root."""
     firsts: dict[str, bool] = {}
     for root in dict.fromkeys(fault.root for fault in truth if fault.root):
         group = {root} | {fault.id for fault in truth if fault.root == root}

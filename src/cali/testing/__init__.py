@@ -1,13 +1,13 @@
-"""Test doubles for tests of CALI and of what is built on it.
+"""Test doubles for tests of CALI and of code that uses it.
 
-    FakeClock                      time that passes only when a test says so
-    ScriptedModel, ModelServer     a model that answers from a script, in this process or by OpenAI's protocol
-    Slack, SlackMessage            a workspace behind a port, with Slack's limits and errors
+    FakeClock                      a clock that only the test advances
+    ScriptedModel, ModelServer     a model with scripted answers, in this process or over OpenAI's protocol
+    Slack, SlackMessage            a workspace on a local port, with Slack's limits and errors
     RecordingSink                  a sink of any style that records its messages
     MemoryIncidents, MemoryAlerts, MemoryFeedback, MemoryClaims
-                                   the stores of `adapters/memory`, which pass the same contract tests as all others
+                                   the stores of `adapters/memory`, which pass the contract tests of all stores
 
-Nothing is patched: each of them is passed to the code under test as an argument.
+Nothing is patched. Pass each double to the code under test as an argument.
 """
 
 from cali.adapters.memory.alerts import MemoryAlerts, MemoryClaims, MemoryFeedback

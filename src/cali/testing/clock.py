@@ -1,4 +1,4 @@
-"""A clock for tests: time passes only when somebody sleeps, or a test moves it."""
+"""A clock for tests. Time advances only when code calls `sleep`, or when a test sets it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ NOON = 1_795_176_000.0  # 2026-11-20, 12:00 UTC
 
 
 class FakeClock:
-    """A clock whose `time` a test may set. Call it, or its method `now`, for the time; `sleeps` lists the pauses."""
+    """A clock whose `time` a test can set. Call it, or its method `now`, to read the time. `sleeps` lists the pauses."""
 
     def __init__(self, time: float = NOON) -> None:
         self.time = time

@@ -1,4 +1,4 @@
-"""Models without a model: one that answers from a script, and a server on this machine that speaks OpenAI's protocol.
+"""Fake models: one that answers from a script, and a local server with OpenAI's protocol.
 
 model = ScriptedModel([explanation("the cause", ["L1"]), Retryable("busy")])
 with ModelServer(explanation("the cause", ["L1"]), Fault.SLOW) as server:
@@ -33,7 +33,7 @@ def explanation(
     could_be_known: bool = False,
     **more: object,
 ) -> str:
-    """The JSON of an answer in the agreed form; `more` are fields that nobody asked for."""
+    """Return the JSON of an answer that matches the schema. `more` adds unexpected fields."""
     return json.dumps(
         {
             "understood": understood,
@@ -48,12 +48,12 @@ def explanation(
 
 
 def lines_of(request: Request) -> dict[str, str]:
-    """The log lines of a request by id, as a model sees them."""
+    """Return the log lines of a request by id, as sent to the model."""
     return dict(re.findall(r"^(L\d+)\*?\| (.*)$", request.user, re.M))
 
 
 class ScriptedModel:
-    """A Model that says what its script says, in order, and the last of it again and again. `history` holds the requests."""
+    """A model that returns the answers of a script in order, then repeats the last one. `history` holds the requests."""
 
     def __init__(self, script: Iterable[Said], name: str = "scripted-1") -> None:
         self.name = name
@@ -64,18 +64,21 @@ class ScriptedModel:
     def explain(self, request: Request) -> Answer:
         with self._lock:
             self.history.append(request)
-            said = self._script.popleft() if len(self._script) > 1 else self._script[0]
-        if callable(said):
-            said = said(request)
-        if isinstance(said, Exception):
-            raise said
-        return said if isinstance(said, Answer) else Answer(said, len(request.user) // 4, len(said) // 4)
+            reply = self._script.popleft() if len(self._script) > 1 else self._script[0]
+        if callable(reply):
+            reply = reply(request)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply if isinstance(reply, Answer) else Answer(reply, len(request.user) // 4, len(reply) // 4)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """How a server fails. `status` and `headers` go out with `body`; `slow` waits so many seconds before; `drop` closes the
-    connection instead of answering, or in the middle of the body."""
+    """A failure of a server.
+
+    The server sends `status`, `headers` and `body`. `slow` is a delay in seconds. `drop` closes the connection instead of
+    responding, or in the middle of the body.
+    """
 
     status: int = 200
     body: str = ""
@@ -85,13 +88,13 @@ class Fault:
 
 
 def limited(after: str = "") -> Fault:
-    """Too many requests, with a Retry-After if given."""
+    """Return a 429 response (too many requests), with Retry-After if given."""
     headers = (("Retry-After", after),) if after else ()
     return Fault(429, _error("Rate limit reached", "rate_limit_exceeded"), headers)
 
 
 def refused(status: int, message: str, code: str = "") -> Fault:
-    """An error in the form that OpenAI gives it."""
+    """Return an error response in OpenAI's format."""
     return Fault(status, _error(message, code))
 
 
@@ -105,9 +108,12 @@ Reply = str | Fault | Callable[[dict[str, Any]], "str | Fault"]
 
 
 class ModelServer:
-    """Answers `/v1/chat/completions` by its script, the last reply again and again, and `/v1/embeddings` with hashed
-    vectors. A reply that is a text becomes the content of a completion. `requests` are the bodies it got, `raw` the same as
-    sent, `keys` what was given to be let in; `reply` may be replaced at any time."""
+    """A local server for `/v1/chat/completions` and `/v1/embeddings`.
+
+    Completions come from a script, whose last reply repeats. A text reply becomes the content of a completion. Embeddings
+    are hashed vectors. `requests` holds the parsed bodies, `raw` the original bytes, `keys` the Authorization headers.
+    `say` replaces the script at any time.
+    """
 
     def __init__(self, *script: Reply, port: int = 0) -> None:
         self.requests: list[dict[str, Any]] = []
@@ -125,7 +131,7 @@ class ModelServer:
                 outer._serve(self)
 
             def log_message(self, *args: Any) -> None:
-                """Says nothing."""
+                """Log nothing."""
 
         self._server = _Server(("127.0.0.1", port), ModelHandler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
@@ -143,7 +149,7 @@ class ModelServer:
         return len(self.requests)
 
     def say(self, *script: Reply) -> None:
-        """Replaces what is left of the script."""
+        """Replace the rest of the script."""
         with self._lock:
             self.script = deque(script)
 
@@ -181,7 +187,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """A client that went away is what some tests want."""
+        """Ignore closed connections, which some tests cause on purpose."""
 
 
 def _send(handler: BaseHTTPRequestHandler, reply: Fault) -> None:

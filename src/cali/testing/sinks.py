@@ -1,4 +1,4 @@
-"""A sink for tests."""
+"""A recording sink for tests."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from cali.stages.notify.sink import MessageGone, Style
 
 
 class RecordingSink:
-    """A LivingSink of any style that records its messages. It raises the errors in `fails`, one per call; the names in
-    `deleted` are of messages that a person has deleted."""
+    """A LivingSink of any style that records its messages.
+
+    It raises the errors in `fails`, one per call. `deleted` holds the ids of messages that a person deleted.
+    """
 
     def __init__(self, style: Style = Style.LIVING) -> None:
         self.style = style
@@ -30,12 +32,12 @@ class RecordingSink:
         self._check(ref)
         self.edits.append((ref, message))
 
-    def reply(self, ref: str, key: str, text: str, *, broadcast: bool) -> None:  # noqa: ARG002 - as a LivingSink's
+    def reply(self, ref: str, key: str, text: str, *, broadcast: bool) -> None:  # noqa: ARG002 - the signature of LivingSink
         self._check(ref)
         self.replies.append((ref, text))
         self._keys[key] = ref
 
-    def find(self, key: str, channel: str, since: float, thread: str = "") -> str:  # noqa: ARG002 - as a LivingSink's
+    def find(self, key: str, channel: str, since: float, thread: str = "") -> str:  # noqa: ARG002 - the signature of LivingSink
         return self._keys.get(key, "")
 
     def _check(self, ref: str) -> None:

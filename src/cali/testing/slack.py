@@ -1,7 +1,7 @@
-"""A Slack on this machine: webhooks, the methods of the Web API that alerts use, its rate limit, and its errors.
+"""A local Slack: webhooks, the methods of the Web API that alerts use, its rate limit, and its errors.
 
-A channel takes a message a second and a short burst; above it the answer is 429 with Retry-After. A client that comes
-back sooner is listed in `violations`. Nothing here knows CALI.
+A channel accepts one message per second and a short burst. Above this rate the response is 429 with Retry-After. A client
+that retries too early is listed in `violations`. This module does not depend on CALI.
 
     with Slack().serve() as server:
         SlackApi(lambda: TOKEN, clock.now, clock.sleep, server.url)
@@ -21,15 +21,15 @@ from urllib.parse import parse_qs
 
 from cali.testing.slack_rules import RECOMMENDED_TEXT, wrong_message, wrong_view
 
-TOKEN = "xoxb-local"  # noqa: S105 - of this server alone
+TOKEN = "xoxb-local"  # noqa: S105 - valid only for this server
 HOOK = "/services/T00000000/B00000000/local"
 CHANNELS = {"C0LOCAL0001": "cali-alerts", "C0LOCAL0002": "payments", "C0LOCAL0003": "cali-digest"}
-BURST = 3  # messages that a channel takes at once
+BURST = 3  # messages that a channel accepts at once
 
 
 @dataclass(slots=True)
 class SlackMessage:
-    """A message that Slack shows. `thread` is the time stamp of its parent; `edits` are the times of its edits."""
+    """A message in Slack. `thread` is the time stamp of its parent, `edits` the times of its edits."""
 
     at: float
     channel: str
@@ -42,15 +42,18 @@ class SlackMessage:
 
     @property
     def text(self) -> str:
-        """Return all that a person reads in it."""
+        """Return all text that a person sees."""
         return "\n".join(_texts({key: self.content.get(key) for key in ("text", "blocks", "attachments")}))
 
 
 @dataclass(slots=True)
 class Slack:
-    """The state of a workspace. `pace` is the seconds between two messages of a channel. `mode` is up; down (no answer);
-    lost (the request is done, and its answer lost); or busy (429 with `pause` as its Retry-After, if any). `refuses` maps
-    post, reply, update or all to an error."""
+    """The state of a workspace.
+
+    `pace` is the minimum number of seconds between two messages of a channel. `mode` is up, down (no response), lost (the
+    request succeeds but the response is lost) or busy (429, with `pause` as Retry-After if set). `refuses` maps post,
+    reply, update or all to an error.
+    """
 
     now: Callable[[], float] = time.time
     mode: str = "up"
@@ -69,19 +72,22 @@ class Slack:
     _lock: Any = field(default_factory=threading.Lock)
 
     def shown(self, channel: str = "", *, thread: str | None = "") -> list[SlackMessage]:
-        """Return the visible messages of a channel, or of all; of a thread its replies, and with None every reply."""
+        """Return the visible messages of one channel or of all.
+
+        With `thread`, return the replies of that thread. With None, return messages and all replies.
+        """
         wanted = next((key for key, name in CHANNELS.items() if channel.lstrip("#") in (key, name)), "")
         found = [one for one in self.messages if not one.deleted and (not channel or one.channel == wanted)]
         return [one for one in found if (bool(one.thread) if thread is None else one.thread == thread)]
 
     def delete(self, message: SlackMessage) -> None:
-        """Delete a message, as a person does."""
+        """Delete a message, as a person would."""
         message.deleted = True
 
     def answer(
         self, path: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, bytes, dict[str, str]] | None:
-        """Return the status, body and headers of an answer; None to close the connection without one."""
+        """Return status, body and headers of a response, or None to close the connection without one."""
         with self._lock:
             self.calls += 1
             if self.mode == "down":
@@ -94,7 +100,7 @@ class Slack:
             return None if self.mode == "lost" else said
 
     def serve(self) -> SlackServer:
-        """Serve it on a port of its own."""
+        """Start a server on a free port."""
         return SlackServer(self)
 
     def _hook(self, path: str, body: bytes) -> tuple[int, bytes, dict[str, str]]:
@@ -159,7 +165,7 @@ class Slack:
         found = next(
             (one for one in self.messages if one.ts == content.get("ts") and one.channel == channel), None
         )
-        if channel not in CHANNELS:  # an update wants the channel's id, not its name
+        if channel not in CHANNELS:  # an update needs the channel's id, not its name
             return _no("channel_not_found")
         if found is None or found.deleted:
             return _no("message_not_found")
@@ -209,10 +215,10 @@ class Slack:
         return wrong.split(":")[0]
 
     def _too_fast(self, channel: str) -> bool:
-        """Return whether the rate limit is exceeded. Each message moves the time at which its channel is free again."""
+        """Return True if the rate limit is exceeded. Each message delays the time at which its channel is free again."""
         now = self.now()
         if now < self._told.get(channel, 0.0) - 0.001:
-            self.violations.append(f"{channel}: came back sooner than Retry-After said")
+            self.violations.append(f"{channel}: retried before Retry-After")
         free = max(self._free.get(channel, 0.0), now)
         if free - now > BURST * self.pace:
             self._told[channel] = now + 1
@@ -225,7 +231,7 @@ class Slack:
 
 
 class SlackServer:
-    """Serves a Slack on a port of this machine. `url` is the address of the API, `hook` that of the webhook."""
+    """A server for a Slack on a local port. `url` is the address of the API, `hook` the address of the webhook."""
 
     def __init__(self, slack: Slack) -> None:
         class SlackHandler(BaseHTTPRequestHandler):
@@ -286,7 +292,7 @@ def _channel(content: Mapping[str, Any]) -> str | None:
 
 
 def _content(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-    """Return the arguments of a call, sent as JSON or as a form."""
+    """Return the arguments of a call, which are sent as JSON or as a form."""
     if headers.get("content-type", "").startswith("application/json"):
         try:
             content = json.loads(body)

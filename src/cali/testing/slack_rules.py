@@ -1,6 +1,6 @@
-"""What Slack takes: the limits of its documentation for messages, blocks and modals, as one function each.
+"""Slack's documented limits for messages, blocks and modals, one function each.
 
-Each gives Slack's own word for what is wrong, and after a colon where; an empty text if nothing is.
+Each function returns Slack's error code, then the place after a colon, or an empty string if the content is valid.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ TEXT, RECOMMENDED_TEXT = 40_000, 4_000
 HEADER, SECTION, FIELD, FIELDS, BUTTON, CONTEXT, ACTIONS = 150, 3_000, 2_000, 10, 75, 10, 25
 IDS, VALUE, OPTIONS, OPTION_VALUE, PLACEHOLDER = 255, 2_000, 100, 150, 150
 METADATA, TITLE, PRIVATE, LABEL = 2_000, 24, 3_000, 2_000
-ALL = 13_000  # characters of one message's blocks, beyond which Slack says msg_blocks_too_long
+ALL = 13_000  # maximum characters of a message's blocks; above it Slack returns msg_blocks_too_long
 
 
 def wrong_message(content: Mapping[str, Any]) -> str:
-    """What is wrong with the content of a message."""
+    """Return the error in the content of a message."""
     blocks, text = content.get("blocks"), content.get("text") or ""
     if not isinstance(text, str):
         return "invalid_arguments: text"
@@ -37,14 +37,14 @@ def wrong_message(content: Mapping[str, Any]) -> str:
 
 
 def wrong_blocks(blocks: Any, most: int) -> str:
-    """What is wrong with a list of blocks."""
+    """Return the error in a list of blocks."""
     if blocks is None:
         return ""
     if not isinstance(blocks, list) or len(blocks) > most:
-        return "invalid_blocks: too many, or no list"
+        return "invalid_blocks: too many, or not a list"
     ids = [str(block["block_id"]) for block in blocks if isinstance(block, dict) and block.get("block_id")]
     if len(ids) != len(set(ids)) or any(len(name) > IDS for name in ids):
-        return "invalid_blocks: block_id twice, or too long"
+        return "invalid_blocks: block_id duplicate or too long"
     for place, block in enumerate(blocks):
         found = _wrong_block(block)
         if found:
@@ -55,7 +55,7 @@ def wrong_blocks(blocks: Any, most: int) -> str:
 
 
 def wrong_view(view: Any) -> str:
-    """What is wrong with a modal."""
+    """Return the error in a modal."""
     if not isinstance(view, dict) or view.get("type") != "modal":
         return "invalid_arguments: view"
     for name in ("title", "submit", "close"):
@@ -101,7 +101,7 @@ def _actions(block: Mapping[str, Any]) -> str:
         return "actions elements"
     ids = [one.get("action_id") for one in elements]
     if len(ids) != len(set(ids)) or any(not name or len(name) > IDS for name in ids):
-        return "action_id missing, twice or too long"
+        return "action_id missing, duplicate or too long"
     return next(filter(None, map(_element, elements)), "")
 
 

@@ -61,7 +61,7 @@ def test_a_whole_file():
         ),
         (
             "routes:\n- send: []\n  when: {severity: bad}",
-            "rules.yaml:3: routes.0.when.severity: 'bad' is no severity",
+            "rules.yaml:3: routes.0.when.severity: 'bad' is not a severity; use",
         ),
         (
             "routes:\n- send: []\n  when: {scope: a/b/c/d/e}",
@@ -78,23 +78,23 @@ def test_a_whole_file():
         ),
         (
             "routes: [{send: []}]\nquiet_hours: {start: 1:00, end: 2:00, zone: UTC, days: [x]}",
-            "'x' is none of mon",
+            "'x' is not a day; use mon",
         ),
         (
             "routes: [{send: []}]\nmaintenance: [{start: 2026-11-20, end: soon}]",
-            "maintenance.0.end: 'soon' is no time",
+            "maintenance.0.end: 'soon' is not a time",
         ),
         (
             "routes: [{send: []}]\nmaintenance:\n- {start: 2026-11-21, end: 2026-11-20}",
-            "is not after the start",
+            "must be after the start",
         ),
         (
             "routes: [{send: []}]\nstorm: {incidents: 0}",
             "rules.yaml:2: storm.incidents: must be a number, at least 1",
         ),
         ("routes: [{send: []}]\nstorm: {incidents: .nan}", "storm.incidents: must be a number"),
-        ("routes: [{send: []}]\nlinks: {a: 'javascript:x'}", "links.a: 'javascript:x' is no web address"),
-        ("routes: [{send: []}]\nlinks: {a: 'https://x/{nope}'}", "links.a: {nope} is none of"),
+        ("routes: [{send: []}]\nlinks: {a: 'javascript:x'}", "links.a: 'javascript:x' is not an HTTP URL"),
+        ("routes: [{send: []}]\nlinks: {a: 'https://x/{nope}'}", "links.a: {nope} is not a placeholder; use"),
         ("routes: [{send: []}]\nmaintenance: [{start: 2026-99-99, end: 2026-11-20}]", "rules.yaml"),
     ],
 )

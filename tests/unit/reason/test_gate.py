@@ -42,8 +42,8 @@ def test_a_cause_that_its_lines_bear_out_is_asserted_with_these_lines() -> None:
     ("cause", "ids", "why"),
     [
         (GOOD, [], "cites no line"),
-        (GOOD, ["L99"], "'L99', which is no line"),
-        (GOOD, ["L2", "L99"], "'L99', which is no line"),
+        (GOOD, ["L99"], "'L99', which is not a line id"),
+        (GOOD, ["L2", "L99"], "'L99', which is not a line id"),
         ("", ["L2"], "does not know"),
         ("The payment gateway pay-gw-9.prod answered 503 and timed out.", ["L2", "L4"], "pay-gw-9.prod"),
         ("The payment gateway answered 502 and timed out.", ["L2", "L4"], "502"),
@@ -53,9 +53,9 @@ def test_a_cause_that_its_lines_bear_out_is_asserted_with_these_lines() -> None:
         ("The payment gateway timed out after the attack on it.", ["L2", "L4"], "attack"),
         ("The payment gateway timed out since `feature.retry` is off.", ["L2", "L4"], "feature.retry"),
         ("Somebody tripped over a cable.", ["L2"], "shares too little"),
-        ("The payment gateway timed out, see https://evil.example/fix", ["L2", "L4"], "address"),
+        ("The payment gateway timed out, see https://evil.example/fix", ["L2", "L4"], "a URL"),
         ("The payment gateway timed out; run rm -rf /data on it.", ["L2", "L4"], "dangerous"),
-        ("Note to the assistant: the payment gateway timed out.", ["L2", "L4"], "word to the reader"),
+        ("Note to the assistant: the payment gateway timed out.", ["L2", "L4"], "text addressed to a model"),
     ],
 )
 def test_a_cause_without_evidence_is_refused_and_the_reason_is_told(

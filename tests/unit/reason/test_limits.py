@@ -94,7 +94,7 @@ def test_a_model_that_asks_for_a_long_wait_is_left_alone() -> None:
     clock, model = FakeClock(), ScriptedModel([Retryable("busy", after=120.0)])
     reason = reasoner(model, clock=clock)
     assert "busy" in reason.diagnose(incident(FLUX)).versions["gate"]
-    assert "left alone" in reason.diagnose(incident("ERROR other")).versions["gate"]
+    assert "calls are paused" in reason.diagnose(incident("ERROR other")).versions["gate"]
     assert (len(model.history), clock.sleeps) == (1, [])
     clock.time += 121
     model_again = reason.diagnose(incident("ERROR other"))
@@ -165,7 +165,7 @@ def test_the_budget_of_calls_ends_the_asking_until_tomorrow() -> None:
     )
     reason = reasoner(model, cache=cache, clock=clock)
     found = [reason.diagnose(incident(f"ERROR odd {word}")).versions["gate"] for word in "abc"]
-    assert found[2] == "the model's budget for today is spent"
+    assert found[2] == "the model's budget for today is exhausted"
     assert len(model.history) == 2
     clock.time += 86_400
     reason.diagnose(incident("ERROR odd c"))
@@ -210,5 +210,5 @@ def test_a_breaker_is_shared_by_what_uses_it() -> None:
     breaker.failed(NOON)
     model = ScriptedModel([KNOWS])
     found = reasoner(model, breaker=breaker).diagnose(incident(FLUX))
-    assert "left alone" in found.versions["gate"]
+    assert "calls are paused" in found.versions["gate"]
     assert model.history == []

@@ -89,7 +89,7 @@ def test_another_prompt_or_language_is_another_question() -> None:
 
 
 def test_an_unknown_language_or_prompt_is_one_clear_line() -> None:
-    with pytest.raises(Misconfigured, match="language 'xx': there is en, ko"):
+    with pytest.raises(Misconfigured, match="language 'xx' is not supported; use en, ko"):
         reasoner(settings=ReasonSettings(language="xx"))
     with pytest.raises(Misconfigured, match="prompt 'explain-1999'"):
         reasoner(settings=ReasonSettings(prompt="explain-1999"))

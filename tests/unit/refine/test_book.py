@@ -103,7 +103,7 @@ def test_a_saved_book_is_the_same_book(tmp_path: Path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [(b"", "not a template book"), (b"[]", "not a template book"), (b'{"format": 9, "masks": "m", "templates": []}', "format"),
-     (b'{"format": 1, "masks": "old", "templates": []}', "learnt under masks old"), (b'{"format": 1, "masks": "m", "templates": [1]}', "format")],
+     (b'{"format": 1, "masks": "old", "templates": []}', "learnt with masks old"), (b'{"format": 1, "masks": "m", "templates": [1]}', "format")],
 )  # fmt: skip
 def test_a_file_that_is_no_book_is_refused(tmp_path: Path, content: bytes, says: str):
     (tmp_path / "book").write_bytes(content)

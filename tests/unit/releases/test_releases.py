@@ -267,7 +267,7 @@ def test_a_book_of_other_masks_is_refused():
     made.publish_book(learn("masks-2", merging()), DAY, AT, "book")
     assert watch.book is None
     assert watch.failures == 1
-    assert "learnt under masks masks-2" in told[0]
+    assert "learnt with masks masks-2" in told[0]
 
 
 def test_a_damaged_book_is_not_put_in_force_and_not_gone_back_to():

@@ -56,7 +56,9 @@ def test_lines_that_could_not_be_read_are_told_even_when_all_is_well() -> None:
         QUIET.summary, quarantined=2, quarantine=(Evidence(7, "not text"), Evidence(9, "not text"))
     )
 
-    assert as_text(Analysis(summary)).splitlines()[1] == "Set aside as unreadable: 2 lines: not text (line 7)"
+    assert (
+        as_text(Analysis(summary)).splitlines()[1] == "Quarantined as unreadable: 2 lines: not text (line 7)"
+    )
 
 
 def test_an_explained_incident_tells_what_where_when_why_and_what_to_do() -> None:
@@ -112,7 +114,7 @@ def test_unknown_is_said_plainly_with_what_was_closest_and_how_to_teach_it() -> 
     text = flat(as_text(alone(LEDGER)))
 
     assert "Cause unknown: not in the knowledge base, and no model is configured." in text
-    assert "Closest, and not close enough: payments-idempotency (0.34), mysql-deadlock (0.22)" in text
+    assert "Nearest known errors (no match): payments-idempotency (0.34), mysql-deadlock (0.22)" in text
     assert "`cali kb add FILE.yaml`" in text
     assert "15,502 ERROR ledger drift" in text
     assert "confidence" not in text
@@ -193,7 +195,7 @@ def test_a_log_without_times_or_scopes_leaves_them_out() -> None:
 def test_what_was_spent_and_set_aside_is_told_at_the_end() -> None:
     text = flat(as_text(SHOP))
 
-    assert "Set aside as unreadable: 3 lines: not text: 61% of it are control characters (line 77)" in text
+    assert "Quarantined as unreadable: 3 lines: not text: 61% of it are control characters (line 77)" in text
     assert "1 model call, $0.0006" in text
     assert "49,590 lines a second" in text
 

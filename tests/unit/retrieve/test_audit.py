@@ -52,7 +52,7 @@ def test_an_example_must_not_go_to_another_entry(tmp_path: Path) -> None:
         .replace('["frob is stuck"]', '["the frob is stuck"]')
     )
     (fault,) = faults_of(tmp_path, more=other)
-    assert fault.startswith("frob-stuck: its symptom 'the frob is stuck' goes to frob-general")
+    assert fault.startswith("frob-stuck: its symptom 'the frob is stuck' also matches frob-general")
 
 
 def test_a_team_entry_replaces_the_shipped_one_of_its_id(tmp_path: Path) -> None:

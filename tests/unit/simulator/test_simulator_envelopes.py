@@ -54,6 +54,6 @@ def test_a_stamp_never_reaches_the_sixtieth_second():
 
 def test_an_unknown_envelope_is_refused():
     with pytest.raises(
-        Misconfigured, match="unknown envelope 'docker'; there are fluentbit, cri, raw, kubectl"
+        Misconfigured, match="unknown envelope 'docker'; use one of fluentbit, cri, raw, kubectl"
     ):
         envelope(LINE, "docker")

@@ -71,7 +71,7 @@ def test_every_shipped_fault_can_strike(tmp_path, name):
 @pytest.mark.parametrize(
     ("change", "to", "says"),
     [
-        ("lines: 100", "lines: many", r"tiny\.yaml: lines must be a number of at least 1, it is 'many'"),
+        ("lines: 100", "lines: many", r"tiny\.yaml: lines must be a number of at least 1, but is 'many'"),
         ("lines: 100", "lines: 1.5", r"lines must be a whole number"),
         ("lines: 100", "lines: .nan", r"lines must be a number"),
         ("seconds: 10", "seconds: 0", r"seconds must be a number"),
@@ -80,20 +80,20 @@ def test_every_shipped_fault_can_strike(tmp_path, name):
         (
             "use: postgres",
             "use: oracle",
-            r"services\[0\]: no 'oracle' among the services; there are .*postgres",
+            r"services\[0\]: no 'oracle' among the services; use one of .*postgres",
         ),
         ("use: postgres", "use: orders", r"service 'orders' is listed twice"),
         ("use: postgres, share: 3", "use: storefront", r"faults\[0\]: .*needs the service 'postgres'"),
         ("kind: hikari-timeout", "kind: gremlins", r"faults\[1\]: no 'gremlins' among the faults"),
         ("kind: hikari-timeout", "kind: ../shop", r"faults\[1\]: no '\.\./shop' among the faults"),
-        ("at: 0.3", "at: 0.9", r"faults\[1\]: at \+ lasts is 1\.1, beyond the end"),
+        ("at: 0.3", "at: 0.9", r"faults\[1\]: at \+ lasts is 1\.1; it must be at most 1"),
         ("at: 0.3", "at: 0.1", r"'pool' must start after its root 'db'"),
-        ("root: db", "root: dp", r"'pool' names the root 'dp', which is no other fault"),
+        ("root: db", "root: dp", r"'pool' names the root 'dp', which is not another fault"),
         ("id: pool", "id: db", r"fault 'db' is listed twice"),
         ("rate: 50}", "rate: -1}", r"faults\[0\]: rate must be a number"),
         ("lasts: 0.2", "lasts: 0.2, often: 3", r"faults\[0\]: unknown key 'often'"),
         ("services: [", "services: [7, ", r"services\[0\]: must be a mapping"),
-        ("services: [", "services: [[", r"is no YAML"),
+        ("services: [", "services: [[", r"not YAML"),
         ("share: 3", "share: true", r"services\[0\]: share must be a number"),
     ],
 )

@@ -106,7 +106,7 @@ def test_nothing_planted_and_nothing_found_is_perfect():
 
 @pytest.mark.parametrize("report", [None, [], {}, {"incidents": "many"}, {"incidents": [1]}])
 def test_what_is_no_report_is_refused(report):
-    with pytest.raises(Misconfigured, match="holds no list of incidents"):
+    with pytest.raises(Misconfigured, match="has no list of incidents"):
         score(TRUTH, LABELS, report)
 
 
@@ -117,7 +117,7 @@ def test_what_is_no_truth_is_refused(tmp_path, text):
     path = tmp_path / "truth.json"
     path.write_text(text)
 
-    with pytest.raises(Misconfigured, match=r"truth\.json: is no truth"):
+    with pytest.raises(Misconfigured, match=r"truth\.json: not a file written by cali simulate"):
         read_truth(path)
     with pytest.raises(Misconfigured, match="cannot be read"):
         read_truth(tmp_path / "none.json")

@@ -1,4 +1,4 @@
-"""decode: a physical line to a record, by looking at it. See README.md beside this file."""
+"""The decode stage: parses one physical line into a record and detects its format. README.md lists the formats."""
 
 from cali.stages.decode.decoder import MESSAGE_LIMIT, Decoder
 from cali.stages.decode.scope import workload_of

@@ -1,7 +1,7 @@
-"""One physical line in, one record out.
+"""The decoder: one physical line in, one record out.
 
-The layout of a text line is cached under the line with its digits normalised, the plan of an object under its keys:
-nearly all lines of a stream differ from an earlier one only in digits and ids (README.md has the figures).
+Nearly all lines of a stream differ from an earlier one only in digits and ids. The layout of a text line is therefore
+cached under the normalised line, and the plan of a JSON object under its keys.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MESSAGE_LIMIT = 64 * 1024
-"""Characters of a message that are kept: far more than a person or a model can use of one line."""
+"""Maximum characters of a message. Longer messages are cut: neither a person nor a model can use more of one line."""
 
 _MEMO_LINES = 16_384
-_MEMO_LENGTH = 1024  # longer lines hardly repeat, and would make the memo large
-_NESTING = 3  # an envelope, the line in it, the line in that
+_MEMO_LENGTH = 1024  # longer lines rarely repeat and would make the cache large
+_NESTING = 3  # an envelope, the line in it, and the line inside that one
 _OBJECT = b"{"
 _POD = b"[pod/"
 _POD_NAME = re.compile(rb"pod/[\w.-]+/[\w.-]+").fullmatch
-_new = tuple.__new__  # a named tuple's own constructor costs twice as much, and this runs for every line
+_new = tuple.__new__  # half the cost of a named tuple's own constructor; this runs for every line
 
 
 class Decoder:
-    """Finds the record in a line by looking at it, without configuration.
+    """A parser that detects the format of each line, without configuration.
 
-    `cluster` goes into every scope. `year` completes time stamps that have none (klog, syslog); without it those lines have
-    no time. A decoder keeps bounded caches, which change no result, and the pieces of lines that a runtime cut. A cut line
-    is decoded once, with its last piece, and has the number of its first.
+    `cluster` goes into every scope. `year` completes time stamps without a year (klog, syslog). Without `year`, such lines
+    have no time. A decoder holds bounded caches, which change no result, and the pieces of lines that a runtime cut. A cut
+    line is decoded once, with its last piece. Its line number is that of the first piece.
     """
 
     def __init__(self, cluster: str = "", *, year: int | None = None) -> None:
@@ -63,21 +63,21 @@ class Decoder:
         self._shape_cache = ShapeCache(self._envelopes.ends, self._clock)
         self._known = self._shape_cache.read
         self._pieces = Pieces()
-        self._cut = False  # the line at hand is a piece, or some line is open
+        self._cut = False  # the current line is a piece, or a cut line is open
 
     def apart(self, begun: Iterable[Record] = ()) -> Decoder:
-        """Return a decoder for another source, or for the next part of this one, that shares the caches.
+        """Return a decoder that shares the caches, for another source or for the next part of this one.
 
-        `begun` are the last records of the part before: the next line of a partial one's stream continues it.
+        `begun` holds the last records of the previous part. If one is partial, the next line of its stream continues it.
         """
         other, pieces = copy(self), Pieces(begun)
-        other._pieces, other._cut = pieces, bool(pieces)  # noqa: SLF001 - of its own class
+        other._pieces, other._cut = pieces, bool(pieces)  # noqa: SLF001 - same class
         return other
 
     def decode(self, raw: bytes, line: int) -> Record | Quarantined | None:
-        """Return the record of one line (without its newline), or Quarantined if the line is no text.
+        """Return the record of one line (without its newline), or Quarantined if the line is not text.
 
-        None stands for a blank line, and for a piece of a line that goes on.
+        Return None for a blank line and for a piece of an unfinished line.
         """
         if raw[:1] == _OBJECT and not self._cut:
             known = self._known(raw, line)
@@ -89,7 +89,7 @@ class Decoder:
         return self._pieced(record, raw, line) if self._cut else record
 
     def rest(self, before: int | None = None) -> list[Record | Quarantined]:
-        """Return the cut lines whose end has not come, as partial records: all, or those without a piece since `before`."""
+        """Return unfinished cut lines as partial records: all, or those without a piece since line `before`."""
         found = []
         for line in self._pieces.rest(before):
             record = self._ended(line)
@@ -101,7 +101,7 @@ class Decoder:
     def _pieced(
         self, record: Record | Quarantined | None, raw: bytes, line: int
     ) -> Record | Quarantined | None:
-        """Return what is complete once this line takes its place among the pieces. `record` is the line by itself."""
+        """Add this line to the pieces and return the completed record. `record` is the line decoded by itself."""
         piece, pieces = self._peeled(raw), self._pieces
         pieces.count_line()
         if piece is None:
@@ -125,7 +125,7 @@ class Decoder:
         return from_object(doc, where, self._envelope(doc, where)[1])
 
     def _ended(self, known: OpenLine) -> Record | Quarantined | None:
-        """Return the record of a line that was put together; plain text if its beginning was returned before."""
+        """Return the record of a reassembled line. If its beginning was already returned, the rest is plain text."""
         if known.begun:
             if known.partial and not known.text:
                 return None
@@ -196,7 +196,7 @@ class Decoder:
         return inner and self._collected(head, where, content, inner, time, scope, stream)
 
     def _from_pod(self, raw: bytes, at: int, line: int) -> Record | Quarantined | None:
-        """Decode the line behind kubectl's prefix by itself, so that its cached layout serves all pods."""
+        """Decode the line after kubectl's prefix separately, so that all pods share its cached layout."""
         inner = self._line(raw[at + 2 :], line)
         if inner is None or isinstance(inner, Quarantined):
             return inner and inner._replace(raw=raw)
@@ -206,7 +206,7 @@ class Decoder:
         return _new(Record, (line, message, time, severity, source.scope, stream, cut, normalised))
 
     def _text(self, text: str, line: int, depth: int, timed: bool) -> Record | None:
-        """Return the record of a line inside another. With `timed`, the outer line has the time already."""
+        """Return the record of a line inside another. With `timed`, the outer line already supplies the time."""
         text = text.rstrip("\r\n")
         if text[:1] == "{" and depth < _NESTING and text.isprintable():
             doc = load(text)
@@ -219,7 +219,7 @@ class Decoder:
         return self._unseen(clean(text), line, depth)
 
     def _unseen(self, text: str, line: int, depth: int) -> Record | None:
-        # The rules see the normalised line, so the layout holds for all lines that share this cache key.
+        # The rules match the normalised line, so the layout is valid for all lines with this cache key.
         shape = normalise_ids(text.encode(errors="replace").translate(ZEROS))
         normalised = shape.decode()[:MESSAGE_LIMIT]
         layout = layout_of(normalised)
@@ -236,7 +236,7 @@ class Decoder:
     def _apply(
         self, text: str, layout: Layout, line: int, depth: int, *, timed: bool = False
     ) -> Record | None:
-        """Return the record of a line of this layout, without its time if `timed`."""
+        """Return the record of a line with this layout. With `timed`, its own time is ignored."""
         (
             start,
             end,
@@ -288,7 +288,7 @@ class Decoder:
         return scope, f"{stream}/{out}" if out else stream
 
     def _special(self, text: str, layout: Layout, line: int, depth: int) -> Record | None:
-        """Return the record of an object behind a header; None for a blank line."""
+        """Return the record of a JSON object after a header, or None for a blank line."""
         if layout.special == "blank":
             return None
         body = text[layout.start :]
@@ -300,7 +300,7 @@ class Decoder:
     def _behind(
         self, text: str, layout: Layout, doc: dict[str, Any], body: bytes | str, line: int, depth: int
     ) -> Record | None:
-        """Return the record of an object behind a header; the header knows time and origin better."""
+        """Return the record of a JSON object after a header. The header's time and origin take precedence."""
         inner = self._object(doc, body, line, depth + 1)
         if inner is None or not layout.start:
             return inner
@@ -310,7 +310,7 @@ class Decoder:
     def _object(
         self, doc: dict[str, Any], raw: bytes | str, line: int, depth: int, timed: bool = False
     ) -> Record | None:
-        """Return the record of an object. With `timed`, the line around it has the time already."""
+        """Return the record of a JSON object. With `timed`, the outer line already supplies the time."""
         keys = tuple(doc)
         where = self._plans.get(keys)
         if where is None:
@@ -341,7 +341,7 @@ class Decoder:
         return _new(Record, (line, message, time, severity, scope, stream, False, b""))
 
     def _envelope(self, doc: dict[str, Any], where: KeyPlan) -> tuple[Scope, str]:
-        """Return the scope and the stream that an object names."""
+        """Return the scope and the stream named in a JSON object."""
         source = self._unknown
         if where.pod and (metadata := doc["kubernetes"]).__class__ is dict:
             source = self._sources.pod(metadata)
@@ -361,7 +361,7 @@ class Decoder:
         scope: Scope,
         stream: str,
     ) -> Record:
-        """Return the record of the line in an envelope. The envelope knows time and origin better."""
+        """Return the record of the line in an envelope. The envelope's time and origin take precedence."""
         text, more, graded, workload = content
         line, message, inner_time, severity, inner_scope, inner_stream, cut, normalised = inner
         if not scope.workload:
@@ -385,7 +385,7 @@ class Decoder:
         return _new(Record, fields)
 
     def _unsaid(self, doc: dict[str, Any], raw: bytes | str, envelope: Record) -> Record | None:
-        """Return the record of an object without a message: the object as text, or None for an empty envelope."""
+        """Return the record of a JSON object without a message: the object as text, or None for an empty envelope."""
         if isinstance(doc.get("log"), str):
             return None
         text = text_of(raw) if isinstance(raw, bytes) else raw
@@ -417,7 +417,7 @@ class Decoder:
 
 
 def _over(header: Record, inner: Record, nowhere: Scope) -> Record:
-    """Return an inner record with the header's time and origin, partial if either is."""
+    """Return an inner record with the header's time and origin. It is partial if either record is."""
     severity: Severity | None = inner.severity if inner.severity is not None else header.severity
     return Record(
         inner.line,

@@ -1,12 +1,12 @@
 """Envelopes that end with a pod's metadata, as Fluent Bit writes them.
 
-`Envelopes` opens one without parsing that end again. `ShapeCache` reads a line that differs from an earlier one only in digits
-and ids without parsing it at all:
+`Envelopes` parses an envelope but takes its metadata from a cache. `ShapeCache` does not parse at all: it reads a line that
+differs from an earlier one only in digits and ids.
 
     raw -> find the end -> shape -> cut out time and message
 
-A shape (line_shape.py) is found under the beginning of the envelope with its digits as zeros; if its lines hold ids, under the
-same with the letters a to f as zeros too. More lines share that key than share a shape, so what they have in common is compared.
+The cache key of a shape (line_shape.py) is the beginning of the envelope with its digits as zeros. For lines with ids, the
+letters a to f become zeros too. Lines of different shapes can share that key, so the checks of each shape are compared.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 _METADATA = b',"kubernetes":{'
 _TIME_LAST = b'},"@timestamp":"'
 
-_ENDS = 4_096  # containers; the end of an envelope has some 400 bytes
+_ENDS = 4_096  # containers; the end of an envelope has about 400 bytes
 _HEADS = 16_384
 _new = tuple.__new__
-_KEYS = 8_192  # each with its forms 1 to 2 KB
-_EACH = 6  # forms of one key: words that differ in a to f, ids that begin with a digit or a letter, statuses
-_LONGEST = 2_048  # bytes of an envelope's beginning
+_KEYS = 8_192  # each with its shapes takes 1 to 2 KB
+_EACH = 6  # shapes per key: words that differ in a to f, ids that begin with a digit or a letter, statuses
+_LONGEST = 2_048  # maximum bytes of an envelope's beginning
 _MINUTES = 4_096
 _STATUSES = {b"%03d" % code: from_status(f"{code:03}") for code in range(1000)}
 _HEX = bytes.maketrans(b"123456789abcdef", b"0" * 15)
@@ -45,14 +45,14 @@ _loads = orjson.loads
 
 
 class End(NamedTuple):
-    """The scope and the streams in the end of an envelope, by `stdout`, `stderr` and `""` for neither."""
+    """The scope and the streams in the end of an envelope, keyed by `stdout`, `stderr`, or `""` for neither."""
 
     scope: Scope
     streams: dict[str, str]
 
 
 class OpenedEnvelope(NamedTuple):
-    """The parts of an envelope: its members before the metadata and their plan, the line in it, its scope and stream."""
+    """The parts of an envelope: the members before the metadata, their plan, the inner line, scope and stream."""
 
     head: dict[str, Any]
     where: KeyPlan
@@ -77,7 +77,7 @@ def split(raw: bytes) -> tuple[bytes, bytes] | None:
 
 
 class Envelopes:
-    """Opens envelopes. `ends` caches their ends; None marks an end that must be parsed each time."""
+    """A parser of envelopes. `ends` caches their ends. None marks an end that must be parsed each time."""
 
     def __init__(self, sources: OriginResolver) -> None:
         self._sources = sources
@@ -108,7 +108,7 @@ class Envelopes:
         return _new(OpenedEnvelope, (head, where, text, scope, stream or f"{streams['']}/{out}"))
 
     def _end(self, tail: bytes) -> End | None:
-        """Return the scope and streams in an envelope's end; None if it holds anything else, or no workload."""
+        """Return the scope and streams in an envelope's end. Return None if it holds other members or no workload."""
         doc = load(b'{"":0' + tail) or {}
         end = None
         if len(doc) == 2 and doc.get("kubernetes").__class__ is dict:
@@ -121,7 +121,7 @@ class Envelopes:
         return end
 
     def _head(self, keys: tuple[str, ...]) -> KeyPlan:
-        """Return the plan for an envelope with these keys before its metadata; `bare` if a line is its only content."""
+        """Return the plan for an envelope with these keys before its metadata; `bare` if it holds only a line."""
         where = plan((*keys, "kubernetes"))
         where = where._replace(bare=where.bare and where.raw)
         if len(self._heads) >= _HEADS:
@@ -131,9 +131,9 @@ class Envelopes:
 
 
 class ShapeCache:
-    """A bounded cache of line shapes. It returns what parsing would return, or None.
+    """A bounded cache of line shapes. A hit equals the result of parsing; a miss is None.
 
-    `ends` are the known ends of envelopes.
+    `ends` holds the known ends of envelopes.
     """
 
     def __init__(self, ends: dict[bytes, End | None], clock: TimestampParser) -> None:
@@ -141,13 +141,13 @@ class ShapeCache:
         self._clock = clock
         self._plain: dict[
             bytes, LineShape
-        ] = {}  # those without checks, under the envelope with digits as zeros
+        ] = {}  # shapes without checks, keyed by the envelope with digits as zeros
         self._shapes: dict[bytes, tuple[LineShape, ...]] = {}
-        self._once: set[bytes] = set()  # keys of objects that came once: most never come again
+        self._once: set[bytes] = set()  # keys of objects seen once; most never repeat
         self._minutes: dict[bytes, float] = {}
 
     def read(self, raw: bytes, line: int) -> Record | None:
-        """Return the record of a line of a known shape in an envelope with a known end; None for all others."""
+        """Return the record of a line with a known shape in an envelope with a known end; otherwise None."""
         parts = split(raw)
         if parts is None or (known := self._end(parts[1])) is None:
             return None
@@ -176,13 +176,13 @@ class ShapeCache:
         return _new(Record, (line, message, time, severity, scope, streams[out], False, normalised))
 
     def remember(self, head: bytes, where: KeyPlan, text: str, plain: Plain) -> None:
-        """Takes in the form of a line that was read the longer way: `head` is its envelope up to the end, `text` the line
-        in it, and `plain` says what of that the line's layout asks for."""
+        """Add the shape of a line that was parsed. `head` is its envelope up to the end, `text` the inner line, and `plain`
+        the parts of that line's layout."""
         if len(head) <= _LONGEST:
             self._remember(head, head.translate(_HEX), lambda: of_text(head, where, text, plain))
 
     def remember_object(self, head: bytes, where: KeyPlan, text: str) -> None:
-        """Add the shape of a line that is an object, from its second occurrence on."""
+        """Add the shape of a line that is a JSON object, from its second occurrence on."""
         if len(head) > _LONGEST:
             return
         key = head.translate(_HEX)
@@ -195,7 +195,7 @@ class ShapeCache:
 
     def _remember(self, head: bytes, key: bytes, shape: Callable[[], LineShape | None]) -> None:
         shapes = self._shapes.get(key)
-        if shapes is not None and not 0 < len(shapes) < _EACH:  # such a line has no form, or too many
+        if shapes is not None and not 0 < len(shapes) < _EACH:  # the key has no shape, or too many
             return
         made = shape()
         if made and not made.checks:

@@ -1,6 +1,6 @@
-"""JSON log lines: what the application wrote, and of its fields only those that explain a failure.
+"""JSON log lines: the application's message, and the fields that explain a failure.
 
-Which keys mean what is a pure function of the keys of an object: its plan.
+The plan of an object says which key holds which value. It is a pure function of the object's keys.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cali.stages.decode.values import LEVELS, from_number, from_status, parse_le
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_new = tuple.__new__  # a named tuple's own constructor costs twice as much, and this runs for every line
+_new = tuple.__new__  # half the cost of a named tuple's own constructor; this runs for every line
 _NOTHING = ("null", "undefined", "None", "nil", "<nil>")
 _HOLE = re.compile(r"\{[@$]?(?P<name>\w+)(?:[,:][^}]*)?\}")
 _STACK_KEYS = (
@@ -31,7 +31,7 @@ _STACK_KEYS = (
     "traceback",
 )
 
-# What Fluent Bit, pino, bunyan, zap, logrus, structlog, ECS, Serilog, winston, log4j2, GELF, journald ... write.
+# Keys that Fluent Bit, pino, bunyan, zap, logrus, structlog, ECS, Serilog, winston, log4j2, GELF and journald write.
 _MESSAGE = (
     "msg", "message", "@m", "@mt", "short_message", "event", "log", "MESSAGE", "text", "textPayload", "full_message", "body",
     "RenderedMessage", "Message", "MessageTemplate",
@@ -70,7 +70,7 @@ _DOCKER = frozenset({"log", "stream", "time", "attrs"})
 
 
 class KeyPlan(NamedTuple):
-    """The keys to read in objects with one set of keys, each tuple in order of trust."""
+    """The keys to read from objects that share a set of keys. Each tuple is ordered by trust."""
 
     message: tuple[str, ...]
     level: tuple[str, ...]
@@ -80,15 +80,15 @@ class KeyPlan(NamedTuple):
     workload: tuple[str, ...]
     status: tuple[str, ...]
     exit: tuple[str, ...]
-    pod: bool  # Fluent Bit's kubernetes filter saw it
-    raw: bool  # the message is a collected line: it is decoded again
+    pod: bool  # Fluent Bit's kubernetes filter added its metadata
+    raw: bool  # the message is a collected line and is decoded too
     docker: bool
     serilog: bool
-    graded: bool  # some key may tell the severity
-    explained: bool  # some key may tell why it failed
-    tags: tuple[str, ...]  # marks of a line that the runtime cut
-    bare: bool  # nothing but a message: an envelope around a line
-    kind: str  # "mongo", "event", or "" for all others
+    graded: bool  # at least one key can give the severity
+    explained: bool  # at least one key can give the reason of a failure
+    tags: tuple[str, ...]  # keys that mark a line cut by the runtime
+    bare: bool  # only a message: an envelope around a line
+    kind: str  # "mongo", "event", or "" for other objects
 
 
 def plan(keys: tuple[str, ...]) -> KeyPlan:
@@ -136,12 +136,12 @@ def plan(keys: tuple[str, ...]) -> KeyPlan:
 
 
 def is_cut(doc: Mapping[str, Any], where: KeyPlan) -> bool:
-    """Return whether a collector marked the line in this object as cut."""
+    """Return True if a collector marked the line in this object as cut."""
     return any(doc[tag] in ("P", "true", True) for tag in where.tags)
 
 
 class ObjectText(NamedTuple):
-    """The content of an object. `text` is the message, empty if there is none; `more` explains it and is appended to it."""
+    """The content of an object. `text` is the message, or empty. `more` explains the message and is appended to it."""
 
     text: str
     more: str
@@ -153,7 +153,7 @@ _NO_TEXT = ObjectText("", "", None, "")
 
 
 def object_text(doc: Mapping[str, Any], plan: KeyPlan) -> ObjectText:
-    """Return the content of an object. Without a message, its error is the message; a status alone is none."""
+    """Return the content of an object. Without a message, its error is the message. A status alone is not a message."""
     text = ""
     for key in plan.message:
         value = doc[key]
@@ -162,14 +162,14 @@ def object_text(doc: Mapping[str, Any], plan: KeyPlan) -> ObjectText:
             break
     more = _more(doc, plan, text) if plan.explained else ""
     if not text:
-        told = plan.stacks or any(doc[key] for key in plan.explain if key not in plan.status)
-        text, more = (more.strip(), "") if told else ("", "")
+        has_error = plan.stacks or any(doc[key] for key in plan.explain if key not in plan.status)
+        text, more = (more.strip(), "") if has_error else ("", "")
     severity = _severity(doc, plan) if plan.graded else None
     return _new(ObjectText, (text, more, severity, _workload(doc, plan) if plan.workload else ""))
 
 
 def envelope_text(doc: Mapping[str, Any], plan: KeyPlan) -> ObjectText:
-    """Return what `object_text` would, for an object whose only content is one message."""
+    """Return the same as `object_text`, for an object whose only content is one message."""
     value = doc[plan.message[0]]
     if value.__class__ is str and value and not value.isspace():
         return _new(ObjectText, (value, "", None, ""))
@@ -182,7 +182,7 @@ def _filled(template: str, doc: Mapping[str, Any]) -> str:
 
 
 def load(raw: bytes | str) -> dict[str, Any] | None:
-    """Parse a JSON object; None if the text is no JSON, or no object."""
+    """Parse a JSON object. Return None if the text is not JSON or not an object."""
     try:
         doc = orjson.loads(raw)
     except ValueError:
@@ -191,7 +191,7 @@ def load(raw: bytes | str) -> dict[str, Any] | None:
 
 
 def _lenient(raw: bytes | str) -> Any:
-    """Parse JSON with NaN and Infinity, as Python's encoder writes them; both become null."""
+    """Parse JSON that contains NaN or Infinity, as Python's encoder writes it. Both become null."""
     text = raw.decode(errors="replace") if isinstance(raw, bytes) else raw
     if "NaN" not in text and "Infinity" not in text:
         return None
@@ -226,7 +226,7 @@ def _event(doc: Mapping[str, Any]) -> ObjectText | None:
 
 
 def _mongo(doc: Mapping[str, Any]) -> ObjectText | None:
-    """Return the content of a MongoDB line: `s` is the level's letter, `attr` holds the error."""
+    """Return the content of a MongoDB line: `s` is the letter of the level, `attr` holds the error."""
     letter, text, attr = doc.get("s"), doc.get("msg"), doc.get("attr")
     if not isinstance(letter, str) or not isinstance(text, str) or not text.strip():
         return None
@@ -236,7 +236,10 @@ def _mongo(doc: Mapping[str, Any]) -> ObjectText | None:
 
 
 def _severity(doc: Mapping[str, Any], plan: KeyPlan) -> Severity | None:
-    """Return the severity in the level field, else in an HTTP status or an exit code. A given level wins: its author chose it."""
+    """Return the severity from the level field, else from an HTTP status or an exit code.
+
+    The level field comes first because the author of the line chose it.
+    """
     for key in plan.level:
         value = doc[key]
         found = LEVELS.get(value) if value.__class__ is str or value.__class__ is int else None
@@ -252,11 +255,11 @@ def _severity(doc: Mapping[str, Any], plan: KeyPlan) -> Severity | None:
         if status.__class__ is int or (status.__class__ is str and status.isdigit()):
             found = from_status(str(status))
             if found is not None:
-                # An error told beside the status of a refusal is no client's mistake to shrug at: its words decide.
-                told = found < Severity.ERROR and any(
+                # If an object holds an error besides a 4xx status, refine decides by the error's words.
+                has_error = found < Severity.ERROR and any(
                     doc[key] for key in plan.explain if key not in plan.status
                 )
-                return None if told else found
+                return None if has_error else found
     for key in plan.exit:
         code = doc[key]
         if code.__class__ is int:
@@ -290,7 +293,7 @@ def _workload(doc: Mapping[str, Any], plan: KeyPlan) -> str:
 
 
 def _more(doc: Mapping[str, Any], plan: KeyPlan, text: str) -> str:
-    """Return what explains the message: scalars as `key=value` on its line, stacks on lines of their own."""
+    """Return the fields that explain the message: scalars as `key=value` on its line, stacks on separate lines."""
     scalars, stacks = [], []
     for key in plan.explain:
         value = doc[key]
@@ -320,7 +323,7 @@ def _more(doc: Mapping[str, Any], plan: KeyPlan, text: str) -> str:
 
 
 def _error(value: dict[str, Any], text: str) -> tuple[str, str]:
-    """Return the one-line cause and the stack of an error object, as Node, ECS, log4j2 and .NET write them."""
+    """Return the one-line cause and the stack of an error object, as Node, ECS, log4j2 and .NET write it."""
     stack = next((value[key] for key in _STACK_KEYS if isinstance(value.get(key), str)), "")
     kind = next(
         (
@@ -348,7 +351,7 @@ def _error(value: dict[str, Any], text: str) -> tuple[str, str]:
 
 
 def _flat(value: object) -> str:
-    """Return a value on one line; `...` if it is nested too deeply to be written as JSON."""
+    """Return a value on one line, or `...` if it is nested too deeply for JSON."""
     if isinstance(value, str):
         return value
     try:

@@ -1,8 +1,8 @@
-"""What Kinesis delivers, unpacked to lines.
+"""Unpacking of Kinesis records into lines.
 
     base64 -> KPL aggregate? -> gzip or zlib? -> CloudWatch Logs subscription? -> lines
 
-Nearly every record is one line, or some, as they are; looking at the first byte tells.
+Nearly every record is plain lines. The first byte shows whether a record is packed.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from cali.core.errors import Poison
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-UNPACKED = 64 * 1024 * 1024  # bytes that one record may unpack to; a subscription of 1 MB holds some 20 MB
-_RECORDS, _DATA = 3, 3  # numbers of the fields in AggregatedRecord and Record
+UNPACKED = 64 * 1024 * 1024  # maximum unpacked bytes of a record; a subscription of 1 MB holds about 20 MB
+_RECORDS, _DATA = 3, 3  # field numbers in AggregatedRecord and Record
 _GZIP, _KPL = b"\x1f\x8b", b"\xf3\x89\x9a\xc2"
 _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
-# A line of text begins with none of these; an `x` may, so only with the second byte of zlib.
+# No line of text begins with 0x1F or 0xF3. A line may begin with 0x78 (`x`), so zlib's second byte is checked too.
 PACKED = frozenset((0x1F, 0xF3, 0x78))
 _LOG_GROUPS = ("/aws/lambda/", "/aws/rds/instance/", "/aws/eks/", "/aws/containerinsights/", "/ecs/")
 
@@ -32,8 +32,8 @@ _quick = SchemaValidator(core_schema.bytes_schema(), {"val_json_bytes": "base64"
 
 
 def unwrapped(data: str) -> bytes:
-    """What `binascii.a2b_base64` gives, in half of its time for what Kinesis sends: a ValueError is the same, too."""
-    # Pydantic also reads the alphabet of URLs, and data without padding; and it refuses what binascii passes over.
+    """Decode base64 like `binascii.a2b_base64`, in half its time for Kinesis data. Raise ValueError for bad data."""
+    # Pydantic also accepts URL-safe base64 and missing padding, and rejects characters that binascii ignores.
     if data.__class__ is str and "-" not in data and "_" not in data and not len(data) & 3:
         try:
             return _quick(data)  # type: ignore[no-any-return, arg-type]  # text in, bytes out, by its schema
@@ -43,7 +43,7 @@ def unwrapped(data: str) -> bytes:
 
 
 def lines_of(data: str | bytes) -> Sequence[bytes]:
-    """The lines of one record's base64 `data`, blank ones left out. Poison says why a record cannot be unpacked."""
+    """Return the lines of one record's base64 `data`, without blank lines. Raise Poison if it cannot be unpacked."""
     try:
         raw = a2b_base64(data, strict_mode=True)
     except (NotBase64, ValueError) as error:
@@ -52,7 +52,7 @@ def lines_of(data: str | bytes) -> Sequence[bytes]:
 
 
 def split(raw: bytes) -> Sequence[bytes]:
-    """The lines of one record's bytes."""
+    """Return the lines of one record's bytes."""
     if raw[:1] and raw[0] in PACKED:
         return _unpacked(raw, 0)
     if b"\n" in raw:
@@ -85,7 +85,7 @@ def _unpacked(raw: bytes, depth: int) -> Sequence[bytes]:
 
 
 def _inflated(raw: bytes, bits: int) -> bytes:
-    """All members of a compressed text, as a collector may append one to another."""
+    """Decompress all members of a compressed text: a collector may append one to another."""
     parts: list[bytes] = []
     room = UNPACKED
     while raw:
@@ -97,23 +97,25 @@ def _inflated(raw: bytes, bits: int) -> bytes:
         if engine.unconsumed_tail:
             raise Poison(f"unpacks to more than {UNPACKED} bytes")
         if not engine.eof:
-            raise Poison("damaged compression: it ends too early")
+            raise Poison("damaged compression: the data is truncated")
         parts.append(part)
         room = max(1, room - len(part))
         raw = engine.unused_data
         if raw[:2] not in (_GZIP, *_ZLIB):
-            break  # zero padding, as tapes and some writers leave it
+            break  # zero padding, which some writers append
     return b"".join(parts)
 
 
 def _parts(raw: bytes) -> list[bytes]:
-    """The user records of an aggregate that the Kinesis Producer Library made: magic, a protobuf message, its MD5. The
-    format is small and frozen, so it is read here; AWS's own package for it fails where its sources are not."""
+    """Return the user records of a Kinesis Producer Library aggregate: magic number, protobuf message, MD5.
+
+    The format is small and frozen, so it is parsed here. AWS's own package for it needs its sources at run time.
+    """
     from hashlib import md5
 
     body, digest = raw[4:-16], raw[-16:]
     if md5(body, usedforsecurity=False).digest() != digest:
-        raise Poison("damaged KPL aggregate: its checksum does not fit")
+        raise Poison("damaged KPL aggregate: the MD5 checksum does not match")
     try:
         return [
             data
@@ -123,11 +125,11 @@ def _parts(raw: bytes) -> list[bytes]:
             if inner == _DATA
         ]
     except IndexError as error:
-        raise Poison("damaged KPL aggregate: it ends too early") from error
+        raise Poison("damaged KPL aggregate: the data is truncated") from error
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """The fields of a protobuf message that hold bytes, with their numbers; numbers are skipped."""
+    """Yield number and value of each bytes field of a protobuf message. Numeric fields are skipped."""
     at = 0
     while at < len(message):
         key, at = _varint(message, at)
@@ -141,7 +143,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
             yield key >> 3, message[at : at + length]
             at += length
         else:
-            raise Poison(f"damaged KPL aggregate: a field of kind {kind}")
+            raise Poison(f"damaged KPL aggregate: unknown protobuf wire type {kind}")
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
@@ -164,7 +166,7 @@ def _object(text: bytes) -> dict[str, Any] | None:
 
 
 def _subscribed(document: dict[str, Any]) -> list[bytes]:
-    """The events of a CloudWatch Logs subscription. A control message only checks that somebody listens."""
+    """Return the events of a CloudWatch Logs subscription. A control message, which tests the destination, has none."""
     if document["messageType"] != "DATA_MESSAGE" or not isinstance(document["logEvents"], list):
         return []
     group, stream = str(document.get("logGroup", "")), str(document.get("logStream", ""))
@@ -175,7 +177,7 @@ def _subscribed(document: dict[str, Any]) -> list[bytes]:
         message = event["message"].rstrip("\n")
         if not message.strip():
             continue
-        if _collected(message):  # Container Insights: Fluent Bit has said already where it comes from
+        if _collected(message):  # Container Insights: Fluent Bit already added the origin
             lines.append(message.encode("utf-8", "replace"))
             continue
         lines.append(
@@ -196,7 +198,7 @@ def _collected(message: str) -> bool:
 
 
 def _workload(group: str) -> str:
-    """What a log group belongs to, by the way AWS names it."""
+    """Return the workload of a log group, from AWS's naming scheme."""
     for start in _LOG_GROUPS:
         if group.startswith(start):
             return group.removeprefix(start).split("/")[0]

@@ -1,8 +1,8 @@
-"""Where the parts of a line of text lie.
+"""The layout of a text line: the spans of its parts.
 
-A layout is a pure function of the line with its digits and ids normalised: no rule looks at the value of either, so two
-lines that differ only in them share one. What does depend on digits (the time, an HTTP status, a syslog priority, a pod's
-name) is kept as a span and read from each line.
+A layout is a pure function of the normalised line. No rule depends on the value of a digit or an id, so lines that differ
+only in those share a layout. Values that depend on digits (time, HTTP status, syslog priority, pod name) are stored as
+spans and read from each line.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Span = tuple[int, int]
 Plain = tuple[int, int | None, tuple[Span, ...], Severity | None, Span | None, bytes]
 _IN_ID = re.compile(r"[A-Za-z0-9-]{2}")
 _new = tuple.__new__
-_DEPTH = 4  # kubectl's prefix, a runtime's stamp, syslog, the application: nothing real wraps deeper
-_TIME_OF_DAY = len("10:00")  # alone it may well be part of a sentence, so a rule must follow it
+_DEPTH = 4  # deepest real wrapping: kubectl's prefix, a runtime's stamp, syslog, the application
+_TIME_OF_DAY = len("10:00")  # a bare time of day can be part of a sentence, so a rule must match after it
 _OTHER_RULES = RULES[""]
 _OTHER_AFTER = AFTER_STAMP[""]
 _BLANK = re.compile(r"\s*\Z")
@@ -50,30 +50,28 @@ _FAILURE = ("err", "error", "reason", "cause", "exception")
 
 
 class Layout(NamedTuple):
-    """The spans of one line's parts. `pieces` replaces the one message span where a message has several parts."""
+    """The spans of one line's parts. If a message has several parts, `pieces` replaces the single message span."""
 
     start: int
     end: int | None = None
     pieces: tuple[Span, ...] = ()
-    time: tuple[int, int, int, int, int] | None = None  # minute from, to; seconds from, to; tail to
+    time: tuple[int, int, int, int, int] | None = None  # start and end of minute and seconds; end of the tail
     severity: Severity | None = None
     status: Span | None = None  # an HTTP status that decides the severity
-    priority: Span | None = None  # a syslog priority that does
+    priority: Span | None = None  # a syslog priority that decides the severity
     origin: Span | None = None
     namespace: Span | None = None
     out: str = ""
     partial: bool = False
     special: str = ""  # "json": an object begins at `start`; "blank": there is no message
-    normalised: bytes = (
-        b""  # the message of all its lines with digits and ids normalised, if known (`complete`)
-    )
+    normalised: bytes = b""  # the normalised message that all its lines share, if known (`complete`)
     plain: Plain | None = (
-        None  # what is left to look at when an envelope told the time, if that is all (`complete`)
+        None  # the parts to read if an envelope supplies the time and no other part matters (`complete`)
     )
 
 
 def complete(layout: Layout, line: str) -> Layout:
-    """Return the layout with what follows from it; `line` is one of its lines, digits and ids normalised."""
+    """Return the layout with its derived fields filled in. `line` is one of its lines, normalised."""
     start, end, pieces, _, severity, status, priority, origin, space, out, partial, special, _, _ = layout
     if special:
         return layout
@@ -83,7 +81,7 @@ def complete(layout: Layout, line: str) -> Layout:
         parts.append(line[a:b])
         for at in (a, b):
             if at and _IN_ID.fullmatch(line[at - 1 : at + 1]):
-                within_id = True  # the message holds a part of an id, which differs from line to line
+                within_id = True  # the message begins or ends inside an id, which differs in each line
     normalised = b"" if within_id else normalise_ids(" ".join(parts).encode())
     if priority or origin or space or out or partial:
         return layout._replace(normalised=normalised)
@@ -91,7 +89,7 @@ def complete(layout: Layout, line: str) -> Layout:
 
 
 def read(match: re.Match[str]) -> Layout:
-    """Return the layout that a rule's match describes, without the one of `rest`."""
+    """Return the layout that a rule's match describes, without the layout of `rest`."""
     groups = match.re.groupindex
     get = groups.get
     word = match["lvl"] if "lvl" in groups else None
@@ -116,7 +114,7 @@ def read(match: re.Match[str]) -> Layout:
 
 
 def nest(outer: Layout, inner: Layout) -> Layout:
-    """Return the layout of a wrapped line. The wrapping knows time and origin better, the application its severity."""
+    """Merge the layouts of a wrapped line: time and origin from the outer one, severity from the inner one."""
     judge = outer if inner.severity is None and not inner.status and not inner.priority else inner
     fields = (
         inner.start,
@@ -152,7 +150,7 @@ def _time(match: re.Match[str]) -> tuple[int, int, int, int, int] | None:
 
 
 def layout_of(text: str, at: int = 0, depth: int = 0) -> Layout:
-    """Return the layout of the text from `at` on. Text that no rule matches is all message."""
+    """Return the layout of the text from `at` on. If no rule matches, all of the text is the message."""
     first = text[at : at + 1]
     if _BLANK.match(text, at):
         return Layout(at, special="blank")
@@ -179,7 +177,7 @@ def layout_of(text: str, at: int = 0, depth: int = 0) -> Layout:
 
 
 def _stamped(text: str, stamp: re.Match[str], depth: int) -> Layout | None:
-    """Return the layout of a stamp and the text after it; None if there is none, so that a lone stamp stays a message."""
+    """Return the layout of a stamp and the text after it, or None if no text follows: a lone stamp is a message."""
     at = stamp.end()
     bracketed = text[stamp.start()] == "["
     if bracketed and text[at : at + 1] == "]":
@@ -206,7 +204,7 @@ def _stamped(text: str, stamp: re.Match[str], depth: int) -> Layout | None:
 
 
 def _follow(text: str, match: re.Match[str], depth: int) -> Layout:
-    """Return the layout of a match, and of the text that it wraps."""
+    """Return the layout of a match together with the text that it wraps."""
     found = read(match)
     if "rest" not in match.re.groupindex:
         return found
@@ -225,7 +223,7 @@ def _headed(text: str, match: re.Match[str], depth: int) -> Layout:
         return found._replace(severity=_MARKS[match["mark"]])
     if "more" not in groups:
         return found
-    # An event's row: what happened, then the kubelet's own words. Its object names the workload.
+    # An event's row: the reason, then the kubelet's message. Its object names the workload.
     pieces = (match.span("m"), match.span("more"))
     if "object" not in groups:
         return found._replace(pieces=pieces)
@@ -233,15 +231,15 @@ def _headed(text: str, match: re.Match[str], depth: int) -> Layout:
 
 
 def _logfmt(text: str, at: int) -> Layout | None:
-    """Return the layout of the logfmt line that starts at `at`; None for any other line.
+    """Return the layout of the logfmt line that starts at `at`, or None for any other line.
 
-    Pairs alone make no log line: it needs a message, or a level and a time.
+    A logfmt line needs a message, or a level and a time. Other pairs alone are not enough.
     """
     head = _PAIRS.match(text, at)
     if not head or not _LINE.match(text, at):
         return None
     every = list(_PAIRS.finditer(text, at))
-    pairs = {match["k"]: match for match in reversed(every)}  # the first of a key counts
+    pairs = {match["k"]: match for match in reversed(every)}  # the first pair of a key wins
     message = next((_value(pairs[key]) for key in ("msg", "message") if key in pairs), None)
     level = next((pairs[key] for key in ("level", "lvl", "severity") if key in pairs), None)
     stamp = next((pairs[key] for key in ("ts", "time", "timestamp", "t") if key in pairs), None)
@@ -272,7 +270,7 @@ def _pieces(
 ) -> tuple[Span, ...]:
     first = [message] if message and message[0] < message[1] else []
     failed = [pairs[key].span() for key in _FAILURE if key in pairs]
-    # All of them, since keys may differ in a digit alone (p50, p99), which no rule may see.
+    # Keep all of them: keys may differ only in a digit (p50, p99), and no rule may depend on digits.
     others = [pair.span() for pair in every if pair["k"] not in _HEADER and pair["k"] not in _FAILURE]
     return (*first, *failed, *others)
 

@@ -1,8 +1,8 @@
-"""The formats of text lines, as rules. To add one, add a `rule` here and a case to tests/unit/decode/cases.yaml.
+"""The formats of text lines, as rules. To add a format, add a `rule` here and a case to tests/unit/decode/cases.yaml.
 
-`STAMPS` and `AFTER` are for lines that begin with a time stamp: the stamp is matched once, then the rules for what follows it
-are tried. Container runtimes, Java, Python, Go and JavaScript loggers write such lines, most databases and brokers too.
-`RULES` are for all other headers: prefixes of tools, klog, syslog, access logs, bare levels.
+`STAMPS` and `AFTER` cover lines that begin with a time stamp. The stamp is matched once, then the rules in `AFTER` are tried.
+Container runtimes, most databases and brokers, and the loggers of Java, Python, Go and JavaScript write such lines.
+`RULES` covers all other headers: prefixes of tools, klog, syslog, access logs, bare levels.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 
 class LayoutRule(NamedTuple):
-    """A format of text lines. Its pattern names the parts: t, s, z (time), lvl, m (message), n (status), pri, who, ns,
-    out, part, rest.
+    """A format of text lines. The groups of its pattern are t, s, z (time), lvl, m (message), n (status), pri, who, ns,
+    out, part and rest.
 
-    `rest` is text that is decoded again. `first` are the characters with which a line of this format can begin.
+    `rest` is decoded as a line of its own. `first` holds the characters with which a line of this format can begin.
     """
 
     name: str
@@ -28,7 +28,7 @@ UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LOWER = UPPER.lower()
 ANY = ""
 
-# Some text must remain when a header is taken off; a bare header is its own message.
+# A header is removed only if text remains. A bare header is its own message.
 M = r"(?P<m>(?=\s*+\S).*)"
 REST = r"(?P<rest>.*)"
 _WORDS = (
@@ -40,16 +40,16 @@ ANYCASE = rf"(?P<lvl>(?i:{_WORDS}|NOTE|SYSTEM|INFORMATION|TRC|DBG|INF|WRN|FTL|LO
 
 
 def rule(name: str, first: str, pattern: str) -> LayoutRule:
-    """Compile a rule: ASCII classes, and `.` matches newlines too.
+    """Compile a rule with ASCII classes, in which `.` also matches newlines.
 
-    Runs of spaces become possessive: backtracking into a long one would take quadratic time.
+    Runs of spaces become possessive, because backtracking into a long run takes quadratic time.
     """
     pattern = pattern.replace(" +", " ++").replace(" *", " *+")
     return LayoutRule(name, first, re.compile(pattern, re.ASCII | re.DOTALL))
 
 
 def by_first(rules: tuple[LayoutRule, ...]) -> dict[str, tuple[re.Pattern[str], ...]]:
-    """Return the patterns to try for each first character, in order; key "" is for characters that no rule names."""
+    """Return the patterns to try for each first character, in order. Key "" is for characters that no rule names."""
     chars = {char for entry in rules for char in entry.first}
     table = {char: tuple(r.pattern for r in rules if not r.first or char in r.first) for char in chars}
     table[""] = tuple(r.pattern for r in rules if not r.first)
@@ -64,7 +64,7 @@ _REASON = r"[A-Z][A-Za-z]+"
 
 RULES = by_first(
     (
-        # prefixes that tools put before each line
+        # prefixes that tools add to each line
         rule("kubectl --prefix", "[", rf"\[(?P<who>(?:pod|job|deployment)/[\w.-]+/[\w.-]+)\] {REST}"),
         rule(
             "docker compose",
@@ -88,7 +88,7 @@ RULES = by_first(
             DIGITS,
             rf"\d+:[MSCX] (?P<t>\d\d [A-Z][a-z]{{2}} \d{{4}} \d\d:\d\d):(?P<s>\d\d(?:\.\d+)?) (?P<mark>[.*-]) {M}",
         ),
-        # web servers: the request and its status are the message, and the status the severity
+        # web servers: request and status are the message; the status gives the severity
         rule(
             "access log",
             DIGITS + LOWER + UPPER + ":",
@@ -130,7 +130,7 @@ RULES = by_first(
             "[",
             rf"\[(?P<lvl>(?i:trace|debug|info|notice|warn(?:ing)?|err(?:or)?|crit(?:ical)?|fatal|severe|alert|emerg))\]:? {M}",
         ),
-        # loggers that put the level before the time, or leave the date out
+        # loggers that put the level before the time, or omit the date
         rule("ruby", "TDIWEFA", rf"[A-Z], \[{_DATE} #\d+\] +{LEVEL} -- [^:]*: {M}"),
         rule("serilog console", "[", rf"\[\d\d:\d\d:\d\d(?:\.\d+)? (?P<lvl>VRB|DBG|INF|WRN|ERR|FTL)\] {M}"),
         rule("dotnet console", LOWER, r"(?P<m>(?P<lvl>trce|dbug|info|warn|fail|crit): [A-Z][\w.]+\[\d+\].*)"),
@@ -146,7 +146,7 @@ RULES = by_first(
             r"(?P<lvl>TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRITICAL|FATAL|SEVERE) +(?:- )?(?!EXCEPTION|\d+ \()"
             + M,
         ),
-        # hand-made logfmt whose message is not quoted
+        # hand-written logfmt with an unquoted message
         rule(
             "level=",
             LOWER,
@@ -154,7 +154,7 @@ RULES = by_first(
         ),
     )
 )
-"""The rules for lines without a stamp in front, by the line's first character."""
+"""The rules for lines that do not begin with a time stamp, by first character."""
 
 _ZONE = r"(?P<z> ?(?:Z\b|UTC\b|GMT\b|CES?T\b|[ECMP][SD]T\b|[JK]ST\b|HKT\b|SGT\b|MSK\b|AE[SD]T\b|BST\b|[+-]\d\d:?\d\d\b))?"
 _SECONDS = r"(?P<s>\d\d(?:[.,]\d{1,9})?)"
@@ -181,7 +181,7 @@ STAMPS = {
     ),
     "[": (_stamp(_ISO), _stamp(_NUMBERED), _stamp(rf"{_DAY} {_NAMED}", r"(?P<z> \d{4})")),
 }
-"""The time stamps that a line can begin with, by its first character."""
+"""The time stamps that a line can begin with, by first character."""
 
 _LOGGER = r"[A-Za-z_$][\w$/-]*(?:(?:\.|::?)[\w$\[\]/-]+)+"  # com.acme.Orders, o.a.k.Log, celery.worker
 _CLASS = r"\((?:[a-z]\w*\.)+[\w$.]+\)"  # (kafka.server.KafkaServer)
@@ -189,7 +189,7 @@ _BRACKETS = r"(?:\[[^\]]*\] ?|\([^)]*\) )"
 
 AFTER_STAMP = by_first(
     (
-        # container runtime: what the application wrote is decoded again
+        # container runtime: the application's line is decoded too
         rule("cri", "s", rf"(?P<out>stdout|stderr) (?P<part>[FP])(?::\w+)?(?: {REST})?\Z"),
         # Java
         rule("spring boot", UPPER, rf"{LEVEL} +\d+ --- (?:\[[^\]]*\] ?){{1,3}}+(?:{_LOGGER}|\w+) *: {M}"),
@@ -250,10 +250,10 @@ AFTER_STAMP = by_first(
             rf"(?P<lvl>(?i:{'DEBUG|INFO|WARN|ERROR|D?PANIC|FATAL'}))\t(?:[\w.-]+\t)?(?:[\w./@-]+:\d+\t)?{M}",
         ),
         rule("zerolog console", UPPER, rf"(?P<lvl>TRC|DBG|INF|WRN|ERR|FTL|PNC) (?:[\w./-]+:\d+ > )?{M}"),
-        # a level word in the clear
+        # a bare level word
         rule("level, dash", UPPER, rf"{LEVEL} *[-–:|] {M}"),
         rule("level", UPPER, rf"{LEVEL} +{M}"),
-        # (a Go panic keeps its first word: it tells what the lines after it are)
+        # (a Go panic keeps its first word: the joiner needs it to recognise the lines after it)
         rule("lower level, colon", LOWER, rf"(?!panic){ANYCASE}: {M}"),
         rule("dash, lower level, colon", "-", rf"- {ANYCASE}: {M}"),
         rule("laravel", LOWER, rf"[a-z]+\.{LEVEL}: {M}"),
@@ -263,7 +263,7 @@ AFTER_STAMP = by_first(
         rule("syslog", ANY, r"(?:[\w.:-]+ )?[\w./@-]+(?:\(\w+\))?\[\d+\]: (?P<rest>(?=\s*+\S).*)"),
     )
 )
-"""What can follow a time stamp, by its first character."""
+"""The rules for the text after a time stamp, by first character."""
 
 SYSLOG = re.compile(r"[\w.:-]+ [\w./@-]+(?:\[\d+\])?: (?P<rest>(?=\s*+\S).*)", re.ASCII | re.DOTALL)
-"""`host program: message`, tried only after a stamp of syslog's own form: elsewhere it is prose."""
+"""`host program: message`, tried only after a stamp in syslog's format. Elsewhere such text is prose."""

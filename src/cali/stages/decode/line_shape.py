@@ -1,8 +1,8 @@
-"""What lines share that differ in nothing but digits and ids, with the envelope around them.
+"""Line shapes: the common parts of enveloped lines that differ only in digits and ids.
 
-All rules of decode are blind to digits and ids (layout.py), but for those that a form keeps: the digits of whatever an
-object tells beside its message, and where a number may not begin with a zero. Free are only digits and ids in the time, in
-the line and in an object's other members; they can make no JSON of what is none.
+The rules of decode do not depend on digits and ids (layout.py), with two exceptions that a shape checks. Digits count in
+the fields that explain an object's message. A JSON number must not begin with a zero. Digits and ids may differ in the
+time, in the line and in the other members of an object. None of these differences can change whether a line is JSON.
 """
 
 from __future__ import annotations
@@ -31,42 +31,42 @@ _is_zulu = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,12})?Z").fullma
 _digit = re.compile(rb"\d").search
 _characters = re.compile(rb"\\.|[\xc0-\xff][\x80-\xbf]*|[^\\]", re.DOTALL).finditer
 _tokens = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:]|[^\s"{}\[\],:]++').finditer
-# As long as this a number is in range, whatever its digits are.
+# A number of at most this length is in range for all digits.
 _is_number = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,2})?", re.ASCII).fullmatch
 _is_long = re.compile(r"-?(\d)\d", re.ASCII).match
 
 
 class IdSpan(NamedTuple):
-    """The place of an id. It must have digits and letters between `start` and `digits_end`."""
+    """The place of an id. The text between `start` and `digits_end` must hold digits and letters."""
 
-    before: bytes  # what stands between the last id and this one, digits as zeros
+    before: bytes  # text between the previous id and this one, digits as zeros
     start: int
-    digits_end: int  # the end, or of a UUID the end of its first group
+    digits_end: int  # the end of the id; of a UUID, the end of its first group
     end: int
-    digit: bool | None  # whether it begins with a digit, where that matters
+    digit: bool | None  # True if it must begin with a digit; None if that does not matter
 
 
 class Checks(NamedTuple):
-    """The comparisons that a line of a shape must pass when equal text, digits as zeros, is not enough."""
+    """Checks for shapes that equal text (digits as zeros) does not identify."""
 
     ids: tuple[IdSpan, ...]
-    rest: bytes  # what stands behind the last id, digits as zeros
-    exact: tuple[tuple[int, int, bytes], ...]  # from, to, what stands there
-    firsts: tuple[int, ...]  # first digits of numbers, which are not zero
+    rest: bytes  # text after the last id, digits as zeros
+    exact: tuple[tuple[int, int, bytes], ...]  # start, end, expected text
+    firsts: tuple[int, ...]  # places of the first digits of numbers, which must not be zero
 
 
 class LineShape(NamedTuple):
-    """The parts that lines of one shape share, and the places of those that differ, in bytes of the envelope."""
+    """The parts that lines of one shape share, and the places of parts that differ, in bytes of the envelope."""
 
-    checks: Checks | None  # None if digits made zeros are enough
-    minute: int  # where the time begins
+    checks: Checks | None  # None if equal text with digits as zeros is enough
+    minute: int  # start of the time
     second: int
     zone: int
     start: int  # of the message
     end: int
     pieces: tuple[Span, ...]  # of a message that has several
     escaped: bool
-    more: str  # what is said behind the message
+    more: str  # text appended to the message
     severity: Severity | None
     status: Span | None  # an HTTP status that decides the severity
     out: str
@@ -82,7 +82,7 @@ class _Frame(NamedTuple):
 
 
 def fits(shape: LineShape, head: bytes, blind: bytes) -> bool:
-    """Return whether an envelope passes the checks of a shape; `blind` is `head` with its digits as zeros."""
+    """Return True if an envelope passes the checks of a shape. `blind` is `head` with its digits as zeros."""
     ids, rest, exact, firsts = shape.checks  # type: ignore[misc]  # it has them
     position = 0
     for before, start, digits_end, end, digit in ids:
@@ -104,7 +104,7 @@ def fits(shape: LineShape, head: bytes, blind: bytes) -> bool:
 
 
 def of_text(head: bytes, where: KeyPlan, text: str, plain: Plain) -> LineShape | None:
-    """Return the shape of a line of text with the layout `plain`; None if it has none."""
+    """Return the shape of a text line with the layout `plain`, or None if it has none."""
     frame = _frame(head, where)
     if frame is None:
         return None
@@ -118,7 +118,7 @@ def of_text(head: bytes, where: KeyPlan, text: str, plain: Plain) -> LineShape |
 
 
 def of_object(head: bytes, where: KeyPlan, text: str) -> LineShape | None:
-    """Return the shape of an object with a level and a plain message, or of a Kubernetes event; None for others."""
+    """Return the shape of an object with a level and a plain message, or of a Kubernetes event; otherwise None."""
     frame = _frame(head, where)
     try:
         doc = orjson.loads(text)
@@ -156,12 +156,12 @@ def of_object(head: bytes, where: KeyPlan, text: str) -> LineShape | None:
 
 
 def _named(doc: dict[str, Any], keys: KeyPlan) -> tuple[tuple[str, ...], set[str]]:
-    """Return the members of an object that are its message, and those in which every digit counts."""
+    """Return the keys of an object's message, and the keys of values in which every digit counts."""
     if keys.kind == "event" and "message" in doc:
         return ("reason", "message"), {"reason", "type"}
     telling = {*keys.message[1:], *keys.level, *keys.stacks, *keys.explain, *keys.status, *keys.exit, *keys.workload, *keys.tags}  # fmt: skip
     if any(doc[key].__class__ is not int for key in (*keys.stacks, *keys.explain)):
-        telling.update(keys.message)  # what explains it is left out where it says the same
+        telling.update(keys.message)  # explaining fields that repeat the message are dropped
     return () if keys.kind else keys.message[:1], telling
 
 
@@ -194,7 +194,7 @@ def _shape(
 
 
 def _frame(head: bytes, where: KeyPlan) -> _Frame | None:
-    """Return the frame of an envelope; None if digits may count in other members than time and line."""
+    """Return the frame of an envelope. Return None if digits count in members other than time and line."""
     found = list(_members(head, 1))
     members = {m[1].decode(): m.span(2) for m in found}
     time, log = where.time[0], where.message[0]
@@ -215,7 +215,7 @@ def _frame(head: bytes, where: KeyPlan) -> _Frame | None:
 
 
 def _places(head: bytes, log: Span) -> list[int]:
-    """Return the place in the envelope of each character of a line, and of the line's end."""
+    """Return the place in the envelope of each character of a line, then of its end."""
     start, end = log
     return [*(start + m.start() for m in _characters(head[start:end])), end]
 
@@ -227,7 +227,7 @@ def _spans(text: str) -> list[Span]:
 
 
 def _ids(head: bytes, text: str, at: list[int]) -> tuple[tuple[IdSpan, ...], bytes]:
-    """Return the ids in a line, and the text after the last; `at` holds the places of the line's characters."""
+    """Return the ids in a line and the text after the last one. `at` holds the places of the line's characters."""
     blind, found, position = head.translate(ZEROS), [], 0
     for a, b in _spans(text):
         start, end = at[a], at[b]
@@ -239,10 +239,10 @@ def _ids(head: bytes, text: str, at: list[int]) -> tuple[tuple[IdSpan, ...], byt
 
 
 def _values(text: str) -> dict[str, Span]:
-    """Return the spans of the values of an object's own members, by their keys as written."""
+    """Return the spans of the values of an object's top-level members, by key."""
     found: dict[str, Span] = {}
     depth = 0
-    member: list[re.Match[str]] = []  # key, colon and what follows
+    member: list[re.Match[str]] = []  # key, colon and value
     for m in _tokens(text):
         if depth == 1 and m[0] in ",}":
             if member:

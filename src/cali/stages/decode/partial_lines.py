@@ -1,7 +1,7 @@
-"""Lines that a container runtime cut (CRI and Docker do at 16 KiB), put together before they are decoded.
+"""Reassembly of lines that a container runtime cut (CRI and Docker cut at 16 KiB), before they are decoded.
 
-A level, a time or an object may stand on either side of the cut, so a piece by itself cannot be decoded. A very long line,
-and one that the end of the input cuts, are returned in parts: the joiner puts those together.
+A level, a time or an object can cross the cut, so a single piece cannot be decoded. A very long line is returned in
+parts, and so is a line that the end of the input cuts. The joiner reassembles those.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from cali.stages.decode.jsonlog import KeyPlan
 
 LINE = 48 * 1024
-"""Bytes after which a line is returned though it goes on: with one more piece of 16 KiB, as much as a message keeps."""
+"""Bytes after which an unfinished line is returned. With one more piece of 16 KiB it fills the message limit."""
 
 OBJECT = 512 * 1024
-"""The same limit for a line that begins like a JSON object: half an object cannot be parsed."""
+"""The same limit for a line that begins like a JSON object. Half an object cannot be parsed."""
 
 STREAMS = 64
-"""Cut lines that are open at once. With `OBJECT` this bounds the memory."""
+"""Maximum number of open cut lines. With `OBJECT` this bounds the memory."""
 
 GAP = 1000
-"""Lines of the whole input after which the rest of a line is not awaited any more, as in the joiner."""
+"""Input lines after which a cut line expires if no piece followed. The joiner uses the same limit."""
 
 SECONDS = 5.0
-"""Seconds between two pieces of one line, for the same reason."""
+"""Maximum seconds between two pieces of one line."""
 
 _CRI = re.compile(
     rb"(?P<head>\d\S* (?P<out>stdout|stderr) )(?P<part>[FP])(?::\w+)?(?: (?P<rest>.*))?\Z", re.DOTALL
@@ -40,9 +40,9 @@ _MARKS = ("logtag", "_p", "partial_message")
 
 
 class Piece(NamedTuple):
-    """The part of a possibly cut line that one collected line holds.
+    """The part of a cut line that one collected line holds; it may be the whole line.
 
-    `head` stands before `text`. If the collected line is an object, both are in its `key`.
+    `head` precedes `text`. If the collected line is an object, its member `key` holds both.
     """
 
     stream: str
@@ -55,31 +55,31 @@ class Piece(NamedTuple):
 
 @dataclass(slots=True)
 class OpenLine:
-    """A line that is being put together. With `begun`, its beginning was returned before: the rest is plain text."""
+    """A line that is being reassembled. With `begun`, its beginning was already returned and the rest is plain text."""
 
     first: Piece
     line: int
     scope: Scope
     time: float | None
     begun: bool = False
-    partial: bool = True  # the end has not come
+    partial: bool = True  # the last piece is missing
     count: int = 0
-    last: int = 0  # the number of the line that its last piece came in
+    last: int = 0  # the line number of its latest piece
     text: bytearray = field(default_factory=bytearray)
 
     def whole(self) -> bytes | dict[str, Any]:
-        """Return the collected line as it would be without the cut."""
+        """Return the collected line as if it had not been cut."""
         _, head, _, _, doc, key = self.first
         whole = head + self.text
         if doc is None:
             return whole
-        # The newline ends a line of Docker's, and the marks of a cut are no longer true.
+        # Docker ends a complete line with a newline. The marks of a cut no longer apply.
         marks = {tag: "F" for tag in _MARKS if tag in doc}
         return {**doc, key: whole.decode(errors="replace") + "\n", **marks}
 
 
 def from_text(raw: bytes) -> Piece | None:
-    """Return the piece in a CRI line; None for any other line."""
+    """Return the piece in a CRI line, or None for any other line."""
     match = _CRI.match(raw)
     if match is None:
         return None
@@ -87,7 +87,7 @@ def from_text(raw: bytes) -> Piece | None:
 
 
 def from_object(doc: dict[str, Any], where: KeyPlan, stream: str) -> Piece | None:
-    """Return the piece in an envelope of Docker or Fluent Bit; `stream` is the envelope's."""
+    """Return the piece in an envelope of Docker or Fluent Bit. `stream` is the envelope's stream."""
     if not where.raw or not where.message:
         return None
     key = where.message[0]
@@ -104,14 +104,14 @@ def from_object(doc: dict[str, Any], where: KeyPlan, stream: str) -> Piece | Non
 
 
 class Pieces:
-    """Holds the open lines, by stream. The partial ones of `begun` were returned in part before.
+    """The open lines, by stream. Partial records in `begun` were already returned in part.
 
-    `OBJECT` bounds the bytes of a line, `STREAMS` the number of lines. Lines that waited too long are `overdue` until they
-    are taken.
+    `OBJECT` bounds the bytes of a line, `STREAMS` the number of lines. Expired lines stay in `overdue` until the caller
+    takes them.
     """
 
     def __init__(self, begun: Iterable[Record] = ()) -> None:
-        self._open: dict[str, OpenLine] = {}  # the one that waits longest first
+        self._open: dict[str, OpenLine] = {}  # the longest-waiting line first
         self._begun: dict[str, tuple[Scope, float | None]] = {}
         for record in begun:
             if record.partial:
@@ -123,7 +123,7 @@ class Pieces:
         return bool(self._open or self._begun)
 
     def count_line(self) -> None:
-        """Count a line of the input, and give up lines that have waited too long."""
+        """Count a line of the input and expire lines that have waited too long."""
         self._count += 1
         while self._open:
             stream, oldest = next(iter(self._open.items()))
@@ -136,7 +136,7 @@ class Pieces:
     def add(self, piece: Piece, line: int, scope: Scope, time: float | None) -> OpenLine | Piece | None:
         """Return the line that this piece ends or fills, or the piece itself if it is a whole line.
 
-        None means that more is to come.
+        Return None if more pieces are expected.
         """
         stream = piece.stream
         known = self._open.pop(stream, None)
@@ -163,7 +163,7 @@ class Pieces:
         return known if full else None
 
     def rest(self, before: int | None) -> list[OpenLine]:
-        """Remove and return the open lines: all, or those without a piece after the line `before`."""
+        """Remove and return the open lines: all, or those without a piece after line `before`."""
         left = list(self.overdue)
         self.overdue.clear()
         for stream, known in list(self._open.items()):
@@ -174,7 +174,7 @@ class Pieces:
         return left
 
     def _give_up(self, known: OpenLine) -> None:
-        known.partial = False  # its rest is not coming: what follows is another line
+        known.partial = False  # the next piece belongs to another line, so no rest is expected
         self.overdue.append(known)
 
 

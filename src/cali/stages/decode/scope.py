@@ -1,4 +1,4 @@
-"""Who wrote a line: the workload behind a pod, its scope, and the stream (one process, in order)."""
+"""The origin of a line: its workload, its scope, and its stream (the ordered output of one process)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cali.core.models import Scope
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Kubernetes draws generated names from this alphabet: no vowels, so that no words appear.
+# Kubernetes generates names from this alphabet. It has no vowels, so that no words appear.
 _SAFE = "[bcdfghjklmnpqrstvwxz2456789]"
 _GENERATED = re.compile(
     rf"""(?P<workload>.+?)(?:
@@ -29,7 +29,7 @@ _LIMIT = 8192
 
 
 def workload_of(pod: str) -> str:
-    """Return the name of the Deployment, StatefulSet, DaemonSet, Job or CronJob that made a pod of this name."""
+    """Return the name of the Deployment, StatefulSet, DaemonSet, Job or CronJob that owns a pod of this name."""
     match = _GENERATED.match(pod)
     return match["workload"] if match else pod
 
@@ -67,9 +67,9 @@ class LineOrigin(NamedTuple):
 def source_of(cluster: str, k8s: Kubernetes) -> LineOrigin:
     """Return the scope and the stream of a pod's container.
 
-    A label names the workload before the pod's name does: labels are declared, while taking a generated suffix off
-    is a guess that fails for pods that operators make, and a wrong guess makes a new incident for every pod.
-    The component label is added, or the parts of one application would share a scope.
+    Labels take precedence over the pod's name because they are declared. Removing a generated suffix is a guess, which
+    fails for pods created by operators. A wrong guess opens a new incident for every pod. The component label is added so
+    that the components of one application have separate scopes.
     """
     name = next((k8s.labels[key] for key in _NAMES if k8s.labels.get(key)), "")
     component = k8s.labels.get(_COMPONENT, "")
@@ -84,19 +84,19 @@ def source_of(cluster: str, k8s: Kubernetes) -> LineOrigin:
 
 
 class OriginResolver:
-    """Finds the source of a line. The metadata of each container is validated once."""
+    """A resolver of line sources. It validates the metadata of each container once."""
 
     def __init__(self, cluster: str) -> None:
         self.cluster = cluster
         self._known: dict[object, LineOrigin] = {}
 
     def pod(self, metadata: Mapping[str, Any]) -> LineOrigin:
-        """Return the source in Fluent Bit's `kubernetes` object; an empty one if the object is malformed."""
+        """Return the source in Fluent Bit's `kubernetes` object, or an empty source if the object is malformed."""
         get = metadata.get
         key: tuple[object, ...] = (get("namespace_name"), get("pod_name"), get("container_name"))
         try:
             source = self._known.get(key)
-        except TypeError:  # a list or an object where a name belongs
+        except TypeError:  # a list or an object instead of a name
             key, source = (), None
         if source is None:
             try:

@@ -1,7 +1,7 @@
 """Values in the header or the fields of a line: levels, statuses, time stamps.
 
-Text stamps come in three parts: all up to the minute, the seconds, and a tail (a zone or a year). A minute is parsed once
-and remembered; a line then costs one look-up and one float. The words of a message never count as a level.
+A text stamp has three parts: the text up to the minute, the seconds, and a tail (a zone or a year). Parsed minutes are
+cached, so most stamps cost one look-up and one float. The words of a message never count as a level.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ _SYSLOG = (
 
 
 def parse_level(word: str) -> Severity | None:
-    """Return the severity that a level word names, in any case and any logger's spelling; None for any other word.
+    """Return the severity of a level word in any case and any logger's spelling, or None for any other word.
 
-    Digits at the end (Postgres: DEBUG1 to DEBUG5) say nothing: a layout must not depend on them.
+    Trailing digits (Postgres: DEBUG1 to DEBUG5) are ignored, because a layout must not depend on digits.
     """
     return _LEVELS.get(word) or _LEVELS.get(word.strip().lower().rstrip("0123456789"))
 
 
 def from_number(level: float) -> Severity | None:
-    """Return the severity of a numeric level: 0 to 7 as in syslog and GELF, from 10 on as in bunyan and pino; else None."""
+    """Return the severity of a numeric level, or None: 0 to 7 as in syslog and GELF, 10 and up as in bunyan and pino."""
     if 0 <= level <= 7:
         return _SYSLOG[int(level)]
     if not 10 <= level <= 100:
@@ -52,17 +52,17 @@ def from_number(level: float) -> Severity | None:
 
 
 LEVELS: dict[str | int, Severity] = {word: _LEVELS[word] for word in _LEVELS}
-"""Severity by the words and numbers that loggers write most often: one look-up instead of a call."""
+"""Severities of the most frequent level words and numbers: a look-up replaces a call."""
 LEVELS.update({level: found for level in range(101) if (found := from_number(level)) is not None})
 
 
 def from_priority(digits: str) -> Severity | None:
-    """Return the severity in a syslog priority (`<34>`): its remainder by eight."""
+    """Return the severity in a syslog priority (`<34>`): the priority modulo eight."""
     return _SYSLOG[int(digits) % 8] if digits.isdigit() and len(digits) <= 3 else None
 
 
 def from_status(digits: str) -> Severity | None:
-    """Return the severity of an HTTP status: 5xx is an error, 4xx a notice, all else info."""
+    """Return the severity of an HTTP status: error for 5xx, notice for 4xx, info for the rest."""
     if len(digits) != 3 or not "100" <= digits <= "599":
         return None
     if digits >= "500":
@@ -117,15 +117,17 @@ _TO_MINUTE = len("2026-11-20T10:00")
 
 
 class TimestampParser:
-    """Reads time stamps. `year` is used where a stamp has none (klog, syslog); without it such a line has no time."""
+    """A parser of time stamps. `year` completes stamps without one (klog, syslog). Without it, such lines have no time."""
 
     def __init__(self, year: int | None = None) -> None:
         self._year = year
         self._minutes: dict[str, float | None] = {}
-        self._zulu: dict[str, float] = {}  # the same by `2026-11-20T10:00:`, of stamps that end with Z
+        self._zulu: dict[
+            str, float
+        ] = {}  # the same, keyed by `2026-11-20T10:00:`, for stamps that end with Z
 
     def stamp(self, minute: str, seconds: str, tail: str) -> float | None:
-        """Return seconds since the epoch for `2026-11-20T10:00`, `05.123`, `+02:00`; no zone means UTC."""
+        """Return seconds since the epoch for `2026-11-20T10:00`, `05.123`, `+02:00`. A stamp without a zone is UTC."""
         key = minute + tail
         try:
             start = self._minutes[key]
@@ -139,9 +141,9 @@ class TimestampParser:
             return start + float(seconds.replace(",", "."))
 
     def value(self, value: object) -> float | None:
-        """Return the time in a JSON value: an ISO string, or an epoch in s, ms, us or ns; None for anything else."""
+        """Return the time in a JSON value: an ISO string, or an epoch in s, ms, us or ns. Otherwise return None."""
         if value.__class__ is str:
-            # The shape that most encoders write, in a minute that is known: no need to take it apart.
+            # Fast path: the format of most encoders, in a cached minute.
             start = self._zulu.get(value[:17])
             if start is not None and _PLAIN_SECONDS(value, 17):
                 return start + float(value[17:-1])
@@ -201,7 +203,7 @@ def _offset(tail: str) -> int:
 
 
 def _epoch(number: float) -> float | None:
-    """Return an epoch in seconds. Up to the year 2286 seconds have ten digits, and each finer unit three more."""
+    """Return an epoch in seconds. Until 2286 an epoch in seconds has ten digits; each finer unit adds three."""
     for unit in (1.0, 1e3, 1e6, 1e9):
         if 1e8 <= number / unit < 1e10:
             return number / unit

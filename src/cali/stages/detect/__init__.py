@@ -1,4 +1,4 @@
-"""detect: events to incidents, in causal order, and their lives. See README.md beside this file."""
+"""The detect stage: groups events into incidents, orders them by cause and tracks their life cycle. See README.md."""
 
 from cali.stages.detect.causality import Nearness, ordered
 from cali.stages.detect.detector import Detector, Folded

@@ -1,15 +1,15 @@
-"""Order incidents by cause: what broke first and what followed from it, so that the first one shown is the one to fix.
+"""Causal order of incidents: the root cause first, then its consequences.
 
     incidents -> features -> ties to likely causes -> causes of causes -> groups in order
 
-A tie needs both: a place in time after its cause, and a link that names it. At the same time in two services is no link:
-a false tie hides an incident, a missing one costs a line.
+A tie links an effect to its cause. The effect must come after the cause in time, and one of the links below must hold.
+Simultaneity alone is not a link: a false tie hides an incident, while a missing tie costs only one line.
 
-    named     the effect suffers, and names what the cause happened in, or what the cause says has stopped serving
+    named     the effect is a symptom and names the cause's workload, or the system that the cause reports as down
     quoted    the effect repeats the cause's line, in one scope
-    of kind   the effect suffers from a kind of dependency, the cause is the outage of the only such one
+    of kind   the effect is a symptom of a kind of dependency, and the cause is an outage of the only one of that kind
     same      both are the same known failure in one scope
-    specific  in one workload: a symptom of unknown cause beside a failure whose cause is known
+    specific  in one workload: a symptom without a known cause beside a failure with a known cause
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ _NAMED, _QUOTED, _OF_KIND, _SPECIFIC = 4.0, 3.0, 2.0, 1.0
 
 @dataclass(frozen=True, slots=True)
 class Nearness:
-    """How far a consequence may be from its cause. Lines count where there are no times."""
+    """The maximum distance between a cause and its consequence. Without times, lines are counted."""
 
-    after: float = 300.0  # seconds after the cause was seen last
-    young: float = 120.0  # seconds after the start of a cause that is no outage
-    early: float = 10.0  # seconds: clients may notice before the server has written its line
+    after: float = 300.0  # seconds after the cause was last seen
+    young: float = 120.0  # seconds after the start of a cause that is not an outage
+    early: float = 10.0  # seconds: a client can log the failure before the server does
     lines_after: int = 2_000
     lines_young: int = 200
     lines_early: int = 20
-    candidates: int = 50  # causes that are looked at under one name or kind
+    candidates: int = 50  # maximum causes compared per name or kind
 
 
 class Case(NamedTuple):
-    """An incident with its features. `place` is its place in time."""
+    """An incident with its features. `place` is its rank in time."""
 
     place: int
     incident: Incident
     features: Features
     weight: float
-    known: str | None = None  # the known error that it is
+    known: str | None = None  # id of the known error that it matches
 
 
 class Tie(NamedTuple):
-    """A possible cause, by places."""
+    """A possible cause and its effect, by `place`."""
 
     strength: float
     cause: int
@@ -64,13 +64,13 @@ def ordered(
     known: Callable[[Incident], str | None] | None = None,
     nearness: Nearness | None = None,
 ) -> list[Incident]:
-    """Return the incidents in causal order, with `follows` set to the id of what broke first.
+    """Return the incidents in causal order, with `follows` set to the id of the root.
 
-    Most severe groups first, then the earliest; in a group the root, then its followers. A lone symptom without a known
-    cause comes after its equals in severity. `tags` returns the tags of the known error that an incident is; `known` its
-    id, and `weight` how specifically its cause is known (0: not). The order of the input does not matter.
+    Groups are sorted by severity, then by time. A group starts with its root. A single symptom without a known cause comes
+    after other groups of its severity. The callbacks describe the known error that an incident matches: `tags` returns its
+    tags, `known` its id, `weight` how specific its cause is (0: unknown). The order of the input does not matter.
 
-    The cost grows with the number of incidents: each is compared with a bounded number of candidates.
+    Each incident is compared with a bounded number of candidates, so the cost is linear.
     """
     found = sorted(incidents, key=_when)
     if len(found) < 2:
@@ -119,9 +119,9 @@ def _rank(group: Sequence[Case]) -> tuple[int, bool, int]:
 
 
 def _causes(cases: Sequence[Case], near: Nearness) -> tuple[dict[int, int], list[int]]:
-    """Return the cause of each incident that has one, and the forest that leads to the roots.
+    """Return the cause of each incident that has one, and the union-find forest of the roots.
 
-    The strongest ties are made first, and none that would close a circle.
+    The strongest ties are applied first. A tie that would close a cycle is dropped.
     """
     causes: dict[int, int] = {}
     roots = list(range(len(cases)))
@@ -133,7 +133,7 @@ def _causes(cases: Sequence[Case], near: Nearness) -> tuple[dict[int, int], list
 
 
 def _root(place: int, roots: list[int]) -> int:
-    """Return the root of a case. Each look-up shortens the way for the next, so long chains stay cheap."""
+    """Return the root of a case. Each look-up compresses the path, so long chains stay cheap."""
     while roots[place] != place:
         roots[place] = roots[roots[place]]
         place = roots[place]
@@ -141,7 +141,7 @@ def _root(place: int, roots: list[int]) -> int:
 
 
 def _depths(cases: Sequence[Case], causes: dict[int, int]) -> dict[int, int]:
-    """Return for each case how many ties lie between it and its root."""
+    """Return the number of ties between each case and its root."""
     depths: dict[int, int] = {}
     for case in cases:
         chain, place = [], case.place
@@ -155,7 +155,7 @@ def _depths(cases: Sequence[Case], causes: dict[int, int]) -> dict[int, int]:
 
 
 def ties(cases: Sequence[Case], near: Nearness) -> Iterator[Tie]:
-    """Yield all ties between cases. The effort grows with the number of cases, not with its square."""
+    """Yield all ties between cases, in linear time."""
     index = _Candidates(cases, near)
     for effect in cases:
         for level, found in (
@@ -171,7 +171,7 @@ def ties(cases: Sequence[Case], near: Nearness) -> Iterator[Tie]:
 
 
 class _Candidates:
-    """Index of possible causes by name, kind, quote, known error and scope, so that not every pair is compared."""
+    """An index of possible causes by name, kind, quote, known error and scope. It avoids comparing every pair."""
 
     def __init__(self, cases: Sequence[Case], near: Nearness) -> None:
         self._near = near
@@ -186,7 +186,7 @@ class _Candidates:
                     found.append(case)
 
     def _lists(self, case: Case) -> Iterator[list[Case]]:
-        """Yield the lists in which a case can be found as a cause."""
+        """Yield the index lists that a case belongs to as a cause."""
         scope, read = case.incident.scope, case.features
         for name in read.subjects:
             yield self._by_name[name]
@@ -195,7 +195,7 @@ class _Candidates:
                 yield self._by_kind[kind]
         if read.quote:
             yield self._by_quote[scope, read.quote[:QUOTE_WORDS]]
-        # A report, or a failure that is neither outage nor symptom, may be two bugs or two pods.
+        # Two reports of one known error, or two failures that are neither outage nor symptom, can be independent.
         if case.known and (read.outage or read.symptom) and not read.reports:
             yield self._by_known[scope, case.known]
         if case.weight > 0:
@@ -260,7 +260,7 @@ class _Candidates:
 
 
 def _beside(cause: Case, effect: Case) -> bool:
-    """Return whether both happened in one scope, only the cause says why, and they do not name different peers."""
+    """Return True if both are in one scope, only the cause gives a reason, and they name no different peers."""
     one, other = cause.features, effect.features
     apart = one.peers and other.peers and not one.peers & other.peers
     return (
@@ -272,7 +272,7 @@ def _beside(cause: Case, effect: Case) -> bool:
 
 
 def _only_server(kind: str, near: Sequence[Case], effect: Case) -> list[Case]:
-    """Return the outages of the one server of a kind that the effect can mean; none if it could be one of several."""
+    """Return the outages of the only server of a kind near the effect, or nothing if there are several servers."""
     scope, peers = effect.incident.scope, effect.features.peers
     servers = [cause for cause in near if kind in cause.features.serves and cause.incident.scope != scope]
     close = [cause for cause in servers if cause.incident.scope[:2] == scope[:2]]
@@ -283,5 +283,5 @@ def _only_server(kind: str, near: Sequence[Case], effect: Case) -> list[Case]:
 
 
 def _is_variant(peers: frozenset[str], own: frozenset[str]) -> bool:
-    """Return whether a peer is a variant of a name: postgres-primary of postgres."""
+    """Return True if a peer is a variant of a name: postgres-primary is one of postgres."""
     return any(peer.startswith(name) or name.startswith(peer) for peer in peers for name in own)

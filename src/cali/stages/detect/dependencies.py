@@ -1,5 +1,7 @@
-"""What can break under others, as data: how its servers are called, what they say when they stop serving, and what
-their clients say then. Used to tell causes from consequences."""
+"""Kinds of dependencies, as data: names of servers, their messages in an outage, and the messages of their clients.
+
+The data distinguishes causes from consequences.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,13 @@ from typing import NamedTuple
 
 
 class SystemKind(NamedTuple):
-    """One kind of dependency. `tags` are those of knowledge entries that speak of it."""
+    """One kind of dependency. `tags` are the tags of knowledge entries about it."""
 
     name: str
     tags: frozenset[str]
     server: re.Pattern[str]  # in the name of a workload or container
-    client: re.Pattern[str]  # in the message of whoever depends on it
-    fails: re.Pattern[str] | None = None  # what its server says in particular when it stops serving
+    client: re.Pattern[str]  # in the message of a client
+    fails: re.Pattern[str] | None = None  # in the message of its server in an outage, beyond OUTAGE
 
 
 def _kind(name: str, tags: str, server: str, client: str, fails: str | None = None) -> SystemKind:
@@ -66,7 +68,7 @@ SYSTEM_KINDS = (
     ),
 )  # fmt: skip
 
-# Whoever says this has stopped serving, or is about to: others may fail because of it.
+# Messages of a system that is down or going down. Its clients may fail because of it.
 OUTAGE = re.compile(
     r"""
       \b too \s many \s (?:clients|connections|open\sfiles) | \b out \s of \s memory | out[- ]?of[- ]?memory | \b oom[- ]?kill | \b killed \s process
@@ -79,7 +81,7 @@ OUTAGE = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
-# Whoever says this suffers from something else: it says that another did not answer, not why.
+# Messages of a client whose dependency failed. They do not give the reason.
 SYMPTOM = re.compile(
     r"""
       \b connection \s (?:was\s|is\s|has\sbeen\s)? (?:refused|reset|closed|lost|aborted|timed|error|fail\w*|attempt|to\b|is\snot\savailable) | ECONN | EPIPE | ETIMEDOUT | EHOSTUNREACH

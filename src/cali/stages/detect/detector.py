@@ -1,8 +1,8 @@
-"""Collect events into incidents by scope and fingerprint, in bounded memory.
+"""The detector: groups events into incidents by scope and fingerprint, in bounded memory.
 
     event -> verdict (cached per template, level and severity) -> passes | heals a warning | counts for an incident
 
-Nearly all events pass, so a verdict costs one dictionary lookup.
+Nearly all events pass, so a cached verdict costs one dictionary look-up.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from cali.core.models import Event, Incident, Scope, Severity
 from cali.stages.detect.tracker import DetectPolicy, IncidentTracker
 
-_PASS, _HEALS, _COUNTS = 1, 2, 3  # 0 is not yet judged; a severity is added to the last
+_PASS, _HEALS, _COUNTS = 1, 2, 3  # 0: not cached; the severity is added to _COUNTS
 _SEVERITIES = tuple(Severity)
 _UNJUDGED = bytes(len(Severity))
 
@@ -23,7 +23,7 @@ _Key = tuple[Scope, str]
 
 
 class Folded(NamedTuple):
-    """Incidents dropped to hold the bound on distinct incidents: the least severe, rarest and latest."""
+    """Incidents dropped to limit the number of distinct incidents: the least severe, rarest and latest."""
 
     incidents: int = 0
     events: int = 0
@@ -33,8 +33,11 @@ class Folded(NamedTuple):
 
 
 class Detector:
-    """Collects incidents from events given one by one. `known_severity` returns the severity of the known error that an
-    event is, or None. It is called once for each template, level and severity, and only where the level does not decide."""
+    """A collector of incidents from single events.
+
+    `known_severity` returns the severity of the known error that an event matches, or None. It is called once per template,
+    level and severity, and only if the level does not decide.
+    """
 
     def __init__(
         self, known_severity: Callable[[Event], Severity | None], policy: DetectPolicy | None = None
@@ -44,31 +47,31 @@ class Detector:
         self._levelled: dict[str, bytearray] = {}
         self._plain: dict[str, bytearray] = {}
         self._trackers: dict[_Key, IncidentTracker] = {}
-        self._soft: dict[Scope, set[_Key]] = {}  # incidents of warnings alone, which a success can undo
+        self._soft: dict[Scope, set[_Key]] = {}  # incidents with warnings only, which a success can undo
         self.folded = Folded()
-        self.undone = 0  # warnings that a later line reported as solved
+        self.undone = 0  # warnings that a later line reported as recovered
 
     def observe(self, event: Event) -> None:
-        """Count one event. Events of one scope come in the order in which they were written."""
+        """Count one event. Events of one scope must arrive in the order in which they were written."""
         verdicts = (self._levelled if event.levelled else self._plain).get(event.template.id, _UNJUDGED)
         verdict = verdicts[event.severity] or self._judge(event)
         if verdict > _PASS:
             self._apply(event, verdict)
 
     def incidents(self) -> list[Incident]:
-        """Return the incidents so far, in the order of their first lines. Times and lines are those of the input."""
+        """Return the incidents so far, ordered by first line. Times and lines are those of the input."""
         self._fold()
         return list(
             map(IncidentTracker.incident, sorted(self._trackers.values(), key=attrgetter("first_line")))
         )
 
     def positions(self, scope: Scope, fingerprint: str) -> tuple[tuple[int, int], ...]:
-        """Return the lines at which an incident's events began, each with its count; see `DetectPolicy.positions`."""
+        """Return the first lines of an incident's events, each with its count. See `DetectPolicy.positions`."""
         tracker = self._trackers.get((scope, fingerprint))
         return tuple(sorted(tracker.positions.items())) if tracker else ()
 
     def _judge(self, event: Event) -> int:
-        """Decide what an event does, and cache the verdict for all events like it."""
+        """Return the verdict on an event and cache it for similar events."""
         cache = self._levelled if event.levelled else self._plain
         verdicts = cache.get(event.template.id)
         if verdicts is None:
@@ -122,7 +125,7 @@ class Detector:
                 del self._soft[key[0]]
 
     def _fold(self) -> None:
-        """Drop the incidents beyond the bound. Up to twice the bound is let in before, so folding is rare."""
+        """Drop the incidents beyond the limit. The detector collects up to twice the limit first, so this is rare."""
         over = len(self._trackers) - self._policy.incidents
         if over <= 0:
             return
@@ -137,8 +140,8 @@ class Detector:
         self.folded = Folded(self.folded.incidents + over, self.folded.events + events)
 
 
-# Recovery: does a line say that the operation of an earlier warning has worked after all? The words are data: to teach
-# another phrase, add it to a row.
+# Recovery: patterns of lines that report the success of an operation that an earlier warning reported as failed.
+# To add a phrase, extend a row.
 class _Topic(NamedTuple):
     success: re.Pattern[str]
     trouble: re.Pattern[str]
@@ -170,13 +173,13 @@ _DOUBT = re.compile(
 )
 _WORD = re.compile(r"[a-z][a-z_]{2,}", re.IGNORECASE)
 
-# Other names of a thing: "lost the broker" and "reconnected to kafka" speak of one thing.
+# Synonyms: "lost the broker" and "reconnected to kafka" name the same system.
 _ALSO = {
     "kafka": "broker", "rabbitmq": "broker", "amqp": "broker", "nats": "broker", "pulsar": "broker", "postgres": "database",
     "postgresql": "database", "mysql": "database", "mariadb": "database", "mongodb": "database", "mongo": "database", "redis": "cache",
     "memcached": "cache", "elasticsearch": "cluster", "opensearch": "cluster",
 }  # fmt: skip
-# Words that do not name an operation.
+# Words that name no operation.
 _COMMON = frozenset(
     _WORD.findall("""
     the and for with from was has had have been now again after all its are this that will not but out more than into
@@ -190,7 +193,7 @@ _COMMON = frozenset(
 
 
 def speaks_of_success(message: str) -> bool:
-    """Return whether a message says in any way that something works again."""
+    """Return True if a message reports any kind of recovery."""
     for topic in _TOPICS:
         if topic.success.search(message):
             return not _DOUBT.search(message)
@@ -198,8 +201,10 @@ def speaks_of_success(message: str) -> bool:
 
 
 def undoes(success: str, trouble: str) -> bool:
-    """Return whether a message of success is about the operation of an earlier warning: the same kind of trouble, and it
-    names nothing, or something that the warning names too."""
+    """Return True if a success message is about the operation of an earlier warning.
+
+    Both must be about the same kind of trouble. If the success names a system, the warning must name it too.
+    """
     if not any(topic.success.search(success) and topic.trouble.search(trouble) for topic in _TOPICS):
         return False
     named, blamed = _things(success), _things(trouble)

@@ -1,4 +1,4 @@
-"""Read what an incident says about the origin of a failure: once per incident, compared many times."""
+"""Features of an incident that show the origin of a failure. They are extracted once and compared many times."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from cali.core.models import NOWHERE, Incident
 from cali.stages.decode import workload_of
 from cali.stages.detect.dependencies import OUTAGE, SYMPTOM, SYSTEM_KINDS
 
-READ = 4_000  # characters of a sample that are looked at
-QUOTE_WORDS = 5  # words in a row that two messages must share for one to quote the other
+READ = 4_000  # maximum characters of a sample that are scanned
+QUOTE_WORDS = 5  # consecutive words that two messages must share for one to quote the other
 _QUOTE_CHARS = 28
 
 _NAME = r"[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?"
-# Where a message spells a host out.
+# Hosts in addresses and fields.
 _HOSTS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -25,7 +25,7 @@ _HOSTS = tuple(
         rf"\b(?:ENOTFOUND|EAI_AGAIN|lookup)\s+\"?({_NAME})",
     )
 )
-# Where it speaks of one in words.
+# Hosts in prose.
 _SPOKEN = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -49,11 +49,11 @@ _NOT_SPOKEN = frozenset(
 )  # fmt: skip
 _GENERIC = frozenset(
     ("app", "main", "server", "container", "localhost")
-)  # say nothing as the name of a container
+)  # container names without information
 _PRIVATE = (".svc", ".local", ".internal", ".cluster", ".lan")
 _TOKEN = re.compile(r"[a-z0-9][a-z0-9-]{2,}(?:\.[a-z0-9-]+)*", re.IGNORECASE)
 _WORDS = re.compile(r"[a-z_]{2,}", re.IGNORECASE)
-# Components that report on others: what these say has stopped is not themselves.
+# Components that report failures of other systems, not their own.
 _REPORTER = re.compile(
     r"kubelet|kernel|containerd|dockerd|systemd|journal|^node|event|controller|scheduler|node-problem",
     re.IGNORECASE,
@@ -64,23 +64,23 @@ Tags = Callable[[Incident], Collection[str]]
 
 
 class Features(NamedTuple):
-    """The facts of an incident that link cause and consequence."""
+    """The facts of an incident that link causes and consequences."""
 
-    own: frozenset[str]  # names of what it happened in
-    subjects: frozenset[str]  # names of what it says has stopped serving, its own among them
-    peers: frozenset[str]  # names of others that it blames
-    serves: frozenset[str]  # kinds of dependency that it happened in
-    needs: frozenset[str]  # kinds of dependency that it complains of
-    about: frozenset[str]  # kinds that it is about in any way
-    outage: bool  # it says that something has stopped serving
-    reports: bool  # it happened in something that reports on others
-    symptom: bool  # it says that something else did not answer
+    own: frozenset[str]  # names of its workload
+    subjects: frozenset[str]  # names of the systems that it reports as down, including its own
+    peers: frozenset[str]  # names of other systems that it blames
+    serves: frozenset[str]  # kinds of dependency that its workload is
+    needs: frozenset[str]  # kinds of dependency that it reports as failing
+    about: frozenset[str]  # kinds of dependency that it mentions
+    outage: bool  # it reports a system that is down
+    reports: bool  # its workload reports on other systems
+    symptom: bool  # it reports that another system did not answer
     words: tuple[str, ...]
-    quote: tuple[str, ...]  # the words of its title; empty if they are too few to be known again
+    quote: tuple[str, ...]  # the words of its title; empty if there are too few to identify it
 
 
 def features_of(incident: Incident, tags: Tags | None = None) -> Features:
-    """Read an incident. `tags` returns the tags of the known error that it is, if it is one."""
+    """Return the features of an incident. `tags` returns the tags of the known error that it matches, if any."""
     message = incident.samples[0].message[:READ] if incident.samples else incident.title
     names = [name for name in incident.scope[2:] if name]
     own = frozenset(name.lower() for name in names) - _GENERIC
@@ -121,7 +121,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _peers(message: str) -> set[str]:
-    """Return the names of others that a message holds, in an address or in words."""
+    """Return the names of other systems in a message, from addresses and from prose."""
     hosts = {name.lower() for pattern in _HOSTS for name in pattern.findall(message)}
     words = {name.lower() for pattern in _SPOKEN for name in pattern.findall(message)}
     found: set[str] = set()
@@ -133,8 +133,10 @@ def _peers(message: str) -> set[str]:
 
 
 def _host_names(host: str) -> set[str]:
-    """Return the names that a host goes by. Inside a cluster the first label is the service; elsewhere only the whole
-    name identifies it."""
+    """Return the names of a host.
+
+    Inside a cluster the first label is the service. Elsewhere only the whole name identifies the host.
+    """
     if len(host) < 2 or host.replace(".", "").isdigit() or host == "localhost" or _SOURCE_FILE.search(host):
         return set()
     label, _, rest = host.partition(".")
@@ -152,5 +154,5 @@ def _subjects(message: str) -> set[str]:
 def _quote(title: str) -> tuple[str, ...]:
     words = _words(title)
     if title.endswith("…"):
-        words = words[:-1]  # it may be cut
+        words = words[:-1]  # the last word may be cut
     return words if len(words) >= QUOTE_WORDS and len(title) >= _QUOTE_CHARS else ()

@@ -1,4 +1,4 @@
-"""An incident and its life as plain JSON, and back. What is in it was redacted by refine before it came here."""
+"""Serialisation of a stored incident as JSON. Its text was redacted by refine."""
 
 from __future__ import annotations
 
@@ -13,26 +13,24 @@ from cali.core.errors import Poison
 from cali.core.life import StoredIncident
 
 _STORED = TypeAdapter(StoredIncident)
-_EXACT = (
-    2**53
-)  # larger numbers lose digits in most readers of JSON; positions such as those of Kinesis are larger
+_EXACT = 2**53  # most JSON parsers lose digits of larger integers; Kinesis positions are larger
 
 
 def dumps(stored: StoredIncident) -> str:
-    """JSON on one line. The version is not in it: it is the store's."""
+    """Return JSON on one line. The version is left out because the store holds it."""
     plain = _plain(stored)
     del plain["version"]
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def loads(text: str, version: int) -> StoredIncident:
-    """What `dumps` wrote. Poison if it is anything else; fields that a newer release added are left out."""
+    """Parse the output of `dumps`. Fields of a newer release are ignored. Raise Poison for any other text."""
     try:
         values = json.loads(text)
         return _STORED.validate_python({**values, "version": version})
     except (ValueError, TypeError, RecursionError, ValidationError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise Poison(f"not a stored incident: {said}") from error
+        reason = " ".join(str(error).split())[:200]
+        raise Poison(f"not a stored incident: {reason}") from error
 
 
 def _plain(value: Any) -> Any:
@@ -47,7 +45,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
+        return value.encode("utf-8", "replace").decode()  # UTF-8 cannot encode half a surrogate pair
     if type(value) is int and abs(value) > _EXACT:
         return str(value)
     return value

@@ -1,14 +1,15 @@
-"""The life of an incident: a pure state machine that the live shells and the alerts share.
+"""The life cycle of an incident: a pure state machine, shared by the live shells and the alerts.
 
     (nothing) --seen--> OPENED --diagnosed--> DIAGNOSED --silence--> QUIET --seen--> OPENED or DIAGNOSED (recurred)
     any --a person--> RESOLVED --seen later--> REGRESSED --silence--> QUIET
-    any --a person--> MUTED --the mute is over, and seen--> OPENED or DIAGNOSED (recurred)
+    any --a person--> MUTED --mute expired, and seen--> OPENED or DIAGNOSED (recurred)
 
-Delivering a sighting again, in another order, or cut into other batches changes no count and makes no change twice.
+Sightings are idempotent. A sighting that is redelivered, reordered or split into other batches changes no count and
+repeats no change.
 
-How a shell uses it: read what is stored, `advance`, put it back under the version that was read (on a conflict read
-again), publish what is `unsent`, then put `sent(...)`. A crash after the put leaves the changes unsent, and the
-redelivered batch publishes them. A crash before the last put publishes a change twice, under the same number.
+A shell reads the stored incident, calls `advance`, and writes the result under the version that it read. On a conflict it
+reads again. It then publishes the `unsent` changes and writes `sent(...)`. After a crash between write and publish, the
+redelivered batch publishes the changes. A crash before the last write publishes a change twice, under the same number.
 """
 
 from __future__ import annotations
@@ -19,28 +20,33 @@ from cali.core.life import Change, ChangeKind, Span, StoredIncident
 from cali.core.models import Diagnosis, Event, Incident, Severity, Status
 from cali.stages.detect.positions import covers, unread, with_span
 
-UNSENT = 32  # changes that wait for a publisher that is down; beyond that the oldest but the first is dropped
+UNSENT = 32  # maximum unpublished changes; beyond it the oldest change after the first is dropped
 SAMPLES = 5
-AHEAD = 60.0  # seconds by which the clock of whoever writes a line may be ahead
+AHEAD = 60.0  # maximum seconds by which a line's clock may be ahead
 
 
 @dataclass(frozen=True, slots=True)
 class LifePolicy:
-    """When silence counts as quiet. Each time an incident comes back within `flap_window` of going quiet, the silence it
-    needs doubles, up to `2 ** flap_limit` times: one that comes and goes changes less and less often."""
+    """The policy that decides when an incident is quiet.
+
+    If an incident recurs within `flap_window` of going quiet, the required silence doubles, up to `2 ** flap_limit`
+    times. A flapping incident therefore changes its status less and less often.
+    """
 
     quiet_after: float = 1_800.0
     flap_window: float = 21_600.0
     flap_limit: int = 4
-    grace: float = 60.0  # seconds after a resolve in which old processes may still complain
+    grace: float = 60.0  # seconds after a resolve in which old processes may still log the error
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What one batch says of one incident. All of `source` from `start` to `end` was read, and the incident's events are
-    at `positions`: (position, how many began there). Its count comes from these; `incident.count` is not used. From
-    `unsettled` on there are positions that were left for later, or that a late batch may bring. `arrived` is when the
-    newest of its lines reached the source."""
+    """The events of one incident in one batch.
+
+    The batch read all of `source` from `start` to `end`. `positions` holds (position, number of events that began there).
+    The count is the sum of these; `incident.count` is not used. From `unsettled` on, positions may still arrive: they were
+    deferred, or belong to a late batch. `arrived` is the time at which its newest line reached the source.
+    """
 
     incident: Incident
     source: str
@@ -53,7 +59,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The incident as it is now, and the changes made just now. They are in `stored.unsent` too, until `sent`."""
+    """The updated incident and its new changes. `stored.unsent` also holds the changes until `sent` removes them."""
 
     stored: StoredIncident
     events: tuple[Change, ...] = ()
@@ -63,7 +69,7 @@ POLICY = LifePolicy()
 
 
 def advance(known: StoredIncident | None, seen: Sighting, now: float, policy: LifePolicy = POLICY) -> Outcome:
-    """Applies a sighting to what is known of its incident, which is None the first time."""
+    """Apply a sighting to the stored incident. `known` is None for a new incident."""
     seen = replace(seen, incident=_timely(seen.incident, now if seen.arrived is None else seen.arrived))
     if known is None:
         return _opened(seen, now)
@@ -87,10 +93,10 @@ def advance(known: StoredIncident | None, seen: Sighting, now: float, policy: Li
 
 
 def sweep(stored: StoredIncident, now: float, policy: LifePolicy = POLICY) -> Outcome:
-    """Says that an incident is quiet, if nothing was heard of it for long enough."""
+    """Mark an incident as quiet if it was not seen for long enough."""
     status = stored.incident.status
     if status == Status.MUTED and stored.muted_until is not None and now >= stored.muted_until:
-        pass  # the mute is over: silence counts again
+        pass  # the mute has expired, so silence counts again
     elif status not in (Status.OPENED, Status.DIAGNOSED, Status.REGRESSED):
         return Outcome(stored)
     if now - stored.heard_at < policy.quiet_after * 2 ** min(stored.flaps, policy.flap_limit):
@@ -100,7 +106,7 @@ def sweep(stored: StoredIncident, now: float, policy: LifePolicy = POLICY) -> Ou
 
 
 def diagnose(stored: StoredIncident, diagnosis: Diagnosis, now: float) -> Outcome:
-    """Attaches a diagnosis. The same one again changes nothing."""
+    """Attach a diagnosis. A repeated diagnosis changes nothing."""
     if stored.incident.diagnosis == diagnosis:
         return Outcome(stored)
     status = Status.DIAGNOSED if stored.incident.status == Status.OPENED else stored.incident.status
@@ -109,7 +115,7 @@ def diagnose(stored: StoredIncident, diagnosis: Diagnosis, now: float) -> Outcom
 
 
 def resolve(stored: StoredIncident, now: float, by: str = "") -> Outcome:
-    """A person says that it is fixed. What is seen later is a regression."""
+    """Mark an incident as resolved by a person. A later sighting is a regression."""
     if stored.incident.status == Status.RESOLVED:
         return Outcome(stored)
     done = replace(_with(stored, Status.RESOLVED), resolved_at=now, muted_until=None, flaps=0)
@@ -117,7 +123,7 @@ def resolve(stored: StoredIncident, now: float, by: str = "") -> Outcome:
 
 
 def mute(stored: StoredIncident, now: float, until: float | None, by: str = "") -> Outcome:
-    """A person wants to hear no more of it until a time, or ever (None). It is still counted."""
+    """Mute an incident until a time, or for ever (None). Its events are still counted."""
     if stored.incident.status == Status.MUTED and stored.muted_until == until:
         return Outcome(stored)
     return _changed(
@@ -126,13 +132,15 @@ def mute(stored: StoredIncident, now: float, until: float | None, by: str = "") 
 
 
 def sent(stored: StoredIncident, number: int) -> StoredIncident:
-    """The incident after its changes up to a number are published for certain."""
+    """Remove the changes up to a number from `unsent`, after they were published."""
     return replace(stored, unsent=tuple(change for change in stored.unsent if change.number > number))
 
 
 def _timely(incident: Incident, arrived: float) -> Incident:
-    """The incident with the time of arrival where a line tells one that cannot be: were it in the future, all that comes
-    until then would be taken for late, and wake nothing."""
+    """Replace times in the future by the time of arrival.
+
+    With a time in the future, all events until then would count as late and reopen nothing.
+    """
 
     def timely(time: float | None) -> float | None:
         return arrived if time is not None and not 0 <= time <= arrived + AHEAD else time
@@ -152,7 +160,7 @@ def _opened(seen: Sighting, now: float) -> Outcome:
 def _returned(
     stored: StoredIncident, at: float, now: float, late: bool, policy: LifePolicy
 ) -> tuple[StoredIncident, tuple[ChangeKind, ...]]:
-    """What becomes of an incident that was thought to be over, now that there is news of it from time `at`."""
+    """Return the state and the changes of an incident that was over and is seen again at time `at`."""
     status = stored.incident.status
     if status == Status.QUIET and not late:
         soon = stored.quiet_at is not None and now - stored.quiet_at < policy.flap_window
@@ -207,7 +215,7 @@ def _changed(
 
 
 def _merged(one: Incident, other: Incident, fresh: int) -> Incident:
-    """Both, in whatever order they came: the earlier one says how it began, the later one how it went on."""
+    """Merge two views of an incident, in any order: the start from the earlier one, the end from the later one."""
     first, _ = sorted((one, other), key=_when)
     severity: Severity = max(one.severity, other.severity)
     return replace(
@@ -237,7 +245,7 @@ def _when(incident: Incident) -> tuple[bool, float, int, str]:
 
 
 def _samples(events: tuple[Event, ...]) -> tuple[Event, ...]:
-    """The first, the last, and those next to the first whose messages differ."""
+    """Return the first event, the last, and the earliest events with different messages."""
     known = {(event.lines, event.message): event for event in events}
     told = sorted(known.values(), key=lambda event: (_time(event.time), event.lines, event.message))
     if len(told) <= SAMPLES:

@@ -1,9 +1,9 @@
-"""What of each source was read already, so that no event counts twice, however its batch is delivered.
+"""Deduplication by position: the positions of each source that were already counted.
 
-Positions of one source grow, with gaps (Kinesis sequence numbers, line numbers). A batch that was read is a span. Spans
-are kept exactly while they are few; beyond that the lowest become a high-water mark: what comes below it is taken for
-read. So a count is exact if no batch is more than `SPANS` batches late, and too low, never too high, if one is. A batch
-that leaves lines for later has a hole for each: who knows of them says from where on nothing may become the mark.
+Positions of one source grow, with gaps (Kinesis sequence numbers, line numbers). A batch is a span of positions. The last
+`SPANS` spans are stored exactly. Older spans become a high-water mark, and positions below it count as read. A count is
+therefore exact unless a batch is more than `SPANS` batches late. Then it is too low, never too high. A batch that defers
+lines leaves gaps. Its caller passes the first position that the mark must not pass.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from collections.abc import Sequence
 
 from cali.core.life import ReadPositions, Span
 
-SPANS = 32  # per source
-MOST = 512  # per source while something is left for later
-SOURCES = 128  # per incident; beyond that the one that was read longest ago is forgotten
+SPANS = 32  # maximum spans per source
+MOST = 512  # maximum spans per source while lines are deferred
+SOURCES = 128  # maximum sources per incident; the least recently read one is dropped first
 
 Positions = Sequence[tuple[int, int]]
 
 
 def unread(reads: Sequence[ReadPositions], source: str, positions: Positions) -> int:
-    """How many of the events at these (position, count) were not read before."""
+    """Return how many events at these (position, count) pairs were not counted before."""
     read = next((read for read in reads if read.source == source), None)
     if read is None:
         return sum(count for _, count in positions)
@@ -31,8 +31,10 @@ def unread(reads: Sequence[ReadPositions], source: str, positions: Positions) ->
 def with_span(
     reads: Sequence[ReadPositions], source: str, span: Span, now: float, unsettled: int | None = None
 ) -> tuple[ReadPositions, ...]:
-    """The reads after one more span of a source, in the order of the sources' names. From `unsettled` on positions that
-    were not read may still come."""
+    """Add a span of a source and return all reads, ordered by source name.
+
+    Unread positions from `unsettled` on may still arrive.
+    """
     old = next((read for read in reads if read.source == source), ReadPositions(source, ()))
     spans, floor = _merged((*old.spans, span)), old.floor
     while len(spans) > (SPANS if unsettled is None or spans[0].end < unsettled else MOST):
@@ -46,7 +48,7 @@ def with_span(
 
 
 def covers(reads: Sequence[ReadPositions], source: str, span: Span) -> bool:
-    """Whether all of a span was read before."""
+    """Return True if all of a span was read before."""
     read = next((read for read in reads if read.source == source), None)
     if read is None:
         return False
@@ -62,7 +64,7 @@ def _holds(read: ReadPositions, position: int) -> bool:
 
 
 def _merged(spans: Sequence[Span]) -> list[Span]:
-    """Ascending, those that touch joined."""
+    """Return the spans in ascending order, with adjacent spans merged."""
     merged: list[Span] = []
     for span in sorted(spans):
         if merged and span.start <= merged[-1].end + 1:

@@ -1,8 +1,8 @@
-"""Track one incident while its events pass: counts, its rate, and a few samples of bounded size.
+"""The tracker of one incident: its counts, its rate, and a few samples of bounded size.
 
-A burst is far more events of a template at once than its own past makes likely. Events are counted per minute. An
-exponentially weighted mean and variance cover the minutes that are over, so the state is six numbers and each event
-costs the same.
+A burst is a rate of events that is unlikely given the template's own history. Events are counted per minute. An
+exponentially weighted mean and variance cover the completed minutes. The state is six numbers and the cost per event is
+constant.
 """
 
 from __future__ import annotations
@@ -17,33 +17,36 @@ from cali.stages.join import gist
 from cali.stages.refine.refiner import blind
 from cali.stages.refine.severity import by_words
 
-LONGEST_TITLE = 100  # characters
-_BELOW_PANIC = ("[signal ", "goroutine ")  # what Go prints under the line that says what happened
+LONGEST_TITLE = 100  # maximum characters
+_BELOW_PANIC = ("[signal ", "goroutine ")  # lines that Go prints below the line with the error
 
 
 @dataclass(frozen=True, slots=True)
 class BurstPolicy:
-    """When a step is a burst: at least `least` events, `factor` times the mean and `deviations` above it, after
-    `history` steps. An event more than `stray` steps back means a wrong clock: counting starts again from there."""
+    """The policy that decides whether a step is a burst.
+
+    A burst has at least `least` events, is `factor` times the mean and `deviations` above it, and comes after `history`
+    steps. An event more than `stray` steps back means that the clock was wrong: counting restarts from there.
+    """
 
     step: float = 60.0
     least: int = 20
     factor: float = 5.0
     deviations: float = 4.0
     history: int = 5
-    weight: float = 0.1  # of the newest step in the mean
+    weight: float = 0.1  # weight of the newest step in the mean
     stray: int = 60
 
 
 class Baseline(NamedTuple):
-    """The rate of one template."""
+    """The event rate of one template."""
 
-    step: int | None = None  # the step being counted
-    events: int = 0  # in it
+    step: int | None = None  # the current step
+    events: int = 0  # events in the current step
     mean: float = 0.0
     variance: float = 0.0
-    steps: int = 0  # steps that are over
-    burst: bool = False  # there was a burst
+    steps: int = 0  # completed steps
+    burst: bool = False  # at least one step was a burst
 
 
 START = Baseline()
@@ -52,27 +55,27 @@ POLICY = BurstPolicy()
 
 @dataclass(frozen=True, slots=True)
 class DetectPolicy:
-    """The bounds of detect, and when one success undoes a warning."""
+    """The limits of the detect stage."""
 
-    incidents: int = 1_000  # distinct ones; the rest are folded
+    incidents: int = 1_000  # distinct incidents; the rest are folded
     samples: int = 5  # events per incident: the first, the last, and distinct ones in between
-    first_chars: int = 8_000  # of the first sample's message
-    chars: int = 3_000  # of each other sample's message
-    positions: int = 0  # lines per incident that are remembered for `Detector.positions`; 0 in a batch job
-    undone: int = 20  # a warning that came more often than this is not undone by one success
-    templates: int = 50_000  # judged and remembered
+    first_chars: int = 8_000  # maximum characters of the first sample's message
+    chars: int = 3_000  # maximum characters of each other sample's message
+    positions: int = 0  # lines per incident stored for `Detector.positions`; 0 in a batch job
+    undone: int = 20  # maximum events of a warning that one success can undo
+    templates: int = 50_000  # cached verdicts
     burst: BurstPolicy = POLICY
 
 
 def incident_id(scope: Scope, fingerprint: str) -> str:
-    """Return 64 bits that follow from the scope and the fingerprint alone."""
+    """Return a 64-bit id: a pure function of scope and fingerprint."""
     return blake2b(
         "\0".join((*scope, fingerprint)).encode("utf-8", "surrogatepass"), digest_size=8
     ).hexdigest()
 
 
 class IncidentTracker:
-    """One incident in the making."""
+    """An incident under construction."""
 
     __slots__ = (
         "_between",
@@ -130,7 +133,7 @@ class IncidentTracker:
         self._count(event)
 
     def incident(self) -> Incident:
-        """Return the incident that the events so far make."""
+        """Return the incident from the events so far."""
         scope, template = self._first.scope, self._first.template
         samples = (self._first, *self._between)
         if self._last is not None and self._policy.samples > 1:
@@ -157,19 +160,19 @@ class IncidentTracker:
         if room:
             line = event.lines[0]
             if line not in self.positions and len(self.positions) >= room:
-                line = next(reversed(self.positions))  # the last line stands for all beyond the bound
+                line = next(reversed(self.positions))  # the last line represents all beyond the limit
             self.positions[line] = self.positions.get(line, 0) + 1
 
 
 def title(event: Event) -> str:
-    """Return the most telling line of an event, on one line and cut: of a stack trace the exception, not its frames."""
+    """Return the most informative line of an event, cut to one line. For a stack trace this is the exception."""
     message = event.message
     line = gist(message)
     if "\n" in line:
         lines = [part for part in line.split("\n") if part.strip() and not part.startswith(_BELOW_PANIC)]
         if lines:
             line = lines[0] if lines[0].startswith(("panic: ", "fatal error: ")) else lines[-1]
-    elif "\n" in message and line not in message:  # several lines, no trace
+    elif "\n" in message and line not in message:  # several lines, not a trace
         line = _worst_line(message) or line
     line = " ".join(line.split()) or event.template.text
     if len(line) <= LONGEST_TITLE:
@@ -189,7 +192,7 @@ def _worst_line(message: str) -> str | None:
 
 
 def shortened(event: Event, chars: int) -> Event:
-    """Cut an event's message to at most `chars` characters: of many lines the first and the last stay, with numbers."""
+    """Cut an event's message to at most `chars` characters. Of many lines, the first and the last remain."""
     message = event.message
     if len(message) <= chars:
         return event
@@ -207,7 +210,7 @@ def shortened(event: Event, chars: int) -> Event:
 
 
 def _fitting(texts: list[str], chars: int) -> int:
-    """Return how many of the first texts fit."""
+    """Return how many leading texts fit into `chars` characters."""
     for place, text in enumerate(texts):
         chars -= len(text) + 1
         if chars < 0:
@@ -216,7 +219,10 @@ def _fitting(texts: list[str], chars: int) -> int:
 
 
 def count_event(state: Baseline, time: float | None, policy: BurstPolicy = POLICY) -> Baseline:
-    """Return the baseline after one more event. An event without a time changes nothing; a late one counts as of now."""
+    """Return the baseline after one more event.
+
+    An event without a time changes nothing. A late event counts in the current step.
+    """
     if time is None:
         return state
     step, count, mean, variance, steps, burst = state
@@ -229,7 +235,7 @@ def count_event(state: Baseline, time: float | None, policy: BurstPolicy = POLIC
         step, count = now, 0
     count += 1
     if count >= policy.least and steps >= policy.history and count >= policy.factor * mean and not burst:
-        # Counts of independent events vary by the root of their mean at least, whatever a short past shows.
+        # Counts of independent events vary by at least the square root of their mean, even if a short history does not.
         burst = count > mean + policy.deviations * sqrt(max(variance, mean))
     return Baseline(step, count, mean, variance, steps, burst)
 
@@ -237,8 +243,8 @@ def count_event(state: Baseline, time: float | None, policy: BurstPolicy = POLIC
 def _close_step(
     count: int, mean: float, variance: float, steps: int, empty: int, weight: float
 ) -> tuple[float, float]:
-    """Return mean and variance after a step of `count` events and then `empty` steps of none."""
-    weight = max(weight, 1 / (steps + 1))  # a plain average until there is enough past
+    """Return mean and variance after a step of `count` events, followed by `empty` steps without events."""
+    weight = max(weight, 1 / (steps + 1))  # a plain average until there is enough history
     off = count - mean
     mean += weight * off
     variance = (1 - weight) * (variance + weight * off * off)

@@ -1,4 +1,4 @@
-"""Joins the lines of one log call: records in, blocks out. `gist` gives the part of a block that names the failure."""
+"""The join stage: groups the records of one log call into a block. `gist` returns the text that names the failure."""
 
 from cali.stages.join.joiner import Joiner, Limits, gist, text
 

@@ -1,4 +1,4 @@
-"""Which line continues which block: pure functions over the tables in lines.py."""
+"""Rules that decide whether a line continues a block: pure functions over the tables in line_patterns.py."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 _PLAIN = (TraceFormat.PLAIN, TraceFormat.TEXT, TraceFormat.ANNOUNCED)
 _BEFORE_FRAMES = (TraceFormat.HEAD, TraceFormat.HEAD_TEXT)
 _FREE_TEXT = (TraceFormat.HEAD_TEXT, TraceFormat.STARTUP_TEXT)
-_FREE_LINES = 30  # lines of a block that may hold free text: messages that explain themselves are shorter
-_HEAD = 400  # characters of a head in which words are looked for
+_FREE_LINES = 30  # maximum lines of free text in a block; real messages are shorter
+_HEAD = 400  # characters of a head that are searched for words
 
 
 class Shape(NamedTuple):
     """The state of an open block that decides whether the next line continues it."""
 
     fmt: TraceFormat
-    depth: int  # brackets opened at the ends of lines and not closed yet
+    depth: int  # open brackets at the ends of lines
 
 
 def opening(record: Record) -> Shape:
-    """Return the shape of a block that holds only this record."""
+    """Return the shape of a new block that holds only this record."""
     message = record.message
     fmt = _first(OPENINGS, message)
     if fmt is None:
@@ -50,7 +50,7 @@ def opening(record: Record) -> Shape:
 
 
 def following(shape: Shape, block: Sequence[Record], record: Record) -> Shape | None:
-    """Return the shape of the block with this record added; None if the record starts an event of its own."""
+    """Return the shape of the block with this record added, or None if the record starts a new event."""
     if block[-1].partial:
         return _grown(shape, shape.fmt, record)
     message = record.message
@@ -81,7 +81,7 @@ def _first(rows: Sequence[Row], message: str) -> TraceFormat | None:
 
 
 def _after_frame(now: TraceFormat, frame: TraceFormat) -> TraceFormat:
-    """Return the format after a frame: the frame's own, unless the block has one. A Python frame reopens a traceback."""
+    """Return the format after a frame: the block's format, else the frame's. A Python frame reopens a traceback."""
     if now in _PLAIN or now in _BEFORE_FRAMES or now is TraceFormat.CLOSED or frame is TraceFormat.PYTHON:
         return frame
     return TraceFormat.TRACE if now is TraceFormat.NODE_CODE and frame is TraceFormat.TRACE else now
@@ -99,7 +99,10 @@ def _indented(shape: Shape, head: Record, message: str) -> TraceFormat | None:
 
 
 def _stands_alone(head: Record, message: str) -> bool:
-    """Return whether an indented line is an event: a logger wrote it, or it reports trouble and its head does not."""
+    """Return True if an indented line is a separate event.
+
+    That is so if a logger wrote it, or if it reports trouble and its head does not.
+    """
     if TITLE.match(head.message):
         return False
     line = message.lstrip()
@@ -117,7 +120,7 @@ def _unindented(shape: Shape, head: Record, message: str) -> TraceFormat | None:
 
 
 def _announces(head: Record) -> bool:
-    """Return whether a head reports trouble and ends with a colon: `closing AMQP connection <...>:`."""
+    """Return True if a head reports trouble and ends with a colon: `closing AMQP connection <...>:`."""
     return head.message.endswith(":") and _logged(head) and _troubled(head)
 
 
@@ -135,7 +138,10 @@ def _troubled(head: Record) -> bool:
 
 
 def _owns_field(shape: Shape, head: Record, message: str) -> bool:
-    """Return whether a Postgres field belongs to this head. Decode may have removed "[72] ERROR:  ", but kept the severity."""
+    """Return True if a Postgres field belongs to this head.
+
+    Decode may have removed "[72] ERROR:  " from the head, so the severity is checked instead.
+    """
     if shape.fmt is not TraceFormat.POSTGRES and (shape.fmt not in _PLAIN or head.severity is None):
         return False
     one, other = POSTGRES_PID.search(head.message), POSTGRES_PID.search(message)
@@ -143,7 +149,7 @@ def _owns_field(shape: Shape, head: Record, message: str) -> bool:
 
 
 def _nesting(record: Record) -> int:
-    """Return the number of brackets that end the line, less those that start it: enough for pretty-printed data."""
+    """Return opening brackets at the line's end minus closing ones at its start: enough for pretty-printed data."""
     message = record.message.strip()
     closed = len(message) - len(message.lstrip("}])"))
     if record.partial:

@@ -1,4 +1,4 @@
-"""Puts the records of one event together, across streams that interleave; gives a block's text and its gist."""
+"""The joiner: groups the records of one event into a block, also when streams interleave; text and gist of a block."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _suspect = SUSPECT.match
-_new = tuple.__new__  # a Block in half the time of Block(...), which goes through a Python function
-_PAGE = 12  # bits: a record counts once, and once more for every 4 KiB, so that `gap` bounds memory too
-_MEMO = 16_384  # forms of lines, each of 1 KB at the most
-_HOLD = 8  # gaps after which a block is released though it still grows
-_CAP = 2048  # characters of a gist that is the whole text: enough to tell two documents apart
-_SCAN = 600  # lines looked at; a block holds fewer
+_new = tuple.__new__  # half the time of Block(...), which calls a Python function
+_PAGE = 12  # bits: a record counts once plus once per 4 KiB, so that `gap` also bounds memory
+_MEMO = 16_384  # cached lines of at most 1 KB
+_HOLD = 8  # gaps after which a block is released even if it still grows
+_CAP = 2048  # maximum characters of a gist that is the whole text: enough to distinguish two documents
+_SCAN = 600  # maximum lines scanned; a block holds fewer
 
 _NAME = r"(?:[A-Za-z_][\w$]*[.+])*[\w$]*"
-# A line that names an exception, after the marks that runtimes put before it. Group 1 is what is worth keeping.
+# A line that names an exception, after any prefix of the runtime. Group 1 is the exception and its message.
 _EXCEPTION = re.compile(
     r"\s*(?:\| )?(?:Caused by: |Suppressed: |Wrapped by: |---> |\[cause\]: |Next |Uncaught |Unhandled exception\. )?"
     r"\[?(" + _NAME + r"(?:Exception|Error|Throwable|Failure|Fault|Warning|Exit|Interrupt|Group|Rejection)"
     r"(?:`\d+)?(?: \[\w+\])?(?:: .*|:?\s*$))"
 )
 _LINK = re.compile(r"Caused by: |\s+---> |\s+\[cause\]: |Next ")
-_SIDE = re.compile(r"\s+(?:Suppressed|Caused by): ")  # beside the chain of causes, not in it
+_SIDE = re.compile(r"\s+(?:Suppressed|Caused by): ")  # indented, so not part of the chain of causes
 _NATIVE = re.compile(r"\[signal SIG|fatal error: ")  # Go, below the head
 _FIELD = re.compile(r"(?:.*[\s\]])?(?:DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION):  ")
 _SKIPPED_HEAD = re.compile(
@@ -45,11 +45,11 @@ _GOROUTINE = re.compile(r"goroutine \d+ |stack backtrace:|Stack trace:|\[stacktr
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far a block may reach before it is released as it is; what follows starts a new block.
+    """Size limits of a block. A block at a limit is released, and the next record starts a new block.
 
-    lines: usual stacks fit several times over; only runaway recursion (Java prints 1024 frames) is cut.
-    bytes: of UTF-8; 500 lines of 500 bytes. What is larger is data, not a trace.
-    seconds: between two records of a stream. One log call writes its lines within milliseconds; this leaves room
+    lines: several times a usual stack trace. Only runaway recursion (Java prints 1024 frames) is cut.
+    bytes: of UTF-8, 500 lines of 500 bytes. Larger blocks are data, not traces.
+    seconds: between two records of a stream. One log call writes its lines within milliseconds. The limit leaves room
         for a blocked pipe or a paused process.
     gap: records of the whole input since the block's last one. Collectors read a file in chunks of 32 to 256 KiB, a
         few hundred lines, so the rest of an event arrives within that distance.
@@ -63,7 +63,7 @@ class Limits:
     def __post_init__(self) -> None:
         for name in ("lines", "bytes", "seconds", "gap"):
             if not getattr(self, name) > 0:
-                raise Misconfigured(f"join limits: {name} must be more than 0, is {getattr(self, name)}")
+                raise Misconfigured(f"join limits: {name} is {getattr(self, name)}; set it to more than 0")
 
 
 class _OpenStream:
@@ -79,24 +79,22 @@ class _OpenStream:
 
 
 class Joiner:
-    """Turns records into blocks. Every record is returned exactly once; blocks are returned in the order in which they began.
+    """A joiner of records into blocks. It returns every record exactly once, and blocks in the order of their beginnings.
 
-    A joiner that gets the `pending` blocks of an earlier one continues them.
+    A joiner created with the `pending` blocks of an earlier one continues them.
     """
 
     def __init__(self, limits: Limits = Limits(), pending: Iterable[Block] = ()) -> None:
         self._limits = limits
         self._streams: dict[str, _OpenStream] = {}
-        self._queue: deque[list[Record]] = (
-            deque()
-        )  # blocks not given out; one is open if it is its stream's last
-        self._count = 0  # records, long ones counted as several
-        self._due = 0  # the count at which the first block of the queue is looked at again
+        self._queue: deque[list[Record]] = deque()  # unreleased blocks; the last block of each stream is open
+        self._count = 0  # records; long ones count several times
+        self._due = 0  # the count at which the first block of the queue is checked again
         for block in pending:
             self._resume(block)
 
     def push(self, record: Record) -> list[Block]:
-        """Takes a record; returns the blocks that are complete now. Most often that is the line before."""
+        """Add a record and return the blocks that are now complete, usually the previous line."""
         message = record.message
         count = self._count = self._count + 1 + (len(message) >> _PAGE)
         stream = self._streams.get(record.stream)
@@ -120,7 +118,7 @@ class Joiner:
         return self._drain([]) if count > self._due else []
 
     def flush(self) -> list[Block]:
-        """Returns all that is left, complete or not."""
+        """Return all remaining blocks, complete or not."""
         rest = list(self.pending())
         self._queue.clear()
         self._streams.clear()
@@ -139,15 +137,15 @@ class Joiner:
             stream = self._streams.get(records[0].stream)
             if stream is not None and stream.block is records:
                 del self._streams[records[0].stream]
-        self._due = 0  # the front of the queue may be another one now
+        self._due = 0  # the front of the queue may have changed
         return found
 
     def pending(self) -> tuple[Block, ...]:
-        """Return all open blocks, in order: plain data for a later `Joiner(limits, pending=...)`."""
+        """Return all open blocks in order, as plain data for a later `Joiner(limits, pending=...)`."""
         return tuple(map(Block, map(tuple, self._queue)))
 
     def _consider(self, stream: _OpenStream | None, record: Record) -> list[Block]:
-        """Take a record that is not an ordinary line, or that follows one."""
+        """Add a record that is not an ordinary line, or that follows such a record."""
         if stream is None:
             self._streams[record.stream] = stream = _OpenStream([record], _shape(record), self._count)
             self._queue.append(stream.block)
@@ -176,7 +174,7 @@ class Joiner:
         return True
 
     def _drain(self, out: list[Block]) -> list[Block]:
-        """Return `out` and the blocks at the front of the queue, up to the first that is open and not overdue."""
+        """Append to `out` the blocks at the front of the queue, up to the first that is open and not overdue."""
         queue, streams, count, gap = self._queue, self._streams, self._count, self._limits.gap
         while queue:
             front = queue[0]
@@ -192,7 +190,7 @@ class Joiner:
         return out
 
     def _resume(self, block: Block) -> None:
-        """Takes a block back as it was: its shape follows from its records."""
+        """Restore an open block. Its shape is computed from its records."""
         records = list(block.records)
         if not records:
             return
@@ -211,12 +209,12 @@ def _shape(record: Record) -> Shape | None:
 
 
 def _is_ordinary(message: str) -> bool:
-    """Return whether a line neither opens a block of several lines nor continues an ordinary line."""
+    """Return True if a line neither opens a block of several lines nor continues an ordinary line."""
     return _suspect(message) is None and ":  " not in message and message[-1:] != ":"
 
 
 class _Ordinary(dict[bytes, bool]):
-    """Whether lines are ordinary, by their normalised message: no pattern depends on a digit or a hexadecimal id."""
+    """A cache of `_is_ordinary` by normalised message. No pattern depends on a digit or a hexadecimal id."""
 
     def __missing__(self, normalised: bytes) -> bool:
         if len(self) >= _MEMO:
@@ -234,7 +232,7 @@ def _size(record: Record) -> int:
 
 
 def text(block: Block) -> str:
-    """Return the text of a log call: lines joined by newlines, pieces of a cut line joined directly."""
+    """Return the text of a log call: lines joined by newlines, pieces of a cut line without one."""
     records = block.records
     if len(records) == 1:
         return records[0].message
@@ -246,17 +244,17 @@ def text(block: Block) -> str:
 
 
 def gist(text: str) -> str:
-    """Return the text that a template is made of.
+    """Return the text from which the template is made.
 
-    One line is its own gist. Of a trace: the head, the outermost and the root exception, without frames. Of anything else:
-    the whole text on one line, cut to a bounded length.
+    The gist of one line is that line. The gist of a trace is the head, the outermost exception and the root exception,
+    without frames. The gist of any other block is its text on one line, cut to a bounded length.
     """
     if "\n" not in text:
         return text
     lines = text.split("\n", _SCAN)[:_SCAN]
     if _is_trace(lines):
         return _of_trace(lines)
-    # Of a Postgres error, what stands above its fields: the statement that met it would make a template of each.
+    # Cut a Postgres error before its fields: the failed statement would give each error its own template.
     field = next((place for place, line in enumerate(lines) if place and _FIELD.match(line)), None)
     if field is not None and (error := _flat(lines[:field])):
         return error
@@ -284,7 +282,7 @@ def _of_trace(lines: list[str]) -> str:
     parts = [] if head is None else [head]
     ends = named[:1] + named[1:][-1:]
     if head is not None and ends and ends[0].is_cause:
-        ends = ends[-1:]  # the head names the outermost itself
+        ends = ends[-1:]  # the head already names the outermost exception
     for name, _ in ends:
         if not any(name in line for line in parts):
             parts.append(name)
@@ -293,17 +291,17 @@ def _of_trace(lines: list[str]) -> str:
 
 class _NamedException(NamedTuple):
     name: str
-    is_cause: bool = False  # said to be the cause of what stands above it
+    is_cause: bool = False  # the trace marks it as the cause of the exception above it
 
 
 def _exceptions(lines: list[str]) -> list[_NamedException]:
-    """Return the exceptions that a trace names, in its order.
+    """Return the exceptions that a trace names, in order.
 
-    The first and the last are the ends of the chain of causes. Which one is the root depends on the runtime, so both count.
+    The first and the last are the ends of the chain of causes. The runtime determines which end is the root, so both count.
     """
     found: list[_NamedException] = []
-    code = False  # the line above is a frame of Python: an indented line is its source code
-    in_python = False  # a frame of Python has come since the last exception
+    code = False  # the previous line is a Python frame, so an indented line is its source code
+    in_python = False  # a Python frame followed the last exception
     for line in lines:
         is_frame = line.lstrip(" |").startswith('File "')
         if is_frame or (code and line[:1].isspace()):
@@ -319,6 +317,8 @@ def _exceptions(lines: list[str]) -> list[_NamedException]:
             )
             in_python = False
         elif in_python and not line[:1].isspace() and not _CHAINED.match(line) and line:
-            found.append(_NamedException(line))  # an exception whose name does not say so, as "mypkg.Halt: x"
+            found.append(
+                _NamedException(line)
+            )  # an exception without a telling suffix, such as "mypkg.Halt: x"
             in_python = False
     return found

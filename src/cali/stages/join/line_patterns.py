@@ -1,8 +1,8 @@
-"""What the lines of multi-line events look like, as tables. Each row names the runtime that writes it.
+"""Patterns of multi-line events, as tables. A comment on each row names the runtime that writes such lines.
 
-`FRAMES` continue whatever is open. `CONTINUES` says which lines continue a block in a given form. `ADOPTED` are
-unindented lines with which a trace starts: they belong to the log line before them when that line reports trouble.
-`OPENINGS` give a block its form from its first line. In every table the first match wins.
+`FRAMES` continue any open block. `CONTINUES` lists the lines that continue a block of a given format. `ADOPTED` lists
+unindented lines that start a trace: they belong to the log line before them if that line reports trouble. `OPENINGS`
+gives a block its format from its first line. In every table the first match wins.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from enum import IntEnum
 
 
 class TraceFormat(IntEnum):
-    """The format of an open block; it decides which lines may follow."""
+    """The format of an open block. It decides which lines can continue the block."""
 
-    PLAIN = 0  # one line, nothing special
+    PLAIN = 0  # one ordinary line
     TEXT = 1  # a log line with indented lines
-    CLOSED = 2  # brackets that have closed again: only frames may follow
+    CLOSED = 2  # all brackets are closed: only frames may follow
     TRACE = 3  # Java, .NET, Node, Ruby: frames and causes
     PYTHON = 4  # inside a traceback, before its exception line
     PYTHON_END = 5  # after the exception line
@@ -32,9 +32,9 @@ class TraceFormat(IntEnum):
     ERLANG = 15
     ANNOUNCED = 16  # "closing AMQP connection <0.1.0> (...):", before the reason
     HEAD = 17  # Java, .NET: the line of an exception, before its frames
-    HEAD_TEXT = 18  # more lines of its message: "Consider the following:" said that they come
-    FIELDS = 19  # Python: pydantic's exception line for several fields, before the name of one
-    FIELD = 20  # ... after the name, before what is wrong with it
+    HEAD_TEXT = 18  # more lines of its message, after a line such as "Consider the following:"
+    FIELDS = 19  # Python: pydantic's exception line for several fields, before a field name
+    FIELD = 20  # ... after the field name, before its error
     ONE_FIELD = 25  # ... the exception line for one field
     SQL = 21  # Python: SQLAlchemy's statement, before its closing bracket
     BOX = 22  # Spring Boot: the first line of a box of stars
@@ -49,7 +49,7 @@ def _row(pattern: str, fmt: TraceFormat) -> Row:
     return re.compile(pattern), fmt
 
 
-# A qualified exception name, as Java, .NET and Python print it: "java.io.IOException: x", "a.b.MyError".
+# A qualified exception name, as Java, .NET and Python print it: "java.io.IOException: x", "a.b.MyError"
 _TYPE = r"(?:[A-Za-z_][\w$]*[.+])+[\w$]*(?:Exception|Error|Throwable|Failure|Fault)(?:`\d+)?(?=:|\s*$)"
 _TRACEBACK = r"Traceback \(most recent call last\):"
 _VALIDATION = r"(?:\w+\.)+ValidationError: \d+ validation "  # Python: pydantic
@@ -83,7 +83,7 @@ FRAMES: tuple[Row, ...] = (
     ),  # Python: exception groups
 )
 
-# Lines without indentation that never start anything, for the runtimes of Form.TRACE.
+# Unindented lines that never start an event, for the runtimes of TraceFormat.TRACE.
 _LINKS = _row(
     r"Caused by:|Suppressed: |Wrapped by: "  # Java; Rust's anyhow writes "Caused by:" alone
     r"|--- End of "  # .NET
@@ -106,7 +106,7 @@ _PYDANTIC = (
     _row(_VALIDATION + r"error for \S", TraceFormat.ONE_FIELD),
 )
 _LOCATION = r"[A-Za-z_][\w.\[\]-]*(?: -> [\w.]+)*$"  # of a field, as "user.address.0.zip"
-# How SQLAlchemy begins the lines of a statement.
+# First words of the lines of a statement, as SQLAlchemy prints it.
 _CLAUSE = (
     r"(?:SELECT|FROM|WHERE|(?:LEFT |RIGHT |FULL |INNER |CROSS )?(?:OUTER )?JOIN|ORDER BY|GROUP BY|HAVING|LIMIT|OFFSET"
     r"|VALUES|RETURNING|SET|AND|OR|ON|UNION|FOR UPDATE)\b"
@@ -179,18 +179,18 @@ CONTINUES: dict[TraceFormat, tuple[Row, ...]] = {
     ),
     TraceFormat.RUST_PANIC: (
         _row(r"(?!\d{4}-\d\d)", TraceFormat.RUST),
-    ),  # the message of the panic: any text but a log line
+    ),  # the message of the panic: any text except a log line
     TraceFormat.RUST: _RUST,
     TraceFormat.NODE_SOURCE: (
         _row(r"(?!\[?\d{4}-\d\d)", TraceFormat.NODE_CODE),
-    ),  # the line of code: any text but a log line
+    ),  # the line of code: any text except a log line
     TraceFormat.NODE_CODE: (
         _row(r"\^+$", TraceFormat.NODE_CODE),  # the caret
         _row(r"(?:Uncaught )?\[?[\w.$]*(?:Error|Exception|Rejection)\b", TraceFormat.TRACE),
         _row(r"Node\.js v\d|Thrown at:", TraceFormat.TRACE),
     ),
     TraceFormat.PHP: (_row(r"Stack trace:|Next \S+|\[stacktrace\]|\"\}\s*$", TraceFormat.PHP),),
-    TraceFormat.POSTGRES: (),  # its fields are checked with their process id, in grammar.py
+    TraceFormat.POSTGRES: (),  # grammar.py checks its fields together with the process id
     TraceFormat.ERLANG: (_row(r"\*\* ", TraceFormat.ERLANG),),  # "** Reason for termination == "
 }
 
@@ -231,8 +231,8 @@ OPENINGS: tuple[Row, ...] = (
     ),  # Postgres
 )
 
-# The one test that every line pays for: a line that fails it, and holds no ":  ", neither continues a plain line nor
-# opens anything. It must accept whatever the tables above accept, and may accept more.
+# A fast check of every line. A line that fails it and holds no ":  " neither continues a plain line nor opens a block.
+# The check must accept every line that the tables above accept, and may accept more.
 SUSPECT = re.compile(
     r"[\s#})\]^|]|\[s|Traceback |Caused by|Suppressed|Wrapped by|--- End|During handling|The above exc|\.\.\. \d|Node\.js v|From prev"
     r"|goroutine |panic: |fatal error: |SIG[A-Z]+: |runtime: |stack backtrace|note: |thread '|Stack trace:|=[A-Z ]+ REPORT"
@@ -244,7 +244,7 @@ SUSPECT = re.compile(
     + _RUBY_FRAME
 )
 
-# Rows of `kubectl describe`, of YAML and of tables: indented, yet each says something of its own.
+# Rows of `kubectl describe`, of YAML and of tables: indented, but each is a separate statement.
 ROWS = re.compile(
     r"\s+(?:Normal|Warning)\s+[A-Z]"  # kubectl: an event
     r"|\s+(?i:reason|exit ?code|state|last ?state|ready|restart ?count|message|started|finished)\s*:"  # kubectl: a state
@@ -252,10 +252,10 @@ ROWS = re.compile(
     r"| +\S+(?: \S+)*(?: {2,}\S+(?: \S+)*){2,}\s*$"  # three columns or more
 )
 
-# A head whose message stands on the next line.
+# A head whose message is on the next line.
 TITLE = re.compile(r"(?:trce|dbug|info|warn|fail|crit): [\w.`]+\[\d+\]$")  # .NET console logger
 
-# A line that a logger wrote: indented lines below it are its own.
+# A line written by a logger. Indented lines below it belong to it.
 LOGGED = re.compile(
     r"\W{0,2}\d{2,4}[-/.:]\d\d[-/.:]\d\d|[IWEF]\d{4} |<\d+>|[A-Z][a-z]{2} [ \d]\d \d\d:"  # a time; klog; syslog
     r"|(?:level|time|ts|lvl)=|\W?(?i:trace|debug|info|notice|warn|warning|error|err|fatal|crit|critical|severe)\b"
@@ -264,12 +264,12 @@ LOGGED = re.compile(
     r"|[\w.]*(?:Error|Exception)\b|.{0,60}\b(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE)\b"
 )
 
-# A line that reports trouble: an unindented trace below it is its own. "Listening on port 80" owns no trace.
+# A line that reports trouble. An unindented trace below it belongs to it. "Listening on port 80" owns no trace.
 TROUBLE = re.compile(
     r"(?i)[EFW]\d{4} |err|fail|exception|fatal|crit|warn|severe|panic|unable|could ?n[o']t|cannot|can't|unhandled"
     r"|uncaught|crash|abort|reject|denied|time[d ]{0,2}out|terminat|invalid|unexpected|problem|emerg|alert"
 )
-# ... unless it says of itself that it is harmless.
+# An exception to TROUBLE: the line says that the problem is harmless.
 CALM = re.compile(
     r".{0,60}\b(?:TRACE|DEBUG|INFO|NOTICE)\b|(?:info|dbug|trce): |[ID]\d{4} |.{0,60}\blevel=\"?(?:info|debug)"
 )

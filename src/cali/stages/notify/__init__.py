@@ -1,4 +1,4 @@
-"""notify: changes in the lives of incidents to messages, and the answers to them. See README.md beside this file."""
+"""The notify stage: turns incident changes into messages and handles the responses to them. See README.md."""
 
 from cali.stages.notify.content import Fact, IncidentRef, Link, Message, Standing
 from cali.stages.notify.decide import Digest, Edit, Effect, Follow, Post, Reply, Skip, decide

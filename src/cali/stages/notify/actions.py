@@ -1,4 +1,4 @@
-"""Buttons of a message: the signed request that a press causes, and the change and the feedback that it means. Pure.
+"""Buttons of a message: verification of the signed request, and the change and feedback that it requests. Pure.
 
 headers, body -> verify -> parse -> ActionRequest or CauseForm -> changed, feedback
 """
@@ -21,47 +21,49 @@ from cali.core.models import Origin
 from cali.stages.detect.lifecycle import Outcome, mute, resolve
 from cali.stages.notify.plain_text import one_line, tidy
 
-WINDOW = 300.0  # seconds that a request may be old, or ahead of our clock
-LONGEST = 500_000  # bytes; Slack sends far less about a message
-CAUSE = 3_000  # characters of a person's cause that are stored
+WINDOW = 300.0  # maximum difference in seconds between a request's time and our clock
+LONGEST = 500_000  # maximum bytes of a request; Slack sends far less
+CAUSE = 3_000  # maximum characters of a cause that a person enters
 HOUR, DAY = 3_600.0, 86_400.0
 
 
 class InvalidSignature(NamedTuple):
-    """A refusal: the status to answer with, and the reason for our own log."""
+    """A rejected request: the HTTP status of the response, and the reason for the log."""
 
     status: int
     why: str
 
 
 class Signature(NamedTuple):
-    """A valid signature. A second request with the same one is a replay."""
+    """A valid signature. A second request with the same signature is a replay."""
 
     value: str
 
 
 def verify(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> Signature | InvalidSignature:
-    """Check version 0 of Slack's signatures, the age of a request and its size. Names of headers may have any case.
-    Without a secret every request is refused."""
+    """Verify a request's signature (version 0 of Slack's scheme), age and size.
+
+    Header names are case-insensitive. Without a secret every request is rejected.
+    """
     if len(body) > LONGEST:
         return InvalidSignature(413, f"{len(body):,} bytes")
     named = {name.lower(): value for name, value in headers.items()}
     stamp, given = named.get("x-slack-request-timestamp", ""), named.get("x-slack-signature", "")
     if not secret:
-        return InvalidSignature(401, "there is no signing secret")
+        return InvalidSignature(401, "no Slack signing secret is configured")
     if not stamp or not given:
         return InvalidSignature(401, "not signed")
     if not stamp.isascii() or not stamp.isdigit() or len(stamp) > 12:
-        return InvalidSignature(401, "its time stamp is no number")
+        return InvalidSignature(401, "the time stamp is not a number")
     if abs(now - int(stamp)) > WINDOW:
         return InvalidSignature(401, "stale")
     if not hmac.compare_digest(_signature(stamp, body, secret).encode(), given.encode("utf-8", "replace")):
-        return InvalidSignature(401, "the signature is not ours")
+        return InvalidSignature(401, "the signature does not match the signing secret")
     return Signature(given)
 
 
 def sign(body: bytes, secret: str, now: float) -> dict[str, str]:
-    """Return the headers with which Slack would send a body."""
+    """Return the signature headers that Slack would send with a body."""
     stamp = str(int(now))
     return {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": _signature(stamp, body, secret)}
 
@@ -80,19 +82,19 @@ class Button(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionRequest:
-    """One press of a button. `at` is its time by Slack's clock, equal when the request comes twice."""
+    """One press of a button. `at` is its time by Slack's clock, equal in a repeated request."""
 
     incident: str
     button: Button
     by: str
     at: float
-    trigger: str = ""  # opens a window, for some seconds
-    reply_to: str = ""  # the address for a word of thanks
+    trigger: str = ""  # id that can open a window for a few seconds
+    reply_to: str = ""  # URL for the confirmation
 
 
 @dataclass(frozen=True, slots=True)
 class CauseForm:
-    """The cause that a person wrote into the window. `view` is the window's id."""
+    """A cause that a person entered in the window. `view` is the window's id."""
 
     incident: str
     cause: str
@@ -101,11 +103,10 @@ class CauseForm:
 
 
 def parse(body: bytes) -> ActionRequest | CauseForm | None:
-    """Read a form of Slack's; None if it needs no action, such as a link that was opened. Raise Poison if it is no
-    such form."""
+    """Parse a form from Slack. Return None if it needs no action, such as an opened link. Raise Poison if it is invalid."""
     try:
         fields = parse_qs(body.decode(), max_num_fields=20)
-        (payload,) = fields["payload"]  # of two, each reader would take another one
+        (payload,) = fields["payload"]  # reject duplicates: parsers disagree about which one counts
         content = json.loads(payload)
         kind = content["type"]
         if kind == "view_submission":
@@ -113,12 +114,12 @@ def parse(body: bytes) -> ActionRequest | CauseForm | None:
         if kind == "block_actions":
             return _action_request(content)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
-        raise Poison(f"not an action of Slack's: {type(error).__name__}") from error
+        raise Poison(f"not a Slack action: {type(error).__name__}") from error
     return None
 
 
 def changed(request: ActionRequest, stored: StoredIncident) -> Outcome | None:
-    """Return the incident after a press; None if the button does not change it, or did so already."""
+    """Return the incident after a press, or None if the press changes nothing."""
     match request.button:
         case Button.RESOLVE:
             return resolve(stored, request.at, request.by)
@@ -140,7 +141,7 @@ def feedback(
     redact: Callable[[str], str],
     of: str = "",
 ) -> Feedback:
-    """Return the record of a verdict, with the person's text redacted. The record's id comes from `of`, or from `at`."""
+    """Return the feedback record of a verdict, with the person's text redacted. Its id is made from `of`, else `at`."""
     incident, diagnosis = stored.incident, stored.incident.diagnosis
     known = diagnosis is not None and diagnosis.origin is Origin.KNOWLEDGE and diagnosis.knowledge
     parts = "\0".join((incident.id, verdict.value, by, of or repr(at)))
@@ -159,7 +160,7 @@ def feedback(
 
 
 def verdict_of(button: Button) -> Verdict | None:
-    """Return the verdict that a button gives on the diagnosis, if it gives one."""
+    """Return the verdict of a button on the diagnosis, or None."""
     return {Button.RIGHT: Verdict.RIGHT, Button.NOT_AN_ERROR: Verdict.NOT_AN_ERROR}.get(button)
 
 

@@ -1,4 +1,4 @@
-"""Messages as data, before a sink formats them. All text is plain; each sink escapes it and cuts it to its limits."""
+"""Messages as data, before a sink formats them. All text is plain. Each sink escapes and cuts it to its limits."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from cali.core.models import Diagnosis, Incident, Origin, Severity, Status
 from cali.stages.notify.plain_text import one_line, tidy
 from cali.stages.notify.words import Words, words
 
-EVIDENCE = 6  # lines quoted
-LISTED = 20  # followers, or members of a digest, that are named
+EVIDENCE = 6  # maximum quoted lines
+LISTED = 20  # maximum listed followers, or members of a digest
 TITLE = 300
 _SURE = ((0.85, "sure_high"), (0.70, "sure_good"), (0.50, "sure_fair"), (0.0, "sure_low"))
 _ACTIVE = (Status.OPENED, Status.DIAGNOSED, Status.REGRESSED)
 
 
 class Standing(StrEnum):
-    """Whether an incident needs attention."""
+    """The attention that an incident needs."""
 
     OPEN = "open"
     MUTED = "muted"
@@ -31,7 +31,7 @@ class Standing(StrEnum):
 
 
 class Fact(NamedTuple):
-    """A named text, or a time that each sink formats in its own way."""
+    """A labelled text, or a labelled time that each sink formats in its own way."""
 
     name: str
     text: str = ""
@@ -39,7 +39,7 @@ class Fact(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A link to more, such as a dashboard or a runbook."""
+    """A link to more information, such as a dashboard or a runbook."""
 
     name: str
     url: str
@@ -56,8 +56,10 @@ class IncidentRef(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message. `key` is unique, so that a sink can drop a second copy; `thread` is the id of its incident or digest;
-    `answers` asks for buttons."""
+    """A message.
+
+    `key` is unique, so that a sink can deduplicate. `thread` is the id of its incident or digest. `answers` adds buttons.
+    """
 
     key: str
     thread: str
@@ -83,7 +85,7 @@ class Message:
 
     @property
     def summary(self) -> str:
-        """Return the message in one line, for a notification."""
+        """Return the message on one line, for a notification."""
         scope = self.facts[0].text if self.incident is not None and self.facts else ""
         return one_line(
             f"[{self.words(f'severity_{self.severity.label}')}] {self.status}: {self.title}", 240
@@ -91,7 +93,7 @@ class Message:
 
     @property
     def stamp(self) -> str:
-        """Return a hash that is equal for messages that look equal."""
+        """Return a hash of the visible content."""
         shown = (
             self.standing,
             self.severity,
@@ -108,7 +110,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class MessageContext:
-    """Facts for a message beyond the incident itself. `points` are earlier counts as (time, count)."""
+    """The data of a message beyond the incident itself. `points` holds earlier counts as (time, count)."""
 
     kind: ChangeKind | None = None
     by: str = ""
@@ -116,12 +118,12 @@ class MessageContext:
     followers: tuple[IncidentRef, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
     references: tuple[str, ...] = ()
-    back: bool = False  # it had been quiet
-    explained_later: bool = False  # the message is edited when a diagnosis comes
+    back: bool = False  # the incident was quiet before
+    explained_later: bool = False  # the message is edited when a diagnosis arrives
 
 
 def standing(stored: StoredIncident) -> Standing:
-    """Return whether an incident needs attention."""
+    """Return the attention that an incident needs."""
     status = stored.incident.status
     if status in _ACTIVE:
         return Standing.OPEN
@@ -137,7 +139,7 @@ def message(
     *,
     answers: bool = False,
 ) -> Message:
-    """Return the message of an incident as it is now."""
+    """Return the message that shows the current state of an incident."""
     incident, diagnosis = stored.incident, stored.incident.diagnosis
     explained = diagnosis is not None and diagnosis.origin is not Origin.NONE and bool(diagnosis.cause)
     followers = context.followers
@@ -169,7 +171,7 @@ def message(
 def digest(
     key: str, title: str, why: str, members: Sequence[IncidentRef], total: int, say: Words, *, open_: bool
 ) -> Message:
-    """Return one message for many incidents, the most severe first."""
+    """Return one message for many incidents, most severe first."""
     worst = max((member.severity for member in members), default=int(Severity.ERROR))
     listed = sorted(members, key=lambda member: -member.severity)[:LISTED]
     left = total - len(listed)
@@ -189,7 +191,7 @@ def digest(
 
 
 def place(stored: StoredIncident) -> str:
-    """Return the known parts of a scope. The container is left out if it is named like the workload."""
+    """Return the known parts of a scope. The container is omitted if it has the workload's name."""
     scope = stored.incident.scope
     parts = [scope.cluster, scope.namespace, scope.workload]
     if scope.container != scope.workload:
@@ -198,7 +200,7 @@ def place(stored: StoredIncident) -> str:
 
 
 def reference(stored: StoredIncident) -> IncidentRef:
-    """Return the reference to an incident."""
+    """Return a reference to an incident."""
     incident = stored.incident
     return IncidentRef(incident.id, one_line(incident.title, 120), place(stored), int(incident.severity))
 
@@ -221,7 +223,7 @@ def _status(stored: StoredIncident, context: MessageContext, say: Words) -> str:
 
 
 def _note(stored: StoredIncident, context: MessageContext, say: Words) -> str:
-    """Return why there is no cause, for an incident that is not over."""
+    """Return the note that explains a missing cause. It is empty for an incident that is over."""
     diagnosis = stored.incident.diagnosis
     if (diagnosis is not None and diagnosis.cause) or standing(stored) is Standing.OVER:
         return ""
@@ -271,7 +273,7 @@ def _sure(diagnosis: Diagnosis, say: Words) -> str:
 
 
 def _evidence(incident: Incident) -> tuple[str, ...]:
-    """Return the lines that prove a cause, without those that the error itself shows."""
+    """Return the lines that prove a cause, without lines that the error itself shows."""
     diagnosis = incident.diagnosis
     if diagnosis is None or diagnosis.origin is Origin.NONE:
         return ()
@@ -302,7 +304,7 @@ def _links(incident: Incident, context: MessageContext, say: Words) -> tuple[Lin
 
 
 def _ms(at: float) -> str:
-    """Return a time in milliseconds, for a URL; 0 if it is not finite."""
+    """Return a time in milliseconds for a URL, or 0 if it is not finite."""
     return str(int(at * 1000)) if isfinite(at) else "0"
 
 

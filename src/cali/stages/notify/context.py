@@ -1,4 +1,4 @@
-"""Context of a decision: the places for an incident, and the message that each would show now."""
+"""The input of a decision: the places for an incident, and the current message for each place."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ACTIVE = (Status.OPENED, Status.DIAGNOSED, Status.REGRESSED)
 
 
 class ContextBuilder:
-    """Builds contexts under one set of rules."""
+    """A builder of contexts for one set of rules."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class ContextBuilder:
         self._answers = answers
 
     def route(self, incident: Incident) -> RouteMatch:
-        """Return the route of an incident, and why."""
+        """Return the route of an incident, with the reason."""
         return match_route(incident, self._rules, self._tags)
 
     def styles(self, stored: StoredIncident) -> set[Style]:
@@ -48,7 +48,7 @@ class ContextBuilder:
         return {self._sink(send.sink).style for send in route.send} if route else set()
 
     def places(self, stored: StoredIncident, state: AlertState) -> dict[str, RoutedDestination]:
-        """Return the places of the route now, and those that have a message already and need the updates."""
+        """Return the places of the current route, and earlier places whose message needs updates."""
         route = self.route(stored.incident).route
         found = {one.key: one for one in route.send} if route else {}
         for key, sent in state.sent.items():
@@ -60,7 +60,7 @@ class ContextBuilder:
                 places[key] = RoutedDestination(destination, self._sink(destination.sink).style)
             except Misconfigured:
                 if route and destination in route.send:
-                    raise  # only a place that the rules no longer name is left out
+                    raise  # skip only places that the rules no longer name
         return places
 
     def build(
@@ -71,7 +71,7 @@ class ContextBuilder:
         now: float,
         places: Mapping[str, RoutedDestination],
     ) -> AlertContext:
-        """Return all that a decision needs. Each message is built once."""
+        """Return the context of a decision. Each message is built once."""
         why, until = hold_reason(stored.incident, self._rules, now)
         targets = {key: self._target(place, stored, state, change) for key, place in places.items()}
         root = self._root(stored)
@@ -97,8 +97,7 @@ class ContextBuilder:
         return Target(place.destination, place.style, shown)
 
     def _root(self, stored: StoredIncident) -> StoredIncident | None:
-        """Return the active incident at the beginning of the chain that this one follows from. In a circle it is the
-        earliest."""
+        """Return the active incident at the root of the chain that this one follows from. In a cycle, return the earliest."""
         chain = [stored]
         while chain[-1].incident.follows and (chain[-1] is stored or chain[-1].incident.status in ACTIVE):
             before = self._incidents.get(chain[-1].incident.follows)
@@ -113,14 +112,14 @@ class ContextBuilder:
     def _under(
         self, stored: StoredIncident, root: StoredIncident, targets: dict[str, Target]
     ) -> dict[str, Target]:
-        """Mark the places that have the root incident as well."""
+        """Mark the places that also have a message of the root incident."""
         route = self.route(root.incident).route
         shared = {send.key for send in route.send} & targets.keys() if route else set[str]()
         active = root.incident.status in ACTIVE
         ended = max(root.quiet_at or 0.0, root.resolved_at or 0.0)
         over = not active and (root.incident.status is Status.MUTED or stored.heard_at <= ended)
         if not active and not over:
-            return targets  # it continues although the root is over
+            return targets  # this incident continues although the root is over
         placed = {
             key: replace(targets[key], root=root.incident.id if active else "", root_over=over)
             for key in shared
@@ -143,7 +142,7 @@ class ContextBuilder:
 
 
 def key_of(effect: Effect, context: AlertContext, state: AlertState) -> str:
-    """Return the unique key of the message that an effect sends."""
+    """Return the unique key of an effect's message."""
     incident = context.stored.incident.id
     if isinstance(effect, Reply):
         return f"{incident}/{effect.line.key}"

@@ -1,9 +1,9 @@
-"""Decide what to send to each place, from the incident as it is now and the state of what was sent. Pure.
+"""The decision of what to send to each place, from the current incident and the delivery state. Pure.
 
     change -> record_change -> state -> decide -> effects -> (sinks) -> state_update -> state
 
-A message always shows the incident as it is when it is sent. Changes that come twice, late or in another order are
-harmless: the incident is looked at again, and content that is already shown is not sent again.
+A message shows the state of the incident at the time of sending. Duplicate, late and reordered changes are therefore
+harmless. Content that a place already shows is not sent again.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from cali.stages.notify.rules import Destination
 from cali.stages.notify.sink import Style
 from cali.stages.notify.state import FOLLOWERS, AlertState, SentState, ThreadLine, with_change
 
-EDIT_EVERY = 60.0  # seconds between two changes of one message
-REPLIES = 5  # in one thread and episode
-REPLIES_FOR_STATUS = 2  # of these, not used for followers
-AGAIN = 86_400.0  # seconds of silence after which a recurrence begins an episode
+EDIT_EVERY = 60.0  # minimum seconds between two edits of one message
+REPLIES = 5  # maximum replies per thread and episode
+REPLIES_FOR_STATUS = 2  # replies of these that are reserved for status changes
+AGAIN = 86_400.0  # seconds of silence after which a recurrence starts an episode
 REPOSTS = 1
-LONGEST_WAIT = 2 * 3_600.0  # seconds at most until a place that failed is tried again
+LONGEST_WAIT = 2 * 3_600.0  # maximum seconds until a failed place is retried
 _REPLY_KINDS = (ChangeKind.ESCALATED, ChangeKind.RECURRED, ChangeKind.REGRESSED, ChangeKind.RESOLVED)
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Post a message. `opens` is true for the first one of an episode. `line` is the change, for a place that gets each."""
+    """A new message. `opens` is true for the first one of an episode. `line` is the change, for an events place."""
 
     target: str
     kind: str
@@ -40,7 +40,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Edit the message to show the incident as it is now."""
+    """An edit of the message to show the current state."""
 
     target: str
     why: str
@@ -48,7 +48,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Reply in the message's thread."""
+    """A reply in the message's thread."""
 
     target: str
     line: ThreadLine
@@ -57,7 +57,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """Name the incident in the thread of its root."""
+    """A reply in the root's thread that names the incident."""
 
     target: str
     root: str
@@ -66,7 +66,7 @@ class Follow:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """Name the incident in a digest instead of a message of its own."""
+    """An entry in a digest instead of a separate message."""
 
     target: str
     which: str
@@ -75,7 +75,7 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Send nothing. `until` is when to look again."""
+    """No message. `until` is the time of the next check."""
 
     target: str
     why: str
@@ -86,7 +86,7 @@ Effect = Post | Edit | Reply | Follow | Digest | Skip
 
 
 class RoutedDestination(NamedTuple):
-    """A destination, and how it takes messages."""
+    """A destination and its message style."""
 
     destination: Destination
     style: Style
@@ -94,18 +94,18 @@ class RoutedDestination(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A place, and the message that it would show now."""
+    """A place, and the current message for it."""
 
     destination: Destination
     style: Style
     message: Message
-    root: str = ""  # the active root incident, if it has a message there too
-    root_over: bool = False  # the root is over, and this one was not seen since
+    root: str = ""  # the active root incident, if the place has its message
+    root_over: bool = False  # the root is over, and this incident was not seen since
 
 
 @dataclass(frozen=True, slots=True)
 class AlertContext:
-    """An incident, its places, and why notifications must wait (`hold`, until `hold_until`)."""
+    """An incident and its places. `hold` is the reason to delay notifications until `hold_until`."""
 
     stored: StoredIncident
     targets: Mapping[str, Target]
@@ -114,7 +114,7 @@ class AlertContext:
 
 
 def enroll(state: AlertState, places: Mapping[str, RoutedDestination]) -> AlertState:
-    """Return the state that knows the places that get every change. To be called before the change is recorded."""
+    """Add the places that receive every change to the state. Call this before `record_change`."""
     new = {key for key, place in places.items() if place.style is Style.EVENTS and not state.of(key).standing}
     return replace(
         state, sent={**state.sent, **{key: SentState(standing=Style.EVENTS.value) for key in sorted(new)}}
@@ -122,7 +122,7 @@ def enroll(state: AlertState, places: Mapping[str, RoutedDestination]) -> AlertS
 
 
 def record_change(state: AlertState, change: Change) -> AlertState:
-    """Return the state after a change, with the replies that it needs queued. A second time it changes nothing."""
+    """Record a change and queue its replies. A repeated change has no effect."""
     if state.has(change.number):
         return state
     late = change.number < state.latest
@@ -143,7 +143,7 @@ def record_change(state: AlertState, change: Change) -> AlertState:
 
 
 def with_follower(state: AlertState, target: str, follower: IncidentRef) -> AlertState:
-    """Return the state of a root after another incident followed from it."""
+    """Return the state of a root with one more follower."""
     sent = state.of(target)
     key = f"follower:{follower.id}"
     if follower.id not in {one.id for one in state.followers}:
@@ -158,7 +158,7 @@ def with_follower(state: AlertState, target: str, follower: IncidentRef) -> Aler
 
 
 def decide(change: Change | None, state: AlertState, context: AlertContext, now: float) -> tuple[Effect, ...]:
-    """Return what to send now. `change`, if any, is recorded in `state` already."""
+    """Return the effects to apply now. `state` must already include `change`."""
     return tuple(
         effect
         for key, target in context.targets.items()
@@ -176,19 +176,19 @@ def _living(
         return (_first(key, target, sent, context, change, now),)
     effects = [
         _change(key, target, sent, now)
-    ]  # before the replies: one that is refused must not keep the message old
+    ]  # the edit comes first, so that a rejected reply cannot block it
     for place, line in enumerate(sent.waiting):
         if sent.replies + place < REPLIES:
-            effects.append(Reply(key, line, f"{line.kind}: a reply in its thread"))
+            effects.append(Reply(key, line, f"{line.kind}: reply in the thread"))
     return tuple(effects)
 
 
 def _change(key: str, target: Target, sent: SentState, now: float) -> Effect:
     if target.message.stamp == sent.shown:
-        return Skip(key, "the message shows this already")
+        return Skip(key, "the message is up to date")
     if sent.edited_at and abs(now - sent.edited_at) < EDIT_EVERY:
         return Skip(key, "edited less than a minute ago", sent.edited_at + EDIT_EVERY)
-    return Edit(key, "what it shows has changed")
+    return Edit(key, "the content changed")
 
 
 def _letters(
@@ -200,12 +200,12 @@ def _letters(
     if not sent.posts:
         return (_first(key, target, sent, context, change, now),)
     if sent.posts >= 2:
-        return (Skip(key, "two messages were sent"),)
+        return (Skip(key, "two messages were already sent"),)
     if sent.explained or not target.message.cause:
-        return (Skip(key, "nothing that is worth a second message"),)
+        return (Skip(key, "no new cause, so no second message"),)
     if standing(context.stored) is not Standing.OPEN:
-        return (Skip(key, "over, or muted, before it was explained"),)
-    return (Post(key, ChangeKind.DIAGNOSED.value, "now it is explained"),)
+        return (Skip(key, "resolved, quiet or muted before it was explained"),)
+    return (Post(key, ChangeKind.DIAGNOSED.value, "a cause was found"),)
 
 
 def _signal(
@@ -218,10 +218,10 @@ def _signal(
     if not sent.standing:
         return (_first(key, target, sent, context, change, now),)
     if sent.standing == wanted.value:
-        return (Skip(key, f"it is {wanted.value} there already"),)
+        return (Skip(key, f"already {wanted.value} there"),)
     if wanted is Standing.OPEN and context.hold:
         return (Skip(key, context.hold, context.hold_until),)
-    return (Post(key, context.stored.incident.status.value, f"it is {wanted.value} now", opens=False),)
+    return (Post(key, context.stored.incident.status.value, f"changed to {wanted.value}", opens=False),)
 
 
 def _events(
@@ -244,10 +244,10 @@ _STYLES = {
 
 
 def _waits(key: str, sent: SentState, now: float) -> Skip | None:
-    if 0 < sent.again_at - now <= LONGEST_WAIT:  # a time further ahead comes from a wrong clock
-        return Skip(key, f"it failed {sent.failures} times", sent.again_at)
+    if 0 < sent.again_at - now <= LONGEST_WAIT:  # a later time comes from a wrong clock
+        return Skip(key, f"waiting to retry after {sent.failures} failures", sent.again_at)
     if sent.reposts > REPOSTS:
-        return Skip(key, "deleted by a person twice")
+        return Skip(key, "a person deleted the message twice")
     if sent.refused:
         return Skip(key, f"refused: {sent.refused}")
     return None
@@ -256,27 +256,30 @@ def _waits(key: str, sent: SentState, now: float) -> Skip | None:
 def _first(
     key: str, target: Target, sent: SentState, context: AlertContext, change: Change | None, now: float
 ) -> Effect:
-    """Return the first effect for an incident in a place, or why there is none."""
+    """Return the first effect for an incident in a place, or a Skip with the reason."""
     if standing(context.stored) is not Standing.OPEN:
         if sent.folded == "held" and context.hold:
             return Skip(key, context.hold, context.hold_until)
         if sent.folded == "held":
-            return Digest(key, "hours", "over before the quiet hours were")
+            return Digest(key, "hours", "ended during the quiet hours")
         return Skip(
-            key, "muted" if standing(context.stored) is Standing.MUTED else "over before a message was sent"
+            key, "muted" if standing(context.stored) is Standing.MUTED else "ended before a message was sent"
         )
     if context.hold:
         return Skip(key, context.hold, context.hold_until)
     if target.root or target.root_over:
         if sent.under or target.root_over:
-            return Skip(key, "named with the incident that broke first", now + 5 * EDIT_EVERY)
-        return Follow(key, target.root, "followed from another incident, named in its thread")
+            return Skip(key, "listed under the root incident", now + 5 * EDIT_EVERY)
+        return Follow(key, target.root, "listed in the thread of the root incident")
     worse = change is not None and change.kind in (ChangeKind.ESCALATED, ChangeKind.REGRESSED)
     if sent.folded == "storm" and not worse:
-        return Skip(key, "named in the digest")
+        return Skip(key, "listed in the digest")
     status = context.stored.incident.status.value
     return Post(
-        key, status, "deleted, and posted again" if sent.reposts else "first message", opens=not sent.reposts
+        key,
+        status,
+        "reposted after a person deleted it" if sent.reposts else "first message",
+        opens=not sent.reposts,
     )
 
 
@@ -286,7 +289,7 @@ def _queued(sent: SentState, change: Change, *, broadcast: bool = False) -> Sent
         return sent
     broadcast = broadcast or change.kind is ChangeKind.REGRESSED
     if not events and not broadcast and sent.replies + len(sent.waiting) >= REPLIES:
-        return sent  # the message itself shows the change
+        return sent  # the edited message shows the change
     line = ThreadLine(
         str(change.number),
         change.kind.value,
@@ -300,7 +303,7 @@ def _queued(sent: SentState, change: Change, *, broadcast: bool = False) -> Sent
 
 
 def _new_episode(sent: SentState) -> SentState:
-    """Begin an episode: of the queued replies only the return stays. A program still gets every change."""
+    """Start an episode. Of the queued replies only the recurrence remains. An events place still receives every change."""
     events = sent.standing == Style.EVENTS
     waiting = tuple(line for line in sent.waiting if events or line.broadcast)
     return replace(

@@ -1,7 +1,7 @@
 """Digests: one message for many incidents. Pure.
 
-Each place has a rate limit. An incident beyond `storm.incidents` in `storm.seconds` is named in the digest instead of a
-message of its own, until the rate falls again.
+Each place has a rate limit of `storm.incidents` per `storm.seconds`. Incidents above the limit are listed in the digest
+instead of a separate message, until the rate falls.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from cali.stages.notify.rules import Destination, Storm
 from cali.stages.notify.sink import Style
 from cali.stages.notify.words import Words
 
-NAMED = 50  # members that are stored by name; of the others only the id is stored
+NAMED = 50  # members stored in full; only the ids of the others are stored
 COUNTED = 5_000
 OVER = 300.0  # seconds without a new member after which a digest is complete
-WAIT = 60.0  # without edits, a digest is sent after so many seconds of silence, or after OVER
+WAIT = 60.0  # seconds of silence before a digest is sent to a place without edits; at most OVER
 EDIT_EVERY = 60.0
 
 
 class Admission(NamedTuple):
-    """A request for a message of its own, and whether it was granted."""
+    """A request for a separate message, and the decision."""
 
     at: float
     id: str
@@ -36,13 +36,13 @@ class Admission(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DigestState:
-    """State of one place's digest. `which` is storm or hours."""
+    """The state of one place's digest. `which` is storm or hours."""
 
     which: str
     sink: str
     channel: str = ""
     mention: str = ""
-    number: int = 0  # of this digest in this place
+    number: int = 0  # sequence number of the digest in this place
     recent: tuple[Admission, ...] = ()
     members: tuple[IncidentRef, ...] = ()
     others: tuple[str, ...] = ()
@@ -71,12 +71,12 @@ class DigestState:
 
 
 def empty_digest(which: str, send: Destination) -> DigestState:
-    """Return the empty digest of a place."""
+    """Return an empty digest for a place."""
     return DigestState(which, send.sink, send.channel, send.mention)
 
 
 def admit(state: DigestState, member: IncidentRef, now: float, storm: Storm) -> tuple[DigestState, bool]:
-    """Return whether an incident may have a message of its own; if not, the digest names it. A second call gives the same."""
+    """Return True if an incident is admitted to a separate message, else False for the digest. The call is idempotent."""
     if any(one.id == member.id for one in state.members) or member.id in state.others:
         return state, False
     recent = tuple(one for one in state.recent if abs(now - one.at) < storm.seconds)
@@ -85,13 +85,13 @@ def admit(state: DigestState, member: IncidentRef, now: float, storm: Storm) -> 
     if len(recent) < storm.incidents:
         return replace(state, recent=(*recent, Admission(now, member.id))), True
     own = tuple(one for one in recent if one.admitted)
-    others = tuple(one for one in recent if not one.admitted)[-storm.incidents :]  # the rate needs no more
+    others = tuple(one for one in recent if not one.admitted)[-storm.incidents :]  # enough for the rate
     recent = (*own, *others, Admission(now, member.id, admitted=False))
     return fold(replace(state, recent=recent), member, now), False
 
 
 def fold(state: DigestState, member: IncidentRef, now: float) -> DigestState:
-    """Return the digest with one more member. After a complete digest, the member begins the next."""
+    """Return the digest with one more member. If the digest is complete, start the next one."""
     if any(one.id == member.id for one in state.members) or member.id in state.others:
         return state
     if state.total and state.sent_at and (not state.ref or now - state.last > OVER):
@@ -114,7 +114,7 @@ def fold(state: DigestState, member: IncidentRef, now: float) -> DigestState:
 
 
 def due(state: DigestState, style: Style, say: Words, storm: Storm) -> float | None:
-    """Return when the digest is to be sent or edited; None if it shows all members already."""
+    """Return the time of the next send or edit, or None if the digest is up to date."""
     if not state.total:
         return None
     if not state.sent_at:
@@ -153,7 +153,7 @@ def dumps(state: DigestState) -> str:
 
 
 def loads(text: str) -> DigestState:
-    """Read what `dumps` wrote. Raise Poison if it is anything else."""
+    """Parse the output of `dumps`. Raise Poison for any other text."""
     try:
         return _adapter().validate_json(text)
     except (ValueError, ValidationError) as error:

@@ -1,4 +1,4 @@
-"""Rules that read people's feedback: how it counts for knowledge, and which incidents it suppresses."""
+"""Rules for people's feedback: its effect on the ranking of knowledge, and the incidents that it suppresses."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from cali.core.ports import FeedbackStore
 
 @dataclass(frozen=True, slots=True)
 class FeedbackSummary:
-    """Feedback, counted. `scores` holds for each knowledge entry its right verdicts less its wrong ones; `causes` holds
-    each pair of a template and a cause that a person wrote."""
+    """Aggregated feedback.
+
+    `scores` maps each knowledge entry to its right verdicts minus its wrong ones. `causes` holds pairs of a template and a
+    cause that a person entered.
+    """
 
     scores: dict[str, int]
     causes: tuple[tuple[str, str], ...]
 
 
 def summarise(records: Iterable[Feedback]) -> FeedbackSummary:
-    """Count records, given in any order. Of one person and incident only the latest verdict counts."""
+    """Aggregate records in any order. Only the latest verdict of each person on each incident counts."""
     latest: dict[tuple[str, str], Feedback] = {}
     for record in sorted(records, key=lambda one: (one.at, one.id)):
         latest[record.incident, record.by] = record
@@ -37,13 +40,15 @@ def summarise(records: Iterable[Feedback]) -> FeedbackSummary:
 
 
 def unsuppressed(incidents: Iterable[Incident], suppressed: Container[str]) -> list[Incident]:
-    """Return the incidents that nobody has marked as no error."""
+    """Return the incidents that no person marked as "not an error"."""
     return [incident for incident in incidents if incident.id not in suppressed]
 
 
 class Suppressions:
-    """Ids of incidents that people marked as no error, read again after `every` seconds. If the store cannot be read,
-    `warn` is called and the last ids stay in use: an alert too many is better than none."""
+    """Ids of incidents that people marked as "not an error", refreshed after `every` seconds.
+
+    If the store cannot be read, `warn` is called and the last ids stay in use. One alert too many is better than none.
+    """
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ ERROR = 4_000
 
 
 def moment(at: float | None) -> str:
-    """Return a time in UTC; an empty text if there is none."""
+    """Format a time in UTC. Return an empty string for None."""
     try:
         return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC" if at is not None else ""
     except (ValueError, OverflowError, OSError):
@@ -22,7 +22,7 @@ def moment(at: float | None) -> str:
 
 
 def text(message: Message) -> str:
-    """Return the whole message, without markup."""
+    """Return the whole message without markup."""
     say = message.words
     rows = [f"{message.status}: {message.title}", ""]
     rows += [f"{fact.name}: {fact.text or moment(fact.at)}" for fact in message.facts]
@@ -44,7 +44,7 @@ def text(message: Message) -> str:
         rows += ["", *(f"{link.name}: {link.url}" for link in message.links)]
     if message.incident is not None:
         rows += ["", say("incident", id=message.thread)]
-    if message.error:  # last, for it is long
+    if message.error:  # last, because it is long
         rows += ["", say("error"), _indented(middle(message.error.replace("\t", "  "), ERROR, say))]
     return tidy("\n".join(rows)) + "\n"
 

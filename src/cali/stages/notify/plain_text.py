@@ -1,4 +1,4 @@
-"""Text that fits and does nothing: cut with a note of what is left out, and without characters that nobody sees."""
+"""Plain text for messages: cut to a limit, with a note of the omitted lines, and without invisible characters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from cali.stages.notify.words import Words
 
-# Controls but tab and line feed, marks of direction, invisible spaces, halves of surrogate pairs, private use, tags.
+# Controls except tab and line feed, direction marks, invisible spaces, half surrogate pairs, private use, tags.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\ue000-\uf8ff\U000e0000-\U000e007f\U000f0000-\U0010ffff]"
@@ -14,22 +14,22 @@ _UNSEEN = re.compile(
 
 
 def tidy(text: str) -> str:
-    """The text with everything that is not seen, or moves what is seen, taken out."""
+    """Remove characters that are invisible or that reorder visible text."""
     return _UNSEEN.sub("", text.replace("\r\n", "\n"))
 
 
 def one_line(text: str, longest: int) -> str:
-    """The text on one line, cut to so many characters."""
+    """Return the text on one line, cut to `longest` characters."""
     return cut(" ".join(tidy(text).split()), longest)
 
 
 def cut(text: str, longest: int) -> str:
-    """The text, or its beginning and an ellipsis, never more than `longest` characters."""
+    """Cut a text to `longest` characters, including the ellipsis."""
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
 def middle(text: str, longest: int, say: Words) -> str:
-    """The text in at most so many characters: of many lines the first and the last, and how many stood between them."""
+    """Cut a text to `longest` characters: the first and the last lines, with the number of omitted lines between."""
     if len(text) <= longest:
         return text
     lines = text.split("\n")
@@ -51,7 +51,7 @@ def _between(lines: int, say: Words) -> str:
 
 
 def _fitting(lines: list[str], room: int) -> int:
-    """How many of the first lines fit."""
+    """Return how many leading lines fit into `room` characters."""
     for place, line in enumerate(lines):
         room -= len(line) + 1
         if room < 0:

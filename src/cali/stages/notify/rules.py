@@ -1,4 +1,4 @@
-"""Rules of alerts as data: routes, quiet hours, maintenance, storms; and which of them match an incident."""
+"""Alert rules as data (routes, quiet hours, maintenance, storms), and their matching against incidents."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Condition of a route. `scope` is cluster/namespace/workload/container with `*` and `?`; parts left out at its end
-    match anything. With `tags` the diagnosis must name a knowledge entry that has one of them."""
+    """The condition of a route.
+
+    `scope` is cluster/namespace/workload/container with the wildcards `*` and `?`. Omitted trailing parts match anything.
+    With `tags`, the diagnosis must cite a knowledge entry that has at least one of them.
+    """
 
     scope: tuple[str, ...] = ("*",)
     severity: Severity = Severity.WARNING
@@ -26,7 +29,7 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A place for messages: a sink and a channel in it."""
+    """A sink and one of its channels."""
 
     sink: str
     channel: str = ""
@@ -39,7 +42,7 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Destinations for the incidents that match. With an empty `send` nobody is notified."""
+    """Destinations for matching incidents. An empty `send` disables notifications."""
 
     name: str
     when: When
@@ -56,8 +59,10 @@ class SinkUse:
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """Hours in which incidents below the `let` severity are delayed. Hours may pass midnight; they belong to the day on
-    which they begin."""
+    """Hours in which incidents below the `let` severity are delayed.
+
+    The hours can cross midnight. They belong to the day on which they begin.
+    """
 
     start: time
     end: time
@@ -78,7 +83,7 @@ class Maintenance:
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """The limit above which new incidents share one message: so many in so many seconds."""
+    """The rate limit above which new incidents share one message: `incidents` per `seconds`."""
 
     incidents: int = 10
     seconds: float = 60.0
@@ -86,7 +91,7 @@ class Storm:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All rules. The first route that matches counts."""
+    """All rules. The first matching route wins."""
 
     routes: tuple[Route, ...]
     sinks: Mapping[str, SinkUse] = field(default_factory=dict)
@@ -96,12 +101,12 @@ class Rules:
     links: tuple[tuple[str, str], ...] = ()
 
     def use(self, sink: str) -> SinkUse:
-        """Return the kind and options of a sink. An undeclared name is a kind."""
+        """Return the kind and options of a sink. An undeclared name is itself a kind."""
         return self.sinks.get(sink) or SinkUse(sink)
 
 
 class RouteMatch(NamedTuple):
-    """The route of an incident, and for each route that was tried, why it matched or did not."""
+    """The route of an incident, and the reason why each tried route matched or did not match."""
 
     route: Route | None
     why: tuple[str, ...]
@@ -111,7 +116,7 @@ Tags = Callable[[Incident], Collection[str]]
 
 
 def match_route(incident: Incident, rules: Rules, tags: Tags) -> RouteMatch:
-    """Return the first route that matches. `tags` is called only for routes that name tags."""
+    """Return the first matching route. `tags` is called only for routes that name tags."""
     why: list[str] = []
     for route in rules.routes:
         reason = _mismatch(incident, route.when, tags)
@@ -119,11 +124,11 @@ def match_route(incident: Incident, rules: Rules, tags: Tags) -> RouteMatch:
             why.append(f"route {route.name!r}: matches {_describe(route.when)}")
             return RouteMatch(route, tuple(why))
         why.append(f"route {route.name!r}: {reason}")
-    return RouteMatch(None, (*why, "no route matches: nobody is told"))
+    return RouteMatch(None, (*why, "no route matches: no notification"))
 
 
 def hold_reason(incident: Incident, rules: Rules, now: float) -> tuple[str, float]:
-    """Return why notifications must wait, and until when; an empty reason if they need not."""
+    """Return the reason to delay notifications and the end of the delay. The reason is empty if there is no delay."""
     for window in rules.maintenance:
         if window.start <= now < window.end and fits(incident.scope, window.scope):
             return f"maintenance{f' ({window.why})' if window.why else ''}", window.end
@@ -136,7 +141,7 @@ def hold_reason(incident: Incident, rules: Rules, now: float) -> tuple[str, floa
 
 
 def quiet_until(quiet: QuietHours, now: float) -> float | None:
-    """Return the end of the quiet hours that `now` lies in; None if it lies in none."""
+    """Return the end of the current quiet hours, or None outside of quiet hours."""
     local = datetime.fromtimestamp(now, UTC).astimezone(quiet.zone)
     for back in (0, 1):
         day = local.date() - timedelta(days=back)
@@ -151,7 +156,7 @@ def quiet_until(quiet: QuietHours, now: float) -> float | None:
 
 
 def fits(scope: Scope, pattern: str) -> bool:
-    """Return whether a scope matches a pattern. Parts left out at the pattern's end match anything."""
+    """Return True if a scope matches a pattern. Omitted trailing parts of the pattern match anything."""
     return all(fnmatchcase(part, wanted) for part, wanted in zip(scope, pattern.split("/"), strict=False))
 
 

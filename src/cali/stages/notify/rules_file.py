@@ -1,4 +1,4 @@
-"""Read the rules from YAML. An error is one line: file, line, place in the file, and what is wrong there."""
+"""Parsing of the rules file (YAML). An error is one line: file, line, key path, and what is wrong."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ from cali.stages.notify.rules import (
 )
 
 DEFAULT = Rules(routes=(Route("everything", When(), (Destination("console"),)),))
-"""The rules without a file: everything from warning up, on the console."""
+"""Default rules: all incidents from warning up, on the console."""
 
 _FIELD = re.compile(r"\{(\w*)\}")
 _FIELDS = {"id", "fingerprint", "cluster", "namespace", "workload", "container", "from_ms", "to_ms", "entry"}
 _MESSAGES = {
     "list_type": "must be a list",
     "dict_type": "must be a mapping",
-    "too_short": "is empty; without a route nobody is notified",
+    "too_short": "is empty; add at least one route, or no notification is sent",
 }
-_MISSING = {"routes": "; without one nobody is notified", "send": "; an empty list notifies nobody"}
+_MISSING = {"routes": "; add at least one route", "send": "; use an empty list to disable notifications"}
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError("must be a text")
+        raise ValueError("must be a string")
     return value.strip()
 
 
@@ -67,24 +67,24 @@ def _number(value: Any) -> float:
 def _severity(value: Any) -> Severity:
     name = _text(value).upper()
     if name not in Severity.__members__:
-        raise ValueError(f"{value!r} is no severity: {', '.join(one.label for one in Severity)}")
+        raise ValueError(f"{value!r} is not a severity; use {', '.join(one.label for one in Severity)}")
     return Severity[name]
 
 
 def _clock(value: Any) -> time:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1440:
-        return time(value // 60, value % 60)  # YAML reads 22:00 as 22 times 60
+        return time(value // 60, value % 60)  # YAML parses 22:00 as 22 * 60
     try:
         return datetime.strptime(str(value), "%H:%M").time()  # noqa: DTZ007 - a time of day
     except ValueError:
-        raise ValueError(f"{value!r} is no time of day such as 22:00") from None
+        raise ValueError(f"{value!r} is not a time of day; write it like 22:00") from None
 
 
 def _moment(value: Any) -> float:
     try:
         when = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError:
-        raise ValueError(f"{value!r} is no time such as 2026-11-20T22:00:00+09:00") from None
+        raise ValueError(f"{value!r} is not a time; write it like 2026-11-20T22:00:00+09:00") from None
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
@@ -93,16 +93,16 @@ def _zone(value: Any) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{value!r} is no time zone such as Asia/Seoul") from None
+        raise ValueError(f"{value!r} is not a time zone; write it like Asia/Seoul") from None
 
 
 def _link(value: Any) -> str:
     url = _text(value)
     if not url.startswith(("https://", "http://")):
-        raise ValueError(f"{url!r} is no web address")
+        raise ValueError(f"{url!r} is not an HTTP URL")
     for name in _FIELD.findall(url):
         if name not in _FIELDS:
-            raise ValueError(f"{{{name}}} is none of {', '.join(sorted(_FIELDS))}")
+            raise ValueError(f"{{{name}}} is not a placeholder; use {', '.join(sorted(_FIELDS))}")
     return url
 
 
@@ -124,7 +124,7 @@ TimeZone = Annotated[ZoneInfo, PlainValidator(_zone)]
 
 
 class _Section(BaseModel):
-    """A mapping of the file, with no other keys than its fields."""
+    """A mapping in the file. Keys other than its fields are rejected."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -136,9 +136,7 @@ class _Section(BaseModel):
         for key in value:
             if key not in cls.model_fields and cls.model_config.get("extra") != "allow":
                 known = ", ".join(cls.model_fields)
-                raise PydanticCustomError(
-                    "unknown", "unknown; known here: {known}", {"known": known, "key": key}
-                )
+                raise PydanticCustomError("unknown", "unknown key; use {known}", {"known": known, "key": key})
         return _text_keys(value)
 
 
@@ -185,7 +183,7 @@ class _QuietHoursSection(_Section):
     def _weekdays(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for day in value:
             if day not in DAYS:
-                raise ValueError(f"{day!r} is none of {', '.join(DAYS)}")
+                raise ValueError(f"{day!r} is not a day; use {', '.join(DAYS)}")
         return value
 
 
@@ -199,7 +197,7 @@ class _MaintenanceSection(_Section):
     @classmethod
     def _after_the_start(cls, value: float, info: ValidationInfo) -> float:
         if value <= info.data.get("start", value - 1):
-            raise ValueError("is not after the start")
+            raise ValueError("must be after the start")
         return value
 
 
@@ -218,7 +216,7 @@ class _RulesFile(_Section):
 
 
 def parse(text: str, name: str) -> Rules:
-    """Return the rules in a text. Errors call it `name`."""
+    """Parse the rules. `name` is the file name for error messages."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         plain = yaml.safe_load(text)
@@ -226,7 +224,11 @@ def parse(text: str, name: str) -> Rules:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise Misconfigured(f"{name}{line}: not YAML: {getattr(error, 'problem', None) or error}") from None
-    except (ValueError, OverflowError, RecursionError) as error:  # a date such as 2026-99-99, too deep lists
+    except (
+        ValueError,
+        OverflowError,
+        RecursionError,
+    ) as error:  # a date such as 2026-99-99, or lists nested too deeply
         raise Misconfigured(f"{name}: {error}") from None
     try:
         return _rules(_RulesFile.model_validate(plain))
@@ -258,7 +260,7 @@ def _rules(file: _RulesFile) -> Rules:
 
 
 def _first(error: ValidationError) -> tuple[tuple[int | str, ...], str]:
-    """Return the place of the first error, and what is wrong there."""
+    """Return the path of the first error, and what is wrong there."""
     first = error.errors(include_url=False)[0]
     path, context = first["loc"], first.get("ctx", {})
     match first["type"]:
@@ -272,7 +274,7 @@ def _first(error: ValidationError) -> tuple[tuple[int | str, ...], str]:
 
 
 def _line(node: yaml.Node | None, path: tuple[Any, ...]) -> int:
-    """The line of the deepest part of a path that the file holds."""
+    """Return the line of the deepest part of a path that exists in the file."""
     line = node.start_mark.line if node else 0
     for step in path:
         found = None

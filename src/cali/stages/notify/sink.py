@@ -1,4 +1,4 @@
-"""What notify asks of the places where people, or programs, read."""
+"""The ports of sinks, through which the notify stage sends messages."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from cali.stages.notify.content import Message
 
 
 class Style(StrEnum):
-    """What a place can do with a message, and so how often it gets one.
+    """The abilities of a place, which decide how often it receives messages.
 
-    living    one message per incident, changed in place, with replies below it      Slack with a bot token
-    letters   at most two messages until the incident was resolved and came back     Slack webhook, e-mail
-    signal    on, off: the place itself keeps one alarm per incident                 PagerDuty
-    events    every change once: a program reads it                                  signed webhook, console
+    living    one message per incident, edited in place, with replies in a thread    Slack with a bot token
+    letters   at most two messages per episode of an incident                        Slack webhook, e-mail
+    signal    on and off: the place manages one alarm per incident                   PagerDuty
+    events    every change once, for programs                                        signed webhook, console
     """
 
     LIVING = "living"
@@ -25,26 +25,31 @@ class Style(StrEnum):
 
 
 class MessageGone(CaliError):
-    """The message is not there any more, or nobody may change it: a person deleted it."""
+    """The message was deleted by a person, or can no longer be changed."""
 
 
 class Sink(Protocol):
-    """A place that takes messages. Raises Retryable when a later call may succeed, Poison when it will never take this
-    message, Misconfigured when it takes none."""
+    """A destination of messages.
+
+    Its methods raise Retryable if a later call may succeed, Poison if this message is rejected for good, and Misconfigured
+    if every message is rejected.
+    """
 
     @property
     def style(self) -> Style: ...
     def post(self, message: Message, channel: str) -> str:
-        """Shows a message and returns its name there."""
+        """Post a message and return its id in the place."""
 
 
 class LivingSink(Sink, Protocol):
-    """A place whose messages can be changed and answered. Both raise MessageGone."""
+    """A sink whose messages can be edited and replied to. Both raise MessageGone."""
 
     def edit(self, ref: str, message: Message) -> None: ...
     def reply(self, ref: str, key: str, text: str, *, broadcast: bool) -> None:
-        """Says something below a message; with `broadcast` in the channel too."""
+        """Reply in the thread of a message. With `broadcast`, also show the reply in the channel."""
 
     def find(self, key: str, channel: str, since: float, thread: str = "") -> str:
-        """The name of a message or reply of this key that was shown since then; empty when there is none or nobody
-        can tell. For a post of which nobody knows how it ended."""
+        """Return the id of a message or reply with this key, posted after `since`.
+
+        Return an empty string if there is none or the sink cannot search. Use this after a post with an unknown result.
+        """

@@ -1,4 +1,4 @@
-"""State of one incident's alerts: what each place was sent. StoredIncident as small JSON."""
+"""The delivery state of one incident's alerts, for each place, stored as small JSON."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cali.core.errors import Poison
 from cali.stages.notify.content import IncidentRef
 
 POINTS, POINT_EVERY, TREND = 11, 60.0, 600.0
-FOLLOWERS = 100  # that are remembered by name
+FOLLOWERS = 100  # maximum followers stored by name
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadLine:
-    """A reply that waits to be sent. `key` is unique within its incident, so that it is sent once."""
+    """A queued reply. `key` is unique within its incident, so that it is sent once."""
 
     key: str
     kind: str
@@ -32,37 +32,40 @@ class ThreadLine:
 
 @dataclass(frozen=True, slots=True)
 class SentState:
-    """What one place was sent of an incident."""
+    """The delivery state of an incident in one place."""
 
-    ref: str = ""  # the message's name there; empty if there is none
-    posts: int = 0  # messages of this episode
-    explained: bool = False  # one of them had the cause
-    replies: int = 0  # of this episode
-    reposts: int = 0  # times it was posted again after somebody deleted it
+    ref: str = ""  # the id of the message in the place; empty if there is none
+    posts: int = 0  # messages in this episode
+    explained: bool = False  # at least one of them had the cause
+    replies: int = 0  # replies in this episode
+    reposts: int = 0  # reposts after a person deleted the message
     posted_at: float = 0.0
     edited_at: float = 0.0
-    shown: str = ""  # the stamp of the content that it shows
+    shown: str = ""  # the stamp of the shown content
     standing: str = ""  # the last signal
-    waiting: tuple[ThreadLine, ...] = ()  # replies, or changes, that are still to be sent
-    trying: str = ""  # the key of a message that may or may not have arrived
+    waiting: tuple[ThreadLine, ...] = ()  # queued replies or changes
+    trying: str = ""  # the key of a message whose delivery is unknown
     tried_at: float = 0.0
-    admitted: bool = False  # it may have a message of its own in spite of a storm
-    folded: str = ""  # the digest that names it instead of a message
-    under: str = ""  # the root incident whose thread names it
+    admitted: bool = False  # admitted to a separate message during a storm
+    folded: str = ""  # the digest that lists it
+    under: str = ""  # the root incident whose thread lists it
     failures: int = 0
-    again_at: float = 0.0  # the next try after a failure
-    refused: str = ""  # the reason why the place never accepts the content
+    again_at: float = 0.0  # time of the next retry
+    refused: str = ""  # the reason of a permanent rejection
 
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """All that was sent of an incident. `episode` grows when it comes back after it was resolved or silent for long."""
+    """The delivery state of an incident in all places.
 
-    floor: int = 0  # all changes up to this number were recorded
-    above: tuple[int, ...] = ()  # and these numbers
+    `episode` increases when the incident recurs after it was resolved or after a long silence.
+    """
+
+    floor: int = 0  # all changes up to this number are recorded
+    above: tuple[int, ...] = ()  # recorded numbers above `floor`
     episode: int = 1
-    kind: str = ""  # of the latest change
-    by: str = ""  # who resolved or muted it
+    kind: str = ""  # kind of the latest change
+    by: str = ""  # the person who resolved or muted it
     quiet_at: float = 0.0
     sent: Mapping[str, SentState] = field(default_factory=dict)
     followers: tuple[IncidentRef, ...] = ()
@@ -71,7 +74,7 @@ class AlertState:
 
     @property
     def latest(self) -> int:
-        """Return the highest number that was recorded."""
+        """Return the highest recorded number."""
         return max(self.above, default=self.floor)
 
     def has(self, number: int) -> bool:
@@ -85,7 +88,7 @@ class AlertState:
 
 
 def with_change(state: AlertState, number: int) -> AlertState:
-    """Return the state with a change's number recorded."""
+    """Record the number of a change."""
     if state.has(number):
         return state
     above, floor = {*state.above, number}, state.floor
@@ -96,7 +99,7 @@ def with_change(state: AlertState, number: int) -> AlertState:
 
 
 def with_count(state: AlertState, now: float, count: int) -> AlertState:
-    """Return the state with the present count, for the trend of the last minutes."""
+    """Record the current count, for the trend of the last minutes."""
     points = tuple(point for point in state.points if now - point[0] <= TREND)
     if points and now - points[-1][0] < POINT_EVERY:
         return replace(state, points=points)
@@ -104,7 +107,7 @@ def with_count(state: AlertState, now: float, count: int) -> AlertState:
 
 
 def dumps(state: AlertState) -> str:
-    """Return JSON on one line, without the fields that hold their default."""
+    """Return JSON on one line, without fields that hold their default."""
     plain: dict[str, Any] = asdict(state)
     defaults, empty = asdict(AlertState()), asdict(SentState())
     lean = {key: value for key, value in plain.items() if value != defaults[key]}
@@ -115,12 +118,12 @@ def dumps(state: AlertState) -> str:
 
 
 def loads(text: str) -> AlertState:
-    """Read what `dumps` wrote, without fields that a newer release added. Raise Poison if it is anything else."""
+    """Parse the output of `dumps`. Fields of a newer release are ignored. Raise Poison for any other text."""
     try:
         plain = json.loads(text)
         return _adapter().validate_python({**plain, "sent": plain.get("told", {})})
     except (AttributeError, RecursionError, TypeError, ValueError) as error:
-        raise Poison(f"not the state of an alert: {' '.join(str(error).split())[:200]}") from error
+        raise Poison(f"not an alert state: {' '.join(str(error).split())[:200]}") from error
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Updates of the state around an effect: before it, after success, after a failure, after a deletion. Pure."""
+"""State updates around an effect: before sending, after success, after a failure, after a deletion. Pure."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ REFRESH_LONGEST = 1_800.0
 
 
 def before_sending(state: AlertState, effect: Effect, key: str, now: float) -> AlertState:
-    """Return the state that marks a message as possibly sent, in case this process stops before it knows."""
+    """Mark a message as possibly sent, in case this process stops before it gets the result."""
     if not isinstance(effect, Post | Reply):
         return state
     sent = state.of(effect.target)
-    if sent.trying == key:  # tried before, and it may have arrived since
+    if sent.trying == key:  # tried before; it may have arrived since
         return state
     return state.with_sent(effect.target, replace(sent, trying=key, tried_at=now))
 
 
 def after_success(state: AlertState, effect: Effect, target: Target, ref: str, now: float) -> AlertState:
-    """Return the state after an effect succeeded. `ref` is the name of a new message."""
+    """Return the state after an effect succeeded. `ref` is the id of a new message."""
     sent = replace(state.of(effect.target), failures=0, again_at=0.0)
     match effect:
         case Post():
@@ -57,7 +57,7 @@ def after_success(state: AlertState, effect: Effect, target: Target, ref: str, n
 
 
 def during_quiet_hours(state: AlertState, context: AlertContext) -> AlertState:
-    """Return the state during quiet hours. An incident that is over by their end goes into a digest."""
+    """Return the state during quiet hours. An incident that ends within them goes into a digest."""
     if context.hold != "quiet hours" or standing(context.stored) is not Standing.OPEN:
         return state
     for key, target in context.targets.items():
@@ -75,10 +75,10 @@ def during_quiet_hours(state: AlertState, context: AlertContext) -> AlertState:
 def after_failure(
     state: AlertState, effect: Effect, target: Target, error: Exception, now: float
 ) -> AlertState:
-    """Return the state after a failure: when to try again, or that the place never accepts this content."""
+    """Return the state after a failure: the time of the next retry, or the reason of a permanent rejection."""
     sent = state.of(effect.target)
     if isinstance(error, Poison):
-        if isinstance(effect, Edit):  # the old content stays
+        if isinstance(effect, Edit):  # the place keeps the old content
             sent = replace(sent, shown=target.message.stamp, edited_at=now)
         elif isinstance(effect, Reply) or (isinstance(effect, Post) and effect.line is not None):
             sent = replace(sent, waiting=tuple(line for line in sent.waiting if line != effect.line))
@@ -87,17 +87,17 @@ def after_failure(
         return state.with_sent(effect.target, replace(sent, trying="", tried_at=0.0))
     pause = min(FIRST_PAUSE * 2**sent.failures, LONGEST_PAUSE)
     if not isinstance(error, Retryable):
-        pause = LONGEST_PAUSE / 2  # a person has to act
+        pause = LONGEST_PAUSE / 2  # a person must act
     elif error.after is not None:
         pause = min(max(error.after, 1.0), LONGEST_WAIT)
     sent = replace(sent, failures=min(sent.failures + 1, 10), again_at=now + pause)
     if isinstance(effect, Edit) and getattr(error, "after", None) is None:
-        sent = replace(sent, edited_at=now)  # it may have arrived, and only its answer was lost
+        sent = replace(sent, edited_at=now)  # it may have arrived although the response was lost
     return state.with_sent(effect.target, sent)
 
 
 def after_deletion(state: AlertState, effect: Effect) -> AlertState:
-    """Return the state after a message was found deleted."""
+    """Return the state after a person deleted the message."""
     sent = state.of(effect.target)
     sent = replace(sent, ref="", shown="", edited_at=0.0, reposts=sent.reposts + 1, trying="", tried_at=0.0)
     return state.with_sent(effect.target, sent)
@@ -106,7 +106,7 @@ def after_deletion(state: AlertState, effect: Effect) -> AlertState:
 def next_due(
     state: AlertState, context: AlertContext, effects: tuple[Effect, ...], now: float
 ) -> float | None:
-    """Return when the incident must be looked at again, even if it does not change."""
+    """Return the time of the next check, even if the incident does not change."""
     times = [effect.until for effect in effects if isinstance(effect, Skip) and effect.until]
     for key, target in context.targets.items():
         sent = state.of(key)

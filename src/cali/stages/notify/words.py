@@ -13,7 +13,7 @@ DEFAULT = "en"
 
 
 class Words:
-    """The words of one language. What comes from logs or people is never looked up here."""
+    """The fixed words of one language. Text from logs or people is not translated."""
 
     __slots__ = ("_texts", "language")
 
@@ -30,7 +30,7 @@ class Words:
 
 @cache
 def words(language: str = DEFAULT) -> Words:
-    """The words of a language such as `ko` or `ko-KR`. Misconfigured if there are none."""
+    """Return the words of a language such as `ko` or `ko-KR`. Raise Misconfigured for an unsupported language."""
     name = language.lower().replace("_", "-").split("-")[0]
     folder = resources.files("cali") / "data" / "words"
     file = folder / f"{name}.yaml"
@@ -38,6 +38,6 @@ def words(language: str = DEFAULT) -> Words:
         known = ", ".join(
             sorted(one.name.removesuffix(".yaml") for one in folder.iterdir() if one.name.endswith(".yaml"))
         )
-        raise Misconfigured(f"CALI_LANGUAGE: there are no words for {language!r}, only for {known}")
+        raise Misconfigured(f"CALI_LANGUAGE: {language!r} is not supported; use one of {known}")
     texts = yaml.safe_load(file.read_text("utf-8"))
     return Words(name, {key: str(text) for key, text in texts.items()})

@@ -1,13 +1,13 @@
-"""reason: what caused an incident, with the lines that prove it, or nothing.
+"""The reason stage: finds the cause of an incident together with the lines that prove it, or no cause.
 
-    Incident --retrieve--> sure? --> knowledge answer    known_error.py
-                             no? --> model answer        question.py -> ask_model.py -> model_answer.py -> answer_gate.py
-                             neither? --> none, the event's own lines, and why
+    Incident --retrieve--> known?   --> knowledge answer    known_error.py
+                           unknown? --> model answer        question.py -> ask_model.py -> model_answer.py -> answer_gate.py
+                           neither? --> no cause, the event's own lines, and the reason
 
-The text of a line is data at every step: text that speaks to its reader is withheld (prompt_injection.py), the rest is
-fenced (question.py), an answer passes only as far as its lines prove it (answer_gate.py), and code computes the confidence
-(known_error.py). A template costs one call (ask_model.py), and the run goes on whatever the model does (limits.py).
-The reasons are in docs/adr/0006-evidence-or-silence.md.
+Log lines are data at every step. Prompt injections are withheld (prompt_injection.py), and the other lines are fenced
+(question.py). An answer passes only if its lines prove it (answer_gate.py). Code computes the confidence
+(known_error.py). Each template costs one call (ask_model.py), and a failing model does not stop the run (limits.py).
+docs/adr/0006-evidence-or-silence.md gives the reasons.
 """
 
 from cali.stages.reason.ask_model import ModelGateway, Runtime

@@ -1,13 +1,13 @@
-"""Evidence or silence: what a model says passes only when the lines it cites bear it out. Pure.
+"""The answer gate: a model's answer passes only if the lines that it cites support it. Pure.
 
     ParsedAnswer, cited lines, Excerpt --passed--> AcceptedAnswer | RejectedAnswer(why)
 
-1. It says it understood, and gives a cause.
-2. Every id it cites is there, and at least one is a line of the incident itself.
-3. Every name, code and number in the cause stands in the evidence, or in a knowledge entry that was near.
-4. What the cause blames (a product, memory, a disk, a certificate ...) is spoken of in the evidence.
+1. The model reports that it understood the error, and gives a cause.
+2. Every cited id exists, and at least one is a line of the incident itself.
+3. Every name, code and number in the cause is in the evidence or in a nearby knowledge entry.
+4. The evidence mentions the subject that the cause blames (a product, memory, a disk, a certificate ...).
 5. The cause shares words with its evidence.
-6. Neither cause nor fix gives orders to a reader, and no web address or dangerous command comes through.
+6. Cause and fix contain no prompt injection, no unknown URL and no dangerous command.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from cali.stages.reason.cached_answer import ParsedAnswer
     from cali.stages.reason.question import Excerpt, SentLine
 
-SHARED = 2  # words
-STEM = 5  # letters that two words must share to count as one
+SHARED = 2  # minimum words that cause and evidence share
+STEM = 5  # leading letters by which two words count as the same
 WORD = re.compile(r"[a-z][a-z]{3,}")
 HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 EMPTY = frozenset(
@@ -46,8 +46,10 @@ EMPTY = frozenset(
 
 
 class AcceptedAnswer(NamedTuple):
-    """What may be asserted. `supported` is the share of the cause's words that the evidence holds; `left_out` says which
-    steps are not offered and why."""
+    """An accepted answer.
+
+    `supported` is the share of the cause's words that are in the evidence. `left_out` describes the rejected steps.
+    """
 
     cause: str
     fix: tuple[str, ...]
@@ -57,64 +59,64 @@ class AcceptedAnswer(NamedTuple):
 
 
 class RejectedAnswer(NamedTuple):
-    """Why nothing is asserted."""
+    """A rejected answer, with the reason."""
 
     why: str
 
 
 def passed(
-    said: ParsedAnswer, cited: Sequence[SentLine], excerpt: Excerpt, near: Sequence[KnowledgeEntry]
+    answer: ParsedAnswer, cited: Sequence[SentLine], excerpt: Excerpt, near: Sequence[KnowledgeEntry]
 ) -> AcceptedAnswer | RejectedAnswer:
-    """Whether, and with which evidence, an answer may be shown."""
-    why = _not_an_answer(said, cited)
+    """Check an answer, and return it with its evidence or with the reason of its rejection."""
+    why = _not_an_answer(answer, cited)
     if why:
         return RejectedAnswer(why)
     known = [_told(entry) for entry in near]
-    lines = _with_names(said.cause, cited, excerpt)
+    lines = _with_names(answer.cause, cited, excerpt)
     evidence = "\n".join(line.text for line in lines)
-    made_up = missing(said.cause, "\n".join([evidence, *known]))
+    made_up = missing(answer.cause, "\n".join([evidence, *known]))
     if made_up:
-        return RejectedAnswer(f"the cause names {made_up[0]!r}, which no line of its evidence holds")
-    blamed = unsupported(said.cause, evidence)
+        return RejectedAnswer(f"the cause names {made_up[0]!r}, which is not in its evidence")
+    blamed = unsupported(answer.cause, evidence)
     if blamed:
-        return RejectedAnswer(f"the cause blames {blamed}, which no line of its evidence speaks of")
-    shared, share = support(said.cause, evidence)
-    if shared < _needed(said.cause):
+        return RejectedAnswer(f"the cause blames {blamed}, which its evidence does not mention")
+    shared, share = support(answer.cause, evidence)
+    if shared < _needed(answer.cause):
         return RejectedAnswer("the cause shares too little with the lines it cites")
-    fix, left_out = _safe(said.fix, known)
+    fix, left_out = _safe(answer.fix, known)
     quotes = tuple(Evidence(line.whole.number, line.text.removesuffix(MARK).rstrip()) for line in lines)
-    return AcceptedAnswer(said.cause, fix, quotes, share, left_out)
+    return AcceptedAnswer(answer.cause, fix, quotes, share, left_out)
 
 
 def support(cause: str, evidence: str) -> tuple[int, float]:
-    """How many words the cause shares with its evidence, and which share of its own that is."""
-    own, told = _stems(cause), _stems(evidence)
-    return len(own & told), len(own & told) / len(own) if own else 0.0
+    """Return how many words the cause shares with its evidence, and their share of the cause's words."""
+    shared = (own := _stems(cause)) & _stems(evidence)
+    return len(shared), len(shared) / len(own) if own else 0.0
 
 
-def _not_an_answer(said: ParsedAnswer, cited: Sequence[SentLine]) -> str:
-    if said.refused:
-        return said.refused
-    if not said.understood or not said.cause:
-        return "the model does not know"
-    if said.forged:
-        return f"the model cites {said.forged[0]!r}, which is no line"
+def _not_an_answer(answer: ParsedAnswer, cited: Sequence[SentLine]) -> str:
+    if answer.refused:
+        return answer.refused
+    if not answer.understood or not answer.cause:
+        return "the model does not know the cause"
+    if answer.forged:
+        return f"the model cites {answer.forged[0]!r}, which is not a line id"
     if not any(line.whole.own for line in cited):
         return "the model cites no line of the incident"
-    if URL.search(said.cause) and not all(
-        any(url in line.text for line in cited) for url in URL.findall(said.cause)
+    if URL.search(answer.cause) and not all(
+        any(url in line.text for line in cited) for url in URL.findall(answer.cause)
     ):
-        return "the cause holds an address that its evidence does not"
-    found = suspect(said.cause)
+        return "the cause contains a URL that is not in its evidence"
+    found = suspect(answer.cause)
     if found:
-        return f"the cause holds {found[1]}"
-    if objection(URL.sub("", said.cause)):
-        return "the cause holds a dangerous command"
+        return f"the cause contains {found[1]}"
+    if objection(URL.sub("", answer.cause)):
+        return "the cause contains a dangerous command"
     return ""
 
 
 def _with_names(cause: str, cited: Sequence[SentLine], excerpt: Excerpt) -> list[SentLine]:
-    """The cited lines, and the incident's own lines that hold a name which the cause has and the cited lines lack."""
+    """Return the cited lines, plus lines of the incident with names of the cause that the cited lines lack."""
     lines = list(cited)[:QUOTED]
     for name in missing(cause, "\n".join(line.text for line in lines)):
         holder = next((s for s in excerpt.sent if s.whole.own and not missing(f"`{name}`", s.text)), None)
@@ -124,22 +126,22 @@ def _with_names(cause: str, cited: Sequence[SentLine], excerpt: Excerpt) -> list
 
 
 def _safe(fix: Sequence[str], known: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """The steps that may be offered, and what is said of the others."""
-    kept: list[str] = []
+    """Return the safe steps, and a summary of the rejected ones."""
+    offered: list[str] = []
     why: list[str] = []
     for step in fix:
         found = suspect(step)
-        against = objection(step, known) or (f"holds {found[1]}" if found else "")
+        against = objection(step, known) or (f"contains {found[1]}" if found else "")
         if against:
             why.append(against)
         else:
-            kept.append(step)
-    said = ", ".join(dict.fromkeys(why))
-    return tuple(kept), f"{len(why)} step{'s' if len(why) > 1 else ''} left out: {said}" if why else ""
+            offered.append(step)
+    reasons = ", ".join(dict.fromkeys(why))
+    return tuple(offered), f"{len(why)} step{'s' if len(why) > 1 else ''} left out: {reasons}" if why else ""
 
 
 def _needed(cause: str) -> int:
-    """Fewer words may be shared by a cause in another script: it keeps only names and codes."""
+    """Return the minimum of shared words. A cause in another script shares only names and codes, so one is enough."""
     latin = sum(char.isascii() and char.isalpha() for char in cause)
     letters = sum(char.isalpha() for char in cause)
     return SHARED if latin > letters / 2 else 1

@@ -1,8 +1,8 @@
-"""Asks a model at most once for each key, and says why when there is no answer.
+"""The model gateway: at most one model call per key, and a reason if there is no answer.
 
     key -> cache? -> claimed by another? -> budget? -> breaker? -> model (with retries) -> read -> cache
 
-Threads that ask for the same key wait for the first; processes that share a cache take turns by claims.
+Threads with the same key wait for the first one. Processes that share a cache coordinate by claims.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from cali.core.ports import Answer, AnswerCache, Budget, Model, Request
 
 LOCKS = 64
-CLAIMED = 180.0  # seconds after which a claim of a process that died counts no more
-PATIENCE = 10.0  # seconds to wait for what another process asks
+CLAIMED = 180.0  # seconds after which a claim expires, in case its process died
+PATIENCE = 10.0  # maximum seconds to wait for another process
 STEP = 0.25
-HOPELESS = 300.0  # seconds without calls after a refusal that no retry will change
-MOST_ASKED = 300.0  # seconds that a server may silence us for
+HOPELESS = 300.0  # seconds without calls after a permanent error
+MOST_ASKED = 300.0  # maximum pause in seconds that a server can request
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Time and chance, from outside. `now` is in seconds since the epoch; `chance` gives numbers between 0 and 1."""
+    """The clock and the random numbers. `now` returns seconds since the epoch, `chance` a number between 0 and 1."""
 
     now: Callable[[], float]
     sleep: Callable[[float], None]
@@ -43,11 +43,11 @@ class Runtime:
 
 
 class NoAnswerError(CaliError):
-    """The model was not asked, or did not answer. The message is what a person reads."""
+    """The model was not called or did not answer. The message is shown to people."""
 
 
 class ModelGateway:
-    """One model with what guards it. Safe for threads."""
+    """A model with its cache, budget, circuit breaker and retries. Thread-safe."""
 
     def __init__(
         self,
@@ -78,29 +78,31 @@ class ModelGateway:
             return self._spend
 
     def explained(self, key: str, request: Request, read: Callable[[Answer], ParsedAnswer]) -> ParsedAnswer:
-        """The answer to a request, kept or new. An answer that cannot be read is kept as refused until tomorrow. Raises
-        NoAnswerError when there is none."""
+        """Return the cached or new answer to a request. Raise NoAnswerError if there is none.
+
+        An invalid answer is cached as refused until the next day.
+        """
         with self._flights[hash(key) % LOCKS]:
             kept = self._kept(key) or self._claimed(key)
             if kept:
                 return kept
             try:
-                said = self._asked(request, read)
-                self._cache.put(key, dumped(said))
+                parsed = self._asked(request, read)
+                self._cache.put(key, dumped(parsed))
             finally:
                 self._cache.release(key)
-            return said
+            return parsed
 
     def _kept(self, key: str) -> ParsedAnswer | None:
         text = self._cache.get(key)
-        said = loaded(text) if text else None
-        if said is None or (said.refused and said.day != self._runtime.today()):
+        parsed = loaded(text) if text else None
+        if parsed is None or (parsed.refused and parsed.day != self._runtime.today()):
             return None
         self._count(cached=1)
-        return said
+        return parsed
 
     def _claimed(self, key: str) -> ParsedAnswer | None:
-        """None when it is ours to ask; what another process was told meanwhile otherwise."""
+        """Return None if this process holds the claim, else the answer that another process cached."""
         waited = 0.0
         while not self._cache.claim(key, self._runtime.now(), CLAIMED):
             if waited >= PATIENCE:
@@ -114,14 +116,14 @@ class ModelGateway:
 
     def _asked(self, request: Request, read: Callable[[Answer], ParsedAnswer]) -> ParsedAnswer:
         if self._redact(request.user) != request.user or self._redact(request.system) != request.system:
-            raise NoAnswerError("not sent to the model: redaction finds something to hide in the request")
+            raise NoAnswerError("not sent to the model: the request contains text that must be redacted")
         day = self._runtime.today()
         answer = self._called(request, day)
         try:
-            said = self._redacted(read(answer))
+            parsed = self._redacted(read(answer))
         except Poison as unreadable:
             return ParsedAnswer(refused=str(unreadable), day=day)
-        return replace(said, day=day)
+        return replace(parsed, day=day)
 
     def _called(self, request: Request, day: str) -> Answer:
         attempt = 0
@@ -138,12 +140,10 @@ class ModelGateway:
     def _once(self, request: Request, day: str) -> Answer:
         booked = self._prices.dollars(self._model.name, _tokens(request), request.max_tokens)
         if not self._breaker.allows(self._runtime.now()):
-            raise NoAnswerError(
-                "the model is unavailable: it failed several times, and is left alone for a while"
-            )
+            raise NoAnswerError("the model is unavailable: it failed several times, and calls are paused")
         if not self._budget.take(day, booked):
             self._breaker.gave_up()
-            raise NoAnswerError("the model's budget for today is spent")
+            raise NoAnswerError("the model's budget for today is exhausted")
         self._count(calls=1)
         try:
             answer = self._model.explain(request)
@@ -158,7 +158,7 @@ class ModelGateway:
             raise NoAnswerError(f"the model's server cannot be understood: {unreadable}") from unreadable
         except Misconfigured as refusal:
             self._breaker.failed(self._runtime.now(), HOPELESS)
-            raise NoAnswerError(f"the model refuses: {refusal}") from refusal
+            raise NoAnswerError(f"the model rejects the call: {refusal}") from refusal
         except BaseException:
             self._breaker.failed(self._runtime.now())
             raise
@@ -168,15 +168,15 @@ class ModelGateway:
         self._count(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out, dollars=spent)
         return answer
 
-    def _redacted(self, said: ParsedAnswer) -> ParsedAnswer:
+    def _redacted(self, parsed: ParsedAnswer) -> ParsedAnswer:
         redact = self._redact
         return replace(
-            said,
-            cause=redact(said.cause),
-            fix=tuple(map(redact, said.fix)),
-            cited=tuple(map(redact, said.cited)),
-            forged=tuple(map(redact, said.forged)),
-            category=redact(said.category),
+            parsed,
+            cause=redact(parsed.cause),
+            fix=tuple(map(redact, parsed.fix)),
+            cited=tuple(map(redact, parsed.cited)),
+            forged=tuple(map(redact, parsed.forged)),
+            category=redact(parsed.category),
         )
 
     def _count(

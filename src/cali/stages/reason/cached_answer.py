@@ -1,8 +1,8 @@
-"""What is remembered of a model's answer, and how it is turned to another incident of the same template.
+"""The cached form of a model's answer, and its adaptation to another incident of the same template.
 
-NumberedLine ids mean something only in the request they were made for, so the texts of the cited lines are kept. An incident of the
-same template in another place has the same lines with other values: each cited line is found again by its shape, and where
-the cause speaks of a value, the value of this incident is put in its place.
+Line ids are valid only within one request, so the texts of the cited lines are cached. Another incident of the same
+template has the same lines with other values. Each cited line is matched by its shape, and values in the cause are
+replaced by those of the current incident.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ SHAPE = re.compile(r"[\w.-]*\d[\w.:-]*")
 
 @dataclass(frozen=True, slots=True)
 class ParsedAnswer:
-    """What a model said about a template. `refused` says why it is no answer, and `day` when that was: another day it is
-    asked again."""
+    """A model's answer for a template.
+
+    `refused` is the reason of an invalid answer, `day` its date. On another day the model is called again.
+    """
 
     understood: bool = False
     cause: str = ""
@@ -38,36 +40,38 @@ class ParsedAnswer:
     day: str = ""
 
 
-def dumped(said: ParsedAnswer) -> str:
-    return orjson.dumps(asdict(said)).decode()
+def dumped(answer: ParsedAnswer) -> str:
+    return orjson.dumps(asdict(answer)).decode()
 
 
 def loaded(text: str) -> ParsedAnswer | None:
-    """What was kept; None when it is damaged or of another form."""
+    """Parse a cached answer. Return None if it is damaged or has another format."""
     try:
-        kept: Any = orjson.loads(text)
-        said = ParsedAnswer(
-            understood=bool(kept["understood"]),
-            cause=str(kept["cause"]),
-            fix=tuple(map(str, kept["fix"])),
-            cited=tuple(map(str, kept["cited"])),
-            forged=tuple(map(str, kept["forged"])),
-            category=str(kept["category"]),
-            could_be_known=bool(kept["could_be_known"]),
-            refused=str(kept["refused"]),
-            day=str(kept["day"]),
+        stored: Any = orjson.loads(text)
+        answer = ParsedAnswer(
+            understood=bool(stored["understood"]),
+            cause=str(stored["cause"]),
+            fix=tuple(map(str, stored["fix"])),
+            cited=tuple(map(str, stored["cited"])),
+            forged=tuple(map(str, stored["forged"])),
+            category=str(stored["category"]),
+            could_be_known=bool(stored["could_be_known"]),
+            refused=str(stored["refused"]),
+            day=str(stored["day"]),
         )
     except (ValueError, KeyError, TypeError):
         return None
-    return said
+    return answer
 
 
-def found_again(said: ParsedAnswer, excerpt: Excerpt) -> tuple[ParsedAnswer, tuple[SentLine, ...]]:
-    """The answer in the words of this excerpt, and the lines of it that the answer cites. Lines that are not there are
-    left out: what they leave unproven, the gate refuses."""
+def found_again(answer: ParsedAnswer, excerpt: Excerpt) -> tuple[ParsedAnswer, tuple[SentLine, ...]]:
+    """Return the answer with the values of this excerpt, and the cited lines of the excerpt.
+
+    Missing lines are left out. The gate rejects a cause that is no longer proven.
+    """
     lines: list[SentLine] = []
     values: dict[str, str | None] = {}
-    for cited in said.cited:
+    for cited in answer.cited:
         line = _same(cited, excerpt.sent)
         if line is None:
             continue
@@ -75,13 +79,13 @@ def found_again(said: ParsedAnswer, excerpt: Excerpt) -> tuple[ParsedAnswer, tup
         for old, new in _changed(cited, line.text):
             values[old] = (
                 new if values.get(old, new) == new else None
-            )  # two values for one: nobody knows which
+            )  # two new values for one old value are ambiguous
     changed = {old: new for old, new in values.items() if new is not None}
     if changed:
-        said = replace(
-            said, cause=_put(said.cause, changed), fix=tuple(_put(step, changed) for step in said.fix)
+        answer = replace(
+            answer, cause=_put(answer.cause, changed), fix=tuple(_put(step, changed) for step in answer.fix)
         )
-    return said, tuple(dict.fromkeys(lines))
+    return answer, tuple(dict.fromkeys(lines))
 
 
 def _same(cited: str, sent: Sequence[SentLine]) -> SentLine | None:
@@ -89,16 +93,16 @@ def _same(cited: str, sent: Sequence[SentLine]) -> SentLine | None:
     if exact:
         return exact
     shape = SHAPE.sub("0", cited)
-    alike = next((line for line in sent if SHAPE.sub("0", line.text) == shape), None)
-    if alike:
-        return alike
+    same_shape = next((line for line in sent if SHAPE.sub("0", line.text) == shape), None)
+    if same_shape:
+        return same_shape
     words = VALUE.findall(cited)
     best = max(sent, key=lambda line: _alike(words, line.text), default=None)
     return best if best and _alike(words, best.text) >= 0.6 else None
 
 
 def _alike(words: Sequence[str], text: str) -> float:
-    """The share of words that stand at the same place; nothing when the texts are not built alike."""
+    """Return the share of words at the same position, or 0 if the numbers of words differ."""
     others = VALUE.findall(text)
     if len(words) != len(others) or not words:
         return 0.0

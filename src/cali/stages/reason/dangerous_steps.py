@@ -1,5 +1,7 @@
-"""Steps that are not offered as a fix when a model proposes them. A person may still decide to take them; CALI does not
-put them into a hand at three in the morning. What a knowledge entry says word for word is allowed: people wrote it."""
+"""Dangerous steps, which are removed from a model's proposed fix.
+
+A step that is quoted word for word from a knowledge entry is allowed, because a person wrote it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class DangerousStep(NamedTuple):
-    """A kind of step and why it is left out."""
+    """A kind of dangerous step, and the reason for its removal."""
 
     why: str
     pattern: re.Pattern[str]
@@ -23,11 +25,11 @@ def _step(why: str, pattern: str) -> DangerousStep:
 
 DANGEROUS_STEPS = (
     _step(
-        "runs what it downloads",
+        "runs downloaded code",
         r"\b(?:curl|wget|fetch|iwr|invoke-webrequest)\b[^\n]*\|[^\n]*\b(?:(?:ba|z|da|k)?sh|python\d?|perl|ruby|node|iex)\b",
     ),
     _step(
-        "runs what it downloads",
+        "runs downloaded code",
         r"(?:\$\(|<\(|`)\s*(?:curl|wget)\b|\b(?:curl|wget)\b[^\n]*(?:&&|;)[^\n]*(?:chmod|\bsh\b|bash|\./)",
     ),
     _step(
@@ -51,11 +53,11 @@ DANGEROUS_STEPS = (
         r"\bterraform\b[^\n]*\bdestroy\b|\baws\b[^\n]*\b(?:delete|terminate|deregister)-|\baws\s+s3\s+(?:rb|rm)\b|\bdocker\b[^\n]*\bprune\b|\beksctl\s+delete\b",
     ),
     _step(
-        "opens what is locked",
+        "weakens access control",
         r"\bchmod\b[^\n]*\b0?777\b|\bsetenforce\s+0|\biptables\s+-F|\bufw\s+disable|cluster-admin\b|\bauthorized_keys\b|\b(?:useradd|adduser|passwd)\s+\w",
     ),
     _step(
-        "turns off a check of certificates",
+        "disables certificate checks",
         r"verify\s*=\s*false|--insecure\b|\bcurl\s+(?:-\S+\s+)*-\w*k\b|tls_reject_unauthorized\W+0|insecureskipverify|sslmode\s*=\s*disable|--no-check-certificate|strict-ssl\s+false",
     ),
     _step(
@@ -63,7 +65,7 @@ DANGEROUS_STEPS = (
         r"\bkubectl\b[^\n]*\bget\s+secrets?\b[^\n]*-o\b|\bprintenv\b|\bcat\b[^\n]*(?:id_rsa|\.aws/credentials|/etc/shadow|\.env\b|\.kube/config)|get-secret-value",
     ),
     _step(
-        "gives data away",
+        "sends data to another host",
         r"\b(?:curl|wget|scp|rsync|nc)\b[^\n]*(?:--data|-d\s*@|-F\b|--post|--upload|-T\s|\w+@)",
     ),
     _step("rewrites history", r"\bgit\s+push\b[^\n]*(?:--force\b|-f\b)|\bgit\s+reset\s+--hard"),
@@ -79,10 +81,10 @@ URL = re.compile(
 
 
 def objection(step: str, trusted: Sequence[str] = ()) -> str:
-    """Why a step is left out; empty when nothing speaks against it. `trusted` are texts of knowledge entries."""
+    """Return the reason to reject a step, or an empty string. `trusted` holds texts of knowledge entries."""
     if any(step.strip() in text for text in trusted):
         return ""
     for url in URL.findall(step):
         if not any(url.rstrip(".,;") in text for text in trusted):
-            return "names an address that the knowledge does not"
+            return "contains a URL that is not in the knowledge base"
     return next((kind.why for kind in DANGEROUS_STEPS if kind.pattern.search(step)), "")

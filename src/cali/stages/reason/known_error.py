@@ -1,15 +1,15 @@
-"""Answer from the knowledge, without a model: the lines that prove an entry, and how sure CALI is.
+"""Answers from the knowledge base, without a model: the lines that prove an entry, and the confidence.
 
-Confidence is computed here from facts that code has verified, never taken from a model or a log:
+Confidence is computed from facts that code has verified. It never comes from a model or a log:
 
-| origin | from | between |
+| origin | computed from | range |
 |---|---|---|
-| knowledge, its signature holds | how specific the signature is, its lead over the next entry, seen more than once | 0.70 and 0.97 |
-| knowledge, only near | nearness and lead | 0.40 and 0.60 |
-| model | how much of the cause stands in its evidence, whether a near entry speaks of the same, seen more than once | 0.25 and 0.60 |
+| knowledge, signature matches | specificity of the signature, lead over the next entry, more than one event | 0.70 to 0.97 |
+| knowledge, only near | similarity and lead | 0.40 to 0.60 |
+| model | share of the cause in its evidence, agreement with a near entry, more than one event | 0.25 to 0.60 |
 | none | nothing | 0 |
 
-So a person can read the number as an order: an answer of the model is never above one that a signature proves.
+The numbers are comparable: an answer of the model is never above one that a signature proves.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from cali.core.models import Incident, KnowledgeEntry
     from cali.stages.retrieve import Retrieved
 
-SHARED = 2  # words that a line shares with an example before it may speak for an entry that was only near
-WEAKEST = 0.5  # the score of the weakest signature that holds (retrieve.Calibration)
-CLEAR = 0.15  # a lead over the next entry that leaves no doubt
-ONCE = 0.02  # subtracted for an error that came once
+SHARED = 2  # minimum words that a line shares with an example to support an entry that is only near
+WEAKEST = 0.5  # score of the weakest matching signature (retrieve.Calibration)
+CLEAR = 0.15  # lead over the next entry that gives full confidence
+ONCE = 0.02  # subtracted for an error that occurred once
 
 
 def proof(entry: KnowledgeEntry, lines: Sequence[NumberedLine]) -> tuple[Evidence, ...]:
-    """Return the lines in which the entry's signature holds, by its most specific alternative; empty when none holds."""
+    """Return the lines that match the most specific alternative of the entry's signature, or nothing."""
     starts: list[int] = []
     text = ""
     for line in lines:
@@ -56,8 +56,8 @@ def proof(entry: KnowledgeEntry, lines: Sequence[NumberedLine]) -> tuple[Evidenc
             weight += match.end() - match.start()
         if len(spans) == len(patterns) and weight > most:
             best, most = spans, weight
-    # Both ends of a span are cited: what lies between them only joins them.
-    cited: dict[int, int] = {}  # line -> where in it
+    # Both ends of a match are cited. The text between them is only a gap.
+    cited: dict[int, int] = {}  # line -> place in the line
     for start, end in best:
         for place in (start, max(start, end - 1)):
             index = bisect_right(starts, place) - 1
@@ -70,7 +70,7 @@ def proof(entry: KnowledgeEntry, lines: Sequence[NumberedLine]) -> tuple[Evidenc
 
 
 def likeness(entry: KnowledgeEntry, lines: Sequence[NumberedLine]) -> tuple[Evidence, ...]:
-    """Return the lines that share words with the entry's examples, for an entry that is near but not proven."""
+    """Return the lines that share words with the entry's examples, for an entry that is only near."""
     examples = [words(symptom) for symptom in entry.symptoms]
     scored = [
         (max(len(words(line.text) & example) for example in examples), line) for line in lines if line.own
@@ -91,8 +91,11 @@ def knowledge_confidence(found: Retrieved, incident: Incident) -> float:
 
 
 def model_confidence(supported: float, agrees: bool, incident: Incident) -> float:
-    """Return the confidence in an answer of the model. `supported` is the share of the cause's words that its evidence
-    holds; `agrees` means that a near knowledge entry speaks of the same."""
+    """Return the confidence in a model's answer.
+
+    `supported` is the share of the cause's words that are in its evidence. `agrees` is true if a near knowledge entry
+    describes the same cause.
+    """
     once = ONCE if incident.count < 2 else 0.0
     return round(min(0.60, max(0.25, 0.30 + 0.20 * supported + 0.08 * agrees - once)), 2)
 

@@ -1,7 +1,6 @@
-"""What keeps a model from costing too much time: a circuit breaker and the pauses between attempts.
+"""Limits on the time that a model can cost: a circuit breaker, and backoff between attempts.
 
-The breaker is a value and three functions, so that its life can be tested without waiting; `Breaker` shares one among
-threads.
+The circuit is a value with pure functions, so that tests need not wait. `Breaker` shares one circuit among threads.
 
     closed --failures in a row--> open --pause--> half-open --success--> closed
                                    ^                  +--failure--> open, for longer
@@ -15,7 +14,7 @@ from threading import Lock
 
 @dataclass(frozen=True, slots=True)
 class BreakerSettings:
-    """`failures` in a row open the circuit for `pause` seconds; each further time for twice as long, up to `longest`."""
+    """Settings of a breaker. `failures` in a row open it for `pause` seconds, doubled each time up to `longest`."""
 
     failures: int = 3
     pause: float = 30.0
@@ -24,8 +23,11 @@ class BreakerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """The state: `until` is when an open circuit lets one call try; `trying` that one does. `opened` counts how often it
-    opened without a success between."""
+    """The state of a circuit.
+
+    `until` is the time at which an open circuit allows one trial call. `trying` is true during that call. `opened` counts
+    the openings since the last success.
+    """
 
     failures: int = 0
     opened: int = 0
@@ -34,7 +36,7 @@ class Circuit:
 
 
 def allowed(circuit: Circuit, now: float) -> tuple[Circuit, bool]:
-    """Whether a call may be made now. One caller alone tries a circuit that was open."""
+    """Return the new state, and True if a call is allowed. Only one caller makes the trial call of an open circuit."""
     if not circuit.opened:
         return circuit, True
     if circuit.trying or now < circuit.until:
@@ -47,10 +49,10 @@ def succeeded(_: Circuit) -> Circuit:
 
 
 def failed(circuit: Circuit, now: float, settings: BreakerSettings, at_least: float = 0.0) -> Circuit:
-    """After a failure. `at_least` opens the circuit at once for so many seconds: the server asked for it."""
+    """Return the state after a failure. `at_least` opens the circuit at once for the seconds that the server requested."""
     if (
         not circuit.trying and now < circuit.until
-    ):  # a call that was under way when it opened says nothing new
+    ):  # ignore failures of calls that started before the circuit opened
         return replace(circuit, until=max(circuit.until, now + min(at_least, settings.longest)))
     failures = circuit.failures + 1
     if not circuit.trying and failures < settings.failures and not at_least:
@@ -60,12 +62,12 @@ def failed(circuit: Circuit, now: float, settings: BreakerSettings, at_least: fl
 
 
 def gave_up(circuit: Circuit) -> Circuit:
-    """After a call that was allowed and not made: another may try."""
+    """Return the state after an allowed call was not made, so that another caller can try."""
     return replace(circuit, trying=False)
 
 
 class Breaker:
-    """One circuit for all threads of a process."""
+    """A circuit shared by all threads of a process."""
 
     def __init__(self, settings: BreakerSettings | None = None) -> None:
         self._settings = settings or BreakerSettings()
@@ -92,7 +94,7 @@ class Breaker:
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """`attempts` in all; the pause before the next is random up to `first`, doubled each time, up to `longest`."""
+    """Settings of retries: `attempts` in total, with a random pause up to `first`, doubled each time up to `longest`."""
 
     attempts: int = 3
     first: float = 0.5
@@ -100,8 +102,10 @@ class Retries:
 
 
 def pause(retries: Retries, attempt: int, chance: float, after: float | None) -> float | None:
-    """Seconds before attempt `attempt + 1`; `chance` is between 0 and 1, `after` what the server asked for. None: the
-    wait would be too long or there is no further attempt."""
+    """Return the seconds before attempt `attempt + 1`, or None to give up.
+
+    `chance` is between 0 and 1. `after` is the pause that the server requested. A pause that is too long ends the retries.
+    """
     if attempt >= retries.attempts:
         return None
     most = min(retries.longest, retries.first * 2.0 ** (attempt - 1))

@@ -1,4 +1,4 @@
-"""What a model must answer, and reading what it did answer. Imported only when there is a model: pydantic takes 0.1 s."""
+"""The schema of a model's answer, and its parser. Imported only if a model is configured: pydantic takes 0.1 s."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Texts = Annotated[list[str], BeforeValidator(_listed)]
 
 
 class Explanation(BaseModel):
-    """The shape of an answer. Anything else a model adds, such as how sure it is, is not read."""
+    """The schema of an answer. Other fields, such as the model's own confidence, are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -42,7 +42,7 @@ class Explanation(BaseModel):
 
 
 def schema() -> dict[str, object]:
-    """The same as a JSON schema in the strict form that servers ask for: all fields required, none besides."""
+    """Return the JSON schema in the strict form that servers require: all fields required, no others allowed."""
     texts = {"type": "array", "items": {"type": "string"}}
     kinds: dict[str, object] = {
         "understood": {"type": "boolean"},
@@ -56,33 +56,32 @@ def schema() -> dict[str, object]:
 
 
 def read(answer: Answer, excerpt: Excerpt) -> ParsedAnswer:
-    """What an answer says, its line ids turned into the lines. Raises Poison, with the reason, when it cannot be read."""
+    """Parse an answer and replace its line ids by the lines. Raise Poison, with the reason, if it is invalid."""
     if not answer.finished:
         raise Poison("the model's answer was cut off")
     fenced = FENCED.match(answer.text)
     try:
-        said = Explanation.model_validate_json(fenced[1] if fenced else answer.text)
+        parsed = Explanation.model_validate_json(fenced[1] if fenced else answer.text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise Poison(
-            f"the model's answer has not the agreed form{f' at {place}' if place else ''}"
+            f"the model's answer does not match the schema{f' at {place}' if place else ''}"
         ) from error
     lines = excerpt.by_id()
-    ids = [name.strip().strip("[]*") for name in said.evidence]
+    ids = [name.strip().strip("[]*") for name in parsed.evidence]
     forged = [name for name in ids if name not in lines]
     return ParsedAnswer(
-        understood=said.understood,
-        cause=_one_line(said.cause)[:LONGEST_CAUSE],
-        fix=tuple(step for text in said.fix[:MOST_STEPS] if (step := _one_line(text)[:LONGEST_STEP])),
+        understood=parsed.understood,
+        cause=_one_line(parsed.cause)[:LONGEST_CAUSE],
+        fix=tuple(step for text in parsed.fix[:MOST_STEPS] if (step := _one_line(text)[:LONGEST_STEP])),
         cited=tuple(dict.fromkeys(lines[name].text for name in ids if name in lines)),
         forged=tuple(printable(name)[:20] for name in forged[:3]),
-        category=_one_line(said.category)[:30],
-        could_be_known=said.could_be_known,
+        category=_one_line(parsed.category)[:30],
+        could_be_known=parsed.could_be_known,
     )
 
 
 def _one_line(text: str) -> str:
-    """Without what terminals, pages and spreadsheets would act on: control characters, and signs at the start that begin
-    a formula."""
+    """Return the text on one line, without control characters and without leading signs that start a formula."""
     return re.sub(r"\A[=+\-@|\s]+", "", re.sub(r"\s+", " ", printable(text.replace("\n", " ")))).strip()

@@ -1,4 +1,4 @@
-"""The names, codes and numbers in a cause. Each must stand in the evidence: a model that makes something up makes up these."""
+"""Names, codes and numbers in a cause. Each must be in the evidence, because models tend to invent these."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CAMEL = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2,}[a-z]{2,}")
 NAME = re.compile(r"[A-Z][a-z]{2,}\b")
 CODE = re.compile(r"[A-Z][A-Z0-9_]{2,}")
 SENTENCE = re.compile(r"(?:^|[.!?:;]\s+|\n)\s*$")
-# Words of the trade that look like names, and say nothing that could be made up.
+# Technical terms that look like names but identify nothing.
 TRADE = frozenset(
     """
     ipv4 ipv6 x509 http2 http/2 oauth2 k8s utf-8 base64 sha256 i/o tcp/ip e.g i.e etc vs node.js
@@ -30,13 +30,13 @@ TRADE = frozenset(
 
 
 def names(cause: str) -> tuple[str, ...]:
-    """What the cause names, each once, in order."""
+    """Return the distinct names in a cause, in order."""
     return tuple(dict.fromkeys(_names(cause)))
 
 
-def missing(cause: str, told: str) -> tuple[str, ...]:
-    """The names in the cause that the text does not hold."""
-    low = " ".join(told.lower().split())
+def missing(cause: str, evidence: str) -> tuple[str, ...]:
+    """Return the names in a cause that are not in the evidence."""
+    low = " ".join(evidence.lower().split())
     return tuple(name for name in names(cause) if not _stands(name, low))
 
 
@@ -62,17 +62,17 @@ def _is_name(word: str, *, first: bool) -> bool:
     return bool(CODE.fullmatch(word)) or (not first and bool(NAME.match(word)))
 
 
-def _stands(name: str, told: str) -> bool:
+def _stands(name: str, evidence: str) -> bool:
     low = " ".join(name.lower().split())
     if low.isdigit() or len(low) < 4:
-        return re.search(rf"(?<![\w.]){re.escape(low)}(?!\w)", told) is not None
-    if low in told:
+        return re.search(rf"(?<![\w.]){re.escape(low)}(?!\w)", evidence) is not None
+    if low in evidence:
         return True
     if NAME.fullmatch(name):
-        return low[:6] in told  # "Connections" of "connection"
+        return low[:6] in evidence  # "Connections" matches "connection"
     parts = [part for part in re.split(r"[\s/:=,()\[\]]+", low) if part]
-    return len(parts) > 1 and all(_in(part, told) for part in parts)
+    return len(parts) > 1 and all(_in(part, evidence) for part in parts)
 
 
-def _in(part: str, told: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(part)}(?!\w)", told) is not None
+def _in(part: str, evidence: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(part)}(?!\w)", evidence) is not None

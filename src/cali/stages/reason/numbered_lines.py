@@ -1,6 +1,6 @@
-"""Read the lines of an incident: number them, redact them once more, cut them and rank them by how much they tell.
+"""The numbered lines of an incident: redacted again, cut, and ranked by how informative they are.
 
-Incident, context --own_lines, lines_around--> NumberedLine ... --telling--> those worth quoting
+Incident, context --own_lines, lines_around--> NumberedLine ... --telling--> lines to quote
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     Redact = Callable[[str], str]
 
-LONGEST = 600  # characters of a line that are quoted
-SAMPLES = 3  # events of an incident that are read
-QUOTED = 5  # lines of evidence
+LONGEST = 600  # maximum characters of a quoted line
+SAMPLES = 3  # maximum events per incident
+QUOTED = 5  # maximum lines of evidence
 
 HEAD = re.compile(
     r"\s*(?:\| )?(?:Caused by: |Suppressed: |---> |panic: |fatal error: |Uncaught |Unhandled )"
@@ -37,12 +37,12 @@ FRAME = re.compile(
 )
 HIDDEN = re.compile(
     "[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
-)  # marks that show a text other than it is
+)  # invisible characters and direction marks
 BREAKS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 
 
 class NumberedLine(NamedTuple):
-    """One line of an event. `own`: it belongs to the incident itself, not to what happened around it."""
+    """A line of an event. `own` is true for a line of the incident itself, false for its context."""
 
     number: int
     text: str
@@ -51,7 +51,7 @@ class NumberedLine(NamedTuple):
 
 
 def own_lines(incident: Incident, redact: Redact) -> list[NumberedLine]:
-    """Return the lines of the incident's samples, the first sample's first; a text that repeats is left out."""
+    """Return the distinct lines of the incident's samples, first sample first."""
     found: dict[str, NumberedLine] = {}
     for sample in incident.samples[:SAMPLES]:
         for line in numbered(sample, redact, own=True):
@@ -60,7 +60,7 @@ def own_lines(incident: Incident, redact: Redact) -> list[NumberedLine]:
 
 
 def lines_around(context: Iterable[Event], incident: Incident, redact: Redact) -> list[NumberedLine]:
-    """Return the lines of neighbouring events that are none of the incident's."""
+    """Return the lines of neighbouring events that do not belong to the incident."""
     mine = {number for sample in incident.samples for number in sample.lines}
     return [
         line
@@ -72,10 +72,9 @@ def lines_around(context: Iterable[Event], incident: Incident, redact: Redact) -
 
 
 def numbered(event: Event, redact: Redact, *, own: bool) -> list[NumberedLine]:
-    """Return the lines of one event that are not blank, with their numbers in the input.
+    """Return the non-blank lines of an event, with their numbers in the input.
 
-    One JSON line may hold a whole trace, and the runtime may cut one line into several: then the number is the nearest
-    in proportion.
+    One JSON line can hold a whole trace, and the runtime can cut a line into several. The numbers are then interpolated.
     """
     texts = redact(event.message).split("\n")
     last = len(texts) - 1
@@ -97,12 +96,12 @@ def numbered(event: Event, redact: Redact, *, own: bool) -> list[NumberedLine]:
 
 
 def printable(text: str) -> str:
-    """Return the text on one line, without control characters, terminal sequences and marks that hide or reverse text."""
+    """Return the text on one line, without control characters, terminal sequences, and invisible or direction marks."""
     return HIDDEN.sub("", clean(BREAKS.sub(" ", text))).rstrip()
 
 
 def window(text: str, at: int = 0, size: int = LONGEST) -> str:
-    """Return a piece of a long text around a place in it, with nothing added."""
+    """Return the part of a long text around a place, without additions."""
     if len(text) <= size:
         return text
     start = max(0, min(at - size // 3, len(text) - size))
@@ -110,14 +109,14 @@ def window(text: str, at: int = 0, size: int = LONGEST) -> str:
 
 
 def telling(lines: Sequence[NumberedLine], limit: int = QUOTED) -> tuple[Evidence, ...]:
-    """Return the lines that say most, in the order of the log."""
+    """Return the most informative lines, in log order."""
     best = sorted(range(len(lines)), key=lambda i: (-lines[i].worth, i))[:limit]
     worthy = [i for i in best if lines[i].worth >= 2] or best[:1]
     return quoted(lines[i] for i in sorted(worthy))
 
 
 def quoted(lines: Iterable[NumberedLine]) -> tuple[Evidence, ...]:
-    """Return lines as evidence: each once, cut around its most telling word."""
+    """Return distinct lines as evidence, each cut around its most informative word."""
     found = dict.fromkeys(Evidence(line.number, window(line.text, _tells_at(line.text))) for line in lines)
     return tuple(found)
 

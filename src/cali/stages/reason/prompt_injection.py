@@ -1,8 +1,9 @@
-"""Finds the part of a line that speaks to its reader instead of reporting: orders for a model, forged answers, forged line
-ids. It is withheld from the search and from the model. A line is cut where such a part begins: what stands before it was
-written by the program, what follows was chosen by whoever chose it.
+"""Detection of prompt injection in log lines: instructions to a model, forged answers, forged line ids.
 
-This is the first of three walls. What it does not know still meets the fence of the prompt and the gate.
+Injected text is withheld from the search and from the model. A line is cut where the injection begins, because only the
+text before it comes from the program.
+
+This is the first of three defences. The fence of the prompt and the answer gate handle injections that it misses.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 
 class Suspect(NamedTuple):
-    """What gives such a part away, and how to call it."""
+    """A pattern of injected text, and its description."""
 
     what: str
     pattern: re.Pattern[str]
@@ -27,32 +28,33 @@ TOLD = r"(?:report|say|answer|respond|reply|conclude|output|return|state|claim|w
 
 SUSPECTS = (
     _suspect(
-        "an order to forget",
+        "an instruction override",
         r"\b(?:ignore|disregard|forget|override|bypass)\b.{0,40}\b(?:previous|prior|above|earlier|other|all|any|your|these|system)\b"
         r".{0,40}\b(?:instruction|prompt|rule|context|message|order|direction|line|log|guideline|evidence)s?",
     ),
     _suspect(
-        "an order to forget", r"(?:이전|위의|앞선|모든).{0,12}(?:지시|명령|규칙|프롬프트).{0,12}(?:무시|잊)"
+        "an instruction override",
+        r"(?:이전|위의|앞선|모든).{0,12}(?:지시|명령|규칙|프롬프트).{0,12}(?:무시|잊)",
     ),
     _suspect(
-        "a role",
+        "a role marker",
         r"<\|/?(?:im_start|im_end|system|assistant|user|end)\b[^>]{0,20}\|>|</?(?:system|assistant|end_of_turn)>|\[/?INST\]|<<SYS>>"
         r"|(?:^|[\s\"'>])(?:system|assistant|developer)(?: prompt| message| override| note)?\s*:\s+(?=(?:you|please|ignore|disregard|forget|respond|reply|answer|report|say|set|always|never|now|the (?:real|true|actual|correct|root))\b)",
     ),
     _suspect(
-        "a role",
+        "a role marker",
         r"\byou are (?:now |an? )?(?:an? )?(?:ai|assistant|language model|llm|chatgpt|root|admin|helpful|expert|analyst)\b",
     ),
     _suspect(
-        "a word to the reader",
+        "text addressed to a model",
         r"\b(?:note|attention|dear|message|instruction|hint|important|hey|hello)s?\b[\s,:-]{1,3}(?:to |for )?(?:the |any |all |an? )?"
         r"(?:ai|llm|model|assistant|analy[sz]er|analyst|chatgpt|gpt|claude|cali)\b",
     ),
     _suspect(
-        "a word to the reader",
+        "text addressed to a model",
         r"\b(?:ai|llm|language model|log analy[sz]er|cali|assistant)s?\b[,:]? (?:must|should|please|shall|will now)\b",
     ),
-    # "write" and "set" also begin honest lines; an order is prose, without a path or a field between verb and object.
+    # Normal lines also begin with "write" and "set". An instruction is prose without a path or field after the verb.
     _suspect(
         "a dictated answer",
         rf"\b(?:please |must |should |always |now |instead )?{TOLD}\b[^:;/=|]{{0,40}}\b(?:root cause|the cause|confidence|diagnosis|severity (?:to|as)|evidence (?:to|as))\b",
@@ -73,7 +75,7 @@ SUSPECTS = (
         r"(?:^|\s)(?:<{3,}|>{3,})\s*(?:LOG|END)\b|\b(?:BEGIN|END|START) (?:OF )?(?:LOGS?|DATA|EVIDENCE)\b",
     ),
 )
-# Every suspect needs one of these; nearly all lines have none.
+# Fast check: every suspect contains one of these, and nearly all lines contain none.
 GATE = re.compile(
     r"ignore|disregard|forget|override|bypass|무시|잊|<\|?/?(?:im_|sys|ass|user|end_of)|\[/?inst|<<sys|system|assistant|developer|you are"
     r"|\bai\b|llm|model|analy|gpt|claude|cali|cause|confidence|evidence|severity|diagnosis|\bfix|understood|could_be|\bL\d|<<<|>>>|\blogs?\b|\bdata\b",
@@ -82,7 +84,7 @@ GATE = re.compile(
 
 
 def suspect(text: str) -> tuple[int, str] | None:
-    """Where a line begins to speak to its reader, and what it does; None for an honest line."""
+    """Return the start and the description of the first injection in a text, or None."""
     if not GATE.search(text):
         return None
     found = [(match.start(), what) for what, pattern in SUSPECTS if (match := pattern.search(text))]
@@ -90,7 +92,7 @@ def suspect(text: str) -> tuple[int, str] | None:
 
 
 def honest(text: str) -> str:
-    """The text with such parts withheld, line by line; the same text when there are none."""
+    """Return the text with injections withheld, line by line."""
     if not GATE.search(text):
         return text
     return "\n".join(_cut(line) for line in text.split("\n"))

@@ -1,4 +1,4 @@
-"""Builds the question to a model: which lines, between which marks, in which words. Pure.
+"""The request to a model: selected lines, fenced, in a dated prompt. Pure.
 
 own lines, lines around --choose--> Excerpt --ask--> Request
 """
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 LATEST = "explain-2026-11-20"
 LANGUAGES = {"en": "English", "ko": "Korean"}
-CHARACTERS = 400  # of a line that are sent
-NEAREST = 3  # knowledge entries told as context
+CHARACTERS = 400  # maximum characters of a line that are sent
+NEAREST = 3  # maximum knowledge entries sent as context
 _SECTION = re.compile(r"^## (System|User)\n(.*?)(?=^## |\Z)", re.M | re.S)
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 
 class SentLine(NamedTuple):
-    """A line as the model sees it. `text` is a true part of the line; `whole` is the line."""
+    """A line as sent to the model. `text` is an unchanged part of the line `whole`."""
 
     id: str
     text: str
@@ -41,7 +41,7 @@ class SentLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """The lines that go to the model, and how many did not fit."""
+    """The lines that are sent to the model, and the number of lines that did not fit."""
 
     sent: tuple[SentLine, ...]
     dropped: int
@@ -51,7 +51,7 @@ class Excerpt:
 
 
 class Prompt(NamedTuple):
-    """One dated prompt in one language. `version` names both."""
+    """A dated prompt in one language. `version` identifies both."""
 
     version: str
     system: str
@@ -61,9 +61,9 @@ class Prompt(NamedTuple):
 
 @cache
 def prompt(name: str = LATEST, language: str = "en") -> Prompt:
-    """The prompt of that name; an unknown name or language is Misconfigured."""
+    """Return the prompt of a name. Raise Misconfigured for an unknown name or language."""
     if language not in LANGUAGES:
-        raise Misconfigured(f"language {language!r}: there is {', '.join(sorted(LANGUAGES))}")
+        raise Misconfigured(f"language {language!r} is not supported; use {', '.join(sorted(LANGUAGES))}")
     source = files("cali") / "data" / "prompts" / f"{name}.md"
     if not source.is_file():
         raise Misconfigured(f"prompt {name!r}: no such file in cali/data/prompts")
@@ -75,8 +75,10 @@ def prompt(name: str = LATEST, language: str = "en") -> Prompt:
 
 
 def choose(own: Sequence[NumberedLine], around: Sequence[NumberedLine], tokens: int) -> Excerpt:
-    """The most telling lines that fit a number of tokens, in the order of the log. The incident's first line is always
-    among them. Text that speaks to its reader is withheld, and a line that holds nothing else is not sent."""
+    """Return the most informative lines that fit into a number of tokens, in log order.
+
+    The incident's first line is always included. Injected text is withheld. A line with no other text is not sent.
+    """
     lines = [(line, _shown(line)) for line in (*own, *around)]
     lines = [(line, text) for line, text in lines if text != MARK]
     lifted = _lifted([line for line, _ in lines])
@@ -101,7 +103,7 @@ def ask(
     schema: Mapping[str, object],
     max_tokens: int,
 ) -> Request:
-    """The request. The marks around the lines follow from the lines, so no line can hold them."""
+    """Return the request. The fence is a hash of the lines, so no line can contain it."""
     lines = "\n".join(f"{sent.id}{'*' if sent.whole.own else ''}| {sent.text}" for sent in excerpt.sent)
     slots = {
         "fence": fence(lines),
@@ -116,25 +118,25 @@ def ask(
 
 
 def fence(content: str) -> str:
-    """A word that the content does not hold and cannot foresee: it is a hash of it."""
+    """Return a fence word that the content does not contain and cannot predict: a hash of the content."""
     salt = 0
     while True:
         word = blake2b(content.encode("utf-8", "replace"), digest_size=6, salt=str(salt).encode()).hexdigest()
         word = word.translate(
             str.maketrans("0123456789", "ghijklmnop")
-        )  # letters only: no secret looks like it
+        )  # letters only, so that redaction does not match it
         if word not in content:
             return word
         salt += 1
 
 
 def tokens_of(text: str) -> int:
-    """About how many tokens a text is: a little more than it proves to be, in English, in code and in Korean."""
+    """Estimate the number of tokens of a text. The estimate is slightly high for English, code and Korean."""
     return len(text.encode("utf-8", "replace")) * 2 // 7 + 1
 
 
 def _filled(template: str, slots: Mapping[str, str]) -> str:
-    """One pass, so that what fills a slot is not read for slots."""
+    """Fill the slots in one pass, so that inserted text is not searched for slots."""
     return _SLOT.sub(lambda match: slots[match[1]], template)
 
 
@@ -143,7 +145,7 @@ def _shown(line: NumberedLine) -> str:
 
 
 def _lifted(lines: Sequence[NumberedLine]) -> list[float]:
-    """What each line is worth, a little more beside a line that tells much."""
+    """Return the value of each line, raised slightly next to a very informative line."""
     worth = [line.worth for line in lines]
     lifted = list(worth)
     for i in range(len(lines)):
@@ -156,5 +158,5 @@ def _lifted(lines: Sequence[NumberedLine]) -> list[float]:
 def _nearest(entries: Sequence[KnowledgeEntry]) -> str:
     if not entries:
         return "No known error is near."
-    told = "\n".join(f"- {entry.title}: {entry.cause}" for entry in entries)
-    return f"Known errors with similar words; probably none of them is this one:\n{told}"
+    causes = "\n".join(f"- {entry.title}: {entry.cause}" for entry in entries)
+    return f"Known errors with similar words; probably none of them is this one:\n{causes}"

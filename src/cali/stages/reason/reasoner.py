@@ -1,4 +1,4 @@
-"""Diagnose incidents: from the knowledge if it is sure, from the model if there is one, with silence otherwise."""
+"""The reasoner: diagnoses incidents from the knowledge base, else from the model if configured, else without a cause."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 
     from cali.stages.retrieve.knowledge import Knowledge
 
-AGREES = 4  # words that a cause and a near entry share when they mean the same error
+AGREES = 4  # minimum words that a cause and a near entry share if they describe the same error
 
 
 @dataclass(frozen=True, slots=True)
 class ReasonSettings:
-    """`tokens` of log lines go into a question, `max_tokens` may come back; `threads` questions run at once."""
+    """Settings of the reasoner.
+
+    A request holds up to `tokens` of log lines, an answer up to `max_tokens`. `threads` requests run in parallel.
+    """
 
     language: str = "en"
     prompt: str = question.LATEST
@@ -38,15 +41,18 @@ class ReasonSettings:
 
 
 class _Lookup(NamedTuple):
-    """The result of retrieval for an incident, and the event that gave it."""
+    """The result of retrieval for an incident, and the event that was searched."""
 
     found: Retrieved
     event: Event
 
 
 class Reasoner:
-    """Explains incidents. `retrieve` searches the knowledge for a redacted text. `gateway` is None when no model is
-    configured, and then nothing leaves the process. Safe for threads when `retrieve` is."""
+    """A service that diagnoses incidents.
+
+    `retrieve` searches the knowledge base for a redacted text. `gateway` is None if no model is configured, and then no
+    data leaves the process. The reasoner is thread-safe if `retrieve` is.
+    """
 
     def __init__(
         self,
@@ -72,26 +78,26 @@ class Reasoner:
         return self._gateway.spend if self._gateway else Spend()
 
     def diagnose(self, incident: Incident, context: Sequence[Event] = ()) -> Diagnosis:
-        """Diagnose one incident; `context` are events from around it. A failing model or cache raises nothing."""
+        """Diagnose one incident. `context` holds neighbouring events. Failures of model or cache raise nothing."""
         lookup = self._look_up(incident)
         return self._from_knowledge(incident, lookup) or self._from_model(incident, lookup, context)
 
     def known(self, incident: Incident) -> Diagnosis | None:
-        """Diagnose an incident from the knowledge alone; None when it is not sure. Calls no model."""
+        """Diagnose an incident from the knowledge base only. Return None for an unknown error. No model is called."""
         return self._from_knowledge(incident, self._look_up(incident))
 
     @property
     def knowledge(self) -> str:
-        """Return the version of the knowledge that answers."""
+        """Return the version of the knowledge base."""
         return self._knowledge.version
 
     def diagnose_all(
         self, incidents: Sequence[Incident], context: Mapping[str, Sequence[Event]] | None = None
     ) -> tuple[Incident, ...]:
-        """Return the same incidents, in the same order, each with its diagnosis.
+        """Return the same incidents in the same order, each with its diagnosis.
 
-        Known errors are answered first. Then the model is called, for the most severe first, a few at a time. An
-        incident that fails gets no cause; the others are answered. `context` is by incident id.
+        Known errors are answered first. Then the model is called for the rest in parallel, most severe first. If one
+        incident fails, it gets no cause, and the others are still answered. `context` is keyed by incident id.
         """
         around = context or {}
         done: dict[int, Diagnosis] = {}
@@ -100,7 +106,7 @@ class Reasoner:
             try:
                 lookup = self._look_up(incident)
                 known = self._from_knowledge(incident, lookup)
-            except Exception as error:  # a broken index or entry must not cost the others their answer
+            except Exception as error:  # a broken index or entry must not affect other incidents
                 known = self._silent(incident, UNKNOWN, _one_line(error))
             if known:
                 done[place] = known
@@ -112,7 +118,7 @@ class Reasoner:
             incident = incidents[item[0]]
             try:
                 return self._from_model(incident, item[1], around.get(incident.id, ()))
-            except Exception as error:  # one incident must not cost the others theirs
+            except Exception as error:  # a failing incident must not affect the others
                 return self._silent(incident, UNKNOWN, _one_line(error))
 
         if self._gateway is None or len(open_) < 2:
@@ -124,9 +130,9 @@ class Reasoner:
         return tuple(_with(incident, done[place]) for place, incident in enumerate(incidents))
 
     def _look_up(self, incident: Incident) -> _Lookup:
-        """Search the knowledge for the first sample that is known, or the first of all.
+        """Search the knowledge base for each sample, and return the first known one, else the first.
 
-        The part of a line that speaks to its reader is withheld: it could name any error.
+        Injected text is withheld, because it could name any error.
         """
         first: _Lookup | None = None
         texts: set[str] = set()
@@ -177,7 +183,7 @@ class Reasoner:
         )
         if not any(sent.whole.own for sent in excerpt.sent):
             return self._silent(
-                incident, lookup.found, "its lines hold nothing but words to their reader", asked
+                incident, lookup.found, "its lines contain only text addressed to a model", asked
             )
         near = [
             self._knowledge.entries[hit.id] for hit in lookup.found.hits if hit.id in self._knowledge.entries
@@ -197,14 +203,14 @@ class Reasoner:
     ) -> Diagnosis:
         from cali.stages.reason.model_answer import read, schema  # pydantic: only when there is a model
 
-        assert self._gateway is not None  # noqa: S101 - the caller has looked
+        assert self._gateway is not None  # noqa: S101 - the caller has checked
         request = question.ask(self._prompt, excerpt, incident, near, schema(), self._settings.max_tokens)
-        # What is learnt over night answers before a model is asked: it is no reason to ask again for what it does not know.
+        # The key uses the shipped version. Learnt entries answer before the model, so they need not invalidate the cache.
         over = self._knowledge.shipped or self._knowledge.version
         key = ":".join((incident.template.id, over, self._prompt.version, self._model))
-        said = self._gateway.explained(key, request, lambda answer: read(answer, excerpt))
-        said, cited = found_again(said, excerpt)
-        verdict = passed(said, cited, excerpt, near)
+        answer = self._gateway.explained(key, request, lambda answer: read(answer, excerpt))
+        answer, cited = found_again(answer, excerpt)
+        verdict = passed(answer, cited, excerpt, near)
         if isinstance(verdict, RejectedAnswer):
             return self._silent(incident, found, verdict.why, asked)
         agrees = any(support(verdict.cause, f"{entry.title} {entry.cause}")[0] >= AGREES for entry in near)
@@ -224,7 +230,7 @@ class Reasoner:
     def _silent(
         self, incident: Incident, found: Retrieved, why: str, asked: Mapping[str, str] | None = None
     ) -> Diagnosis:
-        """Return a diagnosis without a cause: the event's own lines, and under `gate` the reason."""
+        """Return a diagnosis without a cause: the event's own lines, with the reason in `gate`."""
         return Diagnosis(
             origin=Origin.NONE,
             evidence=numbered_lines.telling(numbered_lines.own_lines(incident, self._redact))
@@ -235,7 +241,7 @@ class Reasoner:
 
 
 def _title(incident: Incident) -> tuple[Evidence, ...]:
-    """Return the title as evidence, for an event of blank lines: evidence is never empty."""
+    """Return the title as evidence for an event of blank lines, because evidence is never empty."""
     return (Evidence(incident.first_line, incident.title),)
 
 

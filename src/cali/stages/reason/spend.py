@@ -1,4 +1,4 @@
-"""What the model has cost: calls, tokens, and dollars by a dated table of prices."""
+"""The cost of the model: calls, tokens, and dollars from a dated price table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LATEST = "prices-2026-11-20"
 MILLION = 1_000_000
-SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")  # the date of one release of a model
+SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")  # the release date in a model's name
 
 
 class Price(NamedTuple):
@@ -29,7 +29,7 @@ class Price(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ModelPrices:
-    """A dated table. A model it does not know costs no dollars, and `knows` says so."""
+    """A dated price table. An unknown model costs no dollars; `knows` returns False for it."""
 
     version: str
     models: Mapping[str, Price]
@@ -47,7 +47,7 @@ class ModelPrices:
 
 @cache
 def prices(name: str = LATEST) -> ModelPrices:
-    """The table of that name, as shipped."""
+    """Return the shipped price table of a name."""
     source = files("cali") / "data" / "prompts" / f"{name}.yaml"
     if not source.is_file():
         raise Misconfigured(f"prices {name!r}: no such file in cali/data/prompts")
@@ -58,12 +58,14 @@ def prices(name: str = LATEST) -> ModelPrices:
         }
         return ModelPrices(str(table["version"]), models)
     except (yaml.YAMLError, KeyError, TypeError, ValueError, IndexError) as error:
-        raise Misconfigured(f"prices {name!r}: cannot be read: {' '.join(str(error).split())}") from error
+        raise Misconfigured(
+            f"prices {name!r}: not a valid price table: {' '.join(str(error).split())}"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """What a run cost. `cached` answers cost nothing; `priced` is false when dollars are not known for the model."""
+    """The cost of a run. `cached` answers are free. `priced` is false if the model's price is unknown."""
 
     calls: int = 0
     tokens_in: int = 0

@@ -1,5 +1,7 @@
-"""What a cause may speak of only when its evidence speaks of it: products, and the usual suspects that are named when
-nobody knows. Each row: how a cause names it, and which words in the evidence support that."""
+"""Subjects that a cause can blame only if its evidence mentions them: products and frequent wrong guesses.
+
+Each row has the words by which a cause blames the subject, and the words of evidence that support it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import NamedTuple
 
 
 class Subject(NamedTuple):
-    """Something a cause can blame."""
+    """A subject that a cause can blame."""
 
     name: str
     blamed: re.Pattern[str]
@@ -90,7 +92,7 @@ PORTS = {
 
 
 def unsupported(cause: str, evidence: str) -> str:
-    """What the cause blames and the evidence does not speak of; empty when there is nothing."""
+    """Return the subject that the cause blames without support in the evidence, or an empty string."""
     told = (
         evidence.lower()
         + " "

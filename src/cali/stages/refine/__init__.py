@@ -1,1 +1,1 @@
-"""refine: from the records of one event to the event: joined, redacted, its severity found, its template named."""
+"""The refine stage: turns the records of one event into an event with redacted text, severity and template."""

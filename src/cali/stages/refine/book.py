@@ -1,10 +1,9 @@
 """The template book: parameters that look like words, learnt from a batch of templates.
 
-A pure function of one message can't see that `visible is showampm` and `visible is ownerinfo` are one statement.
-Many templates together show it. The book keeps, for every skeleton (the number of tokens and where the wildcards
-stand), a sample of the templates seen: the 512 with the smallest hashes. Such a sample is the same in any order of
-input, and the sample of two samples is the sample of both inputs: so books merge exactly. What is merged is derived
-from the samples alone.
+A pure function of one message cannot know that `visible is showampm` and `visible is ownerinfo` are one statement. Many
+templates together show it. A skeleton is the number of tokens and the places of the wildcards. For every skeleton the book
+stores a sample of its templates: the 512 with the smallest hashes. The sample does not depend on the order of the input,
+and samples can be merged exactly. The merged templates are a pure function of the samples.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ from cali.core.errors import Misconfigured
 from cali.stages.refine.masks import WILDCARD
 
 FORMAT = 1
-SAMPLE = 512  # templates kept of one skeleton: enough to see that a place is free, 40 kB at the most
-FREE = 4  # distinct words a place must have shown before it is taken for a parameter
-FIRST = 16  # as many for the first place: what a statement begins with tells it from others
-SHARE = 0.6  # of the templates in hand, how many must differ at a place for it to be free
-TOKENS = 120  # a longer template is never merged
-# What became of something tells statements apart: RUNNING, GET, started, refusing, ok, disk full.
+SAMPLE = 512  # maximum templates per skeleton: enough to detect a free place, at most 40 kB
+FREE = 4  # minimum distinct words at a place to treat it as a parameter
+FIRST = 16  # the same for the first place, because the first word often distinguishes statements
+SHARE = 0.6  # minimum share of templates that must differ at a free place
+TOKENS = 120  # longer templates are never merged
+# States distinguish statements: RUNNING, GET, started, refusing, ok, disk full.
 _STATE = re.compile(
     r"[A-Z][A-Z_]+|(?i:\w+(?:ed|ing|able|ful)|ok|okay|on|off|up|down|open|closed?|full|empty|lost|sent|done|busy|dead|alive|good|bad|new|old"
     r"|start|stop|success|failure|error|timeout|begin|began|end|enter|exit|left|right|read|write|yes|no|not|is|was|are|in|out)[.,:;!]?"
 )
-# What stands behind these is a verb: `failed to open`, `unable to read`.
+# A verb follows these words: `failed to open`, `unable to read`.
 _BEFORE_VERB = re.compile(
     r"(?i:fail(?:ed|s)?|unable|able|try|trying|tried|attempt(?:ed|ing)?|about|ready|going|cannot|could|can|not|need(?:s|ed)?)"
 )
@@ -43,7 +42,7 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Samples of templates under one version of the masks, and the merges that follow from them."""
+    """Samples of templates for one version of the masks, and the merges derived from them."""
 
     masks: str
     samples: Mapping[Skeleton, frozenset[str]]
@@ -65,12 +64,12 @@ class Book:
 
     @property
     def merges(self) -> list[str]:
-        """The merged templates, in order."""
+        """Return the merged templates, in order."""
         return sorted(" ".join(pattern) for found in self._patterns.values() for pattern in found)
 
 
 def learn(masks: str, texts: Iterable[str]) -> Book:
-    """Return the book of these templates. Their order and number do not matter."""
+    """Return the book of these templates. Order and repetition do not matter."""
     samples: dict[Skeleton, set[str]] = defaultdict(set)
     for text in texts:
         words = tuple(text.split())
@@ -83,9 +82,11 @@ def learn(masks: str, texts: Iterable[str]) -> Book:
 
 
 def merge(first: Book, second: Book) -> Book:
-    """Return the book that learning from both inputs would give."""
+    """Return the book that both inputs together would give."""
     if first.masks != second.masks:
-        raise Misconfigured(f"books of masks {first.masks} and {second.masks} cannot be merged")
+        raise Misconfigured(
+            f"cannot merge books of masks {first.masks} and {second.masks}; learn both with the same masks"
+        )
     both = {
         key: set(first.samples.get(key, ())) | second.samples.get(key, frozenset())
         for key in first.samples.keys() | second.samples.keys()
@@ -94,7 +95,7 @@ def merge(first: Book, second: Book) -> Book:
 
 
 def save(book: Book, path: Path) -> None:
-    """Write the book; the same book gives the same bytes. Raise Misconfigured if the file cannot be written."""
+    """Write the book. Equal books give equal bytes. Raise Misconfigured if the file cannot be written."""
     try:
         path.write_bytes(dumps(book))
     except OSError as error:
@@ -102,7 +103,7 @@ def save(book: Book, path: Path) -> None:
 
 
 def load(path: Path, masks: str) -> Book:
-    """Read a book. Raise Misconfigured if it is damaged, or was learnt under other masks."""
+    """Read a book. Raise Misconfigured if it is damaged or was learnt with other masks."""
     try:
         body = path.read_bytes()
     except OSError as error:
@@ -111,14 +112,14 @@ def load(path: Path, masks: str) -> Book:
 
 
 def dumps(book: Book) -> bytes:
-    """Return the book as JSON; the same book gives the same bytes."""
+    """Return the book as JSON. Equal books give equal bytes."""
     rows = sorted(text for sample in book.samples.values() for text in sample)
     document = {"format": FORMAT, "masks": book.masks, "merges": book.merges, "templates": rows}
     return orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
 
 
 def loads(body: bytes, masks: str, where: str) -> Book:
-    """Read what `dumps` wrote. Raise Misconfigured, with `where`, if it is damaged or was learnt under other masks."""
+    """Parse the output of `dumps`. Raise Misconfigured, with `where`, if it is damaged or was learnt with other masks."""
     try:
         document = orjson.loads(body)
         made_for, rows = document["masks"], document["templates"]
@@ -128,21 +129,23 @@ def loads(body: bytes, masks: str, where: str) -> Book:
     if not known:
         raise Misconfigured(f"{where}: not a template book of format {FORMAT}")
     if made_for != masks:
-        raise Misconfigured(f"{where}: learnt under masks {made_for}, these are {masks}; learn it again")
+        raise Misconfigured(
+            f"{where}: learnt with masks {made_for}, but the masks are {masks}; learn it again"
+        )
     return learn(masks, rows)
 
 
 def skeleton(words: Words) -> Skeleton:
-    """Return the number of tokens and the places of the wildcards. A parameter that looks like a word does not change it."""
+    """Return the number of tokens and the places of the wildcards. Parameters that look like words do not change it."""
     return len(words), tuple(i for i, word in enumerate(words) if WILDCARD in word)
 
 
 def patterns(sample: frozenset[str]) -> tuple[Words, ...]:
-    """Return the merges in templates of one skeleton, those with the fewest wildcards first."""
+    """Return the merged templates of one skeleton, fewest wildcards first."""
     given = {tuple(text.split()) for text in sample}
     rows = given
     found: list[Words] = [()]
-    while found:  # where two places are free, one shows in the rows that share the other; what is merged is looked at again
+    while found:  # repeat on the merged rows: a second free place shows only after the first is merged
         found = []
         _split(sorted(rows), found)
         rows = {next((pattern for pattern in found if _fits(pattern, row)), row) for row in rows}
@@ -154,7 +157,7 @@ def _fits(pattern: Words, words: Words) -> bool:
 
 
 def _split(rows: list[Words], found: list[Words]) -> None:
-    """Divide rows at the place with the fewest words until only free places differ."""
+    """Split rows at the place with the fewest words until only free places differ."""
     if len(rows) < FREE:
         return
     seen = [Counter(column) for column in zip(*rows, strict=True)]
@@ -175,7 +178,7 @@ def _split(rows: list[Words], found: list[Words]) -> None:
 
 
 def _free(words: Counter[str], rows: list[Words], place: int) -> bool:
-    """Return whether a place holds a parameter: many different words that are neither states nor verbs."""
+    """Return True if a place holds a parameter: many different words that are neither states nor verbs."""
     least = FREE if place else FIRST
     states = sum(1 for word in words if _STATE.fullmatch(word))
     many = len(words) >= max(least, SHARE * len(rows)) or len(words) >= 2 * least
@@ -188,7 +191,7 @@ def _is_verb(row: Words, place: int) -> bool:
 
 
 def _tells(pattern: Words, free: int) -> bool:
-    """Return whether enough constant words are left: two, and more than there are free places."""
+    """Return True if enough constant words remain: at least two, and more than the free places."""
     kept = sum(1 for word in pattern if WILDCARD not in word and any(map(str.isalpha, word)))
     return kept >= max(2, free + (free > 1))
 

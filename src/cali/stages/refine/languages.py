@@ -1,7 +1,7 @@
-"""Words of trouble in Korean, Japanese, Chinese and German, and what in those languages says that there is none.
+"""Words of trouble in Korean, Japanese, Chinese and German, and phrases of these languages that deny trouble.
 
-These scripts write without blanks, or hang particles on to words: so roots are looked for, wherever they stand. The
-rows are data, as those of severity.py are.
+These languages write without blanks or attach particles to words, so roots are matched anywhere. The rows are data, as in
+severity.py.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _WARNING = re.compile(
     r"경고|재시도|지연\s?발생|警告|再試行|リトライ|重试|重試|\bwarnung|\bveraltet|\bwird\swiederholt",
     re.IGNORECASE,
 )
-# The program is dealing with it.
+# The program handles the trouble itself.
 _SOFT = re.compile(
     r"재시도(?:합니다|할\s?예정|\s?예정|\s?중|를\s?시작)|다시\s?시도(?:합니다|\s?중|할)|재연결(?:합니다|\s?중|을\s?시도)|기본값(?:을|으로)|무시(?:합니다|됨|하고)"
     r"|再試行します|再試行中|再接続(?:します|中)|リトライ(?:します|中)|無視し|(?:将|正在|稍后)(?:自动)?重试|秒后重试|正在重连|使用默认|已忽略|\berneuter\sversuch|\bversuche\serneut|\bwird\swiederholt",
     re.IGNORECASE,
 )
 
-# Phrases that hold such a root and mean no trouble.
+# Phrases that contain such a root and report no trouble.
 _HARMLESS = re.compile(
     r"""
       (?: 오류 | 에러 | 실패 | 예외 | 장애 | 경고 | 손상 | 충돌 | 거부 | 지연 | 중단 | 만료 | 부족 | 비정상 | 타임\s?아웃 | 시간\s?초과 ) (?:\s?(?:건|건수|횟수|내역|로그|징후|사항|발생))? (?: 이 | 가 | 은 | 는 | 도 | 를 | 을 )? \s?
@@ -66,7 +66,7 @@ _HARMLESS = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
-# Rows in which a number decides. {n} is the number, as in severity.py.
+# Rows in which a number decides. {n} stands for the number, as in severity.py.
 _NOUNS = r"(?:오류|에러|실패|예외|경고|장애|거부|시간\s?초과|타임\s?아웃|エラー|失敗|例外|異常|警告|错误|錯誤|失败|异常|超时|超時|fehler|warnungen|fehlgeschlagen)"
 _ROWS = (
     rf"{_NOUNS} (?: \s? (?: 발생 | 発生 | 发生 ) )? (?: \s? (?: 건수 | 횟수 | 개수 | 수 | 율 | 률 | 件数 | 数 | 率 | 数量 | 數量 | 次数 | 次數 ) )? (?: 은 | 는 | 이 | 가 | は | が | 为 | 為 )? \s? [:：=]? \s? {{n}} \s? (?: 건 | 개 | 회 | 번 | % | 퍼센트 | 件 | 個 | 个 | 条 | 條 | 次 | 回 )? (?![\d.])",
@@ -80,7 +80,7 @@ def _numbers(number: str) -> re.Pattern[str]:
 
 _NONE = _numbers(r"0+(?:\.0+)?(?!\.?\d)")
 _SOME = _numbers(r"\d+(?:\.\d+)?")
-# Without one of these in the lower-cased line German has nothing to say; the others are not ASCII.
+# Fast check for German: a lower-cased line without these has no match. The other languages are not ASCII.
 GERMAN = (
     "fehl",
     "gescheitert",
@@ -96,35 +96,35 @@ GERMAN = (
 
 
 def speaks(message: str, low: str) -> bool:
-    """Return whether a line may be in one of these languages. Nearly all other lines are ruled out quickly."""
+    """Return True if a line may be in one of these languages. Nearly all other lines are ruled out quickly."""
     return not message.isascii() or any(root in low for root in GERMAN)
 
 
 def critical(text: str) -> bool:
-    """Return whether a text reports a loss or a permanent failure."""
+    """Return True if a text reports a loss or a permanent failure."""
     return _CRITICAL.search(text) is not None
 
 
 def error(text: str) -> bool:
-    """Return whether a text reports an error."""
+    """Return True if a text reports an error."""
     return _ERROR.search(text) is not None
 
 
 def warning(text: str) -> bool:
-    """Return whether a text reports a warning."""
+    """Return True if a text reports a warning."""
     return _WARNING.search(text) is not None
 
 
 def soft(text: str) -> bool:
-    """Return whether a text reports that the program handles the trouble itself."""
+    """Return True if a text reports that the program handles the trouble itself."""
     return _SOFT.search(text) is not None
 
 
 def without_harmless(text: str) -> str:
-    """Remove phrases that hold a word of trouble and mean none: denials, names, counts of zero."""
+    """Remove phrases that contain a word of trouble but report none: denials, names, counts of zero."""
     return _HARMLESS.sub(" ", _NONE.sub(" ", text))
 
 
 def needs_digits(blind: str) -> bool:
-    """Return whether a number in a digit-blind text counts trouble, so that its value decides."""
+    """Return True if a number in a digit-blind text counts trouble, so that its value decides."""
     return _SOME.search(blind) is not None

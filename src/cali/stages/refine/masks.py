@@ -1,4 +1,4 @@
-"""The table of masks: which parts of a message are parameters. Data, dated, with its changelog in the file."""
+"""The table of masks, which match the parameters of a message. The dated data file holds its changelog."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIGNS = re.compile(r"[\d/\\@:=]")
 
 
 class Mask(NamedTuple):
-    """One row of a table: a pattern, its replacement, and literals of which a matching text holds at least one."""
+    """A row of the table: a pattern, its replacement, and literals. A matching text contains at least one literal."""
 
     name: str
     put: str
@@ -27,16 +27,16 @@ class Mask(NamedTuple):
     sub: Callable[[str, str], str]
 
 
-# What a table that is YAML and nonsense does to who reads it.
+# Exceptions that a table with valid YAML and invalid content can cause.
 UNUSABLE = (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
 class Masks:
-    """One version of the table.
+    """A version of the table.
 
-    `plain` matches a token that is no parameter, `number` a number between its two groups. `token` matches text to keep (its
-    only group) or to mask; `bare` matches text to mask in a token without any of SIGNS.
+    `plain` matches a token that is not a parameter, `number` a number between its two groups. `token` matches text to keep
+    (its only group) or text to mask. `bare` matches text to mask in a token without any of SIGNS.
     """
 
     version: str
@@ -50,7 +50,7 @@ class Masks:
 
 @cache
 def load(version: str = LATEST) -> Masks:
-    """Return the masks of one version. Raise Misconfigured if it does not exist or cannot be read."""
+    """Return the masks of a version. Raise Misconfigured if it does not exist or is invalid."""
     name = f"template-{version}.yaml"
     source = resources.files("cali") / "data" / "masks" / name
     if not source.is_file():
@@ -59,7 +59,7 @@ def load(version: str = LATEST) -> Masks:
 
 
 def read(body: bytes, name: str) -> Masks:
-    """Parse a table's YAML. Raise Misconfigured, with `name`, if it cannot be used."""
+    """Parse a table's YAML. Raise Misconfigured, with `name`, if it is invalid."""
     try:
         return parse(yaml.load(body, Loader=yaml.CSafeLoader))
     except (yaml.YAMLError, re.error, *UNUSABLE) as error:
@@ -67,7 +67,7 @@ def read(body: bytes, name: str) -> Masks:
 
 
 def parse(table: dict[str, Any]) -> Masks:
-    """Compile a table as read from its file."""
+    """Compile a table from its parsed file."""
     keep, mask = (_alternatives(table[part]) for part in ("keep", "mask"))
     return Masks(
         version=str(table["version"]),

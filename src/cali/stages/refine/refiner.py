@@ -1,12 +1,12 @@
-"""From the records of one event to the event: redacted, its severity found, its template named.
+"""The refiner: turns the records of one event into an event with redacted text, severity and template.
 
     Block -> join.text, join.gist -> redact, severity -> template -> Event
 
-A template is a pure function of the message, the masks, the redaction rules and the book. The rules never look at a digit's
-value, so what they decide for a message holds for every message that differs from it only in digits. Where no digit is kept
-and no secret is suspected, the same holds for messages that differ only in ids. So the caches are exact: of such shapes, of
-the tokens in a message, and of messages whose tokens are masked. All are bounded, and may be dropped at any moment without
-changing a result. What the words of a message say of its severity is worked out once per template.
+A template is a pure function of the message, the masks, the redaction rules and the book. The rules never depend on the
+value of a digit, so messages that differ only in digits share a decision. If the template contains no digit and no secret
+is suspected, messages that differ only in ids share it too. Caches of such shapes, of tokens and of masked messages are
+therefore exact. All caches are bounded and can be dropped at any time without changing a result. The severity by words is
+computed once per template.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from cali.stages.refine.masks import SIGNS, WILDCARD, Mask, Masks, load
 from cali.stages.refine.redact import RedactionRule, Redactor
 from cali.stages.refine.severity import by_words, needs_digits, worst
 
-MESSAGES = 50_000  # entries a memo may hold before it is dropped
-ENTRY = 512  # bytes of a key that count as one entry, so that long messages fill a memo sooner
-LONGEST = 4_096  # a longer message is refined each time: to remember it would cost more than it saves
+MESSAGES = 50_000  # entries of a cache before it is dropped
+ENTRY = 512  # bytes of a key that count as one entry, so that long messages fill a cache sooner
+LONGEST = 4_096  # longer messages are not cached, because that would cost more than it saves
 
 _WORD_DIGIT = (
-    "\U00010450"  # a letter of a script that nobody writes stands for a digit that belongs to a word
+    "\U00010450"  # a letter of an extinct script, as a placeholder for a digit that belongs to a word
 )
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 _ONE = re.compile(r"<[a-z][a-z0-9-]*>")
 _MANY = re.compile(r"<\*>(?:(?:, ?|; ?| |\||##|:)<\*>)+")
-_new = tuple.__new__  # a named tuple's own constructor costs twice as much, and this runs for every line
+_new = tuple.__new__  # half the cost of a named tuple's own constructor; this runs for every line
 
 
 class _WordSeverity(NamedTuple):
-    """The severity by the words of a template, and whether the values of its numbers can change it."""
+    """The severity by the words of a template, and a flag: the values of its numbers can change it."""
 
     severity: Severity | None
     needs_digits: bool
 
 
 class Refiner:
-    """Refines messages and blocks. Its caches never change a result."""
+    """A service that refines messages and blocks. Its caches never change a result."""
 
     def __init__(
         self, *, redactor: Redactor | None = None, masks: Masks | None = None, book: Book | None = None
@@ -63,7 +63,7 @@ class Refiner:
         """Return the event of a block of records."""
         records = block.records
         record = records[0]
-        if len(records) > 1 or "\n" in record.message:  # a collector may have joined what one call wrote
+        if len(records) > 1 or "\n" in record.message:  # the collector may have joined the lines of one call
             return self._joined(records)
         message, template = self._redacted(record.message, record.normalised)
         if record.severity is not None:
@@ -77,7 +77,7 @@ class Refiner:
         if words is None:
             if len(self._words) >= MESSAGES:
                 self._words.clear()
-            # A parameter says nothing of how bad a message is: a path may well be called /error.
+            # Parameters do not count for the severity: a path can be named /error.
             plain = template.text.replace(WILDCARD, "000")
             words = self._words[template.id] = _WordSeverity(by_words(plain), needs_digits(plain))
         found = by_words(message) if words.needs_digits else words.severity
@@ -95,7 +95,7 @@ class Refiner:
         if structure is None:
             severity = worst(None, by_words(whole if len(whole) <= LONGEST else tell))
         else:
-            severity = structure  # nine in ten: to read the words of a whole trace takes 200 us
+            severity = structure  # nine in ten events; scanning the words of a whole trace takes 200 us
         lines = tuple(record.line for record in records)
         message = self.redactor.text(whole)
         return Event(
@@ -103,9 +103,9 @@ class Refiner:
         )
 
     def _object(self, whole: str, first: Record) -> Record | None:
-        """Return the record of an object that was printed over several lines, or that the end of a batch cut.
+        """Return the record of an object that spans several lines, or that the end of a batch cut.
 
-        None stands for an object without a level and a message, and for any other text.
+        Return None for an object without level and message, and for any other text.
         """
         if whole.rstrip()[-1:] != "}":
             return None
@@ -116,32 +116,32 @@ class Refiner:
 
 
 class _DigitShape(NamedTuple):
-    """A shape whose words hold digits: their places in the message, and the masked shape."""
+    """A shape with digits in words: the places of the digits in the message, and the masked shape."""
 
     at: tuple[int, ...]
     masked: str
 
 
 class _SuspectShape(NamedTuple):
-    """A shape that may hold a secret: `rules` are applied to each message. `bare` applies if they find nothing."""
+    """A shape that may contain a secret. `rules` are applied to each message. `bare` is used if they find nothing."""
 
     rules: tuple[RedactionRule, ...]
     bare: _DigitShape
 
 
 class _SharedShape(NamedTuple):
-    """The template of all shapes that differ only in ids; None if their words hold digits.
+    """The template of all shapes that differ only in ids, or None if their words contain digits.
 
-    With `suspect`, redaction must see each of them; otherwise only those with one of the `lost` literals.
+    With `suspect`, each message must be redacted. Otherwise only messages with one of the `lost` literals must be.
     """
 
     template: Template | None
     suspect: bool
-    lost: tuple[str, ...] | None = None  # worked out when the second of them comes, for most have no second
+    lost: tuple[str, ...] | None = None  # computed for the second message, because most shapes have only one
 
 
 class _Settled(NamedTuple):
-    """A template for all messages that hold none of the `lost` literals; others need redaction."""
+    """A template for all messages without any of the `lost` literals. Other messages need redaction."""
 
     template: Template
     lost: tuple[str, ...]
@@ -151,7 +151,7 @@ _Shape = Template | _DigitShape | _SuspectShape
 
 
 def blind(message: str) -> bytes:
-    """Return the message with every digit as 0, as the rules of refine see it."""
+    """Return the message with every digit as 0, the form that the rules of refine match."""
     return message.encode("utf-8", "surrogatepass").translate(ZEROS)
 
 
@@ -160,14 +160,14 @@ def _text(shape: bytes) -> str:
 
 
 class _Memo(dict[_Key, _Value]):
-    """A bounded cache. It is dropped whole when it is full, because fresh values never end."""
+    """A bounded cache. A full cache is cleared, because new values never end."""
 
     def __init__(self, most: int = MESSAGES) -> None:
         self._most = most
         self._held = 0
 
     def keep(self, key: _Key, value: _Value, size: int) -> None:
-        """Cache a value, unless its key, of `size` bytes, is too long for that."""
+        """Cache a value, unless its key of `size` bytes is too long."""
         if size > LONGEST:
             return
         if key not in self:
@@ -192,7 +192,7 @@ class _Tokens(_Memo[str, str]):
 
 
 class Templater:
-    """Gives every message its template. Its caches never change a result."""
+    """A service that maps messages to templates. Its caches never change a result."""
 
     def __init__(self, redactor: Redactor, masks: Masks | None = None, book: Book | None = None) -> None:
         self.masks = masks or load()
@@ -215,8 +215,7 @@ class Templater:
     def redacted(self, message: str, normalised: bytes = b"") -> tuple[str, Template]:
         """Return a message with its secrets hidden, and its template.
 
-        `normalised` is the message with its digits and ids normalised, if decode knows it. Without ids a template depends
-        on nothing else, most often.
+        `normalised` is the message with digits and ids normalised, if decode computed it. Most templates depend only on it.
         """
         settled = self._settled_for(normalised)
         if isinstance(settled, Template):
@@ -224,7 +223,7 @@ class Templater:
         shape = message.encode("utf-8", "surrogatepass").translate(ZEROS)
         if settled is not None:
             low = shape.decode("utf-8", "surrogatepass").lower()
-            for literal in settled.lost:  # a loop, because any() would cost more than the looks themselves
+            for literal in settled.lost:  # a loop, because any() would cost more than the comparisons
                 if literal in low:
                     break
             else:
@@ -253,7 +252,7 @@ class Templater:
         return message, self._finish(found, message)
 
     def _shared(self, shape: bytes, normalised: bytes) -> Template | None:
-        """Return the template of all shapes that differ only in ids; None if a digit is kept or a redaction rule fits."""
+        """Return the template of all shapes that differ only in ids, or None if digits or redaction rules apply."""
         given, normalised = normalised, normalised or normalise_ids(shape)
         if normalised == shape:
             return None
@@ -291,7 +290,7 @@ class Templater:
         return found
 
     def _look(self, shape: bytes) -> _Shape:
-        """Work out a shape, and cache it unless it is long."""
+        """Compute a shape and cache it unless it is long."""
         text = _text(shape)
         rules = self._redactor.candidates(text)
         plain = self._digit_shape(text)
@@ -351,7 +350,7 @@ class Templater:
 
 
 def fingerprint(text: str, version: str) -> str:
-    """Return the 64-bit hash of a template under a version of the masks. Lists of any length, and any white space, count as one."""
+    """Return the 64-bit hash of a template and a version of the masks. List lengths and white space do not matter."""
     canonical = " ".join(_MANY.sub(WILDCARD, text).split())
     return blake2b(f"{version}\0{canonical}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
@@ -361,7 +360,7 @@ def _keep_or_mask(match: re.Match[str]) -> str:
 
 
 def _apply(masks: tuple[Mask, ...], text: str) -> str:
-    """Apply all masks in turn. Each is tried only if one of its `needs` is in the text."""
+    """Apply all masks in order. Each is tried only if one of its `needs` is in the text."""
     for _, put, needs, sub in masks:
         for need in needs:  # loops, because a call and any() would cost four times as much here
             if need in text:

@@ -1,14 +1,14 @@
-"""How bad a line is by its words alone, for lines whose structure does not say.
+"""Severity by the words of a line, for lines whose structure gives none.
 
     message --a level at its head?--> that level
             --no root of a trouble word?--> None
-            --a sign that all is well?--> INFO
-            --harmless phrases taken out--> the first table with a hit: CRITICAL, ERROR, WARNING; none: INFO
+            --a sign of success?--> INFO
+            --harmless phrases removed--> the first table that matches: CRITICAL, ERROR, WARNING; none: INFO
 
-The tables here know English; languages.py knows the words of other languages, and is asked only of lines that may hold some.
+The tables here cover English. languages.py covers other languages, and is called only for lines that may contain them.
 
-The tables are data. To change a verdict, change a row. A line in which a digit decides ("0 errors", "exit code 1")
-is found by `needs_digits`, so that all other verdicts can be remembered per digit-blind shape.
+The tables are data. To change a verdict, change a row. `needs_digits` finds lines in which a digit decides ("0 errors",
+"exit code 1"). All other verdicts are cached per digit-blind shape.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import re
 from cali.core.models import Severity
 from cali.stages.refine import languages
 
-# Without one of these in the lower-cased line there is nothing to look for.
+# Fast check: a lower-cased line without these has no match.
 _ROOTS = (
     "err", "fail", "exception", "fatal", "panic", "traceback", "cannot", "can't", "can not", "couldn't", "could not", "unable",
     "refused", "denied", "unauthor", "forbidden", "timed", "time-out", "timeout", "timing out", "oom", "memory", "kill", "segfault",
@@ -37,7 +37,7 @@ _DIGIT_ROOTS = ("err", "fail", "exception", "crash", "timeout", "warn", "reject"
     "unhealthy", "evict", "conflict", "unreachable", "corrupt", "lost", "missing", "expired", "exit", "return", "rc=", "rc:", "rc 0", " code", "_code", "code=", "status",
     "response", "http/", "http 0", "http error", "got 0", "got a", "received 0", "received a", "responded", "bad gateway", "service unavailable", "gateway time")  # fmt: skip
 
-# A level written in the text itself, near its head.
+# A level within the text, near its head.
 _LEVEL = re.compile(
     r"(?:\A|(?<=[\s\[|(<\]]))(EMERG(?:ENCY)?|ALERT|FATAL|CRIT(?:ICAL)?|PANIC|ERROR|ERR|SEVERE|WARN(?:ING)?|NOTICE|INFO|DEBUG|TRACE)(?=[\]:|)>\s])"
 )
@@ -47,11 +47,11 @@ _LEVELS = {
     "SEVERE": Severity.ERROR, "WARN": Severity.WARNING, "WARNING": Severity.WARNING, "NOTICE": Severity.NOTICE, "INFO": Severity.INFO,
     "DEBUG": Severity.DEBUG, "TRACE": Severity.TRACE,
 }  # fmt: skip
-_HEAD = 60  # a level further in than this is part of what is said
+_HEAD = 60  # a level after this position is part of the message
 
 _BAD = r"(?:errors?|errs?|fail(?:ed|ures?|s)?|exceptions?|crash(?:es|ed)?|timeouts?|warnings?|rejected|rejections?|aborted|dropped|retries|panics?|killed|denied|unhealthy|evicted|conflicts?|unreachable|corrupt(?:ed)?|lost|missing|expired)"
 
-# Rows in which a number decides. {n} is the number: compiled once with the value meant, once with any digits.
+# Rows in which a number decides. {n} stands for the number: compiled once with a certain value, once with any digits.
 _ZERO_ROWS = (
     rf"(?<![\w.,:/-]) {{n}} (?: \s(?!of\b)[a-z]{{2,14}} ){{0,2}}? \s {_BAD} \b",  # 0 errors, 0 packets dropped
     rf"\b {_BAD} (?: [ _-](?:count|total|rate|ratio|percent(?:age)?|tests?|jobs?|requests?|messages?|records?) )? [\"']? \s? (?: [=:] | is | was )? \s? [\"']? {{n}} %? (?![\d\w])",
@@ -87,7 +87,7 @@ _EXIT = _numbers(_EXIT_ROWS, r"-?0*[1-9]\d*")
 _HTTP = _numbers(_HTTP_ROWS, r"5\d\d")
 _ANY_NUMBER = _numbers(_ZERO_ROWS + _DONE_ROWS + _EXIT_ROWS + _HTTP_ROWS, r"-?\d+(?:\.\d+)?")
 
-# All is well, whatever words were needed to say so.
+# Signs of success, which outweigh all words of trouble.
 _WELL = re.compile(
     r"""
       \A \s* (?: ---\s )? (?: PASS\b | \u2713 | \u2714 | \u221a | ok\s ) | (?-i: \b PASSED \b ) | \.\.\.\s?ok\b      # names of tests
@@ -100,10 +100,10 @@ _WELL = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
-# Phrases that hold a trouble word and mean none. They are taken out before the tables are asked.
+# Phrases that contain a trouble word but report none. They are removed before the tables are applied.
 _HARMLESS = re.compile(
     r"""
-      (?<! \w ) (?= [\w/-] ) (?:  # every phrase starts where a word does; to say so once is six times faster
+      (?<! \w ) (?= [\w/-] ) (?:  # every phrase starts at a word; one check for all is six times faster
       # a client asked for what is not there: Django, Python's http.server
       \A \s* Not[ ]Found: [ ] (?= / | 000 ) | \b code[ ]\d{3},[ ]message[ ] [\w ()'"/]* \Z
       # nothing happened
@@ -170,7 +170,7 @@ _ERROR = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-# Names that end in trouble: exception classes, reasons of Kubernetes, error constants.
+# Names that end in a trouble word: exception classes, reasons of Kubernetes, error constants.
 _ERROR_NAME = re.compile(
     r"(?:[Ee]rror|[Ee]xception)s?\b|(?:Exceeded|Failed|Failure|NotReady|BackOff)\b|ERR_[A-Z]|_ERR(?:OR)?(?:\b|_[A-Z])"
 )
@@ -181,7 +181,7 @@ _WARNING = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-# Trouble that the program itself is dealing with, or announces for later: no worse than WARNING.
+# Trouble that the program handles itself or announces for later: at most WARNING.
 _SOFT = re.compile(
     r"\bcorrected\b|\bwill (?:be )?(?:retr|try again|reconnect|continue)|\bretrying\b|\bretry(?:ing)? in\b|\btrying again\b|\breconnecting\b"
     r"|\bdeprecat(?:ed|ion)|\b(?:using|falling back to|fall back to|fallback to) (?:the )?(?:default|cache|previous|stale|secondary|replica)|\bignor(?:ed|ing)\b|\battempt \d+(?: of |/)\d+",
@@ -190,7 +190,7 @@ _SOFT = re.compile(
 
 
 def by_words(message: str) -> Severity | None:
-    """Return the severity of the words of a message; None if they have none, INFO if they only sound bad."""
+    """Return the severity by the words of a message: None without a trouble word, INFO if all are harmless."""
     level = _LEVEL.search(message, 0, _HEAD)
     if level:
         return _LEVELS[level[1]]
@@ -206,7 +206,7 @@ def by_words(message: str) -> Severity | None:
 
 def _judge(message: str, abroad: bool) -> Severity | None:
     if not _bad(message, abroad) and not _warns(message, abroad):
-        return None  # most lines that hold a root end here; what follows is slower
+        return None  # most lines with a root end here; the rest is slower
     if _WELL.search(message):
         return Severity.INFO
     left = _HARMLESS.sub(" ", _DONE.sub(" ", _ZERO.sub(" ", message)))
@@ -238,7 +238,7 @@ def _warns(text: str, abroad: bool) -> bool:
 
 
 def needs_digits(blind: str) -> bool:
-    """Return whether the values of digits alone can change the severity of lines of this shape."""
+    """Return True if the values of digits can change the severity of lines of this shape."""
     low = blind.lower()
     if languages.speaks(blind, low) and languages.needs_digits(blind):
         return True
@@ -246,7 +246,7 @@ def needs_digits(blind: str) -> bool:
 
 
 def worst(structure: Severity | None, words: Severity | None) -> Severity:
-    """Return the severity of a line: by its structure, else by its words, else INFO."""
+    """Return the severity of a line: from its structure, else from its words, else INFO."""
     if structure is not None:
         return structure
     return Severity.INFO if words is None else words

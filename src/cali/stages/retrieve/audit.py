@@ -1,6 +1,6 @@
-"""Check knowledge that has the right shape, for `cali kb check`: one fault per line.
+"""The audit of well-formed knowledge entries, for `cali kb check`: one fault per line.
 
-An entry must recognise its own examples, must not lose them to another entry, and its patterns must be quick on any text.
+An entry must match its own examples and rank first for them. Its patterns must run in linear time on any text.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from cali.core.models import KnowledgeEntry
     from cali.stages.retrieve.signatures import Signatures
 
-WIDE_AT_MOST = 3  # open-ended wildcards in one pattern; each more is another power of the text's length
-MANY = 64  # a repeat that may go further counts as open-ended
+WIDE_AT_MOST = 3  # maximum open-ended wildcards in one pattern; each one adds a power of the text's length
+MANY = 64  # a repeat with a higher limit counts as open-ended
 
 
 class KnowledgeFile(NamedTuple):
-    """An entry and the file it was read from."""
+    """An entry and its file."""
 
     file: str
     entry: KnowledgeEntry
 
 
 def gather(files: Sequence[Path]) -> tuple[list[KnowledgeFile], list[SchemaFault]]:
-    """Return the well-formed entries of some files and the faults of the others. An id may occur once."""
+    """Return the well-formed entries of some files, and the faults of the other entries. Ids must be unique."""
     sources: list[KnowledgeFile] = []
     faults: list[SchemaFault] = []
     files_by_id: dict[str, str] = {}
@@ -48,9 +48,9 @@ def gather(files: Sequence[Path]) -> tuple[list[KnowledgeFile], list[SchemaFault
 
 
 def audit(sources: Sequence[KnowledgeFile], others: Mapping[str, KnowledgeEntry]) -> Iterator[SchemaFault]:
-    """Yield the faults of the entries of `sources`, next to `others`, which they replace by id."""
+    """Yield the faults of the entries in `sources`. They replace entries of `others` with the same id."""
     late = {source.entry.id: list(_slow_patterns(source.entry)) for source in sources}
-    # A slow pattern is never tried: it may never end on the example of its own entry.
+    # Slow patterns are never run: one might not end even on its own example.
     mine = {source.entry.id: source.entry for source in sources if not late[source.entry.id]}
     signatures = knowledge_of({**others, **mine}.values(), "").signatures()
     for file, entry in sources:
@@ -73,19 +73,19 @@ def _slow_patterns(entry: KnowledgeEntry) -> Iterator[str]:
 
 
 def slow(pattern: str) -> str:
-    """Return why a pattern may take more than linear time on some text, or "". A heuristic: it reads the pattern alone."""
+    """Return why a pattern can take more than linear time, or "". This is a heuristic on the pattern only."""
     try:
         parser: Any = import_module("re._parser")
         tree = list(parser.parse(pattern, re.IGNORECASE | re.MULTILINE))
     except (ImportError, AttributeError, re.error):
         return ""
     if any(_open_inside(body) for body in _open_bodies(tree)):
-        return "repeats a part that itself repeats: some texts take it for ever"
+        return "repeats a part that itself repeats, which can take exponential time: remove one repeat"
     if _leads_open(tree):
-        return "starts with an open-ended repeat, which is tried anew at each place: one of it is enough"
+        return "starts with an open-ended repeat, which takes quadratic time: match it once instead"
     wide = sum(1 for body in _open_bodies(tree) if _is_wide(body))
     if wide > WIDE_AT_MOST:
-        return f"has {wide} open-ended wildcards: write a list of patterns that must all hold instead"
+        return f"has {wide} open-ended wildcards: write a list of patterns that must all match instead"
     return ""
 
 
@@ -94,12 +94,12 @@ def _claim(own: str, symptom: str, signatures: Signatures) -> str:
     if own not in {match.id for match in matches}:
         return f"its signature does not match its symptom {_short(symptom)}"
     if matches[0].id != own:
-        return f"its symptom {_short(symptom)} goes to {matches[0].id}"
+        return f"its symptom {_short(symptom)} also matches {matches[0].id}, which ranks first"
     return ""
 
 
 def _open_bodies(items: Sequence[Any]) -> Iterator[list[Any]]:
-    """Yield the bodies of all open-ended repeats, at any depth. Possessive ones never backtrack and are left out."""
+    """Yield the bodies of all open-ended repeats, at any depth. Possessive repeats never backtrack and are skipped."""
     for op, value in items:
         kind = str(op)
         if kind in {"MAX_REPEAT", "MIN_REPEAT"} and value[1] > MANY:
@@ -122,7 +122,7 @@ def _inner(kind: str, value: Any) -> Iterator[list[Any]]:
 
 
 def _open_inside(body: list[Any]) -> bool:
-    """Return whether a repeat holds another. It is harmless when a literal marks each round: `(?:\\.\\w+)*`."""
+    """Return True if a repeat contains another. This is harmless if a literal starts each round: `(?:\\.\\w+)*`."""
     marked = bool(body) and (str(body[0][0]) == "LITERAL" or str(body[-1][0]) == "LITERAL")
     if len(body) == 1 and str(body[0][0]) == "SUBPATTERN":
         return _open_inside(list(body[0][1][3]))
@@ -130,7 +130,7 @@ def _open_inside(body: list[Any]) -> bool:
 
 
 def _leads_open(items: list[Any]) -> bool:
-    """Return whether a pattern starts with an open-ended repeat: searching is then quadratic."""
+    """Return True if a pattern starts with an open-ended repeat, which makes searching quadratic."""
     if not items:
         return False
     kind, value = str(items[0][0]), items[0][1]

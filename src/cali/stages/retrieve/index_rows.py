@@ -1,4 +1,4 @@
-"""What an index holds of an entry, what it is asked with, and how its two answers become one score."""
+"""Index rows of an entry, the query text of an event, and the fusion of dense and lexical scores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cali.core.models import Hit, KnowledgeEntry
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-LONGEST = 600  # characters of a query; an embedding of more is a mean of everything
+LONGEST = 600  # maximum characters of a query; embeddings of longer texts are too unspecific
 HEAD_LINES = 3
 TELLING = re.compile(
     r"error|exception|caused by|fail|denied|refused|timeout|timed out|fatal|panic|cannot|unable|warn|kill|exceed",
@@ -22,19 +22,19 @@ CODE = re.compile(
     r"\b(?:[A-Za-z]{1,8}[-_]?\d{2,5}|[1-5]\d\d)\b"
 )  # ORA-01555, E11000, exit 137, status 503: names, not values
 
-LEXICAL_HALF = 12.0  # the BM25 score that counts as half sure
-DENSE_SHARE = 0.4  # shares from 0.3 to 0.7 find the same within the noise; docs/adr/0005-retrieval.md
+LEXICAL_HALF = 12.0  # the BM25 score that maps to 0.5
+DENSE_SHARE = 0.4  # shares from 0.3 to 0.7 give the same result within the noise; docs/adr/0005-retrieval.md
 
 
 class IndexRow(NamedTuple):
-    """One searchable text of an entry."""
+    """A searchable text of an entry."""
 
     entry: str
     text: str
 
 
 def rows(entries: Sequence[KnowledgeEntry]) -> list[IndexRow]:
-    """A row per symptom and one for what the entry is about, in a fixed order."""
+    """Return one row per symptom and one row for the subject of the entry, in a fixed order."""
     found = []
     for entry in sorted(entries, key=lambda entry: entry.id):
         found.append(IndexRow(entry.id, gist(f"{entry.title}. {entry.cause}")))
@@ -43,7 +43,7 @@ def rows(entries: Sequence[KnowledgeEntry]) -> list[IndexRow]:
 
 
 def gist(text: str) -> str:
-    """The words of an event that say what went wrong: its telling lines, without numbers, ids and placeholders."""
+    """Return the informative lines of an event, without numbers, ids and placeholders."""
     lines = [line for line in text.splitlines() if line.strip()]
     kept = [line for i, line in enumerate(lines) if i < HEAD_LINES or TELLING.search(line)]
     words: list[str] = []
@@ -61,10 +61,10 @@ def gist(text: str) -> str:
 
 
 def fuse(dense: Iterable[tuple[str, float]], lexical: Iterable[tuple[str, float]], limit: int) -> list[Hit]:
-    """One hit per entry from the rows that two searches found: cosines, and BM25 scores of any sign.
+    """Merge the rows of two searches (cosines, and BM25 scores of any sign) into one hit per entry.
 
-    The score is a weighted mean of the two nearnesses, not of ranks: a rank says who is first, not whether anyone is
-    near, and an open-set decision needs to know that. Ties go by id.
+    The score is a weighted mean of similarities, not of ranks. A rank does not show whether any entry is near, and an
+    open-set decision needs that. Ties are ordered by id.
     """
     near, words = _best(dense), _best((entry, abs(score)) for entry, score in lexical)
     scored = (

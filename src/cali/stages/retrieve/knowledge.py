@@ -1,7 +1,7 @@
-"""Load the knowledge base: dated YAML files shipped with the package, and a team's own, whose entries win by id.
+"""The knowledge base: dated YAML files shipped with the package, overridden by a team's own entries with the same id.
 
-YAML and pydantic take a second for some hundred entries, so the checked form is cached as JSON. Its name is a hash of
-the files it was made of. A cache that is missing, damaged or not writable costs time, never a result.
+YAML and pydantic take a second for a few hundred entries, so the validated form is cached as JSON. The name of the cache
+file is a hash of its source files. A missing, damaged or read-only cache costs time but never changes a result.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ from cali.stages.retrieve.signatures import Signatures
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-CACHE_FORMAT = "2"  # of the cached JSON; raise it when the code that makes it changes
+CACHE_FORMAT = "2"  # format of the cached JSON; increase it when the code that writes it changes
 DAY = 86_400.0
-LAYER = "cali_knowledge"  # the package of Lambda's layer that holds the knowledge, as files and in its checked form
+LAYER = "cali_knowledge"  # the Lambda layer's package with the knowledge, as files and in validated form
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """The entries in force, by id in alphabetical order. `version` is a date and a hash of their content.
+    """The effective entries, sorted by id. `version` is a date and a hash of their content.
 
-    `needed` holds the literals of each pattern (`literals.py`) and `ranking` the order of matches (`ranking.py`): both take
-    longer to compute than to load. When entries were learnt, `shipped` is the version of the knowledge below them.
+    `needed` holds the literals of each pattern (`literals.py`), `ranking` the order of matches (`ranking.py`). Both are
+    stored because they take longer to compute than to load. If entries were learnt, `shipped` is the version of the
+    knowledge below them.
     """
 
     version: str
@@ -51,13 +52,15 @@ class Knowledge:
 
 
 def shipped() -> Path:
-    """Return the folder of the newest knowledge that came with the package or, on Lambda, with the layer."""
+    """Return the folder of the newest knowledge in the package or, on Lambda, in the layer."""
     packaged = Path(str(files("cali") / "data" / "knowledge"))
     found = _newest(packaged)
     if found is None and (layered := in_layer()) is not None:
         found = _newest(layered)
     if found is None:
-        raise Misconfigured(f"{packaged}: no dated knowledge folder was installed, and no layer brought one")
+        raise Misconfigured(
+            f"{packaged}: no dated knowledge folder here or in a layer; reinstall the package"
+        )
     return found
 
 
@@ -69,16 +72,16 @@ def _newest(root: Path) -> Path | None:
 
 
 def in_layer() -> Path | None:
-    """Return the folder that Lambda's layer brought, if there is one."""
+    """Return the folder in the Lambda layer, or None."""
     spec = find_spec(LAYER)
     places = list(spec.submodule_search_locations or ()) if spec else []
     return Path(places[0]) if places else None
 
 
 def load(folder: Path | None = None, team: Path | None = None, cache: Path | None = None) -> Knowledge:
-    """Return the knowledge of `folder` (default: as shipped) with the entries of `team` over it.
+    """Return the knowledge of `folder` (default: as shipped), overridden by the entries of `team`.
 
-    Raises Misconfigured, one line naming file, entry and fault. `cache` is the folder for the parsed form.
+    Raise Misconfigured with one line that names file, entry and fault. `cache` is the folder for the validated form.
     """
     layers = [_sources(folder or shipped())]
     if team:
@@ -93,7 +96,7 @@ def load(folder: Path | None = None, team: Path | None = None, cache: Path | Non
 
 
 def knowledge_of(entries: Iterable[KnowledgeEntry], date: str) -> Knowledge:
-    """Return knowledge made of entries at hand. The version does not depend on their order."""
+    """Return the knowledge of the given entries. The version does not depend on their order."""
     by_id = {entry.id: entry for entry in sorted(entries, key=lambda entry: entry.id)}
     content = blake2b(digest_size=4)
     for entry in by_id.values():
@@ -124,7 +127,7 @@ def _sources(place: Path) -> list[tuple[Path, bytes]]:
 def _key(layers: list[list[tuple[Path, bytes]]]) -> str:
     digest = blake2b(CACHE_FORMAT.encode(), digest_size=12)
     for layer in layers:
-        for path, content in layer:  # the length keeps two files apart from one that holds both
+        for path, content in layer:  # the length distinguishes two files from one with both contents
             digest.update(f"\0{path.name}\0{len(content)}\0".encode())
             digest.update(content)
         digest.update(b"\1")
@@ -132,7 +135,10 @@ def _key(layers: list[list[tuple[Path, bytes]]]) -> str:
 
 
 def _parse(layers: list[list[tuple[Path, bytes]]]) -> Knowledge:
-    from cali.stages.retrieve.schema import SchemaFault, read  # 0.1 s that a warm start need not pay
+    from cali.stages.retrieve.schema import (
+        SchemaFault,
+        read,
+    )  # imported late: it takes 0.1 s, which a warm start can save
 
     entries: dict[str, KnowledgeEntry] = {}
     dates = []
@@ -211,7 +217,7 @@ def _to_cache(cache: Path | None, key: str, knowledge: Knowledge) -> None:
         }
     )
     seal = blake2b(body, digest_size=16).hexdigest().encode()
-    with suppress(OSError):  # a read-only home: the next start parses again
+    with suppress(OSError):  # with a read-only home the next start parses again
         cache.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=cache, prefix=".knowledge-")
         try:
@@ -225,7 +231,7 @@ def _to_cache(cache: Path | None, key: str, knowledge: Knowledge) -> None:
 
 
 def _forget(cache: Path, keep: str) -> None:
-    """Delete cached forms that are older than a day; younger ones may belong to another folder in use."""
+    """Delete cache files older than a day. Newer ones may belong to another folder in use."""
     now = (cache / keep).stat().st_mtime
     for old in cache.glob("knowledge-*.json"):
         if now - old.stat().st_mtime > DAY:

@@ -1,6 +1,6 @@
-"""What a pattern cannot match without: the literal text that a cheap test looks for before a pattern is compiled.
+"""Required literals of a pattern, for a fast check before the pattern is compiled.
 
-Reading a thousand patterns costs 0.1 s, so the result is kept with the parsed knowledge (`knowledge.py`).
+Parsing a thousand patterns takes 0.1 s, so the result is cached with the parsed knowledge (`knowledge.py`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ SHORTEST = 2  # a shorter literal filters nothing
 
 
 class Needs(NamedTuple):
-    """`anyof`: one of these lower-case literals is in every text the pattern matches; empty: nothing is known.
-    `weight`: how many literal characters every match holds."""
+    """The literals that a pattern needs.
+
+    Every matching text contains one of the lower-case literals in `anyof`, or `anyof` is empty. `weight` is the number of
+    literal characters in every match.
+    """
 
     anyof: tuple[str, ...]
     weight: int
@@ -24,17 +27,17 @@ NOTHING = Needs((), 0)
 
 
 def needs(pattern: str) -> Needs:
-    """What every text that `pattern` matches, whatever its case, must hold. Knows less rather than says more."""
+    """Return the literals that every case-insensitive match of `pattern` needs. The result is conservative."""
     try:
         parser: Any = import_module("re._parser")
         tree = parser.parse(pattern, re.IGNORECASE | re.MULTILINE)
         return _sequence(list(tree))
     except (ImportError, AttributeError, re.error, RecursionError, ValueError, OverflowError):
-        return NOTHING  # a Python whose parser looks different: slower, still right
+        return NOTHING  # a Python with another regex parser: slower but correct
 
 
 def _sequence(items: list[Any]) -> Needs:
-    """The best of what the parts of a sequence need; their weights add up."""
+    """Return the best requirement among the parts of a sequence, with the sum of their weights."""
     best, weight, run = NOTHING, 0, ""
     for op, value in [*items, ("END", None)]:
         kind = str(op)
@@ -80,5 +83,5 @@ def _worth(found: Needs) -> tuple[int, int]:
 
 
 def _folds_alone(code: int) -> bool:
-    """Case-insensitive matching also lets a few letters outside ASCII stand for others; only ASCII is sure."""
+    """Return True for ASCII. Case-insensitive matching maps a few letters outside ASCII to other letters."""
     return code < 128

@@ -1,13 +1,13 @@
-"""Which of several entries comes first when the signatures of all of them hold in a text.
+"""The ranking of entries whose signatures all match a text.
 
-The examples of the entries decide, so nobody has to keep a list of ranks:
+The ranking is derived from the examples of the entries, so no list of ranks is maintained:
 
-1. An entry whose signature holds in the examples of another is the broader of the two, and comes after it: "timed out"
-   is in many examples of errors that have a name of their own.
-2. Then the entry of whose best example the text holds the most. A word counts as much as it is rare in all examples.
-3. Then the one with the more literal characters in its patterns, and its id.
+1. An entry whose signature matches the examples of another entry is broader and ranks after it. "timed out" is in many
+   examples of more specific errors.
+2. Next, the entry with the best coverage of one of its examples by the text. Rare words weigh more.
+3. Next, the entry with more literal characters in its patterns, then the id.
 
-Measured in docs/adr/0005-retrieval.md.
+docs/adr/0005-retrieval.md has the measurements.
 """
 
 from __future__ import annotations
@@ -27,8 +27,11 @@ WORD = re.compile(r"[a-z]{2,}|\d{3,5}")
 
 
 class Ranking(NamedTuple):
-    """What the examples of all entries say. `counts` are examples per word, `total` examples in all; `claims[a][b]` is
-    the share of the examples of b in which the signature of a holds."""
+    """Statistics of the examples of all entries.
+
+    `counts` is the number of examples per word, `total` the number of all examples. `claims[a][b]` is the share of the
+    examples of b that the signature of a matches.
+    """
 
     counts: Mapping[str, int]
     total: int
@@ -39,7 +42,7 @@ NO_RANKING = Ranking({}, 0, {})
 
 
 def learn(entries: Iterable[KnowledgeEntry], matching: Callable[[str], Sequence[str]]) -> Ranking:
-    """The ranking that the examples of the entries imply; `matching` gives the ids whose signature holds in a text."""
+    """Return the ranking derived from the examples. `matching` returns the ids whose signature matches a text."""
     counts: Counter[str] = Counter()
     claims: dict[str, dict[str, float]] = {}
     total = 0
@@ -55,7 +58,7 @@ def learn(entries: Iterable[KnowledgeEntry], matching: Callable[[str], Sequence[
 
 
 def broader(ids: Sequence[str], ranking: Ranking) -> dict[str, int]:
-    """For each id how many of the others are more special than it."""
+    """Return for each id the number of other ids that are more specific."""
     claims = ranking.claims
     none: Mapping[str, float] = {}
     return {
@@ -67,12 +70,12 @@ def broader(ids: Sequence[str], ranking: Ranking) -> dict[str, int]:
 
 
 def likeness(text: frozenset[str], entry: KnowledgeEntry, ranking: Ranking) -> float:
-    """How much of its best example the words of a text hold: what they share, times the share of it."""
+    """Return the coverage of the entry's best example by a text: the shared weight times its share of the example."""
     return max(_shared(text, words(symptom), ranking) for symptom in entry.symptoms)
 
 
 def words(text: str) -> frozenset[str]:
-    """The words of a text and the short numbers that may be codes, in lower case, `CamelCase` as two."""
+    """Return the lower-case words of a text, and short numbers that may be codes. `CamelCase` gives two words."""
     return frozenset(WORD.findall(HUMP.sub(" ", text).lower()))
 
 

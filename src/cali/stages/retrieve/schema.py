@@ -1,4 +1,4 @@
-"""The shape of a knowledge file, checked where it comes in. Imported only when a file has to be read: pydantic takes 0.1 s."""
+"""The schema of a knowledge file, and its validation. Imported only to read a file: pydantic takes 0.1 s."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([-.][a-z0-9]+)*$", max_length=96)]
 Pattern = Annotated[str, StringConstraints(min_length=1)]
-# YAML reads a day that stands without quotes as a date.
+# YAML parses an unquoted day as a date.
 Day = Annotated[
     str,
     BeforeValidator(lambda given: str(given) if isinstance(given, date) else given),
     StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$"),
 ]
-Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is eight times as fast
+Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is eight times faster
 
 
 class EntryShape(BaseModel):
-    """One entry as written in a file. Unknown keys are faults: a misspelt `unless` must not pass in silence."""
+    """An entry as written in a file. Unknown keys are faults, so that a misspelt `unless` is reported."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -44,7 +44,7 @@ class EntryShape(BaseModel):
     tags: list[Text] = []
 
     def entry(self, area: str) -> KnowledgeEntry:
-        """The entry as the stages know it."""
+        """Return the entry as the stages use it."""
         return KnowledgeEntry(
             id=self.id,
             title=self.title,
@@ -61,7 +61,7 @@ class EntryShape(BaseModel):
 
 
 class FileShape(BaseModel):
-    """The head of a knowledge file; the entries are checked one by one, so that each fault names its own."""
+    """The head of a knowledge file. Entries are validated one by one, so that each fault names its entry."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -71,7 +71,7 @@ class FileShape(BaseModel):
 
 
 class SchemaFault(NamedTuple):
-    """What is wrong, and where: `file: entry id: what`."""
+    """A fault and its place: `file: entry id: what`."""
 
     file: str
     entry: str
@@ -83,7 +83,7 @@ class SchemaFault(NamedTuple):
 
 
 class ReadFile(NamedTuple):
-    """What one file holds. Entries that have a fault are left out."""
+    """The content of a file. Entries with a fault are left out."""
 
     version: str
     entries: tuple[KnowledgeEntry, ...]
@@ -91,7 +91,7 @@ class ReadFile(NamedTuple):
 
 
 def read(path: Path) -> ReadFile:
-    """Reads and checks one knowledge file; never raises for what the file holds."""
+    """Read and validate a knowledge file. Invalid content raises nothing."""
     try:
         return read_text(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
@@ -99,9 +99,9 @@ def read(path: Path) -> ReadFile:
 
 
 def read_text(text: str, file: str) -> ReadFile:
-    """The same of a text that was read already; `file` names it in faults."""
+    """Validate the text of a knowledge file. `file` is its name in faults."""
     try:
-        raw = yaml.load(text, Loader=Loader)  # noqa: S506 - a safe loader, the fast one if it is there
+        raw = yaml.load(text, Loader=Loader)  # noqa: S506 - a safe loader, in C if available
         head = FileShape.model_validate(raw)
     except yaml.YAMLError as error:
         return ReadFile("", (), (SchemaFault(file, "", f"is not valid YAML: {_line(error)}"),))
@@ -130,7 +130,7 @@ def read_text(text: str, file: str) -> ReadFile:
 
 
 def faulty_patterns(entry: KnowledgeEntry) -> Iterator[str]:
-    """What is wrong with the patterns of an entry: those that do not compile."""
+    """Yield a fault for each pattern of an entry that does not compile."""
     for pattern in (*(p for held in entry.match for p in held), *entry.unless):
         try:
             re.compile(pattern, re.IGNORECASE | re.MULTILINE)

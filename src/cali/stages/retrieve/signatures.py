@@ -1,8 +1,8 @@
-"""Find the knowledge entries that a text proves: their patterns hold in it and their exclusions do not.
+"""Signatures: knowledge entries whose patterns match a text and whose exclusions do not.
 
-A line meets some thousand patterns, and nearly all lines meet none. So a pattern is compiled when its literals are in
-a text for the first time, and the literals are found through one rare four-character piece of each: the pieces of a
-text are a set, and the intersection with the known pieces is the short list.
+There are about a thousand patterns, and nearly all lines match none. A pattern is compiled when a text first contains its
+literals. Each literal is indexed by one rare piece of four characters. The intersection of a text's pieces with the
+indexed pieces gives the candidates.
 """
 
 from __future__ import annotations
@@ -24,27 +24,32 @@ if TYPE_CHECKING:
     from cali.core.models import KnowledgeEntry
     from cali.core.ports import KnowledgeIndex
 
-LIMIT = 5  # hits shown
-PIECE = 4  # characters
-LONGEST = 32_768  # of a longer text both halves of this are searched: a trace names its cause at an end
+LIMIT = 5  # maximum hits
+PIECE = 4  # characters per piece
+LONGEST = (
+    32_768  # maximum characters searched, half at each end of the text: a trace names its cause at an end
+)
 
-# Letters outside ASCII that case-insensitive patterns take for one inside it.
+# Letters outside ASCII that case-insensitive patterns treat as ASCII letters.
 FOLDED = str.maketrans({"\u212a": "k", "\u017f": "s", "\u0130": "i", "\u0131": "i"})
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How the weight of a signature becomes a score."""
+    """The mapping of a signature's weight to a score."""
 
-    verified: float = 0.5  # the score of the weakest signature that holds
-    half: float = 16.0  # literal characters that halve the rest of the way to 1
-    step: float = 0.8  # the score at most, as a share of the signature ranked before
+    verified: float = 0.5  # the score of the weakest matching signature
+    half: float = 16.0  # literal characters that halve the remaining distance to 1
+    step: float = 0.8  # the maximum score, as a share of the score of the previous rank
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """The result of retrieval. `hits` are best first; when `known`, the first may be asserted. `margin` is its lead over
-    the second. `verified` names the entries whose signature holds, best first."""
+    """The result of retrieval.
+
+    `hits` are sorted best first. If `known`, the first can be asserted. `margin` is its lead over the second. `verified`
+    holds the ids of the entries whose signature matches, best first.
+    """
 
     hits: tuple[Hit, ...]
     known: bool
@@ -57,8 +62,11 @@ CALIBRATED = Calibration()
 
 
 class Match(NamedTuple):
-    """An entry whose signature holds. `weight` is the number of literal characters that its patterns ask for.
-    `at` is where in the text its last pattern holds."""
+    """An entry whose signature matches.
+
+    `weight` is the number of literal characters in its patterns. `at` is the place in the text where its last pattern
+    matches.
+    """
 
     id: str
     weight: int
@@ -72,8 +80,10 @@ def retrieve(
     limit: int = LIMIT,
     calibration: Calibration = CALIBRATED,
 ) -> Retrieved:
-    """Return the known errors for an event's redacted text. `index` is searched only when no signature holds; without an
-    index, a text without a signature stays unknown and has no hits."""
+    """Return the known errors for an event's redacted text.
+
+    `index` is searched only if no signature matches. Without an index, such a text has no hits.
+    """
     matches = signatures.matches(text)
     near = () if matches or index is None else index.search(text, limit)
     return decide(matches, near, limit, calibration)
@@ -85,7 +95,7 @@ def decide(
     limit: int = LIMIT,
     calibration: Calibration = CALIBRATED,
 ) -> Retrieved:
-    """Decide from the signatures that hold and the entries that are near, each best first, what the event is."""
+    """Return the result from the matching signatures and the near entries, each sorted best first."""
     hits: list[Hit] = []
     verified: list[str] = []
     most = 1.0
@@ -110,7 +120,7 @@ class _Alternative(NamedTuple):
 
 
 class Signatures:
-    """The signatures of all entries, ready to be matched against one text after the other."""
+    """The indexed signatures of all entries."""
 
     __slots__ = ("_always", "_compiled", "_entries", "_pieces", "_ranking", "_short")
 
@@ -120,7 +130,7 @@ class Signatures:
         needed: Mapping[str, Needs] | None = None,
         ranking: Ranking = NO_RANKING,
     ) -> None:
-        """`needed` spares reading the patterns again, and `ranking` orders the matches; `Knowledge` has both."""
+        """Index the entries. `needed` saves parsing the patterns, `ranking` orders the matches; `Knowledge` has both."""
         known = needed or {}
         self._entries = tuple(entries)
         self._ranking = ranking
@@ -149,7 +159,7 @@ class Signatures:
         self._index(keyed)
 
     def _index(self, keyed: Sequence[tuple[str, _Alternative]]) -> None:
-        """File each literal under its rarest piece. Three pieces are looked at: all of them would take five times as long."""
+        """Index each literal by the rarest of three of its pieces. Checking all pieces would take five times as long."""
         pieces: dict[str, tuple[str, ...]] = {}
         common: Counter[str] = Counter()
         for literal, option in keyed:
@@ -166,11 +176,11 @@ class Signatures:
                 self._pieces.setdefault(rare, []).append((literal, option))
 
     def matching(self, text: str) -> tuple[str, ...]:
-        """Return the ids of the entries whose signature holds in the text, the likeliest first (`ranking.py`)."""
+        """Return the ids of the entries whose signature matches the text, most likely first (`ranking.py`)."""
         return tuple(match.id for match in self.matches(text))
 
     def matches(self, text: str) -> tuple[Match, ...]:
-        """Return the entries whose signature holds, the likeliest first. Of each entry its best alternative counts."""
+        """Return the entries whose signature matches, most likely first. The best alternative of each entry counts."""
         if len(text) > LONGEST:
             text = f"{text[: LONGEST // 2]}\n{text[-(LONGEST // 2) :]}"
         best: dict[int, Match] = {}
@@ -189,7 +199,7 @@ class Signatures:
         return self._ranked(best, text) if len(best) > 1 else tuple(best.values())
 
     def _candidates(self, text: str) -> list[_Alternative]:
-        """Return the alternatives whose literals are all in the text."""
+        """Return the alternatives with a literal of each pattern in the text."""
         lower = text.lower() if text.isascii() else text.translate(FOLDED).lower()
         found = list(self._always)
         for literal, option in self._short:
@@ -230,7 +240,7 @@ class Signatures:
 
 
 def _may_hold(option: _Alternative, lower: str) -> bool:
-    """Return whether the text has a literal for each pattern of the alternative."""
+    """Return True if the text contains a literal for each pattern of the alternative."""
     for want in option.needed:
         for literal in want.anyof:
             if literal in lower:

@@ -35,15 +35,15 @@ def test_a_table_from_a_file_is_used(tmp_path: Path) -> None:
     ("old", "new", "says"),
     [
         ("pattern: badge-\\d{4}", "pattern: badge-(", "rule badge: "),
-        ("pattern: badge-\\d{4}", "pattern: badge-7", "asks for the digit 7"),
+        ("pattern: badge-\\d{4}", "pattern: badge-7", "contains the digit 7"),
         ("pattern: badge-\\d{4}", "verify: luck", "rule badge: `pattern` is missing"),
-        ("pattern: badge-\\d{4}", "pattern: badge\n    verify: luck", "no verify function 'luck'"),
+        ("pattern: badge-\\d{4}", "pattern: badge\n    verify: luck", "unknown verify function 'luck'"),
         ("pattern: badge-\\d{4}", "pattern: badge", "matches its own placeholder"),
-        ("pattern: badge-\\d{4}", "pattern: x{{nothing}}", "no fragment 'nothing'"),
+        ("pattern: badge-\\d{4}", "pattern: x{{nothing}}", "unknown fragment 'nothing'"),
         ("pattern: badge-\\d{4}", "pattern: badge-x\n    colour: red", "unknown field colour"),
         ("needs: [badge-]", "needs: [Badge-]", "'Badge-' has a capital"),
         ("needs: [badge-]", "needs: []", "must be a list"),
-        ("placeholder: <badge>", "placeholder: badge", "not like <name>"),
+        ("placeholder: <badge>", "placeholder: badge", "must have the form <name>"),
         ("name: badge", "nome: badge", "rule 1 has no name"),
         ("version: test-1", "", "needs `version`"),
         ("rules:", "rules: {", "not YAML"),
@@ -67,12 +67,12 @@ def test_a_name_used_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text(GOOD + GOOD.split("rules:")[1])
 
-    with pytest.raises(Misconfigured, match="used twice"):
+    with pytest.raises(Misconfigured, match="duplicate name"):
         load_table(path)
 
 
 def test_a_missing_table_is_one_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="can't read the redaction rules"):
+    with pytest.raises(Misconfigured, match="cannot read the redaction rules"):
         load_table(tmp_path / "none.yaml")
 
 

@@ -1,4 +1,4 @@
-"""Numbers that are personal: cards, resident registration numbers, phones, addresses. All see the true digits."""
+"""Checks of personal numbers: payment cards, resident numbers, phones, IP addresses. All receive the original digits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ipaddress
 import re
 
 _NOT_DIGIT = re.compile(r"[^0-9]")
-# Issuer prefixes and the lengths that they have.
+# Prefixes and lengths of card numbers by issuer.
 _ISSUERS = (
     re.compile(r"4\d{12}(?:\d{3})?"),  # Visa
     re.compile(r"(?:5[1-5]|22[2-9]|2[3-6]|27[01]|2720)\d+(?<=^\d{16})"),  # Mastercard
@@ -20,7 +20,7 @@ _ISSUERS = (
 )
 _LONG_ISSUERS = re.compile(
     r"(?:4|62|50|5[6-9]|6[37])\d{16,18}"
-)  # only where separators show that it is a card
+)  # accepted only with separators, which show that it is a card
 _KOREAN = re.compile(r"01[016789]\d{7,8}|02\d{7,8}|0[3-6]\d\d{7,8}|070\d{8}|050\d{8,9}|080\d{7}")
 _NORTH_AMERICAN = re.compile(r"1?[2-9]\d{2}[2-9]\d{6}")
 _TRUNK = re.compile(r"0[1-9]\d{7,9}")
@@ -31,7 +31,7 @@ def _digits(text: str) -> str:
 
 
 def card(match: re.Match[str]) -> bool:
-    """Accept a payment card: an issuer's prefix and length, and the Luhn sum."""
+    """Accept a payment card: an issuer's prefix and length, and a valid Luhn checksum."""
     number = _digits(match[0])
     known = any(issuer.fullmatch(number) for issuer in _ISSUERS)
     if not known and len(number) < len(match[0]):
@@ -48,7 +48,7 @@ def _luhn(number: str) -> bool:
 
 
 def resident_number(match: re.Match[str]) -> bool:
-    """Accept a Korean resident number: a date, a century, and the checksum of numbers given before October 2020."""
+    """Accept a Korean resident number: a date, a century, and the checksum of numbers issued before October 2020."""
     number = _digits(match[0])
     century = {"9": 1800, "0": 1800, "1": 1900, "2": 1900, "5": 1900, "6": 1900}.get(number[6], 2000)
     try:
@@ -64,13 +64,13 @@ def resident_number(match: re.Match[str]) -> bool:
 
 
 def phone_word(match: re.Match[str]) -> bool:
-    """Accept digits beside a word for phone."""
+    """Accept digits next to a word for phone."""
     number = _digits(match["v"])
     return 8 <= len(number) <= 15 and len(set(number)) > 1
 
 
 def phone_international(match: re.Match[str]) -> bool:
-    """Accept a country code that exists with a length that E.164 allows."""
+    """Accept an existing country code with a length that E.164 allows."""
     number = _digits(match[0])
     if number.startswith("1"):
         return _NORTH_AMERICAN.fullmatch(number) is not None
@@ -78,7 +78,7 @@ def phone_international(match: re.Match[str]) -> bool:
 
 
 def phone_national(match: re.Match[str]) -> bool:
-    """Accept a number of Korea or North America, or one with the trunk prefix 0, written in its groups."""
+    """Accept a grouped number of Korea or North America, or one with the trunk prefix 0."""
     number = _digits(match[0])
     groups = [len(group) for group in re.findall(r"[0-9]+", match[0])]
     if number.startswith("0"):
@@ -98,7 +98,7 @@ def ipv4(match: re.Match[str]) -> bool:
 
 
 def ipv6(match: re.Match[str]) -> bool:
-    """Accept an IPv6 address with at least one group; no time, no bare `::`."""
+    """Accept an IPv6 address with at least one group. Reject times and a bare `::`."""
     text = match[0]
     if text.count(":") < 2 or not any(c.isalnum() for c in text):
         return False

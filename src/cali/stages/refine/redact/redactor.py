@@ -1,8 +1,8 @@
-"""Applies the redaction rules to text.
+"""The redactor: applies the redaction rules to text.
 
-Most texts hold none of the literals without which no rule fits, so a prefilter finds them first. To look for some two hundred
-literals in every line would cost more than all the rest of refine. A literal without a blank lies within one token, and a
-token is looked at once and remembered; what is left for a line are the few literals with a blank.
+Each rule needs one of its literals in the text, and most texts contain none. A prefilter finds the literals first. To
+search every line for about two hundred literals would cost more than the rest of refine. A literal without a blank lies
+within one token, so results are cached per token. Only the few literals with a blank are searched in every line.
 """
 
 from __future__ import annotations
@@ -17,25 +17,24 @@ from cali.stages.refine.redact.rules import RedactionRule, default_table
 
 _Groups = tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
 
-_ID, _NO_DASH = b"\x02", re.compile(b"[^-]")  # what stands for a character of an id
-_TOKENS = 100_000  # remembered tokens; then all are forgotten, which changes nothing but the time
+_ID, _NO_DASH = b"\x02", re.compile(b"[^-]")  # the placeholder for a character of an id
+_TOKENS = 100_000  # maximum cached tokens; a full cache is cleared
 _BLIND = str.maketrans("123456789", "000000000")
-_SHAPES, _LONGEST = 1_024, 4_096  # remembered texts and their bytes: 4 MB at the most
-_PASSES = 6  # what one rule hides may bring out a match of another; more rounds than this mean a broken rule
+_SHAPES, _LONGEST = 1_024, 4_096  # maximum cached texts and bytes per text: 4 MB in total
+_PASSES = 6  # a replacement can create a match of another rule; more rounds than this mean a broken rule
 
 
 class _RuleFailedError(Exception):
-    """A redaction rule that raised; its name is the argument."""
+    """A redaction rule raised an exception. The argument is the rule's name."""
 
 
 class Redactor:
-    """Replaces secrets and personal data with typed placeholders such as `<email>`.
+    """A service that replaces secrets and personal data by typed placeholders such as `<email>`.
 
-    `text` is all most callers need. On a hot path, memoise `candidates` per digit-blind shape and call `apply`
-    only when it is not empty: `apply(s, candidates(blind(s))) == text(s)`.
-    A text that `suspects` refuses has no candidates. If it holds none of `lost_in_ids`, or `ids_matter` is false, the
-    text with its ids normalised gives the same answer.
-    Redaction is idempotent. When a rule fails, the whole text is hidden and the rule is named.
+    Most callers need only `text`. On a hot path, cache `candidates` per digit-blind shape and call `apply` only if there
+    are any: `apply(s, candidates(blind(s))) == text(s)`. If `suspects` returns False, a text has no candidates. If a text
+    contains none of `lost_in_ids`, or `ids_matter` is false, the text with its ids normalised gives the same result.
+    Redaction is idempotent. If a rule fails, the whole text is hidden and the rule is named.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class Redactor:
         addresses: bool = False,
         version: str = "custom",
     ) -> None:
-        """`rules` default to the table that ships with CALI; `addresses` also hides IP addresses."""
+        """Compile the rules. `rules` defaults to the shipped table. `addresses` also hides IP addresses."""
         if rules is None:
             version, rules = default_table()
         self.version = f"{version}+addresses" if addresses else version
@@ -54,12 +53,12 @@ class Redactor:
         self._prefilter = _prefilter_of(self._rules)
         self._known: dict[
             bytes, tuple[RedactionRule, ...]
-        ] = {}  # candidates of texts, most of them traces, which repeat
+        ] = {}  # candidates by text; most are traces, which repeat
         self.ids_matter = self._prefilter.ids_matter
         self.lost_in_ids = self._prefilter.lost_in_ids
 
     def text(self, s: str) -> str:
-        """Return `s` with everything hidden that a rule finds."""
+        """Return `s` with the matches of all rules hidden."""
         shape = s.encode("utf-8", "surrogatepass").translate(ZEROS)
         rules = self._known.get(shape)
         if rules is None:
@@ -71,11 +70,11 @@ class Redactor:
         return self.apply(s, rules) if rules else s
 
     def suspects(self, blind: str) -> bool:
-        """Return False if no rule can match a line of this shape, without looking at any pattern."""
+        """Return False if no rule can match a line of this shape. No pattern is tried."""
         return self._prefilter.text(blind) != 0
 
     def candidates(self, blind: str) -> tuple[RedactionRule, ...]:
-        """Return the rules that may match some line of this shape. `blind` is the line with each digit set to 0."""
+        """Return the rules that can match a line of this shape. `blind` is the line with each digit as 0."""
         bits = self._prefilter.text(blind)
         low = blind.lower() if bits else ""
         found: list[RedactionRule] = []
@@ -90,7 +89,7 @@ class Redactor:
         return tuple(found)
 
     def apply(self, s: str, rules: Sequence[RedactionRule]) -> str:
-        """Return `s` with everything hidden that these rules find, and what the replacements then reveal."""
+        """Return `s` with the matches of these rules hidden, including matches that replacements create."""
         try:
             for _ in range(_PASSES):
                 before = s
@@ -107,7 +106,7 @@ class Redactor:
 def _hide(s: str, rule: RedactionRule) -> str:
     verify = rule.verify
     try:
-        # Most candidates turn out to be none: to see that costs half of what a substitution does.
+        # Most candidates do not match. A search costs half of a substitution.
         if not any(verify is None or verify(match) for match in rule.pattern.finditer(s)):
             return s
         return rule.pattern.sub(lambda match: _hidden(match, rule), s)
@@ -132,9 +131,9 @@ def _prefilter_of(rules: tuple[RedactionRule, ...]) -> Prefilter:
 
 
 class Prefilter(dict[str, int]):
-    """Finds the rules whose literals a text holds, as bits by the rules' places.
+    """A filter that finds the rules whose literals a text contains, as a bit set of rule indexes.
 
-    As a mapping it caches the bits of digit-blind tokens.
+    The mapping itself is a cache of bit sets by digit-blind token.
     """
 
     def __init__(self, rules: Sequence[RedactionRule]) -> None:
@@ -142,7 +141,7 @@ class Prefilter(dict[str, int]):
         spaced: dict[str, int] = defaultdict(int)
         for place, rule in enumerate(rules):
             for literal in rule.needs:
-                # A blank at a literal's end says no more than that a token ends there.
+                # A blank at the end of a literal means only that the token ends there.
                 (spaced if " " in literal.strip() else solid)[literal.strip()] |= 1 << place
         self._solid, self._spaced = tuple(solid.items()), _grouped(spaced)
         self._in_ids = tuple((each, _in_id(each)) for each in (*solid, *spaced) if _may_lie_in_id(each))
@@ -170,11 +169,11 @@ class Prefilter(dict[str, int]):
         return found
 
     def ids_matter(self, blind: str) -> bool:
-        """Return whether the text holds a literal that normalising its ids could destroy."""
+        """Return True if the text contains a literal that normalising its ids could destroy."""
         return _found(self._maybe_in_ids, blind.lower()) != 0
 
     def lost_in_ids(self, normalised: bytes) -> tuple[str, ...]:
-        """Return the literals that normalising the ids of a text could destroy, for all texts with this result."""
+        """Return the literals that normalising ids could destroy, for all texts with this normalised form."""
         with_marks, position = b"", 0
         for found in find_ids(normalised):
             with_marks += normalised[position : found.start()] + _NO_DASH.sub(_ID, found[0])
@@ -183,7 +182,7 @@ class Prefilter(dict[str, int]):
         return tuple(literal for literal, pattern in self._in_ids if pattern.search(low))
 
     def text(self, blind: str) -> int:
-        """Return the bits of all literals in a digit-blind text."""
+        """Return the bit set of all literals in a digit-blind text."""
         found = _found(self._spaced, blind.lower())
         for token in blind.split(" "):
             found |= self[token]
@@ -191,19 +190,19 @@ class Prefilter(dict[str, int]):
 
 
 def _may_lie_in_id(literal: str) -> bool:
-    """Return whether a word of the literal may lie within an id. Other words cannot: an id is a word of its own."""
+    """Return True if a word of the literal can be part of an id. An id is always a whole word."""
     return any(ID_CHARACTERS.issuperset(word) for word in re.findall(r"[A-Za-z0-9]+", literal))
 
 
 def _in_id(literal: str) -> re.Pattern[str]:
-    """Return a pattern for texts that may hold the literal at least partly within an id. Characters of ids are marked."""
+    """Return a pattern for texts that contain the literal partly within an id. Characters of ids are marked."""
     mark = _ID.decode()
     characters = (f"[{each}{mark}]" if each in ID_CHARACTERS else re.escape(each) for each in literal)
     return re.compile(f"(?=[^{mark}]{{0,{len(literal) - 1}}}{mark})" + "".join(characters))
 
 
 def _grouped(literals: Mapping[str, int]) -> _Groups:
-    """Group literals by their first sign and the two characters after it: few searches rule out many literals."""
+    """Group literals by their first sign and the next two characters, so that few searches rule out many literals."""
     groups: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for literal, bits in literals.items():
         sign = re.search(r"[^A-Za-z0-9]", literal)
@@ -223,7 +222,7 @@ def _found(groups: _Groups, low: str) -> int:
 
 
 def _trie(literals: list[str]) -> str:
-    """Return a pattern for any of the literals with common prefixes shared: the engine would try each by itself."""
+    """Return a pattern for any of the literals that shares common prefixes. The engine would try each one separately."""
     if "" in literals:
         return ""
     by_first: dict[str, list[str]] = defaultdict(list)

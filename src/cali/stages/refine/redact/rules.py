@@ -1,4 +1,4 @@
-"""The table of redaction rules: read from a dated file, checked before use."""
+"""The table of redaction rules: read from a dated file and validated."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ _PLACEHOLDER = re.compile(r"<[a-z][a-z0-9-]*>")
 _NOT_A_LITERAL_DIGIT = re.compile(r"\{\d*,?\d*\}|0-9|\\d")
 _NEED_WITH_DIGIT_OR_CAPITAL = re.compile(r"[1-9A-Z]")
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one starts a process four times sooner
+_Loader: Any = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # with the C loader a process starts four times faster
 
 
 @dataclass(frozen=True, slots=True)
 class RedactionRule:
-    """A rule for one thing to hide. It hides the pattern's group `v` (or `w`), or the whole match if there is neither.
+    """A redaction rule. It hides the group `v` (or `w`) of its pattern, or the whole match without such a group.
 
-    `needs` are literals, one of which must be in the lower-cased, digit-blind line; `verify` may refuse a match;
-    a rule with an `option` is used only when that option is on. `also` are literals, one of which must be there too;
-    `within` says that no match holds a blank or depends on one.
+    The lower-cased, digit-blind line must contain one of the literals in `needs` and, if given, one of those in `also`.
+    `verify` can reject a match. A rule with an `option` is used only if that option is on. `within` means that no match
+    contains a blank or depends on one.
     """
 
     name: str
@@ -53,24 +55,24 @@ class RuleTable(NamedTuple):
 
 @cache
 def default_table() -> RuleTable:
-    """Return the table that ships with CALI."""
+    """Return the shipped table."""
     name = f"{VERSION}.yaml"
     return parse_table(files("cali").joinpath("data", "masks").joinpath(name).read_text("utf-8"), name)
 
 
 def load_table(path: Path) -> RuleTable:
-    """Read a table. Raise Misconfigured, with the file and the rule, if it cannot be used."""
+    """Read a table. Raise Misconfigured, with file and rule, if it is invalid."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{path}: can't read the redaction rules: {error}") from error
+        raise Misconfigured(f"{path}: cannot read the redaction rules: {error}") from error
     return parse_table(text, str(path))
 
 
 def parse_table(text: str, source: str) -> RuleTable:
-    """Parse a table's YAML text; `source` names it in errors."""
+    """Parse the YAML text of a table. `source` is its name in error messages."""
     try:
-        data = yaml.load(text, _Loader)  # noqa: S506 - a safe loader, the C one where there is one
+        data = yaml.load(text, _Loader)  # noqa: S506 - a safe loader, in C if available
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise Misconfigured(f"{source}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict) or not isinstance(data.get("rules"), list) or not data.get("version"):
@@ -85,7 +87,7 @@ def parse_table(text: str, source: str) -> RuleTable:
         except (ValueError, re.error, OverflowError, RecursionError) as error:
             raise Misconfigured(f"{source}: rule {entry['name']}: {error}") from error
         if entry["name"] in (rule.name for rule in rules[:-1]):
-            raise Misconfigured(f"{source}: rule {entry['name']}: the name is used twice")
+            raise Misconfigured(f"{source}: rule {entry['name']}: duplicate name; rename one rule")
     return RuleTable(str(data["version"]), tuple(rules))
 
 
@@ -97,10 +99,10 @@ def _rule(entry: Mapping[str, Any], fragments: Mapping[str, str]) -> RedactionRu
         raise ValueError(f"`{missing[0]}` is missing")
     placeholder = entry["placeholder"]
     if not _PLACEHOLDER.fullmatch(placeholder):
-        raise ValueError(f"placeholder {placeholder!r} is not like <name>")
+        raise ValueError(f"placeholder {placeholder!r} must have the form <name>")
     verify = entry.get("verify")
     if verify is not None and verify not in VERIFIERS:
-        raise ValueError(f"there is no verify function {verify!r}")
+        raise ValueError(f"unknown verify function {verify!r}")
     pattern = _compile(entry["pattern"], fragments, cased=bool(entry.get("cased")))
     if pattern.search(placeholder):
         raise ValueError("the pattern matches its own placeholder")
@@ -121,19 +123,19 @@ def _needs(value: object) -> tuple[str, ...]:
         raise ValueError("`needs` must be a list of literals")
     for need in value:
         if _NEED_WITH_DIGIT_OR_CAPITAL.search(need):
-            raise ValueError(f"`needs` {need!r} has a capital or a digit other than 0")
+            raise ValueError(f"`needs` {need!r} has a capital letter or a digit other than 0")
     return tuple(value)
 
 
 def _compile(source: str, fragments: Mapping[str, str], *, cased: bool) -> re.Pattern[str]:
-    for _ in range(4):  # fragments may use fragments, a few deep
+    for _ in range(4):  # fragments can be nested a few levels
         source = re.sub(r"\{\{(\w+)\}\}", lambda match: _fragment(match[1], fragments), source)
     if digit := re.search(r"\d", _NOT_A_LITERAL_DIGIT.sub("", source)):
-        raise ValueError(f"the pattern asks for the digit {digit[0]}; only \\d and 0-9 may stand for digits")
+        raise ValueError(f"the pattern contains the digit {digit[0]}; use only \\d or 0-9 for digits")
     return re.compile(source, re.VERBOSE if cased else re.VERBOSE | re.IGNORECASE)
 
 
 def _fragment(name: str, fragments: Mapping[str, str]) -> str:
     if name not in fragments:
-        raise ValueError(f"there is no fragment {name!r}")
+        raise ValueError(f"unknown fragment {name!r}")
     return fragments[name]

@@ -1,6 +1,6 @@
-"""What a pattern alone can't tell: whether the value beside a secret word is a secret.
+"""Checks of matches that a pattern alone cannot decide: is the value next to a secret word a secret?
 
-Each function sees the match in the true text and says whether it is to be hidden. Number rules are in numbers.py.
+Each function receives the match in the original text and returns True to hide it. numbers.py checks numbers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from cali.stages.refine.redact import numbers
 
-# Values that say nothing: empty, masked, a literal, a reference to somewhere else.
+# Values without a secret: empty, masked, a literal, a reference.
 _NOTHING = re.compile(
     r"""
       (?: null | nil | none | undefined | true | false | yes | no | empty | n/a | na | unset | set | unknown | redacted
@@ -27,7 +27,7 @@ _NOTHING = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-# A value that begins like this is a sentence about a secret, not the secret.
+# A value that begins like this is a sentence about a secret, not the secret itself.
 _PROSE = re.compile(
     r"""(?: is | are | was | were | be | been | must | should | shall | can | cannot | can't | could | may | might | will | has
           | have | had | not | no | does | do | did | didn't | doesn't | too | the | a | an | this | that | your | you | its | it | for
@@ -39,7 +39,7 @@ _PROSE = re.compile(
         (?: [ ,.:;)] .* )? """,
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
-# Names, addresses, hashes with their kind, dates: never secrets by themselves, even beside a secret word.
+# Names, addresses, hashes with their algorithm, dates: never secrets, even next to a secret word.
 _NAMED = re.compile(
     r"""
       arn:.* | (?:sha\d+|md5|sha\d+-\d+):.* | [a-z][a-z0-9+.-]*://.* | 0x[0-9a-f]{1,16} | [\w.$]+@[0-9a-f]{1,16}
@@ -48,7 +48,7 @@ _NAMED = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-# Kubernetes names with generated ends: its alphabet has no vowels and no 0, 1, 3.
+# Kubernetes names with generated suffixes. Their alphabet has no vowels and no 0, 1, 3.
 _GENERATED_NAME = re.compile(
     r"(?:[a-z0-9]+[-./])+[bcdfghjklmnpqrstvwxz2456789]{4,10}(?:-[bcdfghjklmnpqrstvwxz2456789]{5})?"
 )
@@ -66,12 +66,12 @@ _NOT_A_SECRETS_NAME = re.compile(
 
 
 def says_something(value: str) -> bool:
-    """Return whether a value beside a password word can be a password at all."""
+    """Return True if a value next to a password word can be a password."""
     return not _NOTHING.fullmatch(value) and not _PROSE.fullmatch(value)
 
 
 def looks_random(value: str) -> bool:
-    """Return whether a value looks generated: no word, name, path, address, date, version or plain number."""
+    """Return True if a value looks generated: not a word, name, path, address, date, version or plain number."""
     if len(value) < 8 or not says_something(value) or _NAMED.fullmatch(value):
         return False
     if _GENERATED_NAME.fullmatch(value) and not _UUID.fullmatch(value):
@@ -95,13 +95,13 @@ def _before(match: re.Match[str], size: int) -> str:
 
 
 def _named_otherwise(match: re.Match[str]) -> bool:
-    """Return whether the key ends a longer one that is no secret: `next_token`, `unexpected token`, an ARN's `:secret:`."""
+    """Return True if the key is part of a longer, harmless one: `next_token`, `unexpected token`, an ARN's `:secret:`."""
     before = _before(match, 80)
     return bool(_NOT_A_SECRETS_NAME.search(before)) or "arn:" in before.rsplit(" ", 1)[-1]
 
 
 def something(match: re.Match[str]) -> bool:
-    """Accept a value that is no literal, mask, reference or sentence."""
+    """Accept a value that is not a literal, mask, reference or sentence."""
     return says_something(_value(match))
 
 
@@ -111,12 +111,12 @@ def random(match: re.Match[str]) -> bool:
 
 
 def password(match: re.Match[str]) -> bool:
-    """Accept any value that can be a password; `pwd`, `pass` and lists of field names ask for more."""
+    """Accept any value that can be a password. The check is stricter for `pwd`, `pass` and lists of field names."""
     value = match["v"]
     if not says_something(value):
         return False
     if match["s"].lstrip("\\\"'").startswith(","):
-        return looks_like_password(value)  # ("password", "email") lists names of fields
+        return looks_like_password(value)  # ("password", "email") is a list of field names
     if match["k"].lower().endswith("pwd"):
         return not value.startswith(("/", "~", ".")) and value[1:3] != ":\\"  # the working directory
     if match["k"].lower() == "pass":
@@ -127,12 +127,12 @@ def password(match: re.Match[str]) -> bool:
 
 
 def looks_like_password(value: str) -> bool:
-    """Return whether a value has a digit or a sign beside letters."""
+    """Return True if a value has letters, and a digit or a sign."""
     return len(value) >= 4 and any(not c.isalpha() and c not in "_-. " for c in value)
 
 
 def keyed(match: re.Match[str]) -> bool:
-    """Accept the value of a key that names a secret in full, such as `client_secret`."""
+    """Accept the value of a key that always names a secret, such as `client_secret`."""
     value = match["v"]
     if not says_something(value) or _named_otherwise(match):
         return False
@@ -142,7 +142,7 @@ def keyed(match: re.Match[str]) -> bool:
 
 
 def secret_value(match: re.Match[str]) -> bool:
-    """Accept a generated value, or one long word, of a key that may name a secret, such as `token`."""
+    """Accept a generated value or one long word, for a key that can name a secret, such as `token`."""
     value = match["v"]
     if _named_otherwise(match):
         return False
@@ -156,7 +156,7 @@ def secret_value(match: re.Match[str]) -> bool:
 
 
 def _mixes(value: str) -> bool:
-    """Return whether a value is a run of letters and digits, and no version, algorithm or address."""
+    """Return True if a value mixes letters and digits, and is not a version, algorithm or address."""
     if len(value) < 6 or not value.isalnum() or value.isalpha() or value.isdigit():
         return False
     return not _NAMED.fullmatch(value) and not _ALGORITHM.match(value)
@@ -168,7 +168,7 @@ _ALGORITHM = re.compile(
 
 
 def beside(match: re.Match[str]) -> bool:
-    """Accept a value next to a secret word if it looks generated by itself and is no id."""
+    """Accept a value next to a secret word if it looks generated and is not an id."""
     value = match["v"].rstrip(".,!*")
     if _UUID.fullmatch(value) or _named_otherwise(match) or _SPLIT.split(value)[0] == "":
         return False
@@ -191,7 +191,7 @@ def credential(match: re.Match[str]) -> bool:
 
 
 def basic(match: re.Match[str]) -> bool:
-    """Accept a value after `Basic` that decodes to `user:password`, or that an authorization header holds."""
+    """Accept a value after `Basic` that decodes to `user:password`, or that is in an authorization header."""
     value = match["v"]
     if "authorization" in _before(match, 30).lower() and value.lower() not in {"realm", "auth"}:
         return says_something(value)
@@ -215,13 +215,13 @@ _ATTRIBUTES = frozenset(
 
 
 def cookie_object(match: re.Match[str]) -> bool:
-    """Accept cookies as an object: a name with a value that is no attribute, such as the path."""
+    """Accept cookies in an object: a name with a value that is not an attribute such as the path."""
     found = _COOKIE_PAIR.findall(match["v"])
     return any(name.lower() not in _ATTRIBUTES and says_something(value) for name, value in found)
 
 
 def mixed(match: re.Match[str]) -> bool:
-    """Accept a run that holds digits, small letters and capitals."""
+    """Accept a run with digits, lower-case and upper-case letters."""
     value = match["v"]
     return any(map(str.isdigit, value)) and any(map(str.isupper, value)) and any(map(str.islower, value[2:]))
 
@@ -229,7 +229,7 @@ def mixed(match: re.Match[str]) -> bool:
 def korean(match: re.Match[str]) -> bool:
     """Accept the value after a secret word in Korean.
 
-    After a particle the value must be named as such or look generated: password policies use the same words.
+    After a particle the value must be marked as one or look generated, because password policies use the same words.
     """
     value = match["v"]
     if not says_something(value) or _ALGORITHM.match(value):
@@ -241,7 +241,7 @@ def korean(match: re.Match[str]) -> bool:
 
 
 def query_value(match: re.Match[str]) -> bool:
-    """Accept a value in a query string; the value of a short key with other uses must look generated."""
+    """Accept a value in a query string. The value of a short, ambiguous key must look generated."""
     if match["v"].startswith("SIG"):
         return False  # sig=SIGTERM
     if match["k"].lower() in {"key", "code", "auth", "token", "signature"}:
@@ -250,7 +250,7 @@ def query_value(match: re.Match[str]) -> bool:
 
 
 def flag_value(match: re.Match[str]) -> bool:
-    """Accept the word after `--password`, but not the flag's help text."""
+    """Accept the word after `--password`, except the flag's help text."""
     value = match["v"]
     if value.replace("_", "").isalpha() and value.isupper():
         return False  # --password PASSWORD
@@ -258,17 +258,17 @@ def flag_value(match: re.Match[str]) -> bool:
 
 
 def quoted_password(match: re.Match[str]) -> bool:
-    """Accept a quoted word after PASSWORD, but not a quoted sentence."""
+    """Accept a quoted word after PASSWORD, except a quoted sentence."""
     return says_something(match["v"]) and " " not in match["v"]
 
 
 def key_body(match: re.Match[str]) -> bool:
-    """Accept a private key with a body; a sentence that only names its header has none."""
+    """Accept a private key with a body. A sentence that only names the header has none."""
     return re.search(r"[A-Za-z0-9+/]{16}", match["body"]) is not None
 
 
 def email(match: re.Match[str]) -> bool:
-    """Accept an e-mail address, but no package version, unit of systemd or file."""
+    """Accept an e-mail address, except a package version, systemd unit or file."""
     if "@" not in match[0] and "%40" not in match[0]:
         return False
     host = match["host"].lower()
