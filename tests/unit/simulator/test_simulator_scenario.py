@@ -109,7 +109,7 @@ def test_a_bad_scenario_is_refused_with_what_and_where(tmp_path, change, to, say
 
 
 def test_a_missing_scenario_is_refused(tmp_path):
-    with pytest.raises(Misconfigured, match=r"no 'shoop' among the scenarios; there are .*shop"):
+    with pytest.raises(Misconfigured, match=r"no 'shoop' among the scenarios; use one of .*shop"):
         load_scenario("shoop")
     with pytest.raises(Misconfigured, match=r"none\.yaml: cannot be read"):
         load_scenario(tmp_path / "none.yaml")
