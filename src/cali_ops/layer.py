@@ -24,6 +24,7 @@ from py_compile import PycInvalidationMode
 from typing import TYPE_CHECKING
 
 from cali.core.errors import CaliError, Misconfigured
+from cali_ops.state_bucket import bucket_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 HOME = Path("layers")
 NAME = "cali"
 BUDGET = 150  # MB, unzipped; Lambda takes 250 of a function and its layers together
+ZIPPED = (
+    60  # MB; Lambda takes 50 in a request, so the layer goes by way of S3, where each deployment uploads it
+)
+KEY = "chalice/layer.zip"  # in the state bucket, where the role that releases may write
 PLATFORMS = {
     "x86_64": (
         "manylinux_2_28_x86_64",
@@ -80,6 +85,7 @@ def build(python: str, arch: str, home: Path = HOME) -> Path:
     if size > BUDGET:
         raise Misconfigured(f"the layer is {size:.1f} MB, its budget is {BUDGET} MB")
     _zip(target, home / "build" / "layer.zip")
+    _fits(home / "build" / "layer.zip")
     return target
 
 
@@ -188,15 +194,28 @@ def publish(python: str, arch: str, name: str = NAME, home: Path = HOME) -> str:
     path = home / "build" / "layer.zip"
     if not path.is_file():
         raise Misconfigured(f"{path}: not built yet: python -m cali_ops.layer build")
+    _fits(path)
     layer = f"{name}-dependencies"
     with aws.mapped_errors(f"layer {layer}"):
+        bucket = bucket_name(name, aws.client("sts").get_caller_identity()["Account"])
+        with path.open("rb") as body:
+            aws.client("s3").put_object(Bucket=bucket, Key=KEY, Body=body)
         answer = aws.client("lambda").publish_layer_version(
             LayerName=layer,
-            Content={"ZipFile": path.read_bytes()},
+            Content={"S3Bucket": bucket, "S3Key": KEY},
             CompatibleRuntimes=[f"python{python}"],
             CompatibleArchitectures=[arch],
         )
     return str(answer["LayerVersionArn"])
+
+
+def _fits(path: Path) -> None:
+    """Raise Misconfigured when the zipped layer is larger than its budget."""
+    size = path.stat().st_size / 1_000_000
+    if size > ZIPPED:
+        raise Misconfigured(
+            f"{path}: {size:.1f} MB zipped, the budget is {ZIPPED} MB; leave out what no function reads (USELESS_PLACES)"
+        )
 
 
 def _run(*command: str) -> None:

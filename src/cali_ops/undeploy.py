@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cali_ops.calls import Call, ask, pages
+from cali_ops.layer import KEY
 
 if TYPE_CHECKING:
     from cali_ops.calls import Clients
@@ -17,7 +18,7 @@ def calls(name: str, stage: str, bucket: str, clients: Clients) -> tuple[Call, .
         *_apis(name, stage, clients),
         *_rule(f"{name}-{stage}-sweep-event", clients),
         *_layers(f"{name}-dependencies", clients),
-        *_records(bucket, (f"chalice/{stage}.json", "chalice/outputs.json"), clients),
+        *_records(bucket, (f"chalice/{stage}.json", "chalice/outputs.json", KEY), clients),
     )
 
 

@@ -1,7 +1,8 @@
 """moto's server as a process of its own, with what it lacks: `python -m tests.cloud.emulator PORT [RUNTIME_PORT]`.
 
 Added: layers by ARN, the code of functions and layers, invocations (passed on to RUNTIME_PORT), DynamoDB throttling,
-APIs in Swagger 2, mappings that take a while.
+APIs in Swagger 2, mappings that take a while, a limit for
+layers in a request.
 Replaced: the trigger that would start Docker for every put record, and shards whose cost grew with what they hold and
 whose sequence numbers were 1, 2, 3. The process ends when its standard input is closed, so it outlives nobody.
 """
@@ -36,6 +37,7 @@ from tests.cloud.shards import SteadyShard
 
 ACCOUNT = "000000000000"
 REGION = "ap-northeast-2"
+LARGEST = 70_167_211  # bytes of a request to Lambda: a zip of 50 MB in base64
 Start = Callable[..., Any]
 
 
@@ -73,6 +75,13 @@ class Extended:
         if path.startswith("/2018-10-31/layers") and "find=LayerVersion" in environ.get("QUERY_STRING", ""):
             layer = _layer(parse_qs(environ["QUERY_STRING"])["Arn"][0])
             return _found(start, layer and layer.get_layer_version())
+        if path.startswith("/2018-10-31/layers") and int(environ.get("CONTENT_LENGTH") or 0) > LARGEST:
+            _body(environ)
+            return _json(
+                start,
+                "413 Request Entity Too Large",
+                {"Message": f"Request must be smaller than {LARGEST} bytes"},
+            )
         if path.endswith("/invocations") and self._runtime_port:
             return self._invoke(path.split("/")[-2], environ, start)
         if path.startswith("/restapis") and environ["REQUEST_METHOD"] in ("POST", "PUT"):

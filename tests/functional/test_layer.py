@@ -1,0 +1,72 @@
+"""The layer goes to Lambda by way of S3, and neither its unzipped nor its zipped size grows unseen."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cali_ops.layer import KEY, ZIPPED
+from tests.functional.aws_account import REGION, Account, account
+
+ROOT = Path(__file__).parents[2]
+STATE = "cali-dr-terraform-state-123456789012"
+
+
+@pytest.fixture
+def aws() -> Iterator[Account]:
+    with account() as made:
+        where = {"LocationConstraint": REGION}
+        made.client("s3").create_bucket(Bucket=STATE, CreateBucketConfiguration=where)
+        yield made
+
+
+def publish(aws: Account, home: Path) -> subprocess.CompletedProcess[str]:
+    """What `make deploy` runs for the installation cali-dr, in a folder with a built layer."""
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+    return subprocess.run(
+        [sys.executable, "-m", "cali_ops.layer", "publish", "--name", "cali-dr", "--python", "3.12"],
+        env={**os.environ, **keys, "AWS_ENDPOINT_URL": aws.endpoint, "PYTHONPATH": str(ROOT / "src")},
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def built(home: Path, size: int) -> Path:
+    path = home / "layers" / "build" / "layer.zip"
+    path.parent.mkdir(parents=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("python/module.py", b"#" * size)
+    return path
+
+
+def test_a_layer_above_what_a_request_takes_is_published(aws: Account, tmp_path: Path) -> None:
+    # Given a layer of 52 MB, of which Lambda takes 50 in a request
+    path = built(tmp_path, 52_000_000)
+
+    # When it is published
+    done = publish(aws, tmp_path)
+
+    # Then Lambda has it, from the state bucket of its installation
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip().endswith(":layer:cali-dr-dependencies:1")
+    held = aws.client("s3").head_object(Bucket=STATE, Key=KEY)
+    assert held["ContentLength"] == path.stat().st_size
+    version = aws.client("lambda").get_layer_version(LayerName="cali-dr-dependencies", VersionNumber=1)
+    assert version["Content"]["CodeSize"] == path.stat().st_size
+
+
+def test_a_layer_above_its_zipped_budget_is_refused_in_one_line(aws: Account, tmp_path: Path) -> None:
+    built(tmp_path, (ZIPPED + 1) * 1_000_000)
+    done = publish(aws, tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert f"{ZIPPED + 1}.0 MB zipped, the budget is {ZIPPED} MB" in done.stderr
+    assert "Contents" not in aws.client("s3").list_objects_v2(Bucket=STATE)
