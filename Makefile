@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help docs audit sbom setup demo test airflow lock-airflow check lint types lint-workflows lint-infra lock-checkov bench reference lock infra infra-plan tfvars cost destroy layer deploy deployed smoke deploy-back tell images addons addons-plan cloud-local prove fuzz mutation clean
+.PHONY: help docs audit sbom setup demo test airflow lock-airflow check lint types lint-workflows lint-infra lock-checkov bench reference lock infra infra-plan infra-apply infra-drift tfvars cost destroy layer deploy deployed smoke deploy-back tell images addons addons-plan cloud-local prove fuzz mutation clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -131,6 +131,12 @@ tfvars: setup ## write terraform.tfvars of both roots from TERRAFORM_TFVARS and 
 
 infra-plan: setup ## show what `make infra` would change
 	$(OPS) plan
+
+infra-apply: setup ## apply the reviewed plan, terraform/cali.tfplan, if its hash is PLAN_SHA256
+	$(OPS) apply
+
+infra-drift: setup ## plan, and fail if AWS differs from what was applied
+	$(OPS) plan --drift
 
 cost: setup ## what the planned AWS side costs a day, per resource, and at 10 and 100 times the volume
 	$(OPS) cost

@@ -37,6 +37,8 @@ locals {
       Resource = sort(distinct([for arn in flatten(grants[*].Resource) : startswith(arn, "${local.arns.bucket}/") ? "${local.arns.bucket}/*" : arn]))
     }]
 
+    runner = local.runner_grants
+
     cluster = [
       {
         Sid    = "Look"
@@ -115,7 +117,7 @@ locals {
 # ---------------------------------------------------------------- Resources
 
 resource "aws_iam_policy" "boundary" {
-  for_each = local.boundaries
+  for_each = { for kind, statements in local.boundaries : kind => statements if kind != "runner" || length(local.runner) > 0 }
 
   name        = "${var.name}-boundary-${each.key}"
   description = "The most that roles of the ${each.key} may do; a boundary, it grants nothing"

@@ -86,7 +86,7 @@ locals {
     cluster   = "arn:aws:eks:${local.here}:cluster/${local.names.cluster}"
     alarms    = "arn:aws:sns:${local.here}:${local.names.alarms}"
     role      = "arn:aws:iam::${local.account}:role/${var.name}"
-    boundary  = { for kind in ["cluster", "workload"] : kind => "arn:aws:iam::${local.account}:policy/${var.name}-boundary-${kind}" }
+    boundary  = { for kind in ["cluster", "runner", "workload"] : kind => "arn:aws:iam::${local.account}:policy/${var.name}-boundary-${kind}" }
     function  = { for function, name in local.function_names : function => "arn:aws:lambda:${local.here}:function:${name}" }
     # Secrets Manager ends each ARN with six characters of its own.
     secret = { for secret in local.secrets : secret => "arn:aws:secretsmanager:${local.here}:secret:${var.name}/${secret}-??????" }

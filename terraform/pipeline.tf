@@ -42,9 +42,10 @@ locals {
   github_provider = var.github_provider_arn != "" ? var.github_provider_arn : "arn:aws:iam::${local.account}:oidc-provider/${local.github_issuer}"
 
   pipeline_subjects = var.github_repository == "" ? {} : {
-    plan    = "repo:${var.github_repository}:pull_request"
-    apply   = "repo:${var.github_repository}:environment:${var.github_environment}"
-    release = "repo:${var.github_repository}:environment:${var.github_environment}"
+    # pull requests; what main would change, for reviewers of an apply and each night
+    plan    = ["repo:${var.github_repository}:pull_request", "repo:${var.github_repository}:ref:refs/heads/main"]
+    apply   = ["repo:${var.github_repository}:environment:${var.github_environment}"]
+    release = ["repo:${var.github_repository}:environment:${var.github_environment}"]
   }
 
   pipeline_policies = { for name, grant in local.pipeline_grants : name => grant if var.github_repository != "" }

@@ -9,7 +9,7 @@ variable "search_cidrs" {
 
   # The access step signs in right after an apply. Better no plan than half an installation.
   validation {
-    condition     = length(var.search_cidrs) > 0
+    condition     = length(var.search_cidrs) > 0 || var.runner_connection_arn != ""
     error_message = "search_cidrs is empty: OpenSearch would answer `make infra` with 403 after the apply. Name the address that you come from, such as [\"203.0.113.7/32\"]; https://checkip.amazonaws.com shows it."
   }
 
@@ -22,6 +22,9 @@ variable "search_cidrs" {
 # ---------------------------------------------------------------- Facts
 
 locals {
+  # The runner leaves the VPC by the NAT gateways.
+  runner_cidrs = length(local.runner) == 0 ? [] : [for zone in local.nat_zones : "${aws_eip.nat[zone].public_ip}/32"]
+
   # Sign-in with user and password is anonymous to IAM; the address block and the domain's own roles guard it.
   people = [{
     Sid       = "PeopleSignIn"
@@ -29,7 +32,7 @@ locals {
     Principal = { AWS = "*" }
     Action    = ["es:ESHttpDelete", "es:ESHttpGet", "es:ESHttpHead", "es:ESHttpPatch", "es:ESHttpPost", "es:ESHttpPut"]
     Resource  = "${local.arns.search}/*"
-    Condition = { IpAddress = { "aws:SourceIp" = var.search_cidrs } }
+    Condition = { IpAddress = { "aws:SourceIp" = concat(var.search_cidrs, local.runner_cidrs) } }
   }]
 }
 

@@ -88,40 +88,66 @@ def bootstrap(here: Installation) -> None:
     _prepare(here)
 
 
-@group.command()
-@click.pass_obj
-def plan(here: Installation) -> None:
-    """Show the changes that an apply would make. Nothing is changed."""
-    _prepare(here)
-    # Without a lock: a plan writes no state, and a read-only role cannot write a lock.
-    here.terraform.run("plan", "-input=false", "-lock=false", f"-out={PLAN}", *here.variables(), shown=True)
-
-
-@group.command()
-@click.option(
-    "--auto-approve", is_flag=True, envvar="AUTO_APPROVE", help="Apply without asking, for pipelines."
-)
-@click.option(
+KEEP_DAYS = click.option(
     "--keep-days",
     type=click.IntRange(1, 365),
     default=7,
     show_default=True,
     help="Days that OpenSearch keeps lines.",
 )
+
+
+@group.command()
+@click.option(
+    "--hash-to",
+    type=click.Path(path_type=Path),
+    envvar="GITHUB_OUTPUT",
+    help="Append `sha256=...` of the plan to this file.",
+)
+@click.option("--drift", is_flag=True, help="Print a line for each change, and exit with 1 if there is any.")
+@click.pass_obj
+def plan(here: Installation, hash_to: Path | None, drift: bool) -> None:
+    """Show the changes that an apply would make, and write the plan to cali.tfplan in the root. Nothing is changed."""
+    clients = _prepare(here)
+    # Without a lock: a plan writes no state, and a read-only role cannot write a lock.
+    _plan(here, clients, "-lock=false")
+    file = here.terraform.folder / PLAN
+    digest = installation.sha256(file)
+    click.echo(f"{file.name}: sha256 {digest}")
+    if hash_to is not None:
+        with hash_to.open("a", encoding="utf-8") as written:
+            written.write(f"sha256={digest}\n")
+    if drift:
+        found = installation.changes(json.loads(here.terraform.run("show", "-json", PLAN)))
+        for line in found:
+            click.echo(f"drift: {line}")
+        if found:
+            raise click.exceptions.Exit(1)
+
+
+@group.command()
+@click.option(
+    "--auto-approve", is_flag=True, envvar="AUTO_APPROVE", help="Apply without asking, for pipelines."
+)
+@KEEP_DAYS
 @click.pass_obj
 def up(here: Installation, auto_approve: bool, keep_days: int) -> None:
     """Create or update the infrastructure: state bucket, plan, confirmation, apply, OpenSearch roles."""
     clients = _prepare(here)
-    bucket = f"{here.name}-logs-{_account(clients)}"
-    exists = ask(Call("s3", "head_bucket", {"Bucket": bucket}), clients) is not None
-    adopted = installation.adopt(exists, here.terraform.addresses())
-    here.terraform.run("plan", "-input=false", f"-out={PLAN}", *here.variables(), *adopted, shown=True)
+    _plan(here, clients)
     if not auto_approve:
         click.confirm("Apply this plan?", abort=True)
-    here.terraform.run("apply", "-input=false", PLAN, shown=True)
-    (here.terraform.folder / PLAN).unlink(missing_ok=True)  # it holds what the state holds
-    _share(here, clients)
-    _grant(here, clients, keep_days)
+    _apply(here, clients, keep_days)
+
+
+@group.command()
+@click.option("--sha256", envvar="PLAN_SHA256", required=True, help="SHA-256 of the reviewed plan.")
+@KEEP_DAYS
+@click.pass_obj
+def apply(here: Installation, sha256: str, keep_days: int) -> None:
+    """Apply the reviewed plan, cali.tfplan in the root. Terraform refuses it if the state has changed since."""
+    installation.same(here.terraform.folder / PLAN, sha256)
+    _apply(here, _prepare(here), keep_days)
 
 
 @group.command()
@@ -161,13 +187,7 @@ def settings(here: Installation, first: str, second: str, root: Path) -> None:
 
 
 @group.command("search-access")
-@click.option(
-    "--keep-days",
-    type=click.IntRange(1, 365),
-    default=7,
-    show_default=True,
-    help="Days that OpenSearch keeps lines.",
-)
+@KEEP_DAYS
 @click.pass_obj
 def search_access(here: Installation, keep_days: int) -> None:
     """Set OpenSearch's master password, roles, index template and retention."""
@@ -340,6 +360,22 @@ def _prepare(here: Installation) -> Clients:
         click.echo(f"{call.service} {call.action} {bucket}: {call.why}")
     here.terraform.init(*installation.backend(bucket, here.region), shown=True)
     return clients
+
+
+def _plan(here: Installation, clients: Clients, *arguments: str) -> None:
+    bucket = f"{here.name}-logs-{_account(clients)}"
+    exists = ask(Call("s3", "head_bucket", {"Bucket": bucket}), clients) is not None
+    adopted = installation.adopt(exists, here.terraform.addresses())
+    here.terraform.run(
+        "plan", "-input=false", f"-out={PLAN}", *arguments, *here.variables(), *adopted, shown=True
+    )
+
+
+def _apply(here: Installation, clients: Clients, keep_days: int) -> None:
+    here.terraform.run("apply", "-input=false", PLAN, shown=True)
+    (here.terraform.folder / PLAN).unlink(missing_ok=True)  # it holds what the state holds
+    _share(here, clients)
+    _grant(here, clients, keep_days)
 
 
 def _share(here: Installation, clients: Clients) -> None:

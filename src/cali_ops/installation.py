@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cali.core.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 LOG_BUCKET = "module.logs.aws_s3_bucket.this"
@@ -43,6 +45,30 @@ def settings(path: Path, text: str) -> bool:
 def adopt(exists: bool, state: frozenset[str]) -> tuple[str, ...]:
     """Return the plan's arguments for the log bucket. A destroy that keeps the data leaves the bucket; import it again."""
     return ("-var=adopt_logs_bucket=true",) if exists and LOG_BUCKET not in state else ()
+
+
+def sha256(path: Path) -> str:
+    """Return the hash of a file. Raise Misconfigured when it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise Misconfigured(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def same(path: Path, wanted: str) -> None:
+    """Raise Misconfigured if the file is not the reviewed plan."""
+    found = sha256(path)
+    if found != wanted:
+        raise Misconfigured(f"{path}: its SHA-256 is {found}, the reviewed plan's is {wanted}; plan again")
+
+
+def changes(shown: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return one line for each resource that a plan changes, from the output of `terraform show -json`."""
+    return tuple(
+        f"{one['address']}: {' and '.join(one['change']['actions'])}"
+        for one in shown.get("resource_changes", ())
+        if not set(one["change"]["actions"]) <= {"no-op", "read"}
+    )
 
 
 def down(state: frozenset[str], with_data: bool) -> tuple[Command, ...]:

@@ -148,7 +148,7 @@ run "the_pipeline_trusts_one_repository" {
 
   assert {
     condition = alltrue([for role in aws_iam_role.pipeline :
-    startswith(jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"], "repo:acme/cali:")])
+    alltrue([for subject in jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] : startswith(subject, "repo:acme/cali:")])])
     error_message = "every pipeline role must trust the named repository alone, by exact subject"
   }
 }

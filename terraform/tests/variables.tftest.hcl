@@ -133,6 +133,19 @@ run "refused_for_a_third_reason" {
   ]
 }
 
+run "refused_as_a_runner" {
+  command = plan
+
+  variables {
+    github_repository     = "acme/cali"
+    runner_connection_arn = "github"
+  }
+
+  expect_failures = [
+    var.runner_connection_arn,
+  ]
+}
+
 run "refused_as_a_setting_url" {
   command = plan
 

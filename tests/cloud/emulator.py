@@ -1,8 +1,7 @@
 """moto's server as a process of its own, with what it lacks: `python -m tests.cloud.emulator PORT [RUNTIME_PORT]`.
 
 Added: layers by ARN, the code of functions and layers, invocations (passed on to RUNTIME_PORT), DynamoDB throttling,
-APIs in Swagger 2, mappings that take a while, a limit for
-layers in a request.
+APIs in Swagger 2, mappings that take a while, a limit for layers in a request.
 Replaced: the trigger that would start Docker for every put record, and shards whose cost grew with what they hold and
 whose sequence numbers were 1, 2, 3. The process ends when its standard input is closed, so it outlives nobody.
 """

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cali_ops.command import PLAN
 from cali_ops.images import SOURCES
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +36,7 @@ def targets() -> set[str]:
 
 
 def test_the_deliveries_are_there() -> None:
-    assert {"ci.yml", "terraform.yml", "addons.yml", "app.yml", "images.yml"} <= set(NAMES)
+    assert {"ci.yml", "terraform.yml", "drift.yml", "addons.yml", "app.yml", "images.yml"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -79,7 +80,7 @@ def test_what_changes_aws_is_approved_and_has_no_stored_key(name: str) -> None:
 def test_one_delivery_at_a_time_and_none_for_ever(name: str) -> None:
     workflow = read(name)
     assert workflow["concurrency"]["group"]
-    if name != "ci.yml":
+    if name not in ("ci.yml", "terraform.yml"):
         assert workflow["concurrency"]["cancel-in-progress"] is False
     assert all(0 < job["timeout-minutes"] <= 60 for job in workflow["jobs"].values())
 
@@ -106,8 +107,63 @@ def test_terraform_never_runs_without_the_settings_of_the_installation(name: str
     for job in read(name)["jobs"].values():
         ran = [step.get("run", "") for step in job["steps"]]
         for number, command in enumerate(ran):
-            if re.search(r"^make (infra|infra-plan|addons)\b", command, re.M):
+            if re.search(r"^make (infra|addons)\b", command, re.M):
                 assert "make tfvars" in ran[:number]
+
+
+def evaluated(expression: str, event: str, ref: str) -> object:
+    """The value of `${{ event_name == 'pull_request' && ... || ... }}` for an event, as GitHub reads it."""
+    (body,) = re.findall(r"^\$\{\{ (.*) \}\}$", expression)
+    pull = event == "pull_request"
+    if body == "github.event_name == 'pull_request'":
+        return pull
+    found = re.fullmatch(
+        r"github\.event_name == 'pull_request' && format\('([^']*)', github\.ref\) \|\| '([^']*)'", body
+    )
+    assert found, body
+    return found[1].format(ref) if pull else found[2]
+
+
+def test_no_plan_of_a_pull_request_takes_the_place_of_an_apply() -> None:
+    # Given the groups of two pull requests, and of merges
+    concurrency = read("terraform.yml")["concurrency"]
+    plans = {evaluated(concurrency["group"], "pull_request", f"refs/pull/{n}/merge") for n in (1, 2)}
+    applies = {
+        evaluated(concurrency["group"], event, "refs/heads/main") for event in ("push", "workflow_dispatch")
+    }
+
+    # Then each pull request has its own, all merges share one, and only a plan is cut off
+    assert len(plans) == 2
+    assert len(applies) == 1
+    assert not plans & applies
+    assert evaluated(concurrency["cancel-in-progress"], "push", "refs/heads/main") is False
+    assert read("drift.yml")["concurrency"]["group"] not in plans | applies
+
+
+def test_the_plan_that_reviewers_saw_is_what_is_applied() -> None:
+    plan, apply = (read("terraform.yml")["jobs"][name] for name in ("plan", "apply"))
+    uploaded = next(one for one in plan["steps"] if "upload-artifact" in one.get("uses", ""))
+    downloaded = next(one for one in apply["steps"] if "download-artifact" in one.get("uses", ""))
+
+    # Given one plan of the merged commit, then apply waits for it, and has it with its hash from the job that made it
+    assert apply["needs"] == "plan"
+    assert "environment" not in plan  # reviewers of the environment let apply go when they have seen it
+    assert plan["outputs"]["sha256"] == "${{ steps.plan.outputs.sha256 }}"
+    assert uploaded["with"]["path"] == f"{downloaded['with']['path']}/{PLAN}"
+    assert uploaded["with"]["name"] == downloaded["with"]["name"]
+    (ran,) = (one for one in apply["steps"] if one.get("run", "").startswith("make infra"))
+    assert ran["run"] == "make infra-apply"
+    assert ran["env"] == {"PLAN_SHA256": "${{ needs.plan.outputs.sha256 }}"}
+
+
+def test_what_differs_is_looked_for_each_night_by_who_may_only_look() -> None:
+    drift = read("drift.yml")
+    (job,) = drift["jobs"].values()
+    assert drift["on"]["schedule"]
+    assert [one["run"] for one in job["steps"] if "run" in one][1] == "make infra-drift"
+    assert {
+        one["with"]["role-to-assume"] for one in job["steps"] if "role-to-assume" in one.get("with", {})
+    } == {"${{ vars.AWS_ROLE_PLAN }}"}
 
 
 @pytest.mark.parametrize("name", ["addons.yml", "images.yml"])

@@ -119,6 +119,7 @@ def test_a_boundary_takes_nothing_from_what_a_role_is_granted(account: Account) 
     tags = {
         "aws:ResourceTag/kubernetes.io/cluster/cali-cluster": "owned",
         "iam:AWSServiceName": "elasticloadbalancing.amazonaws.com",
+        "ec2:AuthorizedService": "codebuild.amazonaws.com",
     }
     tried = 0
     for role in account.roles.values():

@@ -15,6 +15,7 @@ NO_RESOURCE = {
     "xray:PutTelemetryRecords": "traces belong to the account",
     "xray:PutTraceSegments": "traces belong to the account",
     "kinesis:ListStreams": "Lambda asks for it when it makes an event-source mapping; it tells names alone",
+    "ec2:DescribeDhcpOptions": "CodeBuild joins the runner to the VPC",
     "ec2:DescribeNetworkInterfaces": "Lambda joins diagnose to the VPC",
     "ec2:DescribeSecurityGroups": "Lambda joins diagnose to the VPC, and asks it of who deploys",
     "ec2:DescribeSubnets": "Lambda joins diagnose to the VPC, and asks it of who deploys",

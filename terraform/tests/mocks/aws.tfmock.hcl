@@ -90,3 +90,11 @@ mock_resource "aws_eks_node_group" {
     resources = [{ autoscaling_groups = [{ name = "eks-mocked" }], remote_access_security_group_id = "" }]
   }
 }
+
+mock_resource "aws_eip" {
+  defaults = { public_ip = "198.51.100.7" }
+}
+
+mock_resource "aws_codebuild_project" {
+  defaults = { arn = "arn:aws:codebuild:ap-northeast-2:111122223333:project/mocked" }
+}
