@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,3 +73,16 @@ def test_the_core_knows_no_outside_thing(path: Path):
 def test_no_product_module_imports_a_test_double(path: Path):
     if "testing" not in path.relative_to(SOURCE).parts:
         assert not [name for name in imported(path) if name.startswith("cali.testing")]
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("cali.usecases.analyze_batch", "pymilvus openai boto3 botocore"),
+        ("cali.stages.notify.feedback_rules", "pymilvus openai boto3 botocore pydantic yaml"),
+    ],
+)
+def test_the_hot_path_imports_no_heavy_package(module: str, unwanted: str):
+    program = f"import sys, {module}; print(*set({unwanted.split()!r}) & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == []

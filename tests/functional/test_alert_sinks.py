@@ -24,7 +24,9 @@ from cali.adapters.sinks.pagerduty import PagerDuty, event
 from cali.adapters.sinks.registry import SinkEnvironment, Sinks, kinds
 from cali.adapters.sinks.webhook import SignedWebhook
 from cali.core.errors import Misconfigured, Poison, Retryable
-from cali.stages.notify import Link, Standing, Style, parse
+from cali.stages.notify.content import Link, Standing
+from cali.stages.notify.rules_file import parse
+from cali.stages.notify.sink import Style
 from tests.functional.shell import inside
 from tests.functional.test_slack_api import HUGE, told
 from tests.scenarios.alert_servers import Mailbox

@@ -12,7 +12,9 @@ from cali.adapters.slack.bot import SlackBot
 from cali.adapters.slack.webhook import SlackLetters, SlackWebhook
 from cali.core.errors import Misconfigured, Poison, Retryable
 from cali.core.models import Severity
-from cali.stages.notify import Fact, IncidentRef, Link, Message, MessageGone, Standing, words
+from cali.stages.notify.content import Fact, IncidentRef, Link, Message, Standing
+from cali.stages.notify.sink import MessageGone
+from cali.stages.notify.words import words
 from cali.testing.clock import FakeClock
 from cali.testing.slack import TOKEN, Slack, SlackServer
 from cali.testing.slack_rules import wrong_message, wrong_view

@@ -18,7 +18,8 @@ from cali.core.life import Change, StoredIncident
 from cali.core.models import Status
 from cali.core.ports import AlertStore, FeedbackStore, IncidentStore
 from cali.stages.detect import sent, sweep
-from cali.stages.notify import parse, words
+from cali.stages.notify.rules_file import parse
+from cali.stages.notify.words import words
 from cali.stages.refine.redact import Redactor
 from cali.stages.retrieve.knowledge import Knowledge, load
 from cali.usecases.alert import AlertPorts, Alerts

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from cali.adapters.sinks.registry import Sinks
     from cali.adapters.sources.tail import Tail
     from cali.core.ports import AlertStore, IncidentStore, KnowledgeIndex
-    from cali.stages.notify import Message, Rules
-    from cali.stages.notify.rules import SinkUse
+    from cali.stages.notify.content import Message
+    from cali.stages.notify.rules import Rules, SinkUse
     from cali.stages.reason import ModelGateway, Reasoner
     from cali.stages.refine.refiner import Refiner
     from cali.stages.retrieve import Retrieved

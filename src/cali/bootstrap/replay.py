@@ -14,8 +14,8 @@ from cali.adapters.sources.raw_logs import RawLogs, raw_logs
 from cali.adapters.sqlite.incidents import SqliteIncidents
 from cali.core.errors import Misconfigured
 from cali.core.models import Severity
-from cali.stages.notify import parse
 from cali.stages.notify.rules import Destination, Route, Rules, When
+from cali.stages.notify.rules_file import parse
 from cali.stages.refine import book, masks
 from cali.stages.retrieve import knowledge
 from cali.usecases.replay import ReplayResult, ReplayVersions, Terms, replay

@@ -12,17 +12,20 @@ from typing import Any
 import click
 
 from cali.bootstrap.local import LocalParts, empty_store, local_sinks, preview_message
+from cali.bootstrap.local_alerts import read_rules
 from cali.cli import clock
-from cali.cli.alerts_send import read_rules, send
-from cali.cli.incident_file import incidents
+from cali.cli.alerts_send import send
 from cali.core import settings
 from cali.core.errors import Misconfigured
 from cali.core.life import Change, ChangeKind, StoredIncident
 from cali.core.models import Incident, Status
-from cali.stages.notify import Digest, Effect, Follow, Post, Rules, Skip, Style, Words, words
+from cali.report.incident_file import incidents
 from cali.stages.notify.context import ContextBuilder
-from cali.stages.notify.decide import decide, enroll, record_change
+from cali.stages.notify.decide import Digest, Effect, Follow, Post, Skip, decide, enroll, record_change
+from cali.stages.notify.rules import Rules
+from cali.stages.notify.sink import Style
 from cali.stages.notify.state import AlertState
+from cali.stages.notify.words import Words, words
 
 _STYLES = {
     Style.LIVING: "one message, updated in place, with replies in its thread",

@@ -19,7 +19,11 @@ from cali.core.life import Change, ChangeKind, StoredIncident
 from cali.core.models import Event, Incident, Scope, Severity, Template
 from cali.core.ports import Note
 from cali.stages.detect import Sighting, advance
-from cali.stages.notify import Message, Rules, Style, parse, words
+from cali.stages.notify.content import Message
+from cali.stages.notify.rules import Rules
+from cali.stages.notify.rules_file import parse
+from cali.stages.notify.sink import Style
+from cali.stages.notify.words import words
 from cali.testing import RecordingSink
 from cali.usecases.alert import AlertPorts, AlertResult, Alerts
 

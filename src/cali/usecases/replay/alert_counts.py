@@ -19,7 +19,8 @@ from cali.usecases.alert import AlertPorts, Alerts
 if TYPE_CHECKING:
     from cali.core.models import KnowledgeEntry
     from cali.core.ports import AlertStore, IncidentStore
-    from cali.stages.notify import Message, Rules
+    from cali.stages.notify.content import Message
+    from cali.stages.notify.rules import Rules
     from cali.stages.notify.sink import Sink, Style
     from cali.usecases.replay.rerun import ReplayResult
 
