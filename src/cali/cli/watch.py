@@ -18,9 +18,9 @@ from cali.cli import color_wanted, options
 from cali.core import settings
 from cali.core.errors import Misconfigured
 from cali.report import wording
-from cali.report.analysis import has_cause
 from cali.report.json import one_json_line
 from cali.report.terminal import one_line
+from cali.report.wording import has_cause
 from cali.usecases.watch_stream import GRACE, News, StreamWatcher, follow
 
 SUMMED = 20  # incidents in the summary

@@ -6,6 +6,6 @@ Pure: the renderers write no file and read no clock. Texts are already redacted.
 `wording.visible` makes it harmless in a terminal, `html.escape` in a browser. Each renderer is imported where it is used.
 """
 
-from cali.report.analysis import Analysis, Summary
+from cali.usecases.analyze_files import Analysis, Summary
 
 __all__ = ["Analysis", "Summary"]

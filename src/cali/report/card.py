@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from cali.core.models import Diagnosis, Evidence, Incident, Origin
 from cali.report import wording
-from cali.report.analysis import evidence, has_cause
 from cali.report.markup import Markup, joined, tag
-from cali.report.wording import visible_lines
+from cali.report.wording import evidence, has_cause, visible_lines
 
 LINE = 600  # maximum characters of a log line
 LINES = 24  # maximum lines of evidence and context together

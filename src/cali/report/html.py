@@ -13,10 +13,11 @@ from importlib.resources import files
 
 from cali.core.models import Severity
 from cali.report import wording
-from cali.report.analysis import Analysis, IncidentGroup, Summary, groups
 from cali.report.card import Follower, card
 from cali.report.markup import Markup, joined, tag
 from cali.report.timeline import Bar, timeline
+from cali.report.wording import IncidentGroup, groups
+from cali.usecases.analyze_files import Analysis, Summary
 
 INCIDENTS = 200  # maximum incidents shown, including followers
 FOLLOWERS = 25  # maximum followers shown per incident

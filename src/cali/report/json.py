@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from cali.core.models import Diagnosis, Incident
-from cali.report.analysis import Analysis, evidence
-from cali.report.wording import ACTIVE, moment
+from cali.report.wording import ACTIVE, evidence, moment
+from cali.usecases.analyze_files import Analysis
 
 
 def as_json(analysis: Analysis) -> bytes:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from cali.core.models import Incident, Severity
 from cali.report import wording
-from cali.report.analysis import Analysis, IncidentGroup, evidence, groups, has_cause
+from cali.report.wording import IncidentGroup, evidence, groups, has_cause
+from cali.usecases.analyze_files import Analysis
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,8 +81,7 @@ def _rows(analysis: Analysis, width: int) -> Iterator[Text]:
         yield from _incident(place, group, width)
     yield Text()
     yield from set_aside
-    facts = (wording.spent(summary), wording.speed(summary), wording.versions(summary.versions))
-    yield from _wrapped(" · ".join(filter(None, facts)), width, "dim")
+    yield from _wrapped(wording.foot(summary), width, "dim")
 
 
 def _incident(place: int, group: IncidentGroup, width: int) -> Iterator[Text]:

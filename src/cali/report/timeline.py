@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from cali.core.models import Incident
 from cali.report import wording
-from cali.report.analysis import Analysis
 from cali.report.markup import Markup, joined, tag
+from cali.usecases.analyze_files import Analysis
 
 ROWS = 60
 TICKS = 5  # maximum number of ticks

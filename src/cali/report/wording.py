@@ -1,4 +1,4 @@
-"""The wording of facts that all reports share: time, place, duration, confidence. Plain text, not escaped for HTML.
+"""The facts that all reports share and their wording: groups, evidence, time, place, confidence. Not escaped for HTML.
 
 `visible` makes log text harmless. Characters that would move a cursor, colour a terminal, or hide or reverse text become
 readable escapes.
@@ -7,14 +7,15 @@ readable escapes.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from operator import attrgetter
 from typing import NamedTuple
 
-from cali.core.models import NOWHERE, Diagnosis, Incident, Origin, Scope
-from cali.report.analysis import Analysis, Summary, groups, has_cause
+from cali.core.models import NOWHERE, Diagnosis, Evidence, Incident, Origin, Scope
+from cali.usecases.analyze_files import Analysis, Summary
 
 # Controls, soft hyphen, direction marks, invisible spaces and joiners, line separators, half surrogate pairs, private use,
 # tags. The zero-width joiner and variation selectors are allowed, because emoji need them and they hide nothing.
@@ -34,6 +35,46 @@ _SURE = ((0.50, "fair"), (0.70, "good"), (0.85, "high"))
 CLOSEST = "Nearest known errors (no match)"
 TEACH = "To add the cause once you know it"
 TEACHING = "cali kb add FILE.yaml"
+
+
+class IncidentGroup(NamedTuple):
+    """A root incident and its followers."""
+
+    root: Incident
+    followers: tuple[Incident, ...]
+
+
+def groups(analysis: Analysis) -> list[IncidentGroup]:
+    """Return every incident once, in display order: the roots, each with its followers.
+
+    An incident counts as a root if its root is missing or follows another incident.
+    """
+    by_id = dict(zip(map(attrgetter("id"), analysis.incidents), analysis.incidents, strict=True))
+    followers: dict[str, list[Incident]] = defaultdict(list)
+    roots: list[Incident] = []
+    for incident in analysis.incidents:
+        cause = by_id.get(incident.follows or "")
+        if cause is None or cause is incident or cause.follows in by_id:
+            roots.append(incident)
+        else:
+            followers[cause.id].append(incident)
+    return [IncidentGroup(root, tuple(followers[root.id])) for root in roots]
+
+
+def has_cause(incident: Incident) -> bool:
+    """Return True if the knowledge base or the model gave a cause."""
+    diagnosis = incident.diagnosis
+    return diagnosis is not None and diagnosis.origin is not Origin.NONE and bool(diagnosis.cause)
+
+
+def evidence(incident: Incident) -> tuple[Evidence, ...]:
+    """Return the lines that prove the cause, or the lines of the first sample if there is no diagnosis."""
+    if incident.diagnosis is not None and incident.diagnosis.evidence:
+        return incident.diagnosis.evidence
+    if not incident.samples:
+        return (Evidence(incident.first_line, incident.title),)
+    sample = incident.samples[0]
+    return tuple(map(Evidence, sample.lines, sample.message.split("\n")))
 
 
 class StepPartKind(Enum):
@@ -282,3 +323,8 @@ def _escape(match: re.Match[str]) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def foot(summary: Summary) -> str:
+    """Return the cost of the model, the speed and the versions on one line, without those that are unknown."""
+    return " · ".join(filter(None, (spent(summary), speed(summary), versions(summary.versions))))
