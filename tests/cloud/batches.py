@@ -98,7 +98,8 @@ def settings_of(mapping: Mapping[str, Any]) -> Settings:
         max_age=number("MaximumRecordAgeInSeconds", -1),
         on_failure=destination.get("Destination", ""),
         position=mapping.get("StartingPosition") or "TRIM_HORIZON",
-        enabled=mapping.get("State", "Enabled") == "Enabled",
+        enabled=mapping.get("State")
+        not in ("Disabled", "Disabling"),  # `Creating` and `Updating` end by themselves
     )
 
 

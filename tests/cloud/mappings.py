@@ -1,6 +1,6 @@
 """Event-source mappings as Lambda has them: a new or changed one takes a while, and refuses to be changed meanwhile.
 
-moto has them enabled at once. Here a mapping stays `Creating` or `Updating` until it has been asked for, or refused a change, twice:
+moto has them enabled at once. Here a mapping stays `Creating` or `Updating` until it has been asked for, or refused a change, three times:
 counted, not timed, so that no test depends on the speed of the machine.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 PATH = "/2015-03-31/event-source-mappings"
-PATIENCE = 2  # looks until it is done
+PATIENCE = 3  # looks until it is done
 Start = Callable[..., Any]
 
 
@@ -28,20 +28,20 @@ class SlowMappings:
         if not path.startswith(PATH):
             return self._inner(environ, start)
         method, uuid = environ["REQUEST_METHOD"], path.removeprefix(PATH).strip("/")
-        if uuid and method in ("GET", "PUT"):
-            state = self._look(uuid)
-            if state and method == "PUT":
-                environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-                return _refused(
-                    start, f"Cannot update the event source mapping because it is in {state} state."
-                )
+        state = self._look(uuid) if uuid and method in ("GET", "PUT") else ""
+        if state and method == "PUT":
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            return _refused(start, f"Cannot update the event source mapping because it is in {state} state.")
         status, headers, body = _answered(self._inner, environ)
         if status.startswith("2"):
             held = json.loads(body)
             if method in ("POST", "PUT"):
                 self._busy[held["UUID"]] = ("Creating" if method == "POST" else "Updating", self._patience)
-            for mapping in held.get("EventSourceMappings", [held]):
-                mapping["State"] = self._busy.get(mapping["UUID"], (mapping["State"], 0))[0]
+                held["State"] = self._busy[held["UUID"]][0]
+            elif uuid:
+                held["State"] = state or held["State"]
+            for mapping in held.get("EventSourceMappings", ()):
+                mapping["State"] = self._look(mapping["UUID"]) or mapping["State"]
             body = json.dumps(held).encode()
         kept = [(name, value) for name, value in headers if name.lower() != "content-length"]
         start(status, [*kept, ("Content-Length", str(len(body)))])
@@ -53,6 +53,12 @@ class SlowMappings:
         if left > 0:
             self._busy[uuid] = (state, left - 1)
         return state if left > 0 else ""
+
+
+def settled(client: Any, uuid: str) -> None:
+    """Look at a mapping until it is neither being made nor being changed."""
+    while client.get_event_source_mapping(UUID=uuid)["State"].endswith("ing"):
+        continue
 
 
 def _answered(

@@ -18,6 +18,7 @@ import pytest
 from tests.cloud.aws import BUCKET, INCIDENTS, LOGS, Account, Resources
 from tests.cloud.deploy import chalice
 from tests.cloud.fleet import Fleet, Invocations
+from tests.cloud.mappings import settled
 from tests.cloud.streams import Streams
 
 pytestmark = [
@@ -42,7 +43,10 @@ class Place:
         return said
 
     def change(self, **settings: Any) -> None:
-        self.account.client("lambda").update_event_source_mapping(UUID=self.mapping()["UUID"], **settings)
+        client, uuid = self.account.client("lambda"), self.mapping()["UUID"]
+        settled(client, uuid)  # Lambda refuses a change while it is made or changed
+        client.update_event_source_mapping(UUID=uuid, **settings)
+        settled(client, uuid)
         self.fleet.refresh()
 
     def mapping(self) -> dict[str, Any]:
