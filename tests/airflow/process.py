@@ -21,10 +21,13 @@ DRIVER = Path(__file__).parent / "driver.py"
 
 
 class Airflow:
-    """An installation with an empty database. `env` is what the tasks find in their environment."""
+    """An installation with an empty database. `env` is what the tasks find in their environment, `configuration` its
+    airflow.cfg."""
 
-    def __init__(self, home: Path, **env: str) -> None:
+    def __init__(self, home: Path, configuration: str = "", **env: str) -> None:
         self.home = home
+        if configuration:
+            (home / "airflow.cfg").write_text(configuration, "utf-8")
         self.env = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
@@ -49,6 +52,15 @@ class Airflow:
         )
         assert done.returncode in (0, 1), f"{args}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
         return done.stdout + done.stderr
+
+    def python(self, script: str, *args: str, **env: str) -> str:
+        """What a script prints that runs as Airflow's programs do, with these variables over the others."""
+        done = subprocess.run(
+            [BIN / "python", "-c", script, *args],
+            env={**self.env, **env}, cwd=self.home, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-4000:]
+        return done.stdout
 
     def night(self, **env: str) -> Night:
         """A process with these variables over the others."""

@@ -1,25 +1,35 @@
-"""A way to S3 on which some calls are refused, as S3 refuses when it is asked too much."""
+"""A way to S3 on which some calls are refused, as S3 refuses when it is asked too much, or by those who may not ask."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 SLOW_DOWN, DENIED = (503, "SlowDown"), (403, "AccessDenied")
+ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}
 NOT_SENT_ON = {"connection", "expect", "host", "transfer-encoding"}
+
+
+def _refused(says: tuple[int, str]) -> tuple[int, list[tuple[str, str]], bytes]:
+    status, code = says
+    body = f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode()
+    return status, [("Content-Type", "application/xml")], body
 
 
 class Storm:
     """Passes on whatever it is asked, but refuses calls of the method and the end of a path in `refuses`, such as
-    "PUT /gate.json". Empty: it refuses none. `says` is how."""
+    "PUT /gate.json". Empty: it refuses none. `says` is how. `may`, of an action and a key or prefix, is what the caller's
+    policy allows: as S3 does, a key that is not there is 403 to those who may not list it."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, may: Callable[[str, str], bool] = lambda _action, _key: True) -> None:
         self.refuses = ""
         self.says = SLOW_DOWN
         self._to = urlsplit(endpoint).netloc
+        self._may = may
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -42,12 +52,18 @@ class Storm:
     def _pass(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
         method, _, end = self.refuses.partition(" ")
-        if method == handler.command and urlsplit(handler.path).path.endswith(end):
-            status, code = self.says
-            said = f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode()
-            headers = [("Content-Type", "application/xml")]
+        asked = urlsplit(handler.path)
+        key = asked.path.lstrip("/").partition("/")[2]
+        action = ACTIONS.get(handler.command, "") if key else "s3:ListBucket"
+        listed = key or parse_qs(asked.query).get("prefix", [""])[0]
+        if method == handler.command and asked.path.endswith(end):
+            status, headers, said = _refused(self.says)
+        elif not self._may(action, listed):
+            status, headers, said = _refused(DENIED)
         else:
             status, headers, said = self._asked(handler, body)
+            if status == 404 and not self._may("s3:ListBucket", listed):
+                status, headers, said = _refused(DENIED)
         handler.send_response(status)
         for name, value in headers:
             if name.lower() not in {*NOT_SENT_ON, "content-length", "server", "date"}:
@@ -55,7 +71,8 @@ class Storm:
         length = dict(headers).get("Content-Length", len(said)) if handler.command == "HEAD" else len(said)
         handler.send_header("Content-Length", str(length))
         handler.end_headers()
-        handler.wfile.write(said)
+        if handler.command != "HEAD":
+            handler.wfile.write(said)
 
     def _asked(
         self, handler: BaseHTTPRequestHandler, body: bytes

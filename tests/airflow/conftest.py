@@ -1,0 +1,5 @@
+"""The add-on's values as Terraform works them out, and the roles of the first root."""
+
+from tests.addons.conftest import planned, plugins, terraform, worked_out
+
+__all__ = ["planned", "plugins", "terraform", "worked_out"]  # fixtures
