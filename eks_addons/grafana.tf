@@ -5,7 +5,10 @@
 locals {
   dashboards = { for file in fileset("${path.module}/grafana/dashboards", "*.json") : file => file("${path.module}/grafana/dashboards/${file}") }
 
+  grafana_image = regex("^(?P<registry>[^/]+)/(?P<repository>.+)$", local.repositories["grafana-custom"])
+
   grafana_values = {
+    image = merge(local.grafana_image, { tag = var.image_tag })
     serviceAccount = {
       name        = local.accounts.grafana.name
       annotations = { "eks.amazonaws.com/role-arn" = local.accounts.grafana.role_arn }

@@ -3,7 +3,7 @@
 # ---------------------------------------------------------------- Facts
 
 locals {
-  images = toset(["airflow-custom", "consumer", "log-generator"])
+  images = toset(["airflow-custom", "consumer", "grafana-custom", "log-generator"])
 }
 
 # ---------------------------------------------------------------- Resources

@@ -32,16 +32,20 @@ ACCEPTED = FOLDERS / "accepted.txt"
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image: its repository in ECR (a key of the output image_repositories), its folder, its requirements."""
+    """An image: its repository in ECR (a key of the output image_repositories) and its folder.
+
+    One that holds cali has requirements too; its context gets them with cali's wheel.
+    """
 
     repository: str
     folder: str
-    requirements: str
+    requirements: str | None = None
 
 
 IMAGES = (
     Image("airflow-custom", "airflow", "requirements/airflow.txt"),
     Image("consumer", "consumer", "requirements/run.txt"),
+    Image("grafana-custom", "grafana"),
     Image("log-generator", "log-generator", "eks_addons/images/log-generator/requirements.txt"),
 )
 
@@ -85,9 +89,10 @@ def stage(root: Path = Path()) -> tuple[Path, ...]:
     for image in IMAGES:
         context = target / image.folder
         shutil.copytree(root / FOLDERS / image.folder, context)
-        shutil.copy(root / image.requirements, context / "requirements.txt")
-        for wheel in wheels.glob("cali-*.whl"):
-            shutil.copy(wheel, context)
+        if image.requirements is not None:
+            shutil.copy(root / image.requirements, context / "requirements.txt")
+            for wheel in wheels.glob("cali-*.whl"):
+                shutil.copy(wheel, context)
         contexts.append(context)
     return tuple(contexts)
 

@@ -101,8 +101,8 @@ run "images_have_repositories" {
   command = plan
 
   assert {
-    condition     = toset([for repository in aws_ecr_repository.image : repository.name]) == toset(["cali/airflow-custom", "cali/consumer", "cali/log-generator"])
-    error_message = "the three repositories must be there"
+    condition     = toset([for repository in aws_ecr_repository.image : repository.name]) == toset(["cali/airflow-custom", "cali/consumer", "cali/grafana-custom", "cali/log-generator"])
+    error_message = "the four repositories must be there"
   }
 
   assert {

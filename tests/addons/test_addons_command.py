@@ -172,7 +172,7 @@ def test_nothing_begins_without_the_images(machine: Machine, clients: Clients):
     assert ran.returncode == 2
     assert (
         ran.stderr.splitlines()[-1]
-        == "cali: no image abc in airflow-custom, log-generator: run `make images` first"
+        == "cali: no image abc in airflow-custom, grafana-custom, log-generator: run `make images` first"
     )
     assert not [call for call in machine.asked() if call.folder == "eks_addons"]
 
@@ -196,7 +196,7 @@ def test_images_are_built_and_pushed_unless_they_are_there(machine: Machine, cli
     push(clients, "airflow-custom")
     ran = machine.run("images", "--tag", "abc")
     docker = [call for call in machine.asked() if call.program == "docker"]
-    assert [call.arguments[0] for call in docker] == ["login", "build", "push", "build", "push"]
+    assert [call.arguments[0] for call in docker] == ["login", *["build", "push"] * 3]
     assert docker[0].stdin
     assert docker[2].arguments == ["push", f"{REPOSITORIES['consumer']}:abc"]
     assert "there already" in ran.stdout

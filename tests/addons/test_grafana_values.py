@@ -15,16 +15,22 @@ DATA_SOURCES = {each["uid"]: each for each in VALUES["datasources"]["datasources
 (PROVIDER,) = VALUES["dashboardProviders"]["dashboardproviders.yaml"]["providers"]
 
 
-def test_plugins_are_pinned() -> None:
-    for plugin in VALUES["plugins"]:
-        name, version, url = plugin.split("@")
-        assert re.fullmatch(r"\d+\.\d+\.\d+", version)
-        assert url == f"https://grafana.com/api/plugins/{name}/versions/{version}/download"
-
-
-def test_every_data_source_that_is_no_part_of_grafana_has_its_plugin() -> None:
-    installed = {plugin.partition("@")[0] for plugin in VALUES["plugins"]}
+def test_every_data_source_that_is_no_part_of_grafana_has_its_plugin_in_the_image() -> None:
+    dockerfile = (FOLDER.parent / "images" / "grafana" / "Dockerfile").read_text()
+    installed = set(re.findall(r"plugins install (\S+)", dockerfile))
     assert {each["type"] for each in DATA_SOURCES.values()} - {"cloudwatch"} == installed
+    assert f"COPY --from=built /tmp/plugins {INI['paths']['plugins']}\n" in dockerfile
+
+
+def test_no_start_asks_for_a_plugin() -> None:
+    assert "plugins" not in VALUES
+    assert INI["plugins"]["preinstall_disabled"] is True
+
+
+def test_the_image_is_of_the_release_that_the_chart_is_made_for() -> None:
+    chart = re.search(r"\(Grafana (\S+)\)", (FOLDER / "values.yaml").read_text())
+    assert chart
+    assert f"ARG GRAFANA={chart[1]}\n" in (FOLDER.parent / "images" / "grafana" / "Dockerfile").read_text()
 
 
 def test_nobody_comes_in_without_a_password() -> None:

@@ -303,6 +303,7 @@ def rendered(resources: Sequence[Resource]) -> Account:
     }
     pods = {
         "cali/consumer": ("cali-consumer",),
+        "cali/grafana-custom": ("cali-grafana",),
         "cali/airflow-custom": tuple(name for name in roles if name.startswith("cali-airflow-")),
     }
     return neighbours(Account(roles, policies, functions, {}, pods))

@@ -31,12 +31,9 @@ FUNCTIONS = {f"cali-{name}" for name in ("alert", "analyze", "api", "diagnose", 
 AIRFLOW = {
     f"cali-airflow-{name}" for name in ("api-server", "dag-processor", "scheduler", "triggerer", "worker")
 }
-OTHERS = {
-    f"cali-{name}"
-    for name in ("cluster-autoscaler", "fluent-bit", "grafana", "firehose-raw", "firehose-search")
-}
+OTHERS = {f"cali-{name}" for name in ("cluster-autoscaler", "fluent-bit", "firehose-raw", "firehose-search")}
 CLUSTER = {f"cali-{name}" for name in ("ebs-csi", "eks-cluster", "eks-node", "vpc-cni")}
-IMAGES = {"cali-consumer", *AIRFLOW}
+IMAGES = {"cali-consumer", "cali-grafana", *AIRFLOW}
 
 # Who each role of the pipeline can become: what it deploys, and nobody else. docs/access.md has the same.
 BECOMES = {

@@ -98,3 +98,7 @@ mock_resource "aws_eip" {
 mock_resource "aws_codebuild_project" {
   defaults = { arn = "arn:aws:codebuild:ap-northeast-2:111122223333:project/mocked" }
 }
+
+mock_resource "aws_ecr_repository" {
+  defaults = { repository_url = "111122223333.dkr.ecr.ap-northeast-2.amazonaws.com/cali/mocked" }
+}
