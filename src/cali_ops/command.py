@@ -126,9 +126,7 @@ def plan(here: Installation, hash_to: Path | None, drift: bool) -> None:
 
 
 @group.command()
-@click.option(
-    "--auto-approve", is_flag=True, envvar="AUTO_APPROVE", help="Apply without asking, for pipelines."
-)
+@click.option("--auto-approve", is_flag=True, envvar="AUTO_APPROVE", help="Apply without asking. For CI.")
 @KEEP_DAYS
 @click.pass_obj
 def up(here: Installation, auto_approve: bool, keep_days: int) -> None:

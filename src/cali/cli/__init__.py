@@ -42,7 +42,7 @@ PROGRESS_SECONDS = 0.5  # between two updates of the progress line
 
 
 class Clock(NamedTuple):
-    """Clock of the commands on incidents and alerts. Tests pass a fake one to `main`."""
+    """The clock that the commands `incidents` and `alerts` use. Tests pass a fake one to `main`."""
 
     now: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep

@@ -103,7 +103,7 @@ class Truth:
 
 
 def load_scenario(path_or_name: str | Path) -> Scenario:
-    """Return the scenario of a file, or the shipped one of a name. Raise Misconfigured, with the place, if it is invalid."""
+    """Load a scenario from a file, or a shipped scenario by its name. Raise Misconfigured, with the place, if it is invalid."""
     path = Path(path_or_name)
     if not path.suffix:
         path = data_file("scenarios", str(path_or_name), str(path_or_name))

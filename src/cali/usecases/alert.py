@@ -43,7 +43,7 @@ from cali.stages.notify.state import AlertState, dumps, loads, with_count
 from cali.stages.notify.words import Words
 from cali.usecases.send_digests import Digests
 
-LEASE = 60.0  # seconds after which a process that sends counts as dead
+LEASE = 60.0  # seconds after which a sending process is considered dead
 ATTEMPTS = 8
 STEP = 0.1
 

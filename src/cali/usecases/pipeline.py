@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of one event path. Every line is part of an event, blank, or quarantined.
+    """Counts of the lines and events of one pipeline. Every line is part of an event, blank, or quarantined.
 
     A piece of a line that a runtime cut counts as blank; the last piece stands for the whole line.
     `reasons` holds the first `most` quarantined lines.

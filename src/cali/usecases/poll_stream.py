@@ -81,7 +81,9 @@ class StreamPoller:
                 mark, version = self._mark(shard.id)
                 if shard.open and mark == ENDED:  # the mark is of an earlier stream of this name
                     self._marks[shard.id] = (b"", version)
-        kept = {shard.id for shard in self._shards}  # a parent that is gone has nothing left to read
+        kept = {
+            shard.id for shard in self._shards
+        }  # a parent shard that is no longer listed has expired, so its children can be read
         return [
             shard.id
             for shard in self._shards

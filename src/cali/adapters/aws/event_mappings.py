@@ -151,6 +151,6 @@ def _stream(mapping: dict[str, Any]) -> str:
 
 def _found(mapping: dict[str, Any], name: str) -> object:
     value = mapping.get(name)
-    if name == "DestinationConfig":  # an empty OnSuccess may come with it
+    if name == "DestinationConfig":  # the response may also hold an empty OnSuccess
         return {"OnFailure": (value or {}).get("OnFailure") or {}}
     return value

@@ -36,7 +36,7 @@ class MemoryAlerts:
 
 
 class MemoryFeedback:
-    """A FeedbackStore."""
+    """A FeedbackStore in memory."""
 
     def __init__(self) -> None:
         self.kept: dict[str, Feedback] = {}

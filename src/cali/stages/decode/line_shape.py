@@ -43,7 +43,7 @@ class IdSpan(NamedTuple):
     start: int
     digits_end: int  # the end of the id; of a UUID, the end of its first group
     end: int
-    digit: bool | None  # True if it must begin with a digit; None if that does not matter
+    digit: bool | None  # True: the id begins with a digit. False: with a letter. None: either
 
 
 class Checks(NamedTuple):

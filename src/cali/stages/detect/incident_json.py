@@ -45,7 +45,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()  # UTF-8 cannot encode half a surrogate pair
+        return value.encode("utf-8", "replace").decode()  # UTF-8 cannot encode a lone surrogate
     if type(value) is int and abs(value) > _EXACT:
         return str(value)
     return value

@@ -88,7 +88,7 @@ class Joiner:
         self._limits = limits
         self._streams: dict[str, _OpenStream] = {}
         self._queue: deque[list[Record]] = deque()  # unreleased blocks; the last block of each stream is open
-        self._count = 0  # records; long ones count several times
+        self._count = 0  # records pushed so far; a long record counts as several
         self._due = 0  # the count at which the first block of the queue is checked again
         for block in pending:
             self._resume(block)
