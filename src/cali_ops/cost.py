@@ -245,7 +245,9 @@ PRICED: dict[str, Callable[[Resource, Volume, ResourcePrices], Iterable[CostLine
     "aws_vpc_endpoint": _endpoint,
 }
 
+# A CodeBuild project costs nothing by itself: a delivery pays for its minutes, some cents each.
 FREE = frozenset({
+    "aws_codebuild_project", "aws_codebuild_webhook", "aws_servicequotas_service_quota",
     "aws_autoscaling_attachment", "aws_budgets_budget", "aws_cloudwatch_event_rule", "aws_cloudwatch_event_target",
     "aws_cloudwatch_log_group", "aws_cloudwatch_log_resource_policy", "aws_cloudwatch_log_stream", "aws_default_security_group",
     "aws_ecr_lifecycle_policy", "aws_ecr_repository", "aws_eks_access_entry", "aws_eks_access_policy_association", "aws_eks_addon",

@@ -227,7 +227,7 @@ def _changes() -> list[bytes]:
 
 
 def _shipped_file(folder: str, start: str) -> list[bytes]:
-    return [one.read_bytes() for one in (DATA / folder).iterdir() if one.name.startswith(start)]
+    return [one.read_bytes() for one in (DATA / "data" / folder).iterdir() if one.name.startswith(start)]
 
 
 def _scenarios() -> list[bytes]:

@@ -117,7 +117,7 @@ def test_a_missing_book_is_refused(tmp_path: Path):
 
 
 def test_books_of_two_mask_versions_do_not_merge():
-    with pytest.raises(Misconfigured, match="cannot be merged"):
+    with pytest.raises(Misconfigured, match="cannot merge books of masks m and n"):
         book.merge(book.learn("m", []), book.learn("n", []))
 
 

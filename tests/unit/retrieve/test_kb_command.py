@@ -61,7 +61,9 @@ def test_show_prints_the_whole_entry(cache: Path) -> None:
 
 
 def test_show_of_no_entry_names_near_ones(cache: Path) -> None:
-    assert refusal(kb(cache, "show", "pod-oom-kild")).startswith("no entry has the id 'pod-oom-kild'; similar ids: ")
+    assert refusal(kb(cache, "show", "pod-oom-kild")).startswith(
+        "no entry has the id 'pod-oom-kild'; similar ids: "
+    )
 
 
 def test_search_marks_what_its_signature_proves(cache: Path, tmp_path: Path) -> None:
