@@ -6,7 +6,7 @@ The messages are those of the simulated shop without headers. Nearly all contain
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cali.bench.cpu_time import drain, seconds
 from cali.bench.throughput import decoded, simulated
@@ -42,12 +42,13 @@ class Duel(NamedTuple):
 def measure(messages: int = 20_000, runs: int = 5) -> Duel:
     """Return medians over runs that each start with an empty parser. Raise Misconfigured if Drain3 is not installed."""
     texts = [record.message for record in decoded(simulated("raw", messages))]
-    peer = _drain3()
+    peer = drain3_parser()
     ours = len(texts) / seconds(lambda: drain(map(Refiner().template, texts)), runs)
     return Duel(len(texts), ours, len(texts) / seconds(lambda: drain(map(peer(), texts)), runs))
 
 
-def _drain3() -> Callable[[], Callable[[str], object]]:
+def drain3_parser() -> Callable[[], Callable[[str], Any]]:
+    """Return a function that makes an empty Drain3 with ten masks. Raise Misconfigured if Drain3 is not installed."""
     try:
         from drain3 import TemplateMiner
         from drain3.masking import MaskingInstruction
@@ -55,11 +56,11 @@ def _drain3() -> Callable[[], Callable[[str], object]]:
     except ImportError:
         raise Misconfigured("drain3 is not installed; run pip install drain3") from None
 
-    def fresh() -> Callable[[str], object]:
+    def fresh() -> Callable[[str], Any]:
         config = TemplateMinerConfig()
         config.profiling_enabled = False
         config.masking_instructions = [MaskingInstruction(mask, "*") for mask in _MASKS]
-        parse: Callable[[str], object] = TemplateMiner(config=config).add_log_message
+        parse: Callable[[str], Any] = TemplateMiner(config=config).add_log_message
         return parse
 
     return fresh

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from cali.cli import bench_quality
+
 
 @click.group("bench")
 def command() -> None:
@@ -69,3 +71,6 @@ def retrieval(sample: int) -> None:
             f"{score.name:12} {score.first:>7.1%} {score.among_five:>7.1%} {score.ready_s:>8.2f}"
             f" {score.answer_ms:>10.2f}"
         )
+
+
+command.add_command(bench_quality.command)
