@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ FULL = '2026-11-30 10:00:0{n} UTC [71] FATAL:  could not write to file "pg_wal/x
 CALM = "2026-11-30 10:00:0{n} INFO cart: order {n} stored"
 
 
-def truth(name: str, **fault) -> dict:
+def truth(name: str, **fault) -> dict[str, Any]:
     whole = {
         "name": name,
         "kind": "memory-limit",
@@ -44,7 +45,7 @@ def truth(name: str, **fault) -> dict:
     }
 
 
-def put(folder: Path, split: str, about: dict, line: str) -> None:
+def put(folder: Path, split: str, about: dict[str, Any], line: str) -> None:
     place = folder / split
     place.mkdir(exist_ok=True, parents=True)
     (place / f"{about['name']}.truth.json").write_text(json.dumps(about))
