@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> type[Refiner]:
-    """Imports the refiner when it is asked for: every command imports this package, few refine."""
+    """Import the refiner on first use. Every command imports this package, but few commands refine."""
     if name != "Refiner":
         raise AttributeError(f"module 'cali' has no attribute {name!r}")
     from cali.stages.refine.refiner import Refiner

@@ -1,4 +1,4 @@
-"""The steps of `make addons` beside Terraform: fill empty secrets, and check the prerequisites."""
+"""Steps of `make addons` besides Terraform: fill empty secrets, and check the prerequisites."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def https(remote: str) -> str:
         f"https://{short[1]}/{short[2]}" if short else re.sub(r"^https://[^/@]+@", "https://", remote.strip())
     )
     if not url.startswith("https://"):
-        shown = re.sub(r"//[^/@]*@", "//", remote.strip())  # without anybody's key
+        shown = re.sub(r"//[^/@]*@", "//", remote.strip())  # a URL that needs no key
         raise Misconfigured(
             f"the DAGs' repository {shown!r} is not reachable over https; give --dags https://..."
         )
@@ -108,7 +108,7 @@ def origin() -> str:
 
 def _value(secret: str, clients: Clients) -> dict[str, Any]:
     found = ask(Call("secretsmanager", "get_secret_value", {"SecretId": secret}), clients)
-    if found is None:  # the entry is there, but it has no value yet
+    if found is None:  # the secret exists but has no value yet
         return {}
     try:
         value = json.loads(found["SecretString"])

@@ -1,11 +1,11 @@
-"""Writes `.chalice/config.json`: the functions' settings, with the names that Terraform made.
+"""Generator of `.chalice/config.json`: the settings of the functions, with the names of Terraform's resources.
 
     python -m cali_ops outputs > terraform-outputs.json
     python -m cali_ops.chalice_config --stage dev --outputs terraform-outputs.json --layer ARN
     python -m cali_ops.chalice_config --stage local
 
-One stage is written, the others stay. Never edit the file by hand: change the table below. Compiled files in src/cali
-are dropped, for Chalice would put them into the package.
+It writes one stage and leaves the others unchanged. Do not edit the file; change the table below. It also deletes
+compiled files in src/cali, because Chalice would package them.
 """
 
 from __future__ import annotations
@@ -30,53 +30,53 @@ if TYPE_CHECKING:
 
 CONFIG = Path(".chalice/config.json")
 TABLE = "cali-incidents"
-LOCAL_ACCOUNT = "000000000000"  # of the local cloud
+LOCAL_ACCOUNT = "000000000000"  # account of the local cloud
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function. `name` is Chalice's; `role` is its key among Terraform's roles. Memory also buys CPU: a whole core
-    at 1,769 MB."""
+    """One function. `name` is its name in Chalice; `role` is its key in Terraform's map of roles. Lambda scales CPU
+    with memory: 1,769 MB buy one full core."""
 
     name: str
     role: str
     memory: int
     timeout: int
-    reserved: int | None = None  # concurrent invocations kept for it, and its limit
+    reserved: int | None = None  # reserved concurrency, which is also the maximum
     in_vpc: bool = False
 
 
 FUNCTIONS = (
     Function("analyze", "analyze", memory=1769, timeout=60),
-    # Only this one reaches Milvus, so only this one is in the VPC. Its concurrency is its own: a slow model takes
-    # nothing from the others.
+    # Only diagnose connects to Milvus, so only diagnose is in the VPC. It has a concurrency of its own, so a slow
+    # model does not slow down the other functions.
     Function("diagnose", "diagnose", memory=1024, timeout=120, reserved=10, in_vpc=True),
     Function("alert", "alert", memory=512, timeout=60, reserved=5),
     Function("enrich", "enrich", memory=1024, timeout=60),
     Function("sweep", "sweep", memory=512, timeout=55, reserved=1),
     Function("api_handler", "api", memory=256, timeout=10),
 )
-OUTPUT = "chalice"  # the output of terraform/ that holds all of this
+OUTPUT = "chalice"  # Terraform's output with these values
 NEEDED = (
     "role_arns", "subnet_ids", "security_group_ids", "logs_stream", "incidents_stream", "incidents_table", "bucket",
 )  # fmt: skip
-SETTINGS = (  # of Terraform's variable `settings`, under the names of settings.py
+SETTINGS = (  # environment variables from Terraform's variable `settings`, under the names of settings.py
     "alert_from", "alert_rules", "alert_wait", "calls_per_day", "console_url", "embedder", "embedding_model", "embedding_size",
     "firehose_drop_below", "language", "model", "model_timeout", "openai_base_url", "quiet_after", "settle", "slack_channel",
 )  # fmt: skip
-OPTIONAL = {  # value -> the variable that a function reads
+OPTIONAL = {  # value of the output -> environment variable
     "cluster": "CALI_CLUSTER",
     "milvus_uri": "CALI_MILVUS_URI",
     "model_dollars_per_day": "CALI_DOLLARS_PER_DAY",
     **{name: f"CALI_{name.upper()}" for name in SETTINGS},
 }
-# An entry of Secrets Manager -> the variable that names it. All keys of alerts are in the one of Slack.
+# Name of a Secrets Manager secret in the output -> environment variable. The Slack secret holds all keys of alerts.
 SECRETS = {"slack": "CALI_SLACK_SECRET", "openai": "CALI_OPENAI_SECRET", "milvus": "CALI_MILVUS_SECRET"}
 
 
 def values(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What the output `chalice` holds in the output of `terraform output -json`. Misconfigured names all that is
-    missing."""
+    """Return the values of `chalice` in the output of `terraform output -json`. Raise Misconfigured with the names of
+    all missing values."""
     output = outputs.get(OUTPUT)
     held = output.get("value") if isinstance(output, dict) else None
     if not isinstance(held, dict):
@@ -92,7 +92,7 @@ def values(outputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def local() -> dict[str, Any]:
-    """Return the outputs for the local cloud, which has no network of its own."""
+    """Return the outputs for the local cloud, which has no VPC."""
     role = f"arn:aws:iam::{LOCAL_ACCOUNT}:role/cali-app"
     return {
         "role_arns": {function.role: role for function in FUNCTIONS},
@@ -107,7 +107,7 @@ def local() -> dict[str, Any]:
 
 
 def stage(name: str, held: Mapping[str, Any]) -> dict[str, Any]:
-    """The section of one stage."""
+    """Return the section of one stage."""
     if held.get("stage", name) != name:
         raise Misconfigured(
             f"Terraform's roles are for stage {held['stage']!r}, not {name!r} (chalice_stage)"
@@ -133,7 +133,7 @@ def stage(name: str, held: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def environment(name: str, held: Mapping[str, Any]) -> dict[str, str]:
-    """The variables of all functions of a stage. Secrets are named here, never shown."""
+    """Return the variables that all functions of a stage share. They contain the names of secrets, never the values."""
     variables = {
         "CALI_STAGE": name,
         "CALI_LOGS_STREAM": held["logs_stream"],
@@ -169,7 +169,8 @@ def _function(function: Function, held: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fitted(held: dict[str, Any], name: str, clients: Clients) -> str:
-    """Leave out reservations that the account has no room for. Return why, in one line; empty when there is room."""
+    """Remove reservations that exceed the account's quota. Return the reason in one line, or an empty text if all
+    fit."""
     wanted = sum(function.reserved or 0 for function in FUNCTIONS)
     reserving = [function for function in FUNCTIONS if function.reserved is not None]
     app = application(held)
@@ -181,14 +182,15 @@ def fitted(held: dict[str, Any], name: str, clients: Clients) -> str:
 
 
 def application(held: Mapping[str, Any]) -> str:
-    """The installation's name, which begins the name of each function."""
+    """Return the name of the installation, the prefix of every function's name."""
     return str(held.get("app_name") or APP)
 
 
 def with_stage(
     config: Mapping[str, Any], name: str, section: Mapping[str, Any], app: str = APP
 ) -> dict[str, Any]:
-    """The whole file, with one stage replaced. app.py reads the name from it while Chalice deploys."""
+    """Return the whole file with one stage replaced. app.py reads the installation's name from it during the
+    deployment."""
     return {
         "version": "2.0",
         "app_name": app,
@@ -227,7 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def drop_compiled(source: Path = Path("src/cali")) -> None:
-    """Drops what Python compiled there."""
+    """Delete the compiled Python files in a folder."""
     for folder in source.rglob("__pycache__"):
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,10 +1,11 @@
-"""Measures the imports of a cold start: each handler in a new process, from the built layer and the staged sources.
+"""Benchmark of the imports in a cold start. Each handler runs in a new process, from the built layer and the staged
+sources.
 
     make layer && python -m cali_ops.cold_start
 
-The function's package carries no .pyc, the layer nothing else. `import` is what Lambda does before the first event; then come
-the packages that the first event needs, and our own modules. Building the parts and asking AWS is not in it. Processor time is taken, which
-other work on the machine does not stretch; an import waits for nothing but its files.
+The package of a function has no .pyc files; the layer has only .pyc files. `import` is the part before the first
+event. Then come the packages and CALI's own modules that the first event needs. Creating clients and calling AWS are
+not measured. The times are processor times, which other processes hardly change.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[3]
 LAYER = ROOT / "layers" / "build" / "layer.zip"
 RUNS = 3
-# Lambda's Python image brings these itself.
+# Packages in Lambda's Python image.
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 SHELL = ("aws_lambda_powertools.logging", "aws_lambda_powertools.tracing", "aws_lambda_powertools.metrics")
 BATCH = "aws_lambda_powertools.utilities.batch"
@@ -31,8 +32,8 @@ HEAVY = ("pymilvus", "pandas", "openai")
 
 
 class ColdStart(NamedTuple):
-    """A function, the packages that its first event imports, what it imports of our own then, and the limits in
-    milliseconds: of its import, and of that and the packages together."""
+    """A function, the packages and own modules that its first event imports, and two limits in milliseconds:
+    `import_limit` for the import alone, `limit` for the import and the packages together."""
 
     name: str
     packages: tuple[str, ...]
@@ -88,7 +89,7 @@ print(json.dumps([*times, light, heavy]))
 
 
 class StartTimes(NamedTuple):
-    """Milliseconds, and which of the heavy packages were there after the import and after the first use."""
+    """Times in milliseconds, and the heavy packages that were loaded after the import and after the first use."""
 
     imported: float
     packages: float
@@ -98,13 +99,13 @@ class StartTimes(NamedTuple):
 
 
 def unpacked(home: Path, layer: Path) -> list[str]:
-    """The search path of a function: its package, the layer, what the runtime brings."""
+    """Return the search path of a function: its package, the layer, and the packages of the runtime."""
     task, runtime = home / "task", home / "runtime"
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "vendor", ".chalice")
     shutil.copytree(ROOT / "chalice_app", task, ignore=ignore)
     shutil.copytree(ROOT / "src" / "cali", task / "cali", ignore=ignore)
     (task / "chalice").mkdir()
-    for name in ("__init__.py", "app.py"):  # the modules of Chalice that it packages
+    for name in ("__init__.py", "app.py"):  # the only modules of Chalice in a package
         shutil.copy(_place("chalice") / name, task / "chalice")
     with zipfile.ZipFile(layer) as archive:
         archive.extractall(home / "layer")
@@ -118,7 +119,7 @@ def unpacked(home: Path, layer: Path) -> list[str]:
 
 
 def measured(path: list[str], handler: ColdStart, runs: int = RUNS) -> StartTimes:
-    """The median of some fresh processes, after one that warms the files."""
+    """Return the median of some new processes. The first process only fills the file cache and is not counted."""
     python = getattr(sys, "_base_executable", sys.executable)
     given = [json.dumps(path), handler.name, json.dumps([handler.packages, handler.own]), json.dumps(HEAVY)]
     said = []

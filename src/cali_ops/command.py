@@ -109,7 +109,7 @@ KEEP_DAYS = click.option(
 def plan(here: Installation, hash_to: Path | None, drift: bool) -> None:
     """Show the changes that an apply would make, and write the plan to cali.tfplan in the root. Nothing is changed."""
     clients = _prepare(here)
-    # Without a lock: a plan writes no state, and a read-only role cannot write a lock.
+    # -lock=false: a plan writes no state, and a read-only role cannot write a lock
     _plan(here, clients, "-lock=false")
     file = here.terraform.folder / PLAN
     digest = installation.sha256(file)
@@ -371,7 +371,7 @@ def _plan(here: Installation, clients: Clients, *arguments: str) -> None:
 
 def _apply(here: Installation, clients: Clients, keep_days: int) -> None:
     here.terraform.run("apply", "-input=false", PLAN, shown=True)
-    (here.terraform.folder / PLAN).unlink(missing_ok=True)  # it holds what the state holds
+    (here.terraform.folder / PLAN).unlink(missing_ok=True)  # the copy of the state's outputs
     _share(here, clients)
     _grant(here, clients, keep_days)
 

@@ -1,8 +1,7 @@
-"""Whether the account can keep concurrent invocations for single functions.
+"""Check of the account's quota of concurrent invocations.
 
-Lambda refuses a reservation that leaves fewer than 100 to all other functions, and a new account may have 10 altogether. Functions
-then share what there is: they work, but a burst of one can hold up the others.
-"""
+Lambda rejects a reservation that leaves fewer than 100 for all other functions. A new account may have a quota of 10.
+Functions then share the quota: they work, but a burst of one function can delay the others."""
 
 from __future__ import annotations
 
@@ -15,22 +14,22 @@ if TYPE_CHECKING:
 
     from cali_ops.calls import Clients
 
-LEFT_FOR_OTHERS = 100  # what Lambda keeps for functions without a reservation
+LEFT_FOR_OTHERS = 100  # concurrent invocations that Lambda keeps for functions without a reservation
 
 
 class Concurrency(NamedTuple):
-    """The account's concurrent invocations: all, those that nobody reserved, and those that this stage reserved."""
+    """Concurrent invocations of the account: the quota, the unreserved ones, and those that this stage reserves."""
 
     limit: int
     free: int
     own: int
 
     def has(self, wanted: int) -> bool:
-        """Whether this stage can reserve that many."""
+        """Return whether this stage can reserve that many."""
         return self.free + self.own - wanted >= LEFT_FOR_OTHERS
 
     def refusal(self, wanted: int) -> str:
-        """What to tell when it cannot, in one line."""
+        """Return one line that says why the reservation is impossible."""
         return (
             f"the account runs {self.limit} functions at once, {self.free + self.own} of them unreserved: nothing is reserved, where {wanted}"
             f" are wanted and {wanted + LEFT_FOR_OTHERS} needed; ask for more by `concurrency_quota` in terraform.tfvars"
@@ -38,7 +37,7 @@ class Concurrency(NamedTuple):
 
 
 def read(functions: Iterable[str], clients: Clients) -> Concurrency:
-    """Ask Lambda for the account's concurrency, and for what the named functions have of it."""
+    """Read the account's quota, and the reservations of the named functions."""
     limit = perform(Call("lambda", "get_account_settings"), clients)["AccountLimit"]
     own = 0
     for name in functions:

@@ -136,7 +136,8 @@ def _search(resource: Resource, volume: Volume, prices: ResourcePrices) -> Itera
 
 
 def search_tier(volume: Volume) -> tuple[str, int]:
-    """Return the smallest type and number of search nodes that hold the index. The largest type grows in number."""
+    """Return the smallest type and number of search nodes that hold the index. Beyond the largest type, the number
+    grows."""
     tiers = volume.assumed["search"]["tiers"]
     for tier in tiers:
         if volume.index_gb <= tier["up_to_gb"]:
@@ -187,7 +188,7 @@ def _raw_bucket(resource: Resource, volume: Volume, prices: ResourcePrices) -> I
 def _table(_resource: Resource, volume: Volume, prices: ResourcePrices) -> Iterable[CostLine]:
     assumed = volume.assumed["incidents"]
     writes = volume.lines * assumed["writes_per_line"] / 1e6
-    calls = writes * 2 * prices.of("dynamodb.write_million")  # the index is written too
+    calls = writes * 2 * prices.of("dynamodb.write_million")  # writes to the index are charged too
     calls += writes * assumed["reads_per_write"] * prices.of("dynamodb.read_million")
     kept = assumed["gb"] * (prices.of("dynamodb.gb_month") + prices.of("dynamodb.recovery_gb_month")) / MONTH
     yield CostLine("DynamoDB", "errors", calls + kept)
@@ -245,7 +246,7 @@ PRICED: dict[str, Callable[[Resource, Volume, ResourcePrices], Iterable[CostLine
     "aws_vpc_endpoint": _endpoint,
 }
 
-# A CodeBuild project costs nothing by itself: a delivery pays for its minutes, some cents each.
+# A CodeBuild project costs nothing by itself. A delivery pays for its minutes, a few cents each.
 FREE = frozenset({
     "aws_codebuild_project", "aws_codebuild_webhook", "aws_servicequotas_service_quota",
     "aws_autoscaling_attachment", "aws_budgets_budget", "aws_cloudwatch_event_rule", "aws_cloudwatch_event_target",

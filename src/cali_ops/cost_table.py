@@ -1,4 +1,4 @@
-"""The cost of a plan as a table that people read."""
+"""Formatter of the cost of a plan as a table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ FACTORS = (1, 10, 100)
 
 
 def table(resources: Sequence[Resource], volume: Volume, prices: ResourcePrices, model_dollars: float) -> str:
-    """Dollars a day for each kind of resource at 1, 10 and 100 times the volume, dearest first, with what changes."""
+    """Return dollars per day for each kind of resource at 1, 10 and 100 times the volume, most expensive first, and
+    the settings to change."""
     volumes = [volume.times(factor) for factor in FACTORS]
     days = [lines(resources, one, prices, model_dollars) for one in volumes]
     first = days[0]
@@ -43,7 +44,7 @@ def table(resources: Sequence[Resource], volume: Volume, prices: ResourcePrices,
 
 
 def total(day: Sequence[CostLine]) -> float:
-    """Dollars of a day in all."""
+    """Return the total in dollars per day."""
     return sum(line.dollars for line in day)
 
 

@@ -1,12 +1,13 @@
-"""The deployment of each stage, recorded in the state bucket for everybody who deploys.
+"""The deployment record of each stage in the state bucket, shared by all machines that deploy.
 
     python -m cali_ops.deployed fetch --stage dev                  # before `chalice deploy`
     python -m cali_ops.deployed keep --stage dev --commit ID       # after it
     python -m cali_ops.deployed approve --stage dev                # after the smoke test has passed
     python -m cali_ops.deployed good --stage dev                   # prints the last approved commit
 
-Chalice records its resources in `.chalice/deployed/<stage>.json` on the machine that deployed. A second machine without that
-record creates a second API and cannot find the first one's mappings. So the record is shared, together with its commit.
+Chalice writes its resources to `.chalice/deployed/<stage>.json` on the machine that deployed. Without that file,
+another machine would create a second API and would not find the existing event source mappings. So the file is
+shared, together with the deployed commit.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """The commit that a stage runs, the last one that was seen to work, and Chalice's record of what it made."""
+    """A deployment: the commit that a stage runs, the last approved commit, and Chalice's record of its resources."""
 
     commit: str
     good: str
@@ -51,7 +52,7 @@ def read(text: bytes, where: str) -> Deployed:
 
 
 class Deployments:
-    """The deployments that a bucket keeps, one for each stage."""
+    """The deployments in a bucket, one per stage."""
 
     def __init__(self, s3: Any, bucket: str) -> None:
         self._s3 = s3
@@ -77,10 +78,10 @@ class Deployments:
 
 
 def fetch(kept: Deployments, stage: str, folder: Path = RECORDS, name: str = "cali") -> str:
-    """Puts the shared record in Chalice's place, and says what was done."""
+    """Write the shared record to Chalice's folder. Return one line for the log."""
     found = kept.get(stage)
     if found is None:
-        if _of_another(folder / f"{stage}.json", f"{name}-{stage}"):  # Chalice would change that one
+        if _of_another(folder / f"{stage}.json", f"{name}-{stage}"):  # Chalice would change the other one
             (folder / f"{stage}.json").unlink()
         return f"stage {stage}: nothing kept yet"
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +90,7 @@ def fetch(kept: Deployments, stage: str, folder: Path = RECORDS, name: str = "ca
 
 
 def _of_another(path: Path, prefix: str) -> bool:
-    """Whether Chalice's record is of functions whose names begin otherwise: another installation, deployed from this checkout."""
+    """Return whether Chalice's record belongs to another installation that was deployed from this checkout."""
     try:
         resources = json.loads(path.read_text("utf-8"))["resources"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -99,7 +100,7 @@ def _of_another(path: Path, prefix: str) -> bool:
 
 
 def keep(kept: Deployments, stage: str, commit: str, folder: Path = RECORDS) -> str:
-    """Shares what Chalice wrote down, and says what was done."""
+    """Store Chalice's record in the bucket. Return one line for the log."""
     if not _COMMIT.fullmatch(commit):
         raise Misconfigured(f"--commit: {commit!r} is no commit")
     path = folder / f"{stage}.json"
@@ -107,7 +108,7 @@ def keep(kept: Deployments, stage: str, commit: str, folder: Path = RECORDS) -> 
         record = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise Misconfigured(f"{path}: cannot be read; was `chalice deploy` run? {error}") from error
-    if not isinstance(record, dict):  # a stored record of another shape could not be read again
+    if not isinstance(record, dict):  # a record of any other type could not be read again
         raise Misconfigured(f"{path}: not what `chalice deploy` writes")
     before = kept.get(stage)
     kept.put(stage, Deployed(commit, before.good if before else "", record))
@@ -115,14 +116,14 @@ def keep(kept: Deployments, stage: str, commit: str, folder: Path = RECORDS) -> 
 
 
 def approve(kept: Deployments, stage: str) -> str:
-    """Marks what the stage runs as what to go back to, and says what was done."""
+    """Approve the commit that the stage runs, as the target of a rollback. Return one line for the log."""
     found = _found(kept, stage)
     kept.put(stage, replace(found, good=found.commit))
     return f"stage {stage}: {found.commit} is good"
 
 
 def good(kept: Deployments, stage: str) -> str:
-    """The last commit that was seen to work."""
+    """Return the last approved commit."""
     found = _found(kept, stage)
     if not found.good:
         raise Misconfigured(

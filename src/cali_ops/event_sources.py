@@ -1,9 +1,9 @@
-"""How Lambda reads the streams: one table, applied after `chalice deploy` and compared with what is deployed.
+"""Command that applies the table of event sources after `chalice deploy`, and compares it with the deployed mappings.
 
-    python -m cali_ops.event_sources apply  --stage dev        changes what differs; doing it again changes nothing
+    python -m cali_ops.event_sources apply  --stage dev        updates what differs; idempotent
     python -m cali_ops.event_sources verify --stage dev        one line for each difference, exit 1 if there is any
 
-Chalice knows two of these settings (batch size and window) and leaves the others alone at a redeploy.
+Chalice sets only the batch size and the window. It leaves the other settings unchanged when it deploys again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Stages the sources that the functions on AWS need: python -m cali_ops.functions
+"""Copies the sources that the functions on AWS need: python -m cali_ops.functions
 
-`chalice_app/vendor/cali` is a link to the folder that this writes, so Chalice packages these parts of `src/cali` and
-nothing else. The knowledge travels in the dependency layer.
-"""
+`chalice_app/vendor/cali` is a link to the output folder, so Chalice packages these parts of `src/cali` and nothing
+else. The knowledge base is in the dependency layer."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ LEFT_OUT = ("__pycache__", "*.pyc", "README.md", "knowledge")
 
 
 def stage(target: Path) -> None:
-    """Copy the parts of `src/cali` that the functions need to `target`, which is emptied first."""
+    """Copy the parts of `src/cali` that the functions need to the folder `target`, after emptying it."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for name in PARTS:

@@ -1,9 +1,10 @@
-"""The project's own images: stages each one's context under out/images/, builds it with Docker, pushes it to ECR.
+"""Builder of the project's own images: creates their build contexts under out/images/, builds them with Docker, and
+pushes them to ECR.
 
     wheel of cali + a folder of eks_addons/images/ + its pinned requirements -> context -> docker build -> docker push
 
-A tag is the last commit that changed what images are made of. Tags in ECR are immutable: one always names the same content, and an
-image that is there already is left as it is.
+The tag is the last commit that changed the sources of the images. Tags in ECR are immutable, so an existing image is
+not pushed again.
 """
 
 from __future__ import annotations
@@ -32,10 +33,8 @@ ACCEPTED = FOLDERS / "accepted.txt"
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image: its repository in ECR (a key of the output image_repositories) and its folder.
-
-    One that holds cali has requirements too; its context gets them with cali's wheel.
-    """
+    """An image. `repository` is its key in the output image_repositories. An image that contains cali has a file of
+    requirements; its context gets them with the wheel of cali."""
 
     repository: str
     folder: str
@@ -52,7 +51,7 @@ IMAGES = (
 
 @dataclass(frozen=True, slots=True)
 class ImageStep:
-    """One program to run and why; `secret` goes to its standard input."""
+    """One program to run, and the reason. `secret` is passed on standard input."""
 
     command: tuple[str, ...]
     why: str
@@ -60,8 +59,8 @@ class ImageStep:
 
 
 def tag(root: Path = Path()) -> str:
-    """The last commit that changed what images are made of. Misconfigured when such files differ from what is committed: the tag
-    would not say what is inside."""
+    """Return the last commit that changed the sources of the images. Raise Misconfigured if a source file has
+    uncommitted changes, because the tag would not identify the content."""
     if _said(("git", "status", "--porcelain", "--untracked-files=no", "--", *SOURCES), root):
         raise Misconfigured(
             "images: files that they are made of differ from the commit, so its name would be wrong; commit them or give --tag"

@@ -43,7 +43,8 @@ def settings(path: Path, text: str) -> bool:
 
 
 def adopt(exists: bool, state: frozenset[str]) -> tuple[str, ...]:
-    """Return the plan's arguments for the log bucket. A destroy that keeps the data leaves the bucket; import it again."""
+    """Return the plan's import arguments for the log bucket. A destroy that keeps the data keeps the bucket, which
+    the next apply must import."""
     return ("-var=adopt_logs_bucket=true",) if exists and LOG_BUCKET not in state else ()
 
 
@@ -74,7 +75,7 @@ def changes(shown: Mapping[str, Any]) -> tuple[str, ...]:
 def down(state: frozenset[str], with_data: bool) -> tuple[Command, ...]:
     """Return the commands of a destroy. Without `with_data`, the log bucket leaves the state and stays in AWS."""
     if with_data:
-        # Whether a bucket may be emptied is read from the state, so it must be there before the destroy.
+        # Terraform reads from the state whether a bucket may be emptied, so the state must say it before the destroy.
         emptied = Command(
             (
                 "apply",

@@ -2,10 +2,10 @@
 
     python -m cali_ops.layer build [--python 3.12] [--arch x86_64]      layers/build/python, layers/build/layer.zip
     python -m cali_ops.layer lock                                        pins layers/requirements.in by hash
-    python -m cali_ops.layer publish                                     puts it on AWS, prints its ARN
+    python -m cali_ops.layer publish                                     uploads it and prints its ARN
 
-Chalice deploys for the interpreter that runs it, so the layer is built for the same one by default. Lambda's disk is
-read-only, so without .pyc files every cold start would compile all modules. The .pyc files replace the sources: a
+Chalice deploys for the Python version that runs it, so the layer is built for that version by default. Lambda's disk
+is read-only: without .pyc files every cold start would compile all modules. The .pyc files replace the sources: a
 traceback through a dependency shows files and lines without their text.
 """
 
@@ -31,11 +31,9 @@ if TYPE_CHECKING:
 
 HOME = Path("layers")
 NAME = "cali"
-BUDGET = 150  # MB, unzipped; Lambda takes 250 of a function and its layers together
-ZIPPED = (
-    60  # MB; Lambda takes 50 in a request, so the layer goes by way of S3, where each deployment uploads it
-)
-KEY = "chalice/layer.zip"  # in the state bucket, where the role that releases may write
+BUDGET = 150  # MB unzipped; Lambda's limit for a function with its layers is 250
+ZIPPED = 60  # MB zipped; each deployment uploads it through S3, because a request holds at most 50
+KEY = "chalice/layer.zip"  # in the state bucket, where the release role may write
 PLATFORMS = {
     "x86_64": (
         "manylinux_2_28_x86_64",
@@ -50,9 +48,9 @@ PLATFORMS = {
         "manylinux2014_aarch64",
     ),
 }
-# Lambda brings these; the layer must not bring older ones.
+# Packages in Lambda's image. The layer must not contain older versions of them.
 LAMBDA_HAS = ("boto3", "botocore", "s3transfer", "setuptools")
-# Folders and files that no function reads. Everything here was left out and the functions' tests run without it.
+# Files and folders that no function reads. The tests of the functions run without them.
 USELESS_FOLDERS = {"tests", "__pycache__", "include", "docs", "examples", "benchmarks"}
 USELESS_ENDS = (".pyi", ".pxd", ".pyx", ".c", ".h", ".hpp", ".lib", ".a", ".md", ".rst")
 USELESS_PLACES = (
@@ -119,8 +117,8 @@ def _install(python: str, arch: str, requirements: Path, target: Path) -> None:
 
 
 def _knowledge(target: Path) -> None:
-    """The knowledge base, which would be half of the functions' package, and its checked form beside it: reading the YAML
-    takes seconds."""
+    """Write the knowledge base, and its validated form, because parsing the YAML takes seconds. In the functions'
+    package it would be half of the size."""
     from cali.stages.retrieve.knowledge import LAYER, load, shipped
 
     place = target / LAYER
@@ -133,8 +131,9 @@ def _knowledge(target: Path) -> None:
 
 
 def _compile(python: str, target: Path) -> None:
-    """Puts compiled files in the place of the sources, a fifth of the layer. It is done with the target's own version, for
-    another's files cannot be read. A file in a layer has another time than here, so none is checked against its source."""
+    """Replace the sources by compiled files. The sources would be a fifth of the layer. The target's own Python compiles
+    them, because bytecode is specific to a version. The files are not checked against their sources, because file times
+    change in a layer."""
     if python == f"{sys.version_info.major}.{sys.version_info.minor}":
         compileall.compile_dir(
             target, quiet=2, legacy=True, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH
@@ -178,7 +177,8 @@ def lock(python: str, arch: str, home: Path = HOME) -> None:
 
 
 def _pins(requirements: Path, overrides: Path) -> str:
-    """The project's own pins, but for what the layer takes in another version, and what differs between Pythons."""
+    """Return the project's own pins, except packages with another version in the layer, and markers of Python
+    versions."""
     named = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\;]+)", re.MULTILINE)
     others = {name for name, _ in named.findall(overrides.read_text("utf-8"))}
     pins = named.findall(requirements.read_text("utf-8"))

@@ -1,6 +1,6 @@
 """Draws docs/architecture.svg from README's table of stages: python -m cali_ops.picture
 
-The picture is 380 units wide, so that a phone shows its text at about the size of the page's own.
+The picture is 380 units wide, so that on a phone its text is about as large as the text of the page.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 TARGET = ROOT / "docs" / "architecture.svg"
 ROW = re.compile(r"^\| (\w+) \| (.+?) -> (.+?) \| `src/cali/(\S+?)` \|", re.MULTILINE)
-SHELLS = (  # a function, its trigger, its first and its last stage
+SHELLS = (  # function, trigger, first stage, last stage
     ("analyze", "Lambda: log stream", "decode", "detect"),
     ("diagnose", "Lambda: changes", "retrieve", "reason"),
     ("alert", "Lambda: changes", "notify", "notify"),
@@ -29,7 +29,7 @@ text{font:13px system-ui,sans-serif;fill:#1f2937} .verb{font-weight:600;font-siz
 
 
 class Stage(NamedTuple):
-    """A row of README's table: a verb, what goes in, what comes out, and its folder below src/cali."""
+    """A row of README's table: the verb, the input, the output, and the folder below src/cali."""
 
     verb: str
     given: str
@@ -71,7 +71,7 @@ def picture(rows: list[Stage]) -> str:
 
 
 def _short(text: str) -> str:
-    """Return what a row makes, up to its first comma or colon."""
+    """Return the output of a row up to its first comma or colon."""
     return re.split(r"[,:]", text)[0]
 
 

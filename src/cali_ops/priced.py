@@ -1,4 +1,4 @@
-"""The two dated files that a cost is computed from: prices, and the volume that is planned for."""
+"""The dated files of prices and of the planned volume, from which a cost is computed."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import yaml
 
 from cali.core.errors import Misconfigured
 
-MONTH = 30.4  # days
+MONTH = 30.4  # days per month
 
 
 @dataclass(frozen=True, slots=True)
 class ResourcePrices:
-    """ResourcePrices by name; some by name and size."""
+    """Prices by name, some by name and size."""
 
     version: str
     table: dict[str, Any]
 
     def of(self, name: str, size: str | None = None) -> float:
-        """Return one price. Raise Misconfigured if the file does not have it."""
+        """Return one price. Raise Misconfigured if the file does not contain it."""
         try:
             price = self.table[name] if size is None else self.table[name][size]
             return float(price)
@@ -33,7 +33,7 @@ class ResourcePrices:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """The planned volume of a day, and the other drivers of cost."""
+    """The planned volume of a day, and the other cost drivers."""
 
     gb: float
     bytes_per_line: int
@@ -46,35 +46,35 @@ class Volume:
 
     @property
     def shards(self) -> int:
-        """Shards that take the busiest second: each 1 MB or 1,000 records of it."""
+        """Return the shards for the peak: each accepts 1 MB or 1,000 records per second."""
         peak = self.assumed["lines"]["peak"] / 86400
         return int(max(1, ceil(self.gb * 1e3 * peak), ceil(self.lines / 1e3 * peak)))
 
     @property
     def index_gb(self) -> float:
-        """Disk that OpenSearch needs for the days it keeps."""
+        """Return the disk space in GB of the index over its retention."""
         search = self.assumed["search"]
         return float(self.gb * search["days"] * search["index_per_raw"] / search["fill"])
 
     @property
     def nodes(self) -> int:
-        """Nodes that hold state."""
+        """Return the number of data nodes."""
         steps = sorted(self.assumed["cluster"]["nodes_for_gb"].items())
         return int(next((nodes for gb, nodes in steps if self.gb <= gb), steps[-1][1]))
 
     def times(self, factor: float) -> Volume:
-        """The same day with so many times the lines."""
+        """Return the same day with a multiple of the lines."""
         return replace(self, gb=self.gb * factor)
 
 
 def load_prices(version: str = "2026-11-20") -> ResourcePrices:
-    """The price file of a version."""
+    """Load the price file of a version."""
     data = _load(f"prices-{version}.yaml")
     return ResourcePrices(data["version"], data["prices"])
 
 
 def load_volume(version: str = "2026-11-20", gb: float | None = None) -> Volume:
-    """The volume file of a version, for another number of GB a day if one is given."""
+    """Load the volume file of a version. `gb` replaces the number of GB per day."""
     data = _load(f"volume-{version}.yaml")
     lines = data["lines"]
     return Volume(lines["gb_per_day"] if gb is None else gb, lines["bytes_per_line"], data)

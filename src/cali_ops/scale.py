@@ -1,9 +1,10 @@
-"""How cost, lag and model calls grow from 1 to 1,000 shards, from figures of one shard.
+"""Model of cost, lag and model calls for 1 to 1,000 shards, computed from the figures of one shard.
 
     python -m cali_ops.scale [--inputs]
 
-Two parts are simulated, the rest is arithmetic: the queue of a shard through an hour with a busy quarter, and the writers of
-one incident that all shards see, who read, write on condition, and try again. docs/scale.md gives the formulas.
+Two parts are simulated, the rest is arithmetic. The first is the queue of a shard during an hour with a busy quarter.
+The second is one incident that all shards write, with conditional writes and retries. docs/scale.md gives the
+formulas.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from cali_ops.cost import search_tier
 from cali_ops.priced import ResourcePrices, Volume, load_prices, load_volume
 
 SHARDS = (1, 10, 100, 1_000)
-HOUR, BUSY = 3_600, 900  # seconds; the busy quarter begins after another one
-SECONDS = 20.0  # of the hot incident that are simulated
-MONTH = 730 / 24  # days
+HOUR, BUSY = 3_600, 900  # seconds; the busy quarter is the second one
+SECONDS = 20.0  # simulated seconds of the hot incident
+MONTH = 730 / 24  # days per month
 
 
 class Inputs:
@@ -42,7 +43,7 @@ class Inputs:
         return str(self._table[group][name]["value"])
 
     def lines(self) -> Iterator[str]:
-        """Each with where it is from."""
+        """Yield one line per figure, with its source."""
         for group, held in self._table.items():
             if isinstance(held, dict):
                 for name, item in held.items():
@@ -50,40 +51,41 @@ class Inputs:
 
 
 class Contention(NamedTuple):
-    """The result for one incident that every shard writes. Lambda retries the `gave_up` batches as a whole."""
+    """The result for one incident that every shard writes. `gave_up` is the share of batches that Lambda retries as a
+    whole."""
 
-    writes: float  # a second, done
-    tries: float  # for each write that was done
+    writes: float  # successful writes per second
+    tries: float  # attempts per successful write
     gave_up: float  # share of the batches
 
 
 class ScaleRow(NamedTuple):
-    """A number of shards."""
+    """The figures for one number of shards."""
 
     shards: int
-    records: float  # a second, average
-    batch_seconds: float  # of a busy second's batch in analyze
-    lag: float  # seconds, the most in the busy quarter
-    calls: float  # of analyze to DynamoDB, a second on average
-    index_units: float  # write units a second on one partition of the index, in the busy quarter
+    records: float  # per second, average
+    batch_seconds: float  # duration of analyze for the batch of a busy second
+    lag: float  # maximum seconds in the busy quarter
+    calls: float  # calls of analyze to DynamoDB per second, average
+    index_units: float  # write units per second on one partition of the index, in the busy quarter
     hot: Contention
-    hot_slow: Contention  # with a window of ten seconds
+    hot_slow: Contention  # with a batch window of ten seconds
     concurrency: float
-    opened: float  # incidents at once in a regional fault
-    told: float  # seconds until Slack has received all of them, one by one
-    questions: float  # that the model should answer in a day
-    wait: float  # minutes for the questions of a regional fault
-    dollars: Mapping[str, float]  # a day
+    opened: float  # incidents that a regional fault opens
+    told: float  # seconds until Slack has received them all, one message each
+    questions: float  # questions to the model per day
+    wait: float  # minutes to answer the questions of a regional fault
+    dollars: Mapping[str, float]  # per day
 
 
 def load() -> Inputs:
-    """The inputs that ship with CALI."""
+    """Load the figures that ship with CALI."""
     return Inputs(yaml.safe_load(files("cali_ops").joinpath("scale.yaml").read_text("utf-8")))
 
 
 def batch_seconds(inputs: Inputs, records: float) -> float:
-    """How long analyze takes for a batch: what Lambda adds, the ledger read and written, the lines, and the incidents in it,
-    some at a time."""
+    """Return the duration of a batch in analyze: Lambda's overhead, reading and writing the checkpoint, the lines,
+    and the incidents, several of them in parallel."""
     call = inputs.of("aws", "dynamodb_seconds")
     touches = records * inputs.of("measured", "touches_per_1000") / 1_000
     rounds = ceil(touches / inputs.of("aws", "threads"))
@@ -92,8 +94,8 @@ def batch_seconds(inputs: Inputs, records: float) -> float:
 
 
 def lag(inputs: Inputs, seed: int = 1) -> float:
-    """The most seconds that a record of one shard waits in an hour with a busy quarter. Batches are of what is there, one
-    after another, and a window apart at least."""
+    """Return the maximum wait of a record of one shard, in seconds, during an hour with a busy quarter. Batches
+    follow one another, at least one batch window apart. Each takes the records that wait."""
     random, window = Random(seed), inputs.of("aws", "window_seconds")
     average, peak = inputs.of("load", "records_per_second"), inputs.of("load", "peak")
     waiting: list[tuple[float, int]] = []
@@ -117,14 +119,15 @@ def lag(inputs: Inputs, seed: int = 1) -> float:
 
 
 def hot(inputs: Inputs, shards: int, window: float, seed: int = 1) -> Contention:
-    """One incident that is in every batch of every shard. A writer reads, and writes a call later if nobody was faster;
-    otherwise it pauses longer each time, and gives up after its last attempt. The next batch of its shard waits for it."""
+    """Simulate one incident that is in every batch of every shard. A writer reads the incident and writes it one call
+    later, unless another writer was faster. Then it pauses, longer each time, until it gives up. The next batch of
+    its shard waits for it."""
     random, call = Random(seed), inputs.of("aws", "dynamodb_seconds")
     attempts, pause = int(inputs.of("aws", "attempts")), inputs.of("aws", "pause_seconds")
     version = done = tries = lost = 0
     due = [
         (random.uniform(0, window), shard, 0, -1) for shard in range(shards)
-    ]  # when, who, attempts, version read
+    ]  # time, shard, attempts, version read
     heapq.heapify(due)
     while due[0][0] < SECONDS:
         at, shard, tried, read = heapq.heappop(due)
@@ -144,7 +147,7 @@ def hot(inputs: Inputs, shards: int, window: float, seed: int = 1) -> Contention
 
 
 def row(inputs: Inputs, shards: int, waits: float) -> ScaleRow:
-    """All figures for a number of shards; `waits` is the lag of one."""
+    """Return all figures for a number of shards. `waits` is the lag of one shard."""
     average = inputs.of("load", "records_per_second")
     records, busy = shards * average, shards * average * inputs.of("load", "peak")
     per_write = ceil(inputs.of("measured", "incident_kb"))
@@ -163,9 +166,7 @@ def row(inputs: Inputs, shards: int, waits: float) -> ScaleRow:
         held,
         waits,
         records * calls / 1_000,
-        touches
-        * 2
-        * per_write,  # the old place in the index goes, the new one comes: the time of hearing is its key
+        touches * 2 * per_write,  # delete and write in the index: `heard_at` is the sort key
         hot(inputs, shards, window),
         hot(inputs, shards, 10 * window),
         shards * min(1.0, held / window) + inputs.of("model", "lanes"),
@@ -178,7 +179,8 @@ def row(inputs: Inputs, shards: int, waits: float) -> ScaleRow:
 
 
 def dollars(inputs: Inputs, records: float, questions: float) -> dict[str, float]:
-    """Return the dollars of a day by part. Costs that do not grow with lines (EKS, Milvus, NAT) are in `make cost`."""
+    """Return the dollars per day by component. Costs that do not depend on the lines (EKS, Milvus, NAT) are in `make
+    cost`."""
     prices, volume = (
         load_prices(),
         load_volume(gb=records * 86_400 * inputs.of("load", "bytes_per_record") / 1e9),
@@ -210,46 +212,51 @@ def _search(volume: Volume, prices: ResourcePrices) -> float:
 
 
 def rows(inputs: Inputs, shards: Sequence[int] = SHARDS) -> list[ScaleRow]:
-    """The rows of the table."""
+    """Return the rows of the table."""
     waits = lag(inputs)
     return [row(inputs, count, waits) for count in shards]
 
 
 def table(found: Sequence[ScaleRow]) -> Iterator[str]:
-    """The rows as a table in Markdown, a column for each number of shards."""
+    """Yield the rows as a Markdown table with one column per number of shards."""
     yield "| shards | " + " | ".join(f"{one.shards:,}" for one in found) + " |"
     yield "|---|" + "---:|" * len(found)
     shown: list[tuple[str, list[str]]] = [
-        ("records a second, average", [f"{one.records:,.0f}" for one in found]),
-        ("busy second's batch in analyze", [f"{one.batch_seconds * 1000:.0f} ms" for one in found]),
-        ("lag, the most in a busy quarter of an hour", [f"{one.lag:.1f} s" for one in found]),
-        ("analyze's calls to DynamoDB, a second", [f"{one.calls:,.0f}" for one in found]),
+        ("records per second, average", [f"{one.records:,.0f}" for one in found]),
         (
-            "write units on the busiest index partition, of 1,000",
+            "duration of a busy second's batch in analyze",
+            [f"{one.batch_seconds * 1000:.0f} ms" for one in found],
+        ),
+        ("maximum lag in a busy quarter of an hour", [f"{one.lag:.1f} s" for one in found]),
+        ("calls of analyze to DynamoDB per second", [f"{one.calls:,.0f}" for one in found]),
+        (
+            "write units per second on the busiest index partition (limit 1,000)",
             [f"{one.index_units:,.0f}" for one in found],
         ),
-        ("one incident in all shards: written, a second", [f"{one.hot.writes:,.0f}" for one in found]),
-        ("... tries for each write", [f"{one.hot.tries:.1f}" for one in found]),
-        ("... batches that come again", [f"{one.hot.gave_up:.0%}" for one in found]),
-        ("... the same with a window of 10 s", [f"{one.hot_slow.gave_up:.0%}" for one in found]),
-        ("Lambda at once, of 1,000", [f"{one.concurrency:,.0f}" for one in found]),
+        ("one incident in all shards: writes per second", [f"{one.hot.writes:,.0f}" for one in found]),
+        ("... attempts per write", [f"{one.hot.tries:.1f}" for one in found]),
+        ("... retried batches", [f"{one.hot.gave_up:.0%}" for one in found]),
+        ("... retried batches with a window of 10 s", [f"{one.hot_slow.gave_up:.0%}" for one in found]),
+        ("concurrent invocations of Lambda (quota 1,000)", [f"{one.concurrency:,.0f}" for one in found]),
         ("incidents that a regional fault opens", [f"{one.opened:,.0f}" for one in found]),
-        ("... reported one by one in", [f"{one.told:,.0f} s" for one in found]),
-        ("... asked of the model in", [f"{one.wait:.1f} min" for one in found]),
-        ("questions to the model a day, of 200", [f"{one.questions:,.0f}" for one in found]),
+        ("... time to report them one by one", [f"{one.told:,.0f} s" for one in found]),
+        ("... time until the model has answered", [f"{one.wait:.1f} min" for one in found]),
+        ("questions to the model per day (limit 200)", [f"{one.questions:,.0f}" for one in found]),
     ]
     shown += [
-        (f"{part}, a day", [f"${one.dollars[part]:,.2f}" for one in found]) for part in found[0].dollars
+        (f"{part} per day", [f"${one.dollars[part]:,.2f}" for one in found]) for part in found[0].dollars
     ]
-    shown.append(("these together, a day", [f"${sum(one.dollars.values()):,.0f}" for one in found]))
+    shown.append(("total per day", [f"${sum(one.dollars.values()):,.0f}" for one in found]))
     per = [sum(one.dollars.values()) / one.shards for one in found]
-    shown.append(("for each shard, a day", [f"${cost:,.2f}" for cost in per]))
+    shown.append(("total per day and shard", [f"${cost:,.2f}" for cost in per]))
     yield from (f"| {name} | {' | '.join(cells)} |" for name, cells in shown)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m cali_ops.scale", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("--inputs", action="store_true", help="show what the table is worked out from")
+    parser.add_argument(
+        "--inputs", action="store_true", help="show the inputs of the table, with their sources"
+    )
     given = parser.parse_args(argv)
     inputs = load()
     print("\n".join(inputs.lines() if given.inputs else table(rows(inputs))))

@@ -1,6 +1,7 @@
-"""Findings of ECR's image scans: waits for the scans and rejects an image with a critical flaw that is not accepted.
+"""Findings of ECR's image scans. It waits for the scans, and rejects an image with a critical finding that is not
+accepted.
 
-ECR scans what is pushed -> findings -> critical, less eks_addons/images/accepted.txt -> none, or the push has failed
+pushed image -> scan -> critical findings, without those in eks_addons/images/accepted.txt -> none, or an error
 """
 
 from __future__ import annotations
@@ -18,12 +19,10 @@ if TYPE_CHECKING:
 
     from cali_ops.calls import Clients
 
-PATIENCE = 900.0  # seconds in which a scan must end; Airflow's image takes minutes
+PATIENCE = 900.0  # seconds until a scan counts as failed; the image of Airflow takes minutes
 PAUSE = 10.0
-DONE = frozenset(
-    {"COMPLETE", "ACTIVE"}
-)  # ACTIVE: enhanced scanning goes on for as long as the image is there
-WAITING = frozenset({"", "IN_PROGRESS", "PENDING"})  # none: it has not begun
+DONE = frozenset({"COMPLETE", "ACTIVE"})  # ACTIVE: enhanced scanning continues as long as the image exists
+WAITING = frozenset({"", "IN_PROGRESS", "PENDING"})  # an empty status: the scan has not begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +56,8 @@ def flaws(
     accepted: frozenset[str] = frozenset(),
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[Flaw]:
-    """The critical findings in images of this tag, once their scans have ended. `images` are repositories' names.
-    Retryable when a scan does not end, Misconfigured when ECR cannot scan an image."""
+    """Return the critical findings in the images of a tag, after their scans. `images` are names of repositories.
+    Raise Retryable if a scan does not end, Misconfigured if ECR cannot scan an image."""
     return [
         Flaw(image, name)
         for image in images

@@ -1,4 +1,4 @@
-"""Roles inside OpenSearch and the retention of its indexes. Both can only be set through the domain's own API."""
+"""Roles in OpenSearch, and the retention of its indexes. Both can only be set through the API of the domain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ READS = ["read", "indices:admin/mappings/get", "indices:admin/get", "indices:mon
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One object of OpenSearch's API: where it is put, what it says, and under which keys a GET shows it."""
+    """One object of OpenSearch's API: its path, its content, and the keys under which a GET returns it."""
 
     path: str
     body: dict[str, Any]
@@ -26,15 +26,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """One request that changes something."""
+    """One PUT request, and its reason."""
 
     path: str
     body: dict[str, Any]
 
 
 def wanted(index: str, firehose_role: str, grafana_role: str, keep_days: int) -> tuple[Document, ...]:
-    """Roles, who has them, the template of new indexes and their end. People get `<index>-reader` by the backend role
-    `team` of their user."""
+    """Return the roles, their members, the template of new indexes and the retention policy. A user gets
+    `<index>-reader` through the backend role `team`."""
     roles = {
         f"{index}-firehose": (["cluster_monitor", "indices:data/write/bulk"], WRITES, [firehose_role]),
         f"{index}-grafana": (["cluster_composite_ops_ro"], READS, [grafana_role]),
@@ -48,7 +48,7 @@ def wanted(index: str, firehose_role: str, grafana_role: str, keep_days: int) ->
         }
         documents.append(Document(f"{SECURITY}/roles/{role}", body, (role,)))
         documents.append(Document(f"{SECURITY}/rolesmapping/{role}", {"backend_roles": members}, (role,)))
-    people = f"{SECURITY}/rolesmapping/kibana_user"  # the built-in role that opens Dashboards
+    people = f"{SECURITY}/rolesmapping/kibana_user"  # the built-in role that can open Dashboards
     documents.append(Document(people, {"backend_roles": ["team"]}, ("kibana_user",)))
     return (*documents, _template(index), _retention(index, keep_days))
 
@@ -60,7 +60,7 @@ def _template(index: str) -> Document:
     body = {
         "index_patterns": [f"{index}*"],
         "template": {
-            # One node has nowhere to put a replica; the index would stay yellow for ever.
+            # A single node has no place for replicas: the index would stay yellow for ever.
             "settings": {"index": {"number_of_shards": "1", "number_of_replicas": "0"}},
             "mappings": {
                 "dynamic_templates": [words],
@@ -90,7 +90,8 @@ def _retention(index: str, days: int) -> Document:
 
 
 def plan(documents: tuple[Document, ...], found: Mapping[str, Any]) -> tuple[Put, ...]:
-    """The requests that bring OpenSearch from what was found, by path, to the documents; none when it is there."""
+    """Return the requests that create or correct the documents. `found` holds the current ones by path. Return none
+    if all are correct."""
     return tuple(
         Put(_addressed(document, found.get(document.path)), document.body)
         for document in documents
@@ -108,7 +109,7 @@ def _shown(answer: Any, keys: tuple[str | int, ...]) -> Any:
 
 
 def _addressed(document: Document, answer: Any) -> str:
-    """A lifecycle policy that exists is replaced only by who names the version he read."""
+    """Add the sequence number to the path: OpenSearch replaces a policy only with the number of its current version."""
     if isinstance(answer, dict) and "_seq_no" in answer:
         return f"{document.path}?if_seq_no={answer['_seq_no']}&if_primary_term={answer['_primary_term']}"
     return document.path

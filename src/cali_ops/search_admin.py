@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from cali_ops.calls import Clients
 
-PATIENCE = 1800.0  # seconds to wait; a change of the master user takes minutes
+PATIENCE = 1800.0  # seconds to wait; changing the master user takes minutes
 PAUSE = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """The domain, as Terraform's output `search` names it."""
+    """The domain, from Terraform's output `search`."""
 
     domain: str
     endpoint: str
@@ -75,8 +75,8 @@ class Session:
 def grant(
     domain: Domain, clients: Clients, keep_days: int, sleep: Callable[[float], None] = time.sleep
 ) -> tuple[Put, ...]:
-    """Makes the secret's password the master user's, then applies roles, template and retention. Returns what it
-    changed inside the domain; a second run changes nothing."""
+    """Set the master user's password from the secret, then apply roles, template and retention. Return the changes in
+    the domain. A second run changes nothing."""
     session = Session(domain.endpoint, domain.master_user, _password(domain, clients))
     if not session.signed_in():
         options = {"MasterUserName": session.user, "MasterUserPassword": session.password}

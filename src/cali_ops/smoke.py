@@ -30,7 +30,7 @@ EMPTY: dict[str, dict[str, Any]] = {
 }
 WAIT = 60.0  # seconds in which a function must be ready
 PAUSE = 2.0
-TRIES = 5  # of the page
+TRIES = 5  # maximum bytes of the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class SmokeFinding:
 
 @dataclass(frozen=True, slots=True)
 class SmokeTools:
-    """How to look: AWS's client of functions, a clock to wait by, and how a page is read."""
+    """Access for the checks: the client of Lambda, a clock, and a reader of pages."""
 
     functions: Any
     sleep: Callable[[float], None] = time.sleep
@@ -54,7 +54,7 @@ class SmokeTools:
 
 
 def looked(record: dict[str, Any], mappings: Mappings, look: SmokeTools) -> Iterator[SmokeFinding]:
-    """Return the result of each check of a deployment that Chalice recorded."""
+    """Return the result of each check of a deployment in Chalice's record."""
     for resource in record.get("resources", []):
         if resource.get("resource_type") == "lambda_function":
             name = str(resource["name"])
@@ -81,7 +81,7 @@ def _ready(arn: str, look: SmokeTools) -> str:
 
 def _answers(resource: dict[str, Any], look: SmokeTools) -> str:
     event = EMPTY.get(str(resource["name"]))
-    if event is None:  # one that a clock or a request invokes
+    if event is None:  # a function that a schedule or a request invokes
         return ""
     answer = look.functions.invoke(
         FunctionName=str(resource["lambda_arn"]), Payload=json.dumps(event).encode()
@@ -94,7 +94,7 @@ def _answers(resource: dict[str, Any], look: SmokeTools) -> str:
 
 def _healthy(url: str, look: SmokeTools) -> str:
     wrong = ""
-    for _ in range(TRIES):  # a failure here rolls back, so one lost request must not decide
+    for _ in range(TRIES):  # retry, because a failure here rolls back the deployment
         wrong = _unwell(url, look)
         if not wrong:
             break

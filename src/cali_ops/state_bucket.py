@@ -1,4 +1,4 @@
-"""The bucket that Terraform keeps its state in. Terraform cannot make it, since it needs it to begin."""
+"""The bucket of Terraform's state. Terraform needs it before the first run, so it cannot create it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ACCESS = {
 
 @dataclass(frozen=True, slots=True)
 class BucketSetting:
-    """One setting of a bucket: the call that reads it, the call that writes it, and what both speak of."""
+    """One setting of the bucket: the call that reads it, the call that writes it, and the key of both."""
 
     read: str
     write: str
@@ -70,7 +70,7 @@ def read(bucket: str, clients: Clients) -> Mapping[str, Any] | None:
 
 
 def plan(bucket: str, region: str, found: Mapping[str, Any] | None) -> tuple[Call, ...]:
-    """Return the calls that create or correct the bucket, none if it is correct."""
+    """Return the calls that create or correct the bucket. Return none if it is correct."""
     place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     create = (
         ()

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """The leftovers of an installation. They carry its name or lie in its VPC."""
+    """The leftovers of an installation. They have its name or are in its VPC."""
 
-    functions: tuple[str, ...] = ()  # deployed by Chalice
-    mappings: tuple[str, ...] = ()  # their event-source mappings
-    balancers: tuple[str, ...] = ()  # made by Kubernetes for services
-    groups: tuple[str, ...] = ()  # security groups made with them
-    interfaces: tuple[str, ...] = ()  # attached to nothing
-    volumes: tuple[str, ...] = ()  # claimed by add-ons; they hold data
+    functions: tuple[str, ...] = ()  # functions that Chalice deployed
+    mappings: tuple[str, ...] = ()  # their event source mappings
+    balancers: tuple[str, ...] = ()  # load balancers that Kubernetes created for services
+    groups: tuple[str, ...] = ()  # security groups of these load balancers
+    interfaces: tuple[str, ...] = ()  # network interfaces without an attachment
+    volumes: tuple[str, ...] = ()  # volumes of the add-ons, which hold data
     protected_table: str | None = None
 
 
@@ -107,7 +107,7 @@ def _mappings(function: str, clients: Clients) -> list[str]:
 
 
 def _balancers(vpc: str, cluster: str, clients: Clients) -> tuple[str, ...]:
-    """Return load balancers in the VPC with the cluster's tag, which Terraform's own lacks."""
+    """Return the load balancers in the VPC that have the cluster's tag. Terraform's own balancers lack it."""
     inside = [
         one["LoadBalancerArn"]
         for one in pages(Call("elbv2", "describe_load_balancers"), "LoadBalancers", clients)
@@ -130,6 +130,6 @@ def _ids(
     clients: Clients,
     skip: str | None = None,
 ) -> tuple[str, ...]:
-    """Ids of what EC2 finds; EKS removes the cluster's own group itself."""
+    """Return ids of resources in EC2. EKS itself deletes the cluster's own security group."""
     found = pages(Call("ec2", action, {"Filters": filters}), key, clients)
     return tuple(one[field] for one in found if skip is None or not one.get("GroupName", "").startswith(skip))

@@ -1,4 +1,4 @@
-"""Poster of one line about a delivery to Slack: python -m cali_ops.tell TEXT.
+"""Command that posts one line about a delivery to Slack: python -m cali_ops.tell TEXT.
 
 SLACK_WEBHOOK_URL holds the webhook's URL. Without it, the line is only printed. An error from Slack is printed and never
 fails a delivery.

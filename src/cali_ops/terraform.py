@@ -57,7 +57,7 @@ class Terraform:
         return {name: one["value"] for name, one in json.loads(self.run("output", "-json")).items()}
 
     def addresses(self) -> frozenset[str]:
-        """Return the addresses in the state, none if there is no state yet."""
+        """Return the addresses in the state. Return none if there is no state yet."""
         shown = json.loads(self.run("show", "-json"))  # `state list` fails before the first apply
         return (
             frozenset(resource.address for resource in resources_in(shown))

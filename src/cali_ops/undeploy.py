@@ -1,5 +1,6 @@
-"""What `chalice deploy` and `make deploy` leave outside Terraform, as the calls that remove it: the API, the clock of sweep, the layer's
-versions, the record of the deployment. Functions and their mappings are in teardown.py, for they block a destroy."""
+"""Removal of everything that `chalice deploy` and `make deploy` create outside Terraform: the API, the schedule of
+sweep, the versions of the layer, and the record of the deployment. teardown.py deletes the functions and their
+mappings, because these block a destroy."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def calls(name: str, stage: str, bucket: str, clients: Clients) -> tuple[Call, ...]:
-    """Find what is left of a stage, and return the calls that remove it, none when nothing is left."""
+    """Find the leftovers of a stage, and return the calls that delete them."""
     return (
         *_apis(name, stage, clients),
         *_rule(f"{name}-{stage}-sweep-event", clients),
@@ -23,7 +24,8 @@ def calls(name: str, stage: str, bucket: str, clients: Clients) -> tuple[Call, .
 
 
 def _apis(name: str, stage: str, clients: Clients) -> list[Call]:
-    """APIs of the application that invoke this stage's function: each stage has one, all of the same name."""
+    """Return the APIs that invoke the functions of this stage. Each stage has its own API, and all have the same
+    name."""
     found = [
         one for one in pages(Call("apigateway", "get_rest_apis"), "items", clients) if one["name"] == name
     ]

@@ -38,7 +38,7 @@ class AwsAlertParts:
     """
 
     settings: Settings
-    client: Any  # boto3's for DynamoDB
+    client: Any  # boto3's client of DynamoDB
     incidents: IncidentStore
     secret: Callable[[str], str]
     object_: Callable[[str], bytes]
@@ -85,7 +85,8 @@ class AwsAlerts:
 
     @property
     def _now(self) -> _Loaded:
-        """The services of the current rules. If the rules cannot be read or used, warn and keep the last ones."""
+        """Return the services of the current rules. If the rules cannot be read or used, warn and keep the previous
+        ones."""
         loaded, now = self._loaded, self._parts.now()
         if loaded is not None and abs(now - loaded.read_at) < REREAD:
             return loaded
@@ -184,7 +185,7 @@ def aws_action_handler(parts: AwsAlertParts) -> ActionHandler:
 def _signing_secret(parts: AwsAlertParts) -> str:
     try:
         return parts.secret("signing_secret")
-    except Misconfigured as error:  # then every request is refused
+    except Misconfigured as error:  # without the secret, every request is rejected
         parts.warn(str(error))
         return ""
 

@@ -80,7 +80,8 @@ class AwsParts:
         self._of_book = BookParts(self)
 
     def renewed(self) -> AwsParts:
-        """Return itself, with new parts for each release that has changed. It checks once a minute at most."""
+        """Return these parts, with new objects for each release that has changed. The pointer is checked at most once
+        a minute."""
         if self._watch is not None:
             from cali.usecases.releases import BOOKS, KNOWLEDGE
 
@@ -104,7 +105,7 @@ class AwsParts:
 
     @property
     def release_failures(self) -> int:
-        """How often this process failed to load a release and kept the previous one."""
+        """Return how often this process failed to load a release and kept the previous one."""
         return self._watch.failures if self._watch is not None else 0
 
     def age(self, time: float) -> float:
@@ -149,7 +150,7 @@ class AwsParts:
         return self._of_knowledge.knowledge
 
     def known_severity(self, event: Event) -> Severity | None:
-        """Return the severity of the known error that an event is. The first such question loads the knowledge."""
+        """Return the severity of the known error that matches an event. The first call loads the knowledge."""
         from cali.usecases.pipeline import known_severity
 
         return known_severity(event, self.knowledge, self._of_knowledge.signatures)
@@ -320,7 +321,7 @@ class KnowledgeParts:
         )
 
     def _retrieve(self, text: str) -> Retrieved:
-        """Return what is known about a text. While the index does not answer, use the signatures alone."""
+        """Return the knowledge about a text. If the index does not answer, use only the signatures."""
         from cali.stages.retrieve import retrieve
 
         parts = self._parts
@@ -347,10 +348,10 @@ class KnowledgeParts:
         if wanted.milvus_secret:
             try:
                 token = parts.secrets.value(wanted.milvus_secret, "token", "")
-            except Misconfigured as error:  # the secret of Terraform is empty if Milvus needs no token
+            except Misconfigured as error:  # empty if Milvus needs no token
                 parts.warn(f"Milvus is used without a token: {error}")
         vectors = embedder(wanted, parts.api_key)
-        # The first search without a matching signature or a cached answer opens it.
+        # The index opens on the first search that neither a signature nor the cache can answer.
         index = RememberedHits(
             MilvusIndex(wanted.milvus_uri, vectors, token, timeout=5.0), FOLDER, vectors.name
         )

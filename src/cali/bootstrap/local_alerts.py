@@ -1,4 +1,4 @@
-"""Builds what sends alerts from one machine: rules and secrets in files, incidents in an SQLite file."""
+"""Composition of the alert sender for one machine: rules and secrets in files, incidents in an SQLite file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Builds the jobs of `cali worker`: each reads a stream as an event-source mapping does, or runs the sweep."""
+"""Composition of the jobs of `cali worker`. Each job reads a stream as an event source mapping does, or runs the
+sweep."""
 
 from __future__ import annotations
 
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
     from cali.usecases.run_jobs import Turn
 
 JOBS = ("analyze", "diagnose", "alert", "sweep")
-BEHIND = 0.25  # seconds between two reads while more is waiting; Kinesis allows five reads a second
+BEHIND = 0.25  # seconds between two reads while more records wait; Kinesis allows five reads per second
 SWEEP = 60.0  # seconds between two sweeps
-MESSAGES = 10  # of the incidents stream in one batch; a checkpoint follows
+MESSAGES = 10  # maximum records per batch of the incidents stream; a checkpoint follows each batch
 
 
 def build_job(job: str, settings: Settings, say: Callable[[str], None]) -> Turn:
-    """Build one turn of a job, with parts of its own. `say` takes lines for the log."""
+    """Return one turn of a job, with parts of its own. `say` writes a line to the log."""
     parts = AwsParts(settings, warn=say)
     if job == "sweep":
         return lambda: _sweep(parts, say)

@@ -13,19 +13,20 @@ from __future__ import annotations
 
 
 class CaliError(Exception):
-    """The root of the tree."""
+    """Base class of the errors."""
 
 
 class Misconfigured(CaliError):
-    """An option, a setting or a file that cannot be used as it is."""
+    """An option, a setting or a file that is invalid."""
 
 
 class Poison(CaliError):
-    """Input that no retry will make readable."""
+    """Input that stays unreadable however often it is read."""
 
 
 class Retryable(CaliError):
-    """A dependency failed; a later call may succeed. `after` is the number of seconds that it asked to wait, if any."""
+    """A failed dependency. A later call may succeed. `after` is the number of seconds that the dependency asked to
+    wait, if any."""
 
     def __init__(self, message: str, after: float | None = None) -> None:
         super().__init__(message)
@@ -33,4 +34,4 @@ class Retryable(CaliError):
 
 
 class Conflict(Retryable):
-    """A write that was refused because the value has changed since it was read."""
+    """A rejected write: the value has changed since it was read."""

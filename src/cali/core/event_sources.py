@@ -30,11 +30,12 @@ SOURCES = {
     source.function: source
     for source in (
         # One lane: `analyze` is a hundred times faster than the 1,000 records a second of a shard. More lanes would
-        # mix the positions of a shard and separate lines of one log call.
+        # mix the positions of a shard, and could separate the lines of one log call.
         EventSource("analyze", LOGS, batch_size=1000, window=1, retries=100),
-        # Slow, and independent by incident: ten lanes for each shard, small batches, and its own concurrency.
+        # Diagnosis is slow, and incidents are independent: ten lanes per shard, small batches, and a concurrency of
+        # its own.
         EventSource("diagnose", INCIDENTS, batch_size=5, window=0, retries=100, lanes=10),
-        # A chat may be down for hours. Meanwhile the changes wait in the stream.
+        # A chat service may be down for hours. Meanwhile the changes wait in the stream.
         EventSource("alert", INCIDENTS, batch_size=10, window=0, retries=1000, lanes=2),
     )
 }

@@ -27,7 +27,7 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change. `number` counts the changes of an incident from 1, so a reader recognises a change that comes twice."""
+    """One change. `number` counts the changes of an incident from 1, so a reader recognises a repeated change."""
 
     incident: str
     number: int
@@ -35,9 +35,9 @@ class Change:
     at: float
     severity: Severity
     count: int
-    by: str = ""  # the person, for what a person did
-    until: float | None = None  # the end of a mute; None is for ever
-    arrived: float | None = None  # when the newest line behind the change reached its stream, if there is one
+    by: str = ""  # the person who made the change, if a person did
+    until: float | None = None  # the end of a mute; None means for ever
+    arrived: float | None = None  # when the newest line that caused the change reached its stream
 
 
 class Span(NamedTuple):
@@ -62,14 +62,14 @@ class StoredIncident:
     """An incident and the state of its life. `version` belongs to the store; version 0 was never stored."""
 
     incident: Incident
-    heard_at: float  # when its last news was applied, by the clock of that process
+    heard_at: float  # when the last change was applied, by the clock of that process
     reads: tuple[ReadPositions, ...] = ()
-    changes: int = 0  # made so far
-    unsent: tuple[Change, ...] = ()  # changes that are perhaps not published yet
-    flaps: int = 0  # times it came back soon after it went quiet
+    changes: int = 0  # number of changes so far
+    unsent: tuple[Change, ...] = ()  # changes that may not be published yet
+    flaps: int = 0  # how often it recurred soon after it went quiet
     quiet_at: float | None = None
     resolved_at: float | None = None
-    muted_until: float | None = None  # with status `muted`; None is for ever
+    muted_until: float | None = None  # the end of a mute; None means for ever
     version: int = 0
 
 
@@ -83,7 +83,8 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """A person's verdict, stored for learning. `id` follows from person, verdict and time, so it is stored once."""
+    """A person's verdict, stored for learning. `id` is derived from person, verdict and time, so a repeated verdict
+    is stored once."""
 
     id: str
     incident: str
@@ -93,5 +94,5 @@ class Feedback:
     fingerprint: str
     template: str
     scope: Scope
-    cause: str = ""  # the cause that the person gave with the verdict `wrong`, redacted
+    cause: str = ""  # the cause that the person gave with a `wrong` verdict, redacted
     entry: str = ""  # the knowledge entry of the diagnosis

@@ -138,7 +138,7 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """All events of one fingerprint in one scope. `id` follows from these two alone."""
+    """All events of one fingerprint in one scope. `id` is derived from these two alone."""
 
     id: str
     scope: Scope
@@ -152,7 +152,7 @@ class Incident:
     last_seen: float | None
     samples: tuple[Event, ...]  # a few of its events, the first among them
     status: Status = Status.OPENED
-    burst: bool = False  # its rate exceeded its own baseline by far
+    burst: bool = False  # its rate was far above its own baseline
     follows: str | None = None  # the id of the incident that caused this one
     diagnosis: Diagnosis | None = None
 

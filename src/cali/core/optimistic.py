@@ -11,7 +11,7 @@ Old = TypeVar("Old")
 New = TypeVar("New")
 
 ATTEMPTS = 8
-PAUSE = 0.02  # seconds after the first conflict; the pause grows by as much with each further one
+PAUSE = 0.02  # seconds after the first conflict; each further pause is longer by the same amount
 
 
 def update(

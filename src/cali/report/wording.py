@@ -311,7 +311,7 @@ def visible(text: str) -> str:
 
 
 def visible_lines(text: str) -> list[str]:
-    """Return the lines of a text, each with its characters visible."""
+    """Return the lines of a text. Invisible characters in them are shown as escapes, as by `visible`."""
     return [visible(line) for line in text.split("\n")]
 
 

@@ -186,7 +186,7 @@ class Alerts:
         return result, run.gone
 
     def _plan(self, incident: str, note: Note, change: Change | None) -> tuple[Note | None, _SendPlan | None]:
-        """Return the note to write before anything is sent, and what to send; None for each that is not needed."""
+        """Return the note to write before sending, and what to send. Each is None if it is not needed."""
         ports, now = self._ports, self._ports.now()
         stored = ports.incidents.get(incident)
         if stored is None:
@@ -281,7 +281,7 @@ class _Effects:
     def __init__(self, alerts: Alerts, context: AlertContext, before: AlertState, state: AlertState) -> None:
         self._alerts = alerts
         self._context = context
-        self._before = before  # marks what was tried earlier
+        self._before = before  # marks the effects that were tried earlier
         self.state = state
         self.sent = 0
         self.failed = False

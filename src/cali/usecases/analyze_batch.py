@@ -42,11 +42,9 @@ class LogStream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SettleRules:
-    """When a block at the end of a batch is complete: `settle` seconds after its last line.
-
-    The seconds end at the next record of the stream, or now if there is none. If the next record cannot be read, they end
-    now, provided that the batch has fewer than `batch` records and is at most `fresh` seconds old.
-    """
+    """The rules that decide when a block at the end of a batch is complete: `settle` seconds after its last line
+    without another record. If the stream cannot be read, a batch counts as the newest one if it has fewer than
+    `batch` records and is at most `fresh` seconds old."""
 
     settle: float = 0.5
     fresh: float = 10.0
@@ -175,10 +173,8 @@ class Analyze:
     def _silent_until(
         self, shard: str, batch: ShardBatch, items: Sequence[dict[str, Any]], now: float
     ) -> float:
-        """Return the time until which no record followed the batch.
-
-        A small batch may also be followed by others, if it was delivered late. So the stream is asked.
-        """
+        """Return the time until which no record followed the batch. Read the stream, because a small batch that was
+        delivered late may have successors too."""
         if self._log_stream is not None:
             try:
                 following = self._log_stream.next_arrival(shard, items[-1]["kinesis"]["sequenceNumber"])

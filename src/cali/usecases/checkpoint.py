@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PLACES = 20  # bits of a position for the lines of one record
-READ = 64  # spans of batches to keep
-LATE = 16  # batches by which one may be late and still count as a whole
-HELD = 200  # pending blocks
-# Compressed bytes of the blocks that one batch leaves. An item of DynamoDB has at most 400 KB, for the blocks of two batches.
+READ = 64  # maximum spans of batches in a checkpoint
+LATE = 16  # number of later batches after which a late batch still counts completely
+HELD = 200  # maximum pending blocks
+# Maximum compressed bytes of the pending blocks of one batch. An item of DynamoDB holds 400 KB: the blocks of two
+# batches.
 ROOM = 150_000
 
 

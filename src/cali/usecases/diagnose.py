@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cali.usecases.publish_changes import ChangePublisher
 
 RETURNED = (ChangeKind.RECURRED, ChangeKind.REGRESSED)
-# Beginnings of the reasons under `gate` that may pass: asking again later may help.
+# Prefixes of `gate` for temporary reasons: a later attempt may succeed.
 PASSING = ("the model is unavailable", "another process is asking", "the model's server cannot be understood")
 
 

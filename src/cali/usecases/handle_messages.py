@@ -9,7 +9,7 @@ from typing import Any
 from cali.core.errors import Misconfigured, Poison, Retryable
 from cali.usecases.publish_changes import loads
 
-ATTEMPTS = 10  # at a message that raises an unexpected error, before it is quarantined
+ATTEMPTS = 10  # attempts at a message that raises an unexpected error, before it is quarantined
 
 
 class MessageHandler:

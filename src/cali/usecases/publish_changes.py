@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 12
 THREADS = 8
-HOPELESS = 16  # failures after which the rest is left for the next attempt: each may have taken seconds
+HOPELESS = 16  # number of failures after which the remaining items are skipped, because each may take seconds
 VERSION = 1
 T = TypeVar("T")
 

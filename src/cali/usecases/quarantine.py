@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from cali.core.ports import Objects
 
-LONGEST = 64 * 1024  # characters of a line that are stored; raw/ has the whole line
-AROUND = 4 * 1024  # more bytes to redact, so that a secret at the cut is recognised
+LONGEST = 64 * 1024  # maximum stored characters of a line; raw/ has the whole line
+AROUND = 4 * 1024  # more bytes that are redacted too, so that a secret at the cut is recognised
 
 
 class UnreadLine(NamedTuple):

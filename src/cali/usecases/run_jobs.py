@@ -24,10 +24,8 @@ def run_jobs(
     say: Callable[[str], None],
     alive: Callable[[], None] | None = None,
 ) -> None:
-    """Run jobs, given by name with a function that builds each, until `stop` is set. Raise the error of a job that failed.
-
-    `alive` is called about once a second while every job makes progress.
-    """
+    """Run jobs until `stop` is set. `jobs` maps a name to a function that builds the job. Raise the error of a job
+    that failed. `alive` is called about once a second while every job makes progress."""
     running = [_JobThread(name, build, stop, say) for name, build in jobs.items()]
     for job in running:
         job.start()

@@ -16,7 +16,7 @@ from cali.stages.detect import Outcome, sent
 from cali.usecases.alert import AlertResult, Alerts
 from cali.usecases.answer_alert import Step
 
-MOST = 100_000  # incidents read in one pass
+MOST = 100_000  # maximum incidents read in one pass
 
 
 class SendResult(NamedTuple):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cali.usecases.analyze_batch import Analyze
     from cali.usecases.publish_changes import ChangePublisher
 
-MOST = 500  # incidents in one sweep; the next one continues
+MOST = 500  # maximum incidents per sweep; the next sweep continues
 UNEXPLAINED = 45.0  # seconds after which a missing diagnosis is asked for again
 FORGOTTEN = 5.0  # seconds after which no batch will complete the pending blocks of a silent shard
 # Counted each minute. DynamoDB charges for the items that it reads, about a kilobyte each: FULL items of a status cost some
@@ -28,7 +28,7 @@ COUNTED = (Status.OPENED, Status.DIAGNOSED, Status.QUIET, Status.REGRESSED, Stat
 FULL = 1_000
 ACTIVE = (Status.OPENED, Status.DIAGNOSED, Status.REGRESSED)
 UNDIAGNOSED = (Status.OPENED, Status.REGRESSED)  # diagnosed incidents must not use up the limit
-HOPELESS = 5  # failures after which the rest is left for the next sweep: each may have taken seconds
+HOPELESS = 5  # failures after which the rest waits for the next sweep; each may take seconds
 
 
 class Shards(Protocol):

@@ -30,13 +30,13 @@ from cali.stages.detect.tracker import START, Baseline, count_event
 from cali.stages.refine.refiner import Refiner
 from cali.usecases.pipeline import Pipeline, Tally
 
-LOOK = 0.3  # seconds between two looks; an event is shown after at most two
+LOOK = 0.3  # seconds between two looks; an event is shown after at most two looks
 GRACE = 5.0  # seconds beyond the timeout of the model that the end of a pipe waits for answers
 WINDOW = 2.0  # minimum life of a detector; a warning waits as long for a line that reports success
 OLDEST = 10.0  # seconds after which a detector ends although a warning waits
 SWEEP = 30.0  # seconds between two looks for incidents that have gone quiet
-HEARD = 2_000  # incidents with data of this run
-JUDGED = 20_000  # templates whose known severity is cached
+HEARD = 2_000  # maximum incidents with data of this run
+JUDGED = 20_000  # maximum templates whose known severity is cached
 AGAIN = 3_600.0  # seconds before another burst of the same incident is news
 _TELLS = {ChangeKind.OPENED, ChangeKind.ESCALATED, ChangeKind.RECURRED, ChangeKind.REGRESSED}
 _TRIES = 5
@@ -170,10 +170,10 @@ def _answers(live: StreamWatcher, diagnoses: Sequence[tuple[str, Diagnosis]]) ->
 
 
 class StreamWatcher:
-    """The incidents of a stream: lines in, news out.
+    """The state of one watch: it takes lines and returns news of incidents.
 
-    `explain` answers at once, or with origin `none`. The caller passes all times, from one clock. Line numbers count
-    the lines of all sources in reading order.
+    `explain` returns at once, with origin `none` for an unknown error. The caller passes all times, from one clock.
+    Line numbers count the lines of all sources in reading order.
     """
 
     def __init__(

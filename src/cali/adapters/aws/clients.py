@@ -14,7 +14,7 @@ from cali.core.errors import CaliError, Conflict, Misconfigured, Retryable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CONNECT, READ, ATTEMPTS = 2.0, 10.0, 4  # a call that hangs must end well within a function's time
+CONNECT, READ, ATTEMPTS = 2.0, 10.0, 4  # timeout of one attempt, well below the timeout of a function
 _PASSING = {
     "InternalServerError", "InternalFailure", "InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout",
     "LimitExceededException", "KMSThrottlingException", "TransactionInProgressException", "OperationAborted",
@@ -24,12 +24,12 @@ _FASTER = {"ConditionalCheckFailedException", "PreconditionFailed", "Conditional
 
 
 class Denied(Misconfigured):
-    """AWS refuses access."""
+    """Access denied by AWS."""
 
 
 @cache
 def client(service: str) -> Any:
-    """Return the one client of a service in this process. Threads may share it.
+    """Return the client of a service, created once per process and safe to share among threads.
 
     Raises Misconfigured without a region, or if the profile does not exist.
     """
@@ -59,7 +59,7 @@ def mapped_errors(where: str) -> Iterator[None]:
         raise
     except ClientError as error:
         raise _of_service(where, error) from error
-    except (Unreachable, HTTPClientError, IncompleteReadError) as error:  # the last: closed in the middle
+    except (Unreachable, HTTPClientError, IncompleteReadError) as error:  # the last one: closed halfway
         raise Retryable(f"{where}: {_line(error)}") from error
     except BotoCoreError as error:  # no credentials, no region, a parameter of the wrong kind
         raise Misconfigured(f"{where}: {_line(error)}") from error

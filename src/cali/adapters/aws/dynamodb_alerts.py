@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DUE, FEEDBACK, SUPPRESSED = "alert-due", "feedback", "suppressed"
-KEPT = 120 * DAY  # an alert state that has not changed for so long expires
+KEPT = 120 * DAY  # seconds without a change after which an alert state expires
 PAGE = 200
 
 
 class DynamoAlerts:
-    """An AlertStore. A put is one conditional write."""
+    """AlertStore in DynamoDB. A put is one conditional write."""
 
     def __init__(self, client: Any, table: str, now: Callable[[], float]) -> None:
         self._client = client
@@ -75,7 +75,8 @@ class DynamoAlerts:
 
 
 def _unpacked(body: bytes) -> str:
-    """Return a body. A damaged one becomes a text that no reader accepts, so the state is begun again."""
+    """Return the unpacked body. Return an invalid text for a damaged body, so that the reader starts with a new
+    state."""
     try:
         return zlib.decompress(body).decode()
     except (zlib.error, ValueError):
@@ -83,7 +84,7 @@ def _unpacked(body: bytes) -> str:
 
 
 class DynamoFeedback:
-    """A FeedbackStore."""
+    """FeedbackStore in DynamoDB."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
@@ -106,7 +107,7 @@ class DynamoFeedback:
         except Conflict:
             new = False
         if new or [one.id for one in self.find(1, record.incident)] == [record.id]:
-            self._suppress(record)  # also after a crash between the two writes
+            self._suppress(record)  # also written if a crash came between the two writes
         return new
 
     def find(self, limit: int, incident: str = "") -> list[Feedback]:
@@ -128,7 +129,7 @@ class DynamoFeedback:
         return frozenset(item["pk"]["S"].partition("#")[2] for item in found)
 
     def _suppress(self, record: Feedback) -> None:
-        """Write the item. Without a status it is in no index, so an incident that is no longer suppressed is not found."""
+        """Write the item. An item without a status is in no index, so it no longer suppresses its incident."""
         item = {**key("suppressed", record.incident), "heard_at": number(record.at)}
         if record.verdict is Verdict.NOT_AN_ERROR:
             item["status"] = {"S": SUPPRESSED}

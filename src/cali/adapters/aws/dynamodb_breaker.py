@@ -1,7 +1,7 @@
 """The circuit breaker of the model, shared by all functions as a blob in the table.
 
-Powertools has one too. This one is the state machine of the stage (`cali.stages.reason.limits`), so functions and the
-command line follow the same rules, and one test suite covers both.
+The functions and the command line share one state machine, `cali.stages.reason.limits`, and one test suite. That is
+why the breaker of Powertools is not used.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from cali.adapters.aws.dynamodb_shared import DynamoBlobs
 
 NAME = "circuit"
-DEAD = 180.0  # seconds after which the one call that tests an open circuit counts as lost
+DEAD = 180.0  # seconds after which an unfinished trial call of an open circuit counts as failed
 
 
 class SharedBreaker(Breaker):
-    """One circuit for all functions. If the table does not answer, calls are allowed; the budget, which is checked next,
-    refuses them."""
+    """One circuit for all functions. If the table does not answer, this class allows the call. The budget is checked
+    next and then refuses it."""
 
     def __init__(self, notes: DynamoBlobs, settings: BreakerSettings | None = None) -> None:
         super().__init__(settings)

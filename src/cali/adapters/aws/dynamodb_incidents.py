@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BY_STATUS = "by-status"
 EXPIRES = "expires_at"
 DAY = 86_400
-KEPT = 120 * DAY  # an incident without news for so long expires
+KEPT = 120 * DAY  # seconds without a change after which an incident expires
 PAGE = 100
 
 TABLE: Mapping[str, Any] = {
@@ -54,7 +54,7 @@ TABLE: Mapping[str, Any] = {
 
 
 class DynamoIncidents:
-    """An IncidentStore in a table. A put is one conditional write, so one of two writers gets a Conflict."""
+    """IncidentStore in DynamoDB. A put is one conditional write, so the slower of two writers gets a Conflict."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
@@ -98,7 +98,7 @@ class DynamoIncidents:
     def find(
         self, statuses: Collection[Status], limit: int, heard_before: float | None = None
     ) -> list[StoredIncident]:
-        """Query the index, which lags some milliseconds behind: a put of a changed incident raises Conflict."""
+        """Query the index. It is some milliseconds behind the table, so putting a changed incident raises Conflict."""
         found: list[StoredIncident] = []
         for status in statuses:
             found += self._of_status(status, limit, heard_before)
@@ -109,7 +109,8 @@ class DynamoIncidents:
         return found[: max(limit, 0)]
 
     def count(self, status: Status, most: int) -> int:
-        """Count in the index. No items are sent, but DynamoDB charges for reading them, so `most` limits the cost."""
+        """Count items in the index. No items are transferred, but DynamoDB charges for reading them, so `most` limits
+        the cost."""
         asked, found = {**self._asked(status), "Select": "COUNT"}, 0
         while found < most:
             with mapped_errors(f"table {self._table}"):
@@ -146,7 +147,7 @@ class DynamoIncidents:
         }
 
     def _read(self, item: Mapping[str, Any]) -> StoredIncident:
-        from cali.stages.detect.incident_json import loads  # pydantic: only where an incident is read
+        from cali.stages.detect.incident_json import loads  # imports pydantic, which only readers need
 
         name = item["pk"]["S"]
         try:
@@ -162,12 +163,12 @@ def key(kind: str, name: str) -> dict[str, Any]:
 
 
 def number(value: float) -> dict[str, str]:
-    """Return a number in DynamoDB's form; a float keeps its exact value."""
+    """Return a number in DynamoDB's form. A float keeps its exact value."""
     return {"N": repr(value)}
 
 
 def _packed(stored: StoredIncident) -> bytes:
-    """Compress the incident: its positions and messages are repetitive, and a write is charged by the kilobyte."""
+    """Compress the incident. Its positions and messages are repetitive, and DynamoDB charges writes by the kilobyte."""
     from cali.stages.detect.incident_json import dumps
 
     return zlib.compress(dumps(stored).encode(), 6)

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ANSWERS_KEPT, DAYS_KEPT, NOTES_KEPT = 90 * DAY, 60 * DAY, 14 * DAY
-MICRO = 1_000_000  # dollars are counted in millionths: whole numbers add up exactly, whoever adds them
+MICRO = 1_000_000  # Dollars are counted in millionths, because sums of whole numbers are exact in any order.
 
 
 class DynamoClaims:
-    """The Claims of all functions."""
+    """Claims that all functions share."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
@@ -46,7 +46,7 @@ class DynamoClaims:
 
 
 class DynamoAnswers:
-    """The AnswerCache of all functions. If the table fails, answers are not cached and claims are refused, because two
+    """AnswerCache that all functions share. If the table fails, answers are not cached and claims are refused: two
     calls cost more than none."""
 
     def __init__(self, client: Any, table: str, now: Callable[[], float]) -> None:
@@ -94,8 +94,8 @@ class DynamoAnswers:
 
 
 class DynamoBudget:
-    """The Budget of all functions: one atomic counter for each day. Raises Retryable if the table does not answer; a call
-    that is not counted is not made."""
+    """Budget that all functions share: one atomic counter per day. Raises Retryable if the table does not answer. A
+    call that cannot be counted is not made."""
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class DynamoBudget:
 
 
 class DynamoBlobs:
-    """The BlobStore of all functions."""
+    """BlobStore that all functions share."""
 
     def __init__(self, client: Any, table: str, now: Callable[[], float]) -> None:
         self._client = client

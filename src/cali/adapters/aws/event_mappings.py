@@ -1,4 +1,4 @@
-"""The event-source mappings of one stage: applied from the table, and compared with it."""
+"""The event source mappings of one stage: update them from the table, and compare them with it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from cali.core.event_sources import APP, SOURCES, EventSource
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PAUSE, LOOKS = 2.0, 90  # seconds between two looks at a mapping that is being made or changed, and how many
+PAUSE, LOOKS = 2.0, 90  # seconds between two polls of a mapping in transition; maximum number of polls
 
 
 class MappingDifference(NamedTuple):
-    """A setting that is not as the table has it."""
+    """A setting of a mapping that differs from the table."""
 
     function: str
     setting: str
@@ -27,7 +27,7 @@ class MappingDifference(NamedTuple):
 
 
 def wanted(source: EventSource, bucket: str) -> dict[str, Any]:
-    """The settings of a mapping, under the names that Lambda's API has for them."""
+    """Return the wanted settings of a mapping, under the names of Lambda's API."""
     return {
         "BatchSize": source.batch_size,
         "MaximumBatchingWindowInSeconds": source.window,
@@ -43,7 +43,7 @@ def wanted(source: EventSource, bucket: str) -> dict[str, Any]:
 def differences(
     source: EventSource, bucket: str, mapping: dict[str, Any] | None, name: str = APP
 ) -> list[MappingDifference]:
-    """Where a deployed mapping is not as it should be; a missing one is one difference."""
+    """Return the settings of a deployed mapping that differ. A missing mapping is one difference."""
     if mapping is None:
         return [
             MappingDifference(source.function, f"mapping to {source.stream_of(name)}", "there", "missing")
@@ -77,8 +77,9 @@ class Mappings:
         self._sleep = sleep
 
     def apply(self) -> list[MappingDifference]:
-        """Make every mapping as the table has it, and return what was different. Raise Misconfigured when one is missing.
-        Lambda refuses to change a mapping that is being made or changed, so wait until it is done, before and after."""
+        """Update every mapping from the table, and return the differences found. Raise Misconfigured if a mapping is
+        missing. Lambda rejects changes of a mapping in transition, so wait for the end of each transition before
+        and after."""
         changed = []
         for source, mapping in self._deployed():
             found = differences(source, self._bucket, mapping, self._name)
@@ -94,7 +95,7 @@ class Mappings:
         return changed
 
     def verify(self) -> list[MappingDifference]:
-        """What differs from the table."""
+        """Return the differences from the table."""
         return [
             difference
             for source, mapping in self._deployed()
@@ -110,14 +111,14 @@ class Mappings:
                     UUID=uuid, Enabled=True, **wanted(source, self._bucket)
                 )
                 return
-            except ClientError as error:  # somebody else began to change it since
+            except ClientError as error:  # another client started a change in the meantime
                 if error.response["Error"]["Code"] != "ResourceInUseException":
                     raise
             self._sleep(PAUSE)
         raise self._unsettled(source, "Updating")
 
     def _settle(self, source: EventSource, uuid: str) -> None:
-        """Wait until the mapping is neither being made nor being changed."""
+        """Wait until Lambda has finished creating or updating the mapping."""
         for _ in range(LOOKS):
             state = str(self._client.get_event_source_mapping(UUID=uuid).get("State", ""))
             if not state.endswith("ing"):
@@ -134,7 +135,8 @@ class Mappings:
         return f"{self._name}-{self._stage}-{source.function}"
 
     def _deployed(self) -> Iterator[tuple[EventSource, dict[str, Any] | None]]:
-        # Asked for all at once: by function, emulators and AWS disagree on which name of it counts.
+        # List all mappings at once: emulators and AWS disagree about which form of the function's name filters the
+        # list.
         pages = self._client.get_paginator("list_event_source_mappings").paginate()
         held: dict[tuple[str, str], dict[str, Any]] = {
             (mapping["FunctionArn"].split(":function:")[-1].split(":")[0], _stream(mapping)): mapping
@@ -151,6 +153,6 @@ def _stream(mapping: dict[str, Any]) -> str:
 
 def _found(mapping: dict[str, Any], name: str) -> object:
     value = mapping.get(name)
-    if name == "DestinationConfig":  # the response may also hold an empty OnSuccess
+    if name == "DestinationConfig":  # the response may also contain an empty OnSuccess
         return {"OnFailure": (value or {}).get("OnFailure") or {}}
     return value

@@ -1,4 +1,4 @@
-"""A Kinesis stream to write to."""
+"""Writer of a Kinesis stream."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 RECORDS, BYTES = (
     500,
     4_500_000,
-)  # of one PutRecords call; the service takes 500 records and 5 MiB, keys included
+)  # limits of one PutRecords call: 500 records and 5 MiB, including the keys
 ATTEMPTS, FIRST_PAUSE = 6, 0.1
 
 
 class KinesisStream:
-    """An OutputStream. Refused entries are put again on their own; after some attempts Retryable says how many are left.
-    An unconfirmed put may have happened, so readers must recognise an entry that comes twice."""
+    """OutputStream on Kinesis. Rejected entries are sent again by themselves. After the last attempt, Retryable gives
+    the number of entries left. A put without a response may have succeeded, so readers must recognise duplicates."""
 
     def __init__(self, client: Any, name: str, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client = client
@@ -34,13 +34,13 @@ class KinesisStream:
             self._put(batch)
 
     def shards(self) -> list[str]:
-        """Return the shards, also closed ones, each as `<stream>/<shard>`."""
+        """Return the shards, including closed ones, each as `<stream>/<shard>`."""
         with mapped_errors(f"stream {self._name}"):
             pages = self._client.get_paginator("list_shards").paginate(StreamName=self._name)
             return [f"{self._name}/{shard['ShardId']}" for page in pages for shard in page["Shards"]]
 
     def next_arrival(self, shard: str, sequence: str) -> float | None:
-        """Return when the record after this one arrived; None if this is the newest. `shard` is `<stream>/<shard>`."""
+        """Return the arrival time of the next record, or None if this is the newest. `shard` is `<stream>/<shard>`."""
         with mapped_errors(f"stream {self._name}"):
             at = self._client.get_shard_iterator(
                 StreamName=self._name,

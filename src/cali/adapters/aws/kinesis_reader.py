@@ -1,4 +1,4 @@
-"""A Kinesis stream to read from, shard by shard, in the shape in which Lambda delivers its records."""
+"""Reader of a Kinesis stream, shard by shard. Records have the form in which Lambda delivers them."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from cali.core.ports import Shard, ShardRead
 
 
 class StreamReader:
-    """Reads a stream with GetRecords, which one reader may do five times a second for each shard."""
+    """Reader that uses GetRecords. Kinesis allows five reads per second and shard."""
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client
         self.name = name
-        self._iterators: dict[str, tuple[str, str]] = {}  # shard -> what was read last, where to go on
+        self._iterators: dict[str, tuple[str, str]] = {}  # shard -> last sequence number, next iterator
 
     def shards(self) -> list[Shard]:
-        """All shards of which something is kept, closed ones too."""
+        """Return all shards that still hold records, including closed ones."""
         with mapped_errors(f"stream {self.name}"):
             pages = self._client.get_paginator("list_shards").paginate(StreamName=self.name)
             return [_shard(found) for page in pages for found in page["Shards"]]
 
     def read(self, shard: str, after: str, limit: int) -> ShardRead:
-        """At most `limit` records after that sequence number. From the oldest one that is kept when it is empty, or of a
-        stream that had this name before."""
+        """Return at most `limit` records after a sequence number. Start with the oldest record if the number is
+        empty, or if it belongs to an earlier stream of the same name."""
         known = self._iterators.pop(shard, None)
         expired = self._client.exceptions.ExpiredIteratorException
         with mapped_errors(f"stream {self.name}"):
             iterator = known[1] if known and known[0] == after else self._iterator(shard, after)
             try:
                 answer = self._client.get_records(ShardIterator=iterator, Limit=limit)
-            except expired:  # nobody read for five minutes
+            except expired:  # an iterator expires after five minutes without a read
                 answer = self._client.get_records(ShardIterator=self._iterator(shard, after), Limit=limit)
         items = tuple(_item(self.name, shard, record) for record in answer["Records"])
         following = answer.get("NextShardIterator")

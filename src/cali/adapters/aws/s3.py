@@ -51,7 +51,7 @@ class S3Objects:
         try:
             body, tag = self._read(key, {"IfNoneMatch": unless} if unless else {})
         except Denied as error:
-            if unless or self._denied is None:  # it was read before, so it is there
+            if unless or self._denied is None:  # it was read before, so it exists
                 raise
             if not self._told:
                 self._denied(f"{error}; treated as missing")
@@ -70,8 +70,8 @@ class S3Objects:
         return str(answer["ETag"])
 
     def _read(self, key: str, condition: dict[str, str]) -> tuple[bytes | None, str]:
-        """Return the bytes and their tag. Unchanged bytes are None with the tag of the condition; a missing object has
-        neither."""
+        """Return the bytes and their tag. For unchanged bytes return None and the tag of the condition. For a missing
+        object both are None."""
         from botocore.exceptions import ClientError
 
         with mapped_errors(self._where(key)):

@@ -14,8 +14,8 @@ KEPT = 60  # seconds
 
 
 class Secrets:
-    """Secrets that hold a JSON object. No error message contains a value. While Secrets Manager does not answer, the last
-    values stay in use."""
+    """Secrets that hold a JSON object. No error message contains a value. If Secrets Manager does not answer, the
+    last values stay in use."""
 
     def __init__(self, client: Callable[[], Any], kept: int = KEPT) -> None:
         """`client` builds the boto3 client with the first secret; values are cached for `kept` seconds."""
@@ -49,7 +49,7 @@ class Secrets:
         try:
             kept = self._provider.get(secret, max_age=self._kept, transform="json")
         except TransformParameterError:
-            raise Misconfigured(f"secret {secret}: is not a JSON object") from None  # the cause would show it
+            raise Misconfigured(f"secret {secret}: is not a JSON object") from None  # its cause has the value
         except GetParameterError as error:
             cause = error.__cause__ or error.__context__
             with mapped_errors(f"secret {secret}"):

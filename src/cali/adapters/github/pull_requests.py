@@ -1,6 +1,6 @@
 """Pull requests on GitHub, or any server that speaks the same part of its REST API (version 2022-11-28).
 
-    branch of the base, unless it is there -> each file, over the one of that branch -> pull request, unless one is open
+    branch from the base, unless it exists -> write each file on it -> pull request, unless one is open
 
 Each call is idempotent, so the next run completes a run that failed. No message contains the token.
 """

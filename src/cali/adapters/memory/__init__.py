@@ -1,1 +1,1 @@
-"""Stores in memory: for processes that keep nothing, and for tests."""
+"""Stores in memory, for processes without storage and for tests."""

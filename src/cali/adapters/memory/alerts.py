@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class MemoryAlerts:
-    """An AlertStore."""
+    """AlertStore in memory."""
 
     def __init__(self) -> None:
         self.kept: dict[str, Note] = {}
@@ -57,7 +57,7 @@ class MemoryFeedback:
 
 
 class MemoryClaims:
-    """Claims of one process."""
+    """Claims within one process."""
 
     def __init__(self) -> None:
         self.kept: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""The ports of learning in memory. They pass the contract suites of their ports."""
+"""Ports of the learning jobs in memory. They pass the contract suites of their ports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class MemoryObjects:
-    """Objects and Pointers. `puts` counts what was written."""
+    """Objects and Pointers. `puts` counts the writes."""
 
     def __init__(self) -> None:
         self.kept: dict[str, tuple[bytes, int]] = {}

@@ -28,8 +28,8 @@ LONGEST = 200  # maximum characters of a server's error message
 
 
 class OpenAIModel:
-    """One call per question, no retries of its own. `api_key` may give the key of now each time. Raises Retryable for what may pass, Misconfigured for a refused key,
-    model or quota, Poison for a reply that is no completion."""
+    """Model of one request per question, without retries. `api_key` returns the current key. Raises Retryable if a
+    later call may succeed, Misconfigured for a rejected key, model or quota, and Poison for an invalid response."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class OpenAIModel:
 
     def _said(self, error: Exception) -> str:
         """Return the server's message on one line, without the key, which some servers repeat."""
-        text, key = " ".join(str(error).split()), self._client.api_key  # the one of now
+        text, key = " ".join(str(error).split()), self._client.api_key  # the current key
         text = text.replace(key, "<openai-key>") if key else text
         return f"{self._name}: {text[:LONGEST]}"
 

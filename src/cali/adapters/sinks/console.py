@@ -17,12 +17,12 @@ STYLE = Style.EVENTS
 
 
 def sink(options: dict[str, str], environment: SinkEnvironment) -> Console:  # noqa: ARG001 - as all sinks are made
-    """No options."""
+    """Return the sink. It has no options."""
     return Console()
 
 
 class Console:
-    """A Sink."""
+    """Sink that prints."""
 
     style = STYLE
 

@@ -49,7 +49,7 @@ def sink(options: dict[str, str], environment: SinkEnvironment) -> Email:
 
 
 class Email:
-    """A Sink. The channel is the address."""
+    """Sink for e-mail. The channel is the recipient's address."""
 
     style = STYLE
 
@@ -68,7 +68,7 @@ class Email:
 
 
 def letter(message: Message, sender: Address, to: list[Address], now: float) -> EmailMessage:
-    """Return the mail. Its subject is one line."""
+    """Return the mail, with a subject of one line."""
     mail = EmailMessage()
     mail["From"] = sender
     mail["To"] = to

@@ -26,13 +26,13 @@ SUMMARY, DETAIL, SOURCE = 1_024, 4_000, 255
 
 
 def sink(options: dict[str, str], environment: SinkEnvironment) -> PagerDuty:
-    """Options: `secret` (the key of the integration's key, `pagerduty_key`)."""
+    """Return the sink. Options: `secret` (the key of the integration key, `pagerduty_key`)."""
     name = options.get("secret", "pagerduty_key")
     return PagerDuty(lambda: environment.secret(name), options.get("url", URL))
 
 
 class PagerDuty:
-    """A Sink."""
+    """Sink for PagerDuty."""
 
     style = STYLE
 

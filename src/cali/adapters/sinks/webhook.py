@@ -40,7 +40,7 @@ def sink(options: dict[str, str], environment: SinkEnvironment) -> SignedWebhook
 
 
 class SignedWebhook:
-    """A Sink."""
+    """Sink that signs its requests."""
 
     style = STYLE
 

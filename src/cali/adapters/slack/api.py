@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 URL = "https://slack.com/api"
 PACE = 1.05  # seconds between two messages to one channel
 LONGEST_WAIT = 8.0  # seconds that a call waits for its turn; a longer wait raises Retryable
-_NOT_PAUSED = frozenset({"views.open"})  # a person waits: each press is tried
-AWAY = 10.0  # seconds of pause after no answer, because each try takes the whole timeout
+_NOT_PAUSED = frozenset({"views.open"})  # seconds between two calls for a button
+AWAY = 10.0  # seconds of pause after a timeout, because each further attempt may take the whole timeout
 _GONE = {"message_not_found", "thread_not_found", "cant_update_message", "message_not_accessible"}
 _POISON = {
     "block_mismatch",
@@ -85,7 +85,7 @@ class SlackApi:
         return self._once(method, content, lane, PACE if posts else 0.0)
 
     def _in_turn(self, lane: str) -> None:
-        """Wait until Slack may be called again. Raise Retryable if that is far off."""
+        """after a clock was set back, the next free times are unknown"""
         now = self._now()
         used, free = self._free.get(lane, (now, now))
         wait = free - now if used <= now else 0.0  # after a clock was put back, no pause is known
@@ -113,7 +113,7 @@ class SlackApi:
         try:
             return _read(method, answer)
         except Retryable as error:
-            if error.after is not None:  # no call of this process comes sooner
+            if error.after is not None:  # the earliest time of the next call in this process
                 self._free[lane] = (self._now(), self._now() + error.after)
             raise
 

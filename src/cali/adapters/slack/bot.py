@@ -119,8 +119,8 @@ def cause_form(api: SlackApi, say: Words) -> Callable[[str, str], None]:
 
 
 def thanks(say: Words, hosts: frozenset[str] = HOSTS) -> Callable[[str, str], None]:
-    """Return a function that thanks the person who pressed a button: (reply_to, key of words). It calls no host but
-    Slack's and raises nothing: the request is done, whether or not Slack shows this."""
+    """Return a function that thanks the person who pressed a button: (reply_to, key of words). It calls only Slack's
+    hosts. It raises nothing, because the request was already processed."""
 
     def thank(reply_to: str, key: str) -> None:
         if urlsplit(reply_to).hostname not in hosts:

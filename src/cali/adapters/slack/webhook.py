@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 OPTIONS = {"secret"}
 STYLE = Style.LETTERS
 preview = payload
-PATIENCE = 3.0  # seconds; a longer pause is left to a later try
-TRIES = 4  # of one message, with the pauses between them
+PATIENCE = 3.0  # seconds; a longer pause is left to a later attempt
+TRIES = 4  # maximum seconds for one message, including pauses
 AWAY = 5.0  # seconds of pause after a failure without a Retry-After
 _GONE = {
     "invalid_token",
@@ -40,8 +40,8 @@ def sink(options: dict[str, str], environment: SinkEnvironment) -> SlackLetters:
 
 
 class SlackLetters:
-    """A Sink. A webhook has one channel, so the channel of the rules is not used. It waits for a short pause that Slack
-    asks for. During a longer one, or while Slack is away, it sends nothing."""
+    """A Sink. A webhook has one channel, so the channel of the rules is not used. It waits if Slack requests a short
+    pause. It sends nothing during a longer pause or while Slack is down."""
 
     style = STYLE
 

@@ -1,1 +1,1 @@
-"""Sources of log lines: files, pipes, Kinesis records and kept raw logs."""
+"""Sources of log lines: files, pipes, Kinesis records and stored raw logs."""

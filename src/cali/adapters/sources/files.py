@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 from cali.core.errors import Misconfigured
 
 STDIN = "-"
-LONGEST_LINE = 8 * 1024 * 1024  # bytes; the rest of a longer line becomes a line of its own
+LONGEST_LINE = 8 * 1024 * 1024  # bytes; a longer line is split
 _PEEK = 4096
 _MEMBER = b"\x1f\x8b\x08"
 _CONTROL = bytes(set(range(32)) - {1, 7, 8, 9, 10, 12, 13, 27})  # 1 separates the fields of FIX

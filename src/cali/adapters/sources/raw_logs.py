@@ -1,7 +1,6 @@
-"""Logs that were kept: a folder, a file, or `s3://bucket/raw/`, read in the order of their keys, in bounded memory.
+"""Stored raw logs: a folder, a file, or `s3://bucket/raw/`. They are read in key order, in bounded memory.
 
-objects (dt=YYYY-MM-DD/...) -> raw_records -> numbered lines
-"""
+objects (dt=YYYY-MM-DD/...) -> raw_records -> numbered lines"""
 
 from __future__ import annotations
 
@@ -18,40 +17,40 @@ from cali.core.errors import Misconfigured, Retryable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TRIES = 3  # of an object whose transfer breaks off
+TRIES = 3  # attempts to read an object whose transfer breaks off
 WHOLE = (
     32 * 1024 * 1024
-)  # an object up to this size is fetched before it is read, so that it can be fetched again
+)  # bytes; an object up to this size is downloaded before it is read, so that the download can be repeated
 _DAY = re.compile(r"(?:^|/)dt=(\d{4}-\d{2}-\d{2})/")
 _URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?\Z", re.S)
 
 
 class RawObject(NamedTuple):
-    """One object: its key, or its path below the folder, and its size."""
+    """One object. `key` is its key, or its path below the folder."""
 
     key: str
     size: int
 
     @property
     def day(self) -> str:
-        """The day of its partition, on which its lines arrived; empty when it is in none."""
+        """Return the day of its partition, on which its lines arrived. Return an empty text if it is in no partition."""
         found = _DAY.search(self.key)
         return found[1] if found else ""
 
 
 class RawStore(Protocol):
-    """Where objects are kept."""
+    """A place where objects are stored."""
 
     def objects(self, first_day: str) -> Iterator[RawObject]:
-        """The objects in the order of their keys; those of days before the first may be left out."""
+        """Return the objects in key order. Objects of days before `first` may be left out."""
 
     def chunks(self, kept: RawObject) -> Iterator[bytes]: ...
 
 
 @dataclass(slots=True)
 class RawLogs:
-    """The objects of one source, listed once, so that two readings read the same. `lines` may be called again; `damaged`
-    then says of which objects it could read only the beginning."""
+    """The objects of one source. They are listed once, so that every reading sees the same objects. `lines` may be
+    called again. `damaged` then names the objects of which only the beginning was readable."""
 
     name: str
     place: RawStore
@@ -60,7 +59,7 @@ class RawLogs:
 
     @property
     def year(self) -> int | None:
-        """The year in which the first object was written, as its partition says."""
+        """Return the year of the first object, from its partition."""
         days = (kept.day for kept in self.objects)
         return next((int(day[:4]) for day in days if day), None)
 
@@ -69,7 +68,7 @@ class RawLogs:
         return sum(kept.size for kept in self.objects)
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """The lines of all objects, numbered on from one to the next."""
+        """Yield the lines of all objects. Numbers continue from one object to the next."""
         number = 0
         self.damaged.clear()
         for kept in self.objects:
@@ -78,7 +77,7 @@ class RawLogs:
                 yield number, line
 
     def _content(self, kept: RawObject) -> Iterator[bytes]:
-        """What can be read of an object: one of many that is damaged must not cost the others."""
+        """Yield the readable lines of an object. A damaged object must not stop the others."""
         try:
             yield from unzipped(self.place.chunks(kept), f"{self.name}: {kept.key}")
         except Damaged as error:
@@ -90,8 +89,8 @@ class RawLogs:
 def raw_logs(
     source: str, since: float | None = None, until: float | None = None, client: Any = None
 ) -> RawLogs:
-    """The objects of a source that may hold lines written from `since` to `until`. A partition is the day on which
-    lines arrived, so the day after `until` is read too. Misconfigured when there is nothing to read."""
+    """Return the objects of a source that may hold lines from `since` to `until`. A partition is the day on which
+    lines arrived, so the day after `until` is included. Raise Misconfigured if there are no objects."""
     place = _place(source, client)
     first = _day(since) if since is not None else ""
     last = _day(until + timedelta(days=1).total_seconds()) if until is not None else "9999"
@@ -118,7 +117,7 @@ def _place(source: str, client: Any) -> RawStore:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder with all below it, or one file. What begins with a dot is not read."""
+    """Files in a folder at any depth, or one file. Names that begin with a dot are skipped."""
 
     path: Path
 
@@ -129,7 +128,7 @@ class _Folder:
         inside = (path for path in self.path.rglob("*") if path.is_file())
         named = ((path.relative_to(self.path), path) for path in inside)
         found = [(name.as_posix(), path) for name, path in named if not any(p[0] == "." for p in name.parts)]
-        # By bytes, as S3 lists them.
+        # Sort by bytes, as S3 does.
         for name, path in sorted(found, key=lambda pair: pair[0].encode("utf-8", "surrogateescape")):
             yield RawObject(name, path.stat().st_size)
 
@@ -144,7 +143,7 @@ class _Folder:
 
 
 class _Bucket:
-    """What is below a prefix of a bucket."""
+    """Objects of a bucket below a prefix."""
 
     def __init__(self, name: str, prefix: str, client: Any) -> None:
         self._name = name
@@ -158,7 +157,7 @@ class _Bucket:
         return self._made
 
     def objects(self, first_day: str) -> Iterator[RawObject]:
-        # Below the folder of all days, keys of earlier ones sort before this one and need not even be listed.
+        # Keys of earlier days sort before this key, so S3 need not list them.
         above = self._prefix[-1:] in ("", "/") and not _DAY.search(self._prefix)
         after = {"StartAfter": f"{self._prefix}dt={first_day}"} if first_day and above else {}
         with aws.mapped_errors(f"s3://{self._name}/{self._prefix}"):

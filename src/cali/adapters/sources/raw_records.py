@@ -28,11 +28,11 @@ _GZIP, _MEMBER = b"\x1f\x8b", b"\x1f\x8b\x08"
 
 
 class Damaged(Misconfigured):
-    """Error of a gzip file whose beginning only is readable."""
+    """A gzip file of which only the beginning is readable."""
 
 
 def readable(body: bytes) -> Iterator[bytes]:
-    """Yield the lines of one object. Of a damaged object, yield the readable ones."""
+    """Yield the lines of one object. Yield the readable lines of a damaged one."""
     chunks = (body[at : at + CHUNK] for at in range(0, len(body), CHUNK))
     return records(_beginning(unzipped(chunks, "")))
 
@@ -91,15 +91,15 @@ def records(chunks: Iterable[bytes]) -> Iterator[bytes]:
                 continue
             text, data = _member(data[at:], stream)
             begin = 0
-            if text is None:  # damaged, or no member after all: the decoder says what it thinks of it
+            if text is None:  # Damaged, or not gzip after all: the decoder decides.
                 at = data.find(_MEMBER, 1)
                 continue
-            yield from split(zlib.compress(text, 0))  # in the form in which a stream delivers it
+            yield from split(zlib.compress(text, 0))  # the form in which a stream delivers it
             at = data.find(_MEMBER)
         *lines, rest = data[begin:].split(b"\n")
         yield from _texts(lines)
         if len(rest) > LONGEST_LINE:
-            *lines, rest = _objects(rest)  # the last of them may go on
+            *lines, rest = _objects(rest)  # the last line may continue
             yield from _texts(lines)
             if len(rest) > LONGEST_LINE:
                 yield rest

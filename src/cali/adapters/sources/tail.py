@@ -141,7 +141,7 @@ class _File:
         data = self._next()
         found += self.lines.added(data)
         if len(data) < _CHUNK and self._replaced():
-            found += self.lines.added(self._next())  # what was written between the last look and the rename
+            found += self.lines.added(self._next())  # lines written between the last poll and the rename
             found += self.lines.rest()
             self.close()
         return [(self.source, raw) for raw in found]
@@ -155,7 +155,7 @@ class _File:
         try:
             self.fd = os.open(self.source, os.O_RDONLY)
         except OSError:
-            return False  # not there yet, or between two of a rotation
+            return False  # not created yet, or in the middle of a rotation
         self._at, self._mark = 0, b""
         return True
 
@@ -202,6 +202,6 @@ def _can_be_followed(source: str) -> None:
                 packed = file.read(2) == b"\x1f\x8b"
             if packed:
                 raise Misconfigured(f"{source}: compressed, so it cannot grow; use cali analyze")
-            next(iter(lines(source)), None)  # says what is wrong with it, if anything is
+            next(iter(lines(source)), None)  # raises an error that names the fault
     except OSError as error:
         raise Misconfigured(f"{source}: {error.strerror}") from error

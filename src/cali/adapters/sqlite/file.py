@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SCHEMA = 1  # raised with each change of the tables, together with a step that upgrades older files
-_APPLICATION = 0x43414C49  # "CALI", in the header of the file
+SCHEMA = 1  # increase it with each change of the tables, and add a step that upgrades older files
+_APPLICATION = 0x43414C49  # "CALI", the application id in the header of the file
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _INCIDENTS = (
@@ -31,9 +31,10 @@ CLAIM = (
 
 
 class SqliteFile:
-    """An open file, created if it is missing. `patience` is how many seconds a call waits for other writers."""
+    """An open file, created if it is missing. `patience` is the number of seconds that a call waits for other
+    writers."""
 
-    tables = ""  # more tables that a subclass needs: statements that create what is missing
+    tables = ""  # statements of a subclass that create its own tables
 
     def __init__(self, path: Path, patience: float = 5.0) -> None:
         self._path = path
@@ -66,8 +67,8 @@ class SqliteFile:
                 db.execute("ROLLBACK")
                 raise
             db.execute("COMMIT")
-        db.execute("PRAGMA journal_mode = WAL")  # readers do not wait for the writer
-        db.execute("PRAGMA synchronous = NORMAL")  # a power cut may lose the last moments, never the file
+        db.execute("PRAGMA journal_mode = WAL")  # write-ahead log: readers do not wait for the writer
+        db.execute("PRAGMA synchronous = NORMAL")  # a power failure can lose the last transactions only
         if self.tables:
             db.executescript(self.tables)
 

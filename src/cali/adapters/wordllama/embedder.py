@@ -1,4 +1,4 @@
-"""The embedder that needs no network: static word vectors whose weights lie inside the wordllama package."""
+"""Embedder without a network: static word vectors from the files of the wordllama package."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class WordLlamaEmbedder:
-    """Vectors of length one, 256 numbers each. The model is loaded when it is first used, in about 0.15 s."""
+    """Embedder of normalised vectors with 256 dimensions. The model is loaded on first use, which takes about 0.15 s."""
 
     name = "wordllama-256"
     size = 256
@@ -28,7 +28,7 @@ class WordLlamaEmbedder:
         model = self._model
         with np.errstate(
             invalid="ignore", divide="ignore"
-        ):  # a text without a word has no direction: all zeros
+        ):  # a text without known words has no direction, so its vector is all zeros
             vectors: list[list[float]] = np.nan_to_num(model.embed(list(texts), norm=True)).tolist()
         return vectors
 

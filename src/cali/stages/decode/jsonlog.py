@@ -18,7 +18,7 @@ from cali.stages.decode.values import LEVELS, from_number, from_status, parse_le
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_new = tuple.__new__  # half the cost of a named tuple's own constructor; this runs for every line
+_new = tuple.__new__  # costs half as much as calling the named tuple; it runs for every line
 _NOTHING = ("null", "undefined", "None", "nil", "<nil>")
 _HOLE = re.compile(r"\{[@$]?(?P<name>\w+)(?:[,:][^}]*)?\}")
 _STACK_KEYS = (

@@ -215,13 +215,13 @@ def _frame(head: bytes, where: KeyPlan) -> _Frame | None:
 
 
 def _places(head: bytes, log: Span) -> list[int]:
-    """Return the place in the envelope of each character of a line, then of its end."""
+    """Return the place in the envelope of each character of a line, and of the line's end."""
     start, end = log
     return [*(start + m.start() for m in _characters(head[start:end])), end]
 
 
 def _spans(text: str) -> list[Span]:
-    """Return the spans of the ids in a line, in characters."""
+    """Return the start and end of each id in a line, counted in characters."""
     line = text.encode().translate(ZEROS)
     return [(len(line[: m.start()].decode()), len(line[: m.end()].decode())) for m in find_ids(line)]
 

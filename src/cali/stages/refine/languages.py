@@ -96,7 +96,8 @@ GERMAN = (
 
 
 def speaks(message: str, low: str) -> bool:
-    """Return True if a line may be in one of these languages. Nearly all other lines are ruled out quickly."""
+    """Return True if a line may be written in one of these languages. The check is fast and rules out nearly all
+    other lines."""
     return not message.isascii() or any(root in low for root in GERMAN)
 
 

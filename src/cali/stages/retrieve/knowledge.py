@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 CACHE_FORMAT = "2"  # format of the cached JSON; increase it when the code that writes it changes
 DAY = 86_400.0
-LAYER = "cali_knowledge"  # the Lambda layer's package with the knowledge, as files and in validated form
+LAYER = "cali_knowledge"  # folder in the Lambda layer that holds the knowledge files and their validated form
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """The effective entries, sorted by id. `version` is a date and a hash of their content.
 
-    `needed` holds the literals of each pattern (`literals.py`), `ranking` the order of matches (`ranking.py`). Both are
-    stored because they take longer to compute than to load. If entries were learnt, `shipped` is the version of the
-    knowledge below them.
+    `needed` holds the literals of each pattern (`literals.py`), `ranking` the order of matches (`ranking.py`). Both
+    are stored, because loading them is faster than computing them. If the entries include learnt ones, `shipped` is
+    the version of the shipped knowledge.
     """
 
     version: str

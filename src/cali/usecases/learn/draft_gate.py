@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _TAKES = {DifferenceKind.CHANGED, DifferenceKind.REWORDED}
 _RAISES = {DifferenceKind.APPEARED}
-SHOWN = 100  # characters of a line in a reason
+SHOWN = 100  # maximum characters of a line in a reason
 
 
 class Confirmed(NamedTuple):

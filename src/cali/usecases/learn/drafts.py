@@ -40,8 +40,8 @@ COMMON = frozenset(
     process message line lines value null none true false unable invalid unknown unexpected call called
     """.split()  # noqa: SIM905 - a list would take thirty lines
 )
-PARTS = 5  # of one signature; the longest ones
-LEAST_WORDS = 3  # uncommon words in all parts of a signature
+PARTS = 5  # maximum parts of a signature; the longest are used
+LEAST_WORDS = 3  # minimum number of uncommon words in a signature
 LEAST_LETTERS = 16
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cali.core.models import Incident
     from cali.usecases.learn.step_results import StepRun
 
-MOST = 100_000  # records to read
+MOST = 100_000  # maximum records to read
 
 
 class Correction(NamedTuple):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 ALIKE = 0.8  # minimum share of words that two templates have in common
 AGREE = 0.5  # minimum share of the words of a cause that another cause supports
-SAMPLES = 5  # texts of a group
-LONGEST = 2_000  # characters of a text
+SAMPLES = 5  # maximum texts per group
+LONGEST = 2_000  # maximum characters per text
 _INCIDENT = TypeAdapter(Incident)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 JOB = "learn_new_errors"
 HOME = "new_errors/dt="
-REPLAYED = 20_000  # raw lines of each day that the gate replays
+REPLAYED = 20_000  # maximum raw lines of each day that the gate replays
 HEALTHY_DAYS = 3
 PASSING = ("the model is unavailable", "another process is asking", "the model's server cannot be understood")
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 JOB = "learn_new_errors"
 PROPOSAL = "proposal.yaml"
-LONGEST = 60_000  # characters of the text of a pull request; GitHub accepts 65,536
+LONGEST = 60_000  # maximum characters of the text of a pull request; GitHub accepts 65,536
 
 
 def published(work: StepRun, drafts: Sequence[Draft], gate: Mapping[str, Any]) -> StepOutcome:

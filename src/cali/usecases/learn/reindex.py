@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from cali.usecases.learn.step_results import StepRun
 
 HISTORY = f"{HOME}collections.json"  # the collections that the alias has pointed to, latest first
-AMONG = 5  # a search for an entry's own example must find it among so many hits
-LEAST = 0.98  # share of the entries that must be found; some examples are too short without their values
+AMONG = 5  # an entry must be among this many hits of a search for its own example
+LEAST = 0.98  # minimum share of entries that must be found; without their values, some examples are too short
 
 
 def history(work: StepRun) -> list[str]:

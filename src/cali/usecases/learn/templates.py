@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from cali.usecases.learn.step_results import StepRun
 
 JOB = "learn_templates"
-BACK = 30  # days to search for the previous book
-EXAMPLES = 4_000  # examples of healthy templates to keep, for the gate of learn_new_errors
+BACK = 30  # maximum days to search for the previous book
+EXAMPLES = 4_000  # maximum examples of healthy templates to keep, for the gate of learn_new_errors
 
 
 def collected(work: StepRun, day: str) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cali.usecases.learn.step_results import StepRun
 
 HOME = "reports/"
-MOST = 100_000  # incidents to read
+MOST = 100_000  # maximum incidents to read
 TOP = 5
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from cali.stages.detect import LifePolicy
 
-MOST = 5_000  # lifecycles to follow: five times the incidents that a detector lists
-TURNS = 64  # changes to keep for each incident
+MOST = 5_000  # maximum lifecycles: five times the incidents that a detector lists
+TURNS = 64  # maximum changes kept per incident
 
 
 class LifecycleTurn(NamedTuple):

@@ -21,7 +21,7 @@ from cali.usecases.replay.versions import ReplayVersions, Terms
 if TYPE_CHECKING:
     from cali.core.life import Change
 
-TEMPLATES = 200_000  # templates to count at most, so that memory stays bounded
+TEMPLATES = 200_000  # maximum counted templates, so that memory stays bounded
 UNASKED = "not in the knowledge base; a replay asks no model"
 _CUT = "the model's answer was cut off"  # the reason that the reasoner gives for the answer of Meter
 
