@@ -8,6 +8,7 @@ from chalicelib import installation, shell
 
 from cali.core.event_sources import SOURCES
 
+installation.refuse_unready()
 NAME = installation.name()
 
 app = Chalice(app_name=NAME)
