@@ -1,4 +1,4 @@
-"""What every KnowledgeIndex must do: the reference in memory, Milvus Lite, a Milvus server, and remembered answers."""
+"""What every KnowledgeIndex must do: the index in memory, Milvus Lite, a Milvus server, and cached answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.contracts.entries import DISK, ENTRIES, HOST, MEMORY, TLS
 
-from cali.adapters.memory.knowledge_index import HashedEmbedder, ReferenceIndex
+from cali.adapters.memory.knowledge_index import HashedEmbedder, LexicalIndex
 from cali.adapters.milvus.cached_index import RememberedHits
 from cali.adapters.milvus.index import MilvusIndex
 
@@ -33,16 +33,16 @@ def server_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     store.close()
 
 
-@pytest.fixture(params=["reference", "lite", "server", "remembered"])
+@pytest.fixture(params=["memory", "lite", "server", "cached"])
 def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KnowledgeIndex]:
     embedder = HashedEmbedder()
     made: Any
-    if request.param == "reference":
-        made = ReferenceIndex(embedder)
-    elif request.param == "remembered":
-        made = RememberedHits(ReferenceIndex(embedder), tmp_path, embedder.name)
+    if request.param == "memory":
+        made = LexicalIndex()
+    elif request.param == "cached":
+        made = RememberedHits(LexicalIndex(), tmp_path, "lexical")
     else:
-        uri = str(tmp_path) if request.param == "lite" else request.getfixturevalue("server_uri")
+        uri = str(tmp_path / "index.db") if request.param == "lite" else request.getfixturevalue("server_uri")
         made = MilvusIndex(uri, embedder)
     yield made
     if hasattr(made, "close"):
@@ -101,23 +101,3 @@ def test_ensuring_again_changes_nothing(index: KnowledgeIndex) -> None:
     before = index.search(HOST.symptoms[1], 4)
     index.ensure("2026-01-01-a", ENTRIES)
     assert index.search(HOST.symptoms[1], 4) == before
-
-
-@pytest.mark.parametrize("kind", ["lite", "server"])
-def test_milvus_finds_what_the_reference_finds(kind: str, tmp_path: Path, server_uri: str) -> None:
-    embedder = HashedEmbedder()
-    milvus, reference = (
-        MilvusIndex(str(tmp_path) if kind == "lite" else server_uri, embedder),
-        ReferenceIndex(embedder),
-    )
-    for index in (milvus, reference):
-        index.ensure("2026-01-01-same", ENTRIES)
-    for text in (
-        "killed: out of memory",
-        "name lookup failed, no such host",
-        "the certificate of the peer has expired",
-    ):
-        got, wanted = milvus.search(text, 4), reference.search(text, 4)
-        assert got[0].id == wanted[0].id
-        assert got[0].score == pytest.approx(wanted[0].score, abs=0.02)
-    milvus.close()

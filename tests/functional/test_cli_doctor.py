@@ -13,13 +13,10 @@ from typing import Any
 
 import pytest
 
-from cali.adapters.milvus import index_folders as index_files
-from cali.adapters.milvus.index import collection_name
 from cali.adapters.sqlite.incidents import SqliteIncidents
 from cali.bootstrap.doctor import doctor_context
 from cali.core.settings import Settings
 from cali.doctor import CheckResult, State, examine, reach
-from cali.stages.retrieve.knowledge import load
 from tests.functional.shell import inside, outside
 
 NOWHERE = "http://127.0.0.1:9"
@@ -97,22 +94,15 @@ def test_damaged_files_are_told_with_what_to_do(
 ) -> None:
     home = tmp_path / "cache"
     monkeypatch.setenv("CALI_CACHE_DIR", str(home))
-    name = collection_name(load(cache=home).version, "wordllama-256")
-    built = tmp_path / "built"
-    built.mkdir()
-    (built / "data").write_bytes(b"rows")
-    assert index_files.publish(home / "milvus", name, built)
     state = tmp_path / "state.db"
     SqliteIncidents(state)
     assert inside("doctor", "--offline", "--state", state).code == 0
 
-    (home / "milvus" / name / "data").write_bytes(b"else")
     (home / "answers.db").write_bytes(b"no database at all, but long enough to be read as a file of one" * 20)
     state.write_bytes(b"SQLite format 3\x00" + b"\xff" * 4096)
     done = inside("doctor", "--offline", "--state", state)
 
     assert done.code == 1
-    assert f"warn  index           {home / 'milvus' / name}: damaged" in done.text
     assert "warn  answers" in done.text
     assert "fail  incidents" in done.text
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -57,18 +56,6 @@ class DoctorAdapters:
                 return [str(name) for name in client.list_collections() if str(name).startswith("cali_")]
             finally:
                 client.close()
-
-    def index_folder(self, home: Path, version: str) -> Path:
-        from cali.adapters.milvus.index import collection_name
-        from cali.adapters.wordllama.embedder import WordLlamaEmbedder
-
-        return home / collection_name(version, WordLlamaEmbedder.name)
-
-    def index_is_whole(self, folder: Path) -> bool:
-        from cali.adapters.milvus import index_folders
-
-        with tempfile.TemporaryDirectory(prefix="cali-doctor-") as scratch:
-            return index_folders.take(folder.parent, folder.name, Path(scratch) / "copy")
 
     def mapping_differences(self, stage: str, bucket: str, installation: str) -> Sequence[tuple[str, bool]]:
         from cali.adapters.aws.event_mappings import Mappings

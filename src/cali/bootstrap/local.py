@@ -56,13 +56,12 @@ def build_refiner(book_path: Path | None = None) -> Refiner:
 
 @contextmanager
 def benchmark_indexes(folder: str) -> Iterator[dict[str, KnowledgeIndex]]:
-    """Build the indexes that `cali bench retrieval` compares, by name. Milvus Lite keeps its files in the folder."""
-    from cali.adapters.memory.knowledge_index import HashedEmbedder, ReferenceIndex
+    """Build the indexes that `cali bench retrieval` compares, by name. Milvus Lite keeps its file in the folder."""
+    from cali.adapters.memory.knowledge_index import HashedEmbedder, LexicalIndex
     from cali.adapters.milvus.index import MilvusIndex
-    from cali.adapters.wordllama.embedder import WordLlamaEmbedder
 
-    with closing(MilvusIndex(folder, WordLlamaEmbedder())) as milvus:
-        yield {"milvus lite": milvus, "in memory": ReferenceIndex(HashedEmbedder())}
+    with closing(MilvusIndex(str(Path(folder, "index.db")), HashedEmbedder())) as milvus:
+        yield {"milvus lite": milvus, "in memory": LexicalIndex()}
 
 
 def local_sinks(
@@ -141,7 +140,7 @@ class LocalParts:
     ) -> WatchParts:
         """Build the parts that follow a stream.
 
-        They search only signatures, because opening an index would delay the reading.
+        They search only signatures, because building an index would delay the reading.
         """
         from cali.adapters.memory.incidents import MemoryIncidents
         from cali.adapters.sources.tail import Tail
@@ -192,19 +191,20 @@ class LocalParts:
 
     @cached_property
     def index(self) -> KnowledgeIndex:
-        """The index in Milvus: a server if one is configured, else Milvus Lite in the cache folder.
+        """The knowledge index: on the Milvus server if one is configured, else in memory."""
+        settings = self.settings
+        if settings.milvus_uri:
+            from cali.adapters.milvus.cached_index import RememberedHits
+            from cali.adapters.milvus.index import MilvusIndex
+            from cali.bootstrap.reasoner import embedder
 
-        The first search without a cached answer opens it.
-        """
-        from cali.adapters.milvus.cached_index import RememberedHits
-        from cali.adapters.milvus.index import MilvusIndex
-        from cali.adapters.wordllama.embedder import WordLlamaEmbedder
+            vectors = embedder(settings, lambda: settings.openai_api_key)
+            milvus = MilvusIndex(settings.milvus_uri, vectors, settings.milvus_token)
+            index: KnowledgeIndex = RememberedHits(milvus, self.cache, vectors.name)
+        else:
+            from cali.adapters.memory.knowledge_index import LexicalIndex
 
-        embedder = WordLlamaEmbedder()
-        uri = self.settings.milvus_uri or str(self.cache / "milvus")
-        index = RememberedHits(
-            MilvusIndex(uri, embedder, self.settings.milvus_token), self.cache, embedder.name
-        )
+            index = LexicalIndex()
         index.ensure(self.knowledge.version, list(self.knowledge.entries.values()))
         return index
 

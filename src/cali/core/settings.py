@@ -25,7 +25,7 @@ class Settings:
     logs_bucket: str = ""  # Name of the S3 bucket for raw logs, quarantine, new errors and releases
     cache_dir: str = ""  # Cache folder of the command line. Default: ~/.cache/cali
     knowledge_dir: str = ""  # Folder of your team's entries. They replace shipped entries with the same id
-    milvus_uri: str = ""  # URI of the Milvus server. Without it, functions match signatures only, and the command line uses Milvus Lite
+    milvus_uri: str = ""  # URI of the Milvus server. Without it, functions match signatures only, and the command line searches in memory
     milvus_token: str = ""  # `user:password` for Milvus, for the command line
     milvus_secret: str = ""  # Id of the secret with the Milvus token: {"token": ...}
     slack_secret: str = (

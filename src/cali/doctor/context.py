@@ -38,10 +38,6 @@ class Outside(Protocol):
     def milvus_collections(self, uri: str, token: str, timeout: float) -> Sequence[str]:
         """Return the names of the collections. Raise Misconfigured if the URI names no server."""
 
-    def index_folder(self, home: Path, version: str) -> Path:
-        """Return where Milvus Lite keeps the index of a knowledge version."""
-
-    def index_is_whole(self, folder: Path) -> bool: ...
     def mapping_differences(self, stage: str, bucket: str, installation: str) -> Sequence[tuple[str, bool]]:
         """Return what differs from the table of event sources, and whether the mapping is missing."""
 

@@ -87,20 +87,6 @@ def cache_folder(context: DoctorContext) -> Iterator[CheckResult]:
     yield ok("cache", f"{context.cache}: can be written")
 
 
-def index(context: DoctorContext) -> Iterator[CheckResult]:
-    """Check that the index of Milvus Lite holds the knowledge in use."""
-    if context.settings.milvus_uri:
-        return
-    folder = context.outside.index_folder(context.cache / "milvus", _with_team(context).version)
-    if not folder.exists():
-        yield ok("index", "not built for the knowledge in use; the first unknown error builds it")
-        return
-    if context.outside.index_is_whole(folder):
-        yield ok("index", f"{folder}: whole, of the knowledge in use")
-    else:
-        yield warn("index", f"{folder}: damaged", "delete that folder; the next unknown error rebuilds it")
-
-
 def answers(context: DoctorContext) -> Iterator[CheckResult]:
     """Check the file of cached model answers and of the budget."""
     path = context.cache / "answers.db"
@@ -164,4 +150,4 @@ def _opened(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=2.0)
 
 
-CHECKS = (settings, knowledge_in_use, cache_folder, index, answers, incidents)
+CHECKS = (settings, knowledge_in_use, cache_folder, answers, incidents)

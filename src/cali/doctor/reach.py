@@ -58,12 +58,12 @@ def model(context: DoctorContext) -> Iterator[CheckResult]:
 
 
 def milvus(context: DoctorContext) -> Iterator[CheckResult]:
-    """Check that the Milvus server answers. Milvus Lite needs none."""
+    """Check that the Milvus server answers. Without one, the command line searches in memory."""
     uri = context.settings.milvus_uri
     if not uri:
         yield ok(
             "milvus",
-            "no server is configured; this machine uses Milvus Lite, functions search signatures alone",
+            "no server is configured; this machine searches in memory, functions match signatures only",
         )
         return
     token = context.settings.milvus_token

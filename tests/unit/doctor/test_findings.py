@@ -180,7 +180,7 @@ def test_this_machine_alone_is_fine_with_nothing_configured(tmp_path: Path) -> N
     found = list(examine(EMBEDDED, at))
 
     assert {one.state for one in found} == {State.OK}
-    assert [one.what for one in found] == ["settings", "knowledge", "cache", "index"]
+    assert [one.what for one in found] == ["settings", "knowledge", "cache"]
 
 
 def test_a_secret_that_an_error_shows_as_python_does_is_hidden(tmp_path: Path) -> None:

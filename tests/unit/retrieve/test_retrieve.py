@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cali.adapters.memory.knowledge_index import HashedEmbedder, ReferenceIndex
+from cali.adapters.memory.knowledge_index import LexicalIndex
 from cali.core.models import Hit
 from cali.stages.retrieve import CALIBRATED, UNKNOWN, decide, retrieve
 from cali.stages.retrieve.index_rows import fuse, gist, rows
@@ -21,8 +21,8 @@ KNOWLEDGE = load(Path(__file__).parent / "knowledge")
 SIGNATURES = Signatures(KNOWLEDGE.entries.values(), KNOWLEDGE.needed)
 
 
-class CountingIndex(ReferenceIndex):
-    """The reference index, and how often it was asked."""
+class CountingIndex(LexicalIndex):
+    """The index in memory, and how often it was asked."""
 
     asked = 0
 
@@ -33,7 +33,7 @@ class CountingIndex(ReferenceIndex):
 
 @pytest.fixture
 def index() -> CountingIndex:
-    made = CountingIndex(HashedEmbedder())
+    made = CountingIndex()
     made.ensure(KNOWLEDGE.version, list(KNOWLEDGE.entries.values()))
     return made
 

@@ -1,6 +1,7 @@
-"""Embedder and index in memory, for users and tests: deterministic, without network, model or files.
+"""Index and embedder in memory: deterministic, without network, model or files.
 
-Each passes the contract suite of its port (`tests/contracts/`), as the real adapters do.
+Each passes the contract suite of its port (`tests/contracts/`). The command line searches the index, and functions on
+AWS use the embedder unless CALI_EMBEDDER names another.
 """
 
 from __future__ import annotations
@@ -8,17 +9,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 from math import log
-from operator import mul
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from cali.stages.retrieve.index_rows import IndexRow, fuse, gist, rows
+from cali.core.models import Hit
+from cali.stages.retrieve.index_rows import IndexRow, gist, rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cali.core.models import Hit, KnowledgeEntry
-    from cali.core.ports import Embedder
+    from cali.core.models import KnowledgeEntry
+
+STEM = 4  # characters of a word that stand for its other forms: refused, refuses, refusing
+SATURATION = 1.5  # the usual k1 of BM25
+LENGTH_SHARE = 0.75  # the usual b of BM25
+HALF = 20.0  # the score that maps to 0.5; words and stems count both
 
 
 class HashedEmbedder:
@@ -40,55 +45,50 @@ class HashedEmbedder:
         return [x / length for x in vector]
 
 
-class ReferenceIndex:
-    """KnowledgeIndex in memory with an exhaustive search. It uses the same rows and fusion as the Milvus index."""
+class LexicalIndex:
+    """KnowledgeIndex in memory: an exact BM25 search over words and their stems, in an inverted index.
 
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
+    It finds held-out examples as often as Milvus with a dense and a lexical search (docs/adr/0005-retrieval.md), and
+    needs no embedder.
+    """
+
+    def __init__(self) -> None:
         self._version = ""
         self._rows: list[IndexRow] = []
-        self._vectors: list[list[float]] = []
-        self._words: list[Counter[str]] = []
-        self._spread: Counter[str] = Counter()
-        self._mean = 1.0
+        self._weights: list[float] = []
+        self._postings: dict[str, list[tuple[int, int]]] = {}
 
     def ensure(self, version: str, entries: Sequence[KnowledgeEntry]) -> None:
         if version == self._version:
             return
         self._rows = rows(entries)
-        self._vectors = self._embedder.embed([row.text for row in self._rows])
-        self._words = [Counter(_words(row.text)) for row in self._rows]
-        self._spread = Counter(word for words in self._words for word in words)
-        self._mean = sum(words.total() for words in self._words) / max(1, len(self._rows))
+        self._postings = {}
+        lengths = []
+        for number, row in enumerate(self._rows):
+            counts = Counter(_terms(row.text))
+            lengths.append(counts.total())
+            for term, count in counts.items():
+                self._postings.setdefault(term, []).append((number, count))
+        mean = sum(lengths) / max(1, len(lengths))
+        self._weights = [SATURATION * (1 - LENGTH_SHARE + LENGTH_SHARE * length / mean) for length in lengths]
         self._version = version
 
     def search(self, text: str, limit: int) -> list[Hit]:
-        query = gist(text)
-        if not query or limit < 1 or not self._rows:
-            return []
-        asked = self._embedder.embed([query])[0]
-        dense = [
-            (row.entry, sum(map(mul, asked, vector)))
-            for row, vector in zip(self._rows, self._vectors, strict=True)
-        ]
-        wanted = Counter(_words(query))
-        lexical = [
-            (row.entry, self._bm25(wanted, words)) for row, words in zip(self._rows, self._words, strict=True)
-        ]
-        return fuse(
-            sorted(dense, key=lambda found: -found[1])[:100],
-            sorted((found for found in lexical if found[1] > 0), key=lambda found: -found[1])[:100],
-            limit,
-        )
-
-    def _bm25(self, wanted: Counter[str], words: Counter[str], k: float = 1.5, b: float = 0.75) -> float:
-        length = words.total() / self._mean
-        score = 0.0
-        for word in wanted.keys() & words.keys():
-            rarity = log(1 + (len(self._rows) - self._spread[word] + 0.5) / (self._spread[word] + 0.5))
-            score += wanted[word] * rarity * words[word] * (k + 1) / (words[word] + k * (1 - b + b * length))
-        return score
+        scores: dict[int, float] = {}
+        for term, wanted in Counter(_terms(gist(text))).items():
+            found = self._postings.get(term, ())
+            rarity = wanted * log(1 + (len(self._rows) - len(found) + 0.5) / (len(found) + 0.5))
+            for number, count in found:
+                share = count * (SATURATION + 1) / (count + self._weights[number])
+                scores[number] = scores.get(number, 0.0) + rarity * share
+        best: dict[str, float] = {}
+        for number, score in scores.items():
+            entry = self._rows[number].entry
+            best[entry] = max(score, best.get(entry, 0.0))
+        hits = (Hit(entry, round(score / (score + HALF), 4)) for entry, score in best.items())
+        return sorted(hits, key=lambda hit: (-hit.score, hit.id))[: max(0, limit)]
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
+def _terms(text: str) -> list[str]:
+    words = re.findall(r"\w+", text.lower())
+    return words + [f"{word[:STEM]}~" for word in words if len(word) > STEM]

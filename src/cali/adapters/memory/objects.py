@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cali.adapters.memory.knowledge_index import HashedEmbedder, ReferenceIndex
+from cali.adapters.memory.knowledge_index import LexicalIndex
 from cali.core.errors import Conflict
 from cali.core.ports import Tagged
 from cali.stages.retrieve.index_rows import rows
@@ -51,12 +51,12 @@ class MemoryCollections:
     """Collections with an exhaustive search."""
 
     def __init__(self) -> None:
-        self.kept: dict[str, tuple[ReferenceIndex, int]] = {}
+        self.kept: dict[str, tuple[LexicalIndex, int]] = {}
         self.alias = ""
 
     def build(self, version: str, entries: Sequence[KnowledgeEntry]) -> str:
         if version not in self.kept:
-            index = ReferenceIndex(HashedEmbedder())
+            index = LexicalIndex()
             index.ensure(version, entries)
             self.kept[version] = (index, len(rows(entries)))
         return version

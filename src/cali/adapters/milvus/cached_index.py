@@ -1,6 +1,6 @@
 """Disk cache of search results, so that a repeated query does not need to open the index.
 
-Opening Milvus Lite takes over a second, a cached result a millisecond. Results belong to one knowledge version and
+Importing pymilvus takes over a second, a cached result a millisecond. Results belong to one knowledge version and
 embedder. A damaged line is ignored. Without a writable folder, nothing is cached.
 """
 

@@ -1,4 +1,4 @@
-"""The knowledge index in Milvus: a server (http, https or tcp URI) or Milvus Lite (a folder of this machine).
+"""The knowledge index in Milvus: a server (http, https or tcp URI), or a file of Milvus Lite.
 
 One collection per knowledge version and embedder, so a new version never changes what others are searching. Each row
 is one text of an entry with a dense vector and the BM25 vector that Milvus makes of it.
@@ -8,15 +8,10 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
-import tempfile
-import weakref
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from cali.adapters.milvus import index_folders as index_files
 from cali.core.errors import CaliError, Misconfigured, Retryable
 from cali.stages.retrieve.index_rows import IndexRow, fuse, gist, rows
 
@@ -35,8 +30,7 @@ LONGEST = 4096  # maximum bytes of a row's text
 class MilvusIndex:
     """A KnowledgeIndex. pymilvus is imported and the store opened by `ensure`, not before.
 
-    A Lite folder that is damaged, stale or locked is rebuilt or read around, and one that cannot be written is
-    replaced by a private index. A server that fails raises Retryable. `close` frees what was opened.
+    A server that fails raises Retryable. `close` frees what was opened.
     """
 
     def __init__(self, uri: str, embedder: Embedder, token: str = "", timeout: float = 10.0) -> None:
@@ -45,7 +39,6 @@ class MilvusIndex:
         self._token = token
         self._timeout = timeout
         self._client: Any = None
-        self._private: Path | None = None
         self._collection = ""
 
     def ensure(self, version: str, entries: Sequence[KnowledgeEntry]) -> None:
@@ -53,12 +46,10 @@ class MilvusIndex:
         if self._client is not None and self._collection == collection:
             return
         self.close()
-        found = rows(entries)
         try:
-            if is_server(self._uri):
-                self._open_server(collection, found)
-            else:
-                self._open_folder(Path(self._uri), collection, found)
+            with failures(self._uri):
+                self._client = connect(self._uri, self._token, self._timeout)
+                self._made_whole(collection, rows(entries))
         except BaseException:
             self.close()
             raise
@@ -82,13 +73,10 @@ class MilvusIndex:
         return [next(found) if one else [] for one in told]
 
     def close(self) -> None:
-        """Free the connection, and for Lite the engine and its files. `ensure` opens the index again."""
+        """Free the connection. `ensure` opens the index again."""
         if self._client is not None:
             self._client.close()
-        if self._private is not None:
-            _stop_engine(self._private)
-            shutil.rmtree(self._private.parent, ignore_errors=True)
-        self._client = self._private = None
+        self._client = None
         self._collection = ""
 
     def _rows_near(self, field: str, queries: Any, metric: str) -> list[list[tuple[str, float]]]:
@@ -116,11 +104,6 @@ class MilvusIndex:
         """Use an existing collection on the caller's connection, which the caller closes."""
         self._client, self._collection = client, collection
 
-    def _open_server(self, collection: str, found: Sequence[IndexRow]) -> None:
-        with failures(self._uri):
-            self._client = connect(self._uri, self._token, self._timeout)
-            self._made_whole(collection, found)
-
     def _made_whole(self, collection: str, found: Sequence[IndexRow]) -> None:
         client = self._client
         if client.has_collection(collection) and _holds(client, collection, len(found)):
@@ -140,37 +123,6 @@ class MilvusIndex:
                 client.drop_collection(building)
         client.load_collection(collection)
 
-    def _open_folder(self, home: Path, collection: str, found: Sequence[IndexRow]) -> None:
-        if self._opened_copy(home, collection, len(found)):
-            return
-        self.close()
-        self._client = _start_engine(self._private_place())
-        with failures(str(home)):
-            self._fill(collection, found)
-            self._client.load_collection(collection)
-        if self._private is not None:
-            index_files.publish(home, collection, self._private)
-
-    def _opened_copy(self, home: Path, collection: str, count: int) -> bool:
-        place = self._private_place()
-        if not index_files.take(home, collection, place):
-            return False
-        try:
-            self._client = _start_engine(place)
-            with failures(str(home)):
-                if not self._client.has_collection(collection):
-                    return False
-                self._client.load_collection(collection)
-                return _holds(self._client, collection, count)
-        except CaliError:
-            return False  # complete, but unreadable for this version of Milvus Lite
-
-    def _private_place(self) -> Path:
-        folder = tempfile.mkdtemp(prefix="cali-index-")
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)  # at exit, even without `close`
-        self._private = Path(folder, "index.db")
-        return self._private
-
     def _fill(self, collection: str, found: Sequence[IndexRow]) -> None:
         _create(self._client, collection, self._embedder.size)
         for start in range(0, len(found), BATCH):
@@ -185,7 +137,7 @@ class MilvusIndex:
 
 
 def is_server(uri: str) -> bool:
-    """Return whether a URI names a Milvus server instead of a local folder."""
+    """Return whether a URI names a Milvus server instead of a file of Milvus Lite."""
     return re.match(r"(https?|tcp)://", uri) is not None
 
 
@@ -200,18 +152,6 @@ def connect(uri: str, token: str, timeout: float) -> Any:
     from pymilvus import MilvusClient
 
     return MilvusClient(uri, token=token, timeout=timeout)
-
-
-def _start_engine(place: Path) -> Any:
-    with failures(str(place)):
-        return connect(str(place), "", 10.0)
-
-
-def _stop_engine(place: Path) -> None:
-    from milvus_lite.server_manager import server_manager_instance
-
-    with suppress(Exception):  # the client is discarded, so its error does not matter
-        server_manager_instance.release_server(str(place))
 
 
 def _holds(client: Any, collection: str, count: int) -> bool:
