@@ -1,9 +1,9 @@
-"""What all tests share."""
+"""Settings of all tests."""
 
 from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
-# A busy machine must not decide what passes.
+# No deadline: the result must not depend on the machine's load.
 settings.register_profile("cali", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("cali")

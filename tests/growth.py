@@ -1,11 +1,11 @@
-"""How the cost of work grows with its input. A ratio of two measurements in one process holds on any machine."""
+"""The growth of cost with the size of the input. A ratio of two measurements in one process holds on any machine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from time import process_time
 
-TIMES = 8  # the larger input is so many times the smaller one
+TIMES = 8  # factor between the smaller and the larger input
 LINEAR = 3 * TIMES  # linear work costs 8 times as much, quadratic work 64 times
 
 
@@ -19,4 +19,4 @@ def growth(work: Callable[[int], object], size: int) -> float:
 
     small = min(seconds(size) for _ in range(3))
     large = min(seconds(size * TIMES) for _ in range(2))
-    return large / max(small, 1e-4)  # below that the clock and the collector decide
+    return large / max(small, 1e-4)  # below that, clock resolution and garbage collection dominate

@@ -17,7 +17,7 @@ from cali.core.errors import Poison, Retryable
 
 NAMESPACE = "CALI"
 SERVICE = "cali"  # a dimension of every metric; dashboards and alarms name it too
-ENOUGH = 20.0  # seconds to reserve for a message; with less left, the rest of the batch is retried
+ENOUGH = 20.0  # seconds reserved for a message; with less time left, Lambda retries the rest of the batch
 
 
 class InvocationMetrics:
@@ -30,7 +30,7 @@ class InvocationMetrics:
         self._times: dict[str, list[float]] = {}
 
     def needs(self, seconds: float) -> None:
-        """Raise Retryable if the invocation has less time left."""
+        """Raise Retryable if less than this time is left."""
         left = getattr(self._context, "get_remaining_time_in_millis", None)
         if left is not None and left() < seconds * 1000:
             raise Retryable(f"less than {seconds:.0f} seconds are left in this invocation")
@@ -90,7 +90,7 @@ def observed(function: str, context: Any) -> Iterator[InvocationMetrics]:
         try:
             yield metrics
         finally:
-            if release_failures() > failures:  # a metric that is not sent is free
+            if release_failures() > failures:  # sending no metric costs nothing
                 metrics.add(release_failures=release_failures() - failures)
             metrics.flush()
 
@@ -143,7 +143,7 @@ def messages(event: dict[str, Any], service: Any, metrics: InvocationMetrics) ->
             done = service.message(message).value
             metrics.add(**{done: 1})
             arrived = message.arrived if isinstance(message, Change) else None
-            if done == "sent" and arrived is not None:  # only alerts are sent
+            if done == "sent" and arrived is not None:  # only the function `alert` returns this
                 metrics.took(log_to_alert_ms=aws_parts().age(arrived) * 1000)
         except Exception as error:
             metrics.warn(f"{message.incident}: the message will be repeated: {type(error).__name__}: {error}")

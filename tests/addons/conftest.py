@@ -1,7 +1,7 @@
-"""The second Terraform root, worked out for real as far as it can be without its providers.
+"""The second Terraform root, evaluated by Terraform without its providers.
 
-helm and kubernetes are not on the machine that runs the tests, so a copy of the root is made in which each release is an
-output: Terraform then evaluates every value, against outputs that the first root's own mocked run made.
+The providers helm and kubernetes are missing here. So a copy of the root has an output in place of each release.
+Terraform then evaluates every value, with the outputs of a mocked run of the first root.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ run "%s" {
 
 
 class Release(NamedTuple):
-    """A Helm release as Terraform works it out; `values` are all layers, the later ones over the earlier."""
+    """A Helm release as Terraform evaluates it. `values` are all layers; later layers override earlier ones."""
 
     name: str
     chart: str
@@ -70,14 +70,14 @@ class Release(NamedTuple):
         return merged
 
     def archive(self) -> Path | None:
-        """Its chart: ours from the root, somebody else's if it can be had."""
+        """Return its chart: ours from the root, others only if they can be downloaded."""
         if self.version is None or self.repository is None:
             return ADDONS / "charts" / Path(self.chart).name
         return chart(self.chart, self.version, self.repository)
 
 
 def over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """What Helm makes of two values files: maps merge, all else is replaced."""
+    """Merge two values files as Helm does: maps are merged, other values are replaced."""
     merged = dict(below)
     for key, value in above.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
@@ -86,12 +86,12 @@ def over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def blocks(text: str) -> list[str]:
-    """The top-level blocks of a formatted file."""
+    """Return the top-level blocks of a formatted file."""
     return re.findall(r"^[a-z].*?^\}$", text, re.M | re.S)
 
 
 def as_outputs(text: str) -> str:
-    """A file without what needs helm or kubernetes; each release becomes an output of its arguments."""
+    """Remove the parts that need helm or kubernetes. Each release becomes an output of its arguments."""
     kept = []
     for block in blocks(text):
         head = block.split("\n", 1)[0]
@@ -110,7 +110,7 @@ def as_outputs(text: str) -> str:
 def worked_out(
     planned: dict[str, Any], plugins: Path | None, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, Any]]:
-    """The outputs of that copy, by environment."""
+    """Return the outputs of the copy, by environment."""
     folder = tmp_path_factory.mktemp("eks_addons")
     shutil.copytree(
         ADDONS, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".terraform*", "*.tfvars")
@@ -141,7 +141,7 @@ def worked_out(
 
 
 def release(found: dict[str, Any]) -> Release:
-    """A release from the output that it was made to."""
+    """Return the release that an output describes."""
     return Release(
         found["name"],
         found["chart"],
@@ -154,7 +154,7 @@ def release(found: dict[str, Any]) -> Release:
 
 @pytest.fixture(scope="session", params=ENVIRONMENTS)
 def releases(request: pytest.FixtureRequest, worked_out: dict[str, dict[str, Any]]) -> dict[str, Release]:
-    """All releases of an environment."""
+    """Return all releases of an environment."""
     return {
         name: release(found)
         for name, found in worked_out[request.param].items()
@@ -164,7 +164,7 @@ def releases(request: pytest.FixtureRequest, worked_out: dict[str, dict[str, Any
 
 @pytest.fixture(scope="session")
 def root() -> dict[str, Any]:
-    """All of the root's blocks as they are written, by kind."""
+    """Return all blocks of the root as written, by kind."""
     kinds: dict[str, Any] = {"resource": [], "variable": [], "terraform": [], "locals": [], "output": []}
     for file in sorted(ADDONS.glob("*.tf")):
         with file.open(encoding="utf-8") as opened:

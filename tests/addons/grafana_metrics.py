@@ -1,4 +1,4 @@
-"""The metrics that a dashboard may ask CloudWatch for: those of the functions, read from their code, and AWS's own."""
+"""The metrics that a dashboard may query from CloudWatch: those of the functions, from their code, and those of AWS."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cali.usecases.enrich import Result
 from cali.usecases.sweep import COUNTED, gauge
 
 SHELL = Path(__file__).parents[2] / "chalice_app" / "chalicelib" / "shell.py"
-_BOTH = ("alert", "diagnose")  # `messages` serves these
+_BOTH = ("alert", "diagnose")  # functions that `messages` serves
 _ALERT_ALONE = {"log_to_alert_ms"}
 _OUTCOMES: Mapping[str, type[StrEnum]] = {"alert": AlertResult, "diagnose": DiagnoseResult, "enrich": Result}
 
@@ -55,8 +55,8 @@ AWS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
 
 
 def emitted() -> dict[str, frozenset[str]]:
-    """What each function sends: the names that its code in the shell passes to `InvocationMetrics.add` and `took`, its outcomes, and
-    the gauges of sweep. What `observed` adds, all of them may send."""
+    """Return the metrics of each function: the names that its code in the shell passes to `InvocationMetrics.add` and
+    `took`, its outcomes, and the gauges of sweep. Metrics of `observed` belong to all functions."""
     found: dict[str, set[str]] = defaultdict(set)
     for node in ast.walk(ast.parse(SHELL.read_text())):
         if isinstance(node, ast.FunctionDef):
@@ -73,7 +73,7 @@ def emitted() -> dict[str, frozenset[str]]:
 
 
 def _added(function: ast.FunctionDef) -> set[str]:
-    """The keywords of the calls of `metrics.add`, and the keys of the dictionaries that they unpack."""
+    """Return the keywords of the calls of `metrics.add`, and the keys of the dictionaries that they unpack."""
     keys = {
         target.id: {key.value for key in node.value.keys if isinstance(key, ast.Constant)}
         for node in ast.walk(function)

@@ -1,5 +1,5 @@
-"""The keys that a chart's own values have, kept in keys/ as an extract: a map and its keys a line, `*` behind a key for which
-the chart leaves a map, a list or nothing to be filled.
+"""The keys of a chart's own values, stored in keys/. Each line is a map and its keys. `*` follows a key whose value
+is an empty map, a list or nothing, so users may fill it.
 
     helm show values REPOSITORY/CHART --version V | python -m tests.addons.keys "CHART V" > tests/addons/keys/CHART.txt
 """
@@ -14,16 +14,17 @@ from typing import Any
 import yaml
 
 FOLDER = Path(__file__).with_name("keys")
-# Keys that a chart's values.yaml has in comments alone, or leaves to a dependency, or hands on to Kubernetes as they are.
+# Keys that are only in comments of a chart's values.yaml, belong to a dependency, or are passed to Kubernetes
+# unchanged.
 ELSEWHERE = {
     "airflow": {
         "config.*",  # airflow.cfg, section by section
-        "dags.gitSync.credentialsSecret",  # this and the next are in comments
+        "dags.gitSync.credentialsSecret",  # this key and the next are in comments
         "dags.gitSync.emptyDirConfig",
         "dags.gitSync.emptyDirConfig.*",
         "logs.emptyDirConfig",
         "logs.emptyDirConfig.*",
-        "postgresql.*",  # another chart, which this one brings
+        "postgresql.*",  # another chart, a dependency of this one
     },
     "cluster-autoscaler": {  # options of the program, listed in comments
         "extraArgs.balance-similar-node-groups",
@@ -32,23 +33,24 @@ ELSEWHERE = {
         "extraArgs.skip-nodes-with-local-storage",
         "extraArgs.skip-nodes-with-system-pods",
     },
-    # Probes go into the pod as they are; the policy's peers are in comments.
+    # Probes are passed to the pod unchanged; the policy's peers are in comments.
     "fluent-bit": {"livenessProbe.*", "networkPolicy.ingress", "networkPolicy.ingress.*", "readinessProbe.*"},
     "grafana": {
-        "containerSecurityContext.*",  # goes into the container as it is
+        "containerSecurityContext.*",  # passed to the container unchanged
         "grafana.ini.*",  # Grafana's own configuration, section by section
-        "podAnnotations",  # these two are in comments
+        "podAnnotations",  # these two keys are in comments
         "podAnnotations.*",
         "serviceAccount.annotations",
         "serviceAccount.annotations.*",
     },
-    # The chart's README, "standalone mode with embedded ETCD and local storage": its configuration asks for it without MinIO.
+    # The chart's README, "standalone mode with embedded ETCD and local storage", names this configuration for a setup
+    # without MinIO.
     "milvus": {"minio.tls", "minio.tls.enabled"},
 }
 
 
 def maps(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
-    """The lines of an extract."""
+    """Return the lines of an extract."""
     names = [f"{key}*" if value is None or value == {} or isinstance(value, list) else key for key, value in values.items()]  # fmt: skip
     yield f"{above}: {' '.join(sorted(names))}"
     for key, value in sorted(values.items()):
@@ -57,7 +59,7 @@ def maps(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
 
 
 def known(chart: str) -> frozenset[str]:
-    """The paths of the kept extract of a chart, and below what it leaves open `.*`."""
+    """Return the paths in the extract of a chart. `.*` stands for anything below an open key."""
     found = set(ELSEWHERE.get(chart, ()))
     for line in (FOLDER / f"{chart}.txt").read_text("utf-8").splitlines():
         if not line.startswith("#"):
@@ -69,13 +71,13 @@ def known(chart: str) -> frozenset[str]:
 
 
 def version(chart: str) -> str:
-    """The version that the extract was made of."""
+    """Return the version of the chart in the extract."""
     first = (FOLDER / f"{chart}.txt").read_text("utf-8").splitlines()[0]
     return first.split()[2]
 
 
 def unknown(values: Mapping[str, Any], allowed: frozenset[str], above: str = "") -> Iterator[str]:
-    """The paths that we set and the chart does not have."""
+    """Return the paths that we set and the chart does not have."""
     for key, value in values.items():
         path = f"{above}{key}"
         if f"{above.rstrip('.')}.*" in allowed:

@@ -1,4 +1,4 @@
-"""How much a node has for pods, and whether pods fit: what Kubernetes' scheduler would be able to do."""
+"""The capacity of nodes, and the placement of pods by the rules of the Kubernetes scheduler."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 
 UNITS = {"Ki": 1 / 1024, "Mi": 1, "Gi": 1024}
 
-# By instance type: millicores, and MiB that the kernel leaves of the memory.
+# By instance type: millicores, and the MiB of memory that the kernel leaves.
 CAPACITY = {"t3.medium": (2000, 3836), "m5.large": (2000, 7700)}
-# What the node image keeps: 6% of the first core and 1% of the second; 255 MiB and 11 for each of the 17 pods that the
-# instance type has addresses for (nodeadm does not look at our maxPods), and 100 below which the kubelet evicts.
+# Reservation of the node image: 6% of the first core and 1% of the second, 255 MiB, and 11 MiB for each of the 17
+# pods that the instance type has addresses for (nodeadm ignores our maxPods). The kubelet evicts pods below 100 MiB.
 KEPT_CPU, KEPT_MEMORY = 70, 255 + 11 * 17 + 100
 
 
 class Need(NamedTuple):
-    """What a pod asks for, in millicores and MiB."""
+    """The requests of a pod, in millicores and MiB."""
 
     name: str
     cpu: float
@@ -24,7 +24,7 @@ class Need(NamedTuple):
 
 
 class Node(NamedTuple):
-    """What a node has left for pods."""
+    """The free capacity of a node."""
 
     cpu: float
     memory: float
@@ -32,20 +32,20 @@ class Node(NamedTuple):
 
 
 def cpu(quantity: Any) -> float:
-    """Millicores."""
+    """Return millicores."""
     text = str(quantity)
     return float(text[:-1]) if text.endswith("m") else float(text) * 1000
 
 
 def memory(quantity: Any) -> float:
-    """MiB."""
+    """Return MiB."""
     match = re.fullmatch(r"([0-9.]+)([KMG]i)", str(quantity))
     assert match, f"{quantity!r}: give memory in Ki, Mi or Gi"
     return float(match[1]) * UNITS[match[2]]
 
 
 def need(name: str, *resources: dict[str, Any]) -> Need:
-    """What a pod of these containers asks for."""
+    """Return the requests of a pod with these containers."""
     return Need(
         name,
         sum(cpu(one["requests"]["cpu"]) for one in resources),
@@ -54,13 +54,14 @@ def need(name: str, *resources: dict[str, Any]) -> Need:
 
 
 def node(instance: str, pods: int) -> Node:
-    """An empty node."""
+    """Return an empty node."""
     cores, mebibytes = CAPACITY[instance]
     return Node(cores - KEPT_CPU, mebibytes - KEPT_MEMORY, pods)
 
 
 def placed(needs: Iterable[Need], nodes: Sequence[Node]) -> tuple[list[Node], list[Need]]:
-    """What is left of the nodes, and what found no place: the largest first, each where most memory is left."""
+    """Return the nodes after placement, and the pods that did not fit. Place the largest pod first, on the node with
+    most free memory."""
     left, waiting = list(nodes), []
     for pod in sorted(needs, key=lambda one: (one.memory, one.cpu), reverse=True):
         fits = [

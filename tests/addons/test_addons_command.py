@@ -1,5 +1,5 @@
-"""`make addons` and `make images` as processes: against an AWS on this machine, and a terraform and a docker that only write
-down what they are asked."""
+"""`make addons` and `make images` as processes, against an emulated AWS, with fakes of terraform and docker that only
+record their calls."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ APPLIED = {
     "secrets": SECRETS,
     "service_accounts": {},
 }
-# Writes down the folder, the arguments and what comes in, and says what it was told to say.
+# Record the folder, the arguments and standard input, and print the prepared answer.
 FAKE = """#!{python}
 import json, os, sys
 with open({log!r}, "a") as log:
@@ -56,7 +56,7 @@ class Asked(NamedTuple):
 
 
 class Machine:
-    """A machine with that terraform and docker."""
+    """A machine with the fakes of terraform and docker."""
 
     def __init__(self, folder: Path, moto: str) -> None:
         self._log = folder / "asked"
@@ -74,7 +74,7 @@ class Machine:
         self.has(APPLIED)
 
     def has(self, outputs: Mapping[str, object]) -> None:
-        """What the first root has applied."""
+        """Set the applied outputs of the first root."""
         said = json.dumps({name: {"value": value} for name, value in outputs.items()})
         for name in ("terraform", "docker"):
             program = self._programs / name
@@ -115,7 +115,7 @@ def push(clients: Clients, *repositories: str) -> None:
 
 
 def find(moto: str, repository: str, *findings: Mapping[str, str]) -> None:
-    """What the scan of an image will say."""
+    """Set the findings of the image scan."""
     said = {
         "imageScanFindings": {"findings": list(findings)},
         "repositoryName": f"cali/{repository}",
@@ -129,7 +129,7 @@ def find(moto: str, repository: str, *findings: Mapping[str, str]) -> None:
 
 
 def raised(clients: Clients) -> None:
-    """What `make infra` leaves for those who do not see its state."""
+    """Store the outputs that `make infra` leaves for roles without access to its state."""
     bucket = bucket_name("cali", "123456789012")
     clients("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     body = json.dumps({name: {"value": value} for name, value in APPLIED.items()})
@@ -186,7 +186,7 @@ def test_nothing_begins_without_the_first_root(machine: Machine):
 
 def test_a_no_changes_nothing(machine: Machine, clients: Clients):
     push(clients, *REPOSITORIES)
-    ran = machine.addons()  # nobody answers
+    ran = machine.addons()  # nobody answers the prompt
     assert ran.returncode == 130
     assert "apply" not in [call.arguments[0] for call in machine.asked()]
 
@@ -200,7 +200,7 @@ def test_images_are_built_and_pushed_unless_they_are_there(machine: Machine, cli
     assert docker[0].stdin
     assert docker[2].arguments == ["push", f"{REPOSITORIES['consumer']}:abc"]
     assert "there already" in ran.stdout
-    assert ran.returncode == 2  # this docker pushes nothing, so there is nothing that ECR could scan
+    assert ran.returncode == 2  # this docker pushes nothing, so ECR has nothing to scan
     assert "ImageNotFound" in ran.stderr
 
 
@@ -209,7 +209,7 @@ def test_images_need_neither_terraform_nor_its_state(machine: Machine, clients: 
     push(clients, *REPOSITORIES)
     ran = machine.run("images", "--tag", "abc")
     assert ran.returncode == 0, ran.stderr
-    assert machine.asked() == []  # all are there
+    assert machine.asked() == []  # all images exist
 
 
 def test_a_critical_flaw_stops_the_push_and_what_would_install_it(

@@ -1,4 +1,4 @@
-"""What `make addons` does beside Terraform, against an AWS on this machine."""
+"""The steps of `make addons` besides Terraform, against an emulated AWS."""
 
 from __future__ import annotations
 

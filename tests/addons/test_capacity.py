@@ -1,4 +1,4 @@
-"""All add-ons at once fit the nodes that the first root makes by default, pods a node included."""
+"""All add-ons together fit on the default nodes of the first root, including the limit of pods per node."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from tests.addons.nodes import Need, Node, cpu, memory, need, node, placed
 NODES = (ADDONS.parent / "terraform" / "nodes.tf").read_text("utf-8")
 GITSYNC = ("dag_processor", "scheduler", "triggerer")  # each has a sidecar
 
-# What a pod is counted with that asks for nothing.
+# The size assumed for a pod without requests.
 NOT_SAID = {"requests": {"cpu": "100m", "memory": "256Mi"}}
 
-# What EKS's own add-ons ask for, one pod each on every node, and those that run twice. From the manifests of EKS 1.35's
-# default versions: aws-node 25m + 25m for the policy agent, kube-proxy 100m, three and six containers of 10m and 40Mi for EBS.
+# Requests of EKS's own add-ons: one pod each on every node, some twice. From the manifests of EKS 1.35's default
+# versions: aws-node 25m and 25m for the policy agent, kube-proxy 100m, and three and six containers of 10m and 40Mi
+# for EBS.
 EACH_NODE = (Need("aws-node", 50, 0), Need("kube-proxy", 100, 0), Need("ebs-csi-node", 30, 120))
 TWICE = (Need("coredns", 100, 70), Need("ebs-csi-controller", 60, 240))
 
@@ -34,14 +35,14 @@ def layered(addon: str, environment: str) -> dict[str, Any]:
 
 
 def number(name: str) -> int:
-    """A default of the variable state_nodes, or the kubelet's maxPods."""
+    """Return a default of the variable state_nodes, or the kubelet's maxPods."""
     found = re.search(rf"\b{name}\s*(?:= optional\(number, |: )(\d+)", NODES)
     assert found, name
     return int(found[1])
 
 
 def airflow(environment: str) -> list[Need]:
-    """With LocalExecutor."""
+    """Return Airflow's release with the LocalExecutor."""
     values = layered("airflow", environment)
     sync = values["dags"]["gitSync"]["resources"]
     names = {
@@ -59,7 +60,7 @@ def airflow(environment: str) -> list[Need]:
 
 
 def on_state_nodes(environment: str, consumer: bool) -> list[Need]:
-    """Every pod of the add-ons that may be on the nodes that are always there."""
+    """Return every add-on pod that may run on the permanent nodes."""
     ours = [*airflow(environment), need("milvus", layered("milvus", environment)["standalone"]["resources"])]
     ours.append(need("cluster-autoscaler", layered("cluster_autoscaler", environment)["resources"]))
     ours.append(need("grafana", *pod_of_grafana(environment)))
@@ -77,7 +78,7 @@ def pod_of_grafana(environment: str) -> list[dict[str, Any]]:
 
 
 def nodes(environment: str, count: int, instance: str = "t3.medium") -> list[Node]:
-    """Nodes with what runs on each of them already on them."""
+    """Return the nodes with their daemon pods already placed."""
     collector = need("fluent-bit", layered("fluent_bit", environment)["resources"])
     empty = [node(instance, number("maxPods"))] * count
     for pod in (*EACH_NODE, collector):
@@ -91,13 +92,13 @@ def test_dev_fits_the_default_nodes(consumer: bool):
     begin = nodes("dev", number("min"))
     left, waiting = placed([*TWICE * 2, *on_state_nodes("dev", consumer)], begin)
     assert waiting == []
-    # For a rolling update, the jobs of a Helm hook, and a task that takes more than it asked for.
+    # reserve for a rolling update, Helm hooks, and tasks that exceed their requests
     assert sum(one.cpu for one in left) >= 300
     assert sum(one.memory for one in left) >= 300
 
 
 def test_it_would_not_fit_the_pods_that_addresses_alone_allow_for_long():
-    """Why nodes.tf sets maxPods: 17 a node without prefixes leave little room."""
+    """Without prefix delegation a node has addresses for 17 pods. This is why nodes.tf sets maxPods."""
     pods = len(on_state_nodes("dev", consumer=True)) + 2 * len(TWICE) + number("min") * (len(EACH_NODE) + 1)
     assert pods <= 17 * number("min") <= 110 * number("min")
 

@@ -1,4 +1,4 @@
-"""The two files of Fluent Bit: the rules of their format, and what CALI needs of them."""
+"""The two files of Fluent Bit: the rules of their format, and the settings that CALI needs."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def test_events_are_joined_by_a_processor_because_the_filter_drops_what_its_emit
 
 
 def test_a_line_fits_into_the_joiner_and_an_event_into_a_record_of_kinesis() -> None:
-    # A first line over the joiner's limit loses its stream and its time. Kinesis takes 1 MB, and quotes double as JSON.
+    # A first line above the joiner's limit would lose its stream and its time. Kinesis accepts 1 MB, and quotes
+    # double their size in JSON.
     assert size(TAIL["buffer_max_size"]) <= size(SERVICE["multiline_buffer_limit"]) <= 1024**2 // 2
     assert TAIL["truncate_long_lines"] is True
     assert SERVICE["json.escape_unicode"] is False

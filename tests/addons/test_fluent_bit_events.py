@@ -1,4 +1,4 @@
-"""The multiline rules make one event of one log call, and CALI reads of it what it would have read line by line."""
+"""The multiline rules make one event of one log call, and CALI reads it as it would read the single lines."""
 
 from __future__ import annotations
 

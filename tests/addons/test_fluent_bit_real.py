@@ -1,4 +1,4 @@
-"""A real Fluent Bit 5.1, if one is on the PATH, takes the shipped configuration and makes one event of each trace."""
+"""A real Fluent Bit 5.1, if one is on the PATH, loads the shipped configuration and makes one event of each trace."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.addons.test_fluent_bit_events import BETWEEN, TRACES, cri
 PROGRAM = shutil.which("fluent-bit")
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no fluent-bit on the PATH (package fluent-bit, 5.1)")
 
-LONGEST = 120.0  # seconds until a program that hangs is ended
+LONGEST = 120.0  # seconds after which a hanging program is killed
 END = "2025-11-22 09:06:18,001 INFO [main] a.B - the end"
 
 
@@ -34,7 +34,7 @@ def test_the_shipped_files_load_without_a_warning() -> None:
 
 
 def test_each_trace_is_one_event_with_its_stream_and_time(tmp_path: Path) -> None:
-    # Given each trace in a file as containerd writes it, with a line between, and a last line
+    # Given each trace in a file as containerd writes it, with a line after each
     written = [*(each for trace in TRACES.values() for each in (trace, BETWEEN)), END]
     (tmp_path / "app_shop_api-0.log").write_text("\n".join(cri("\n".join(written))) + "\n", "utf-8")
 

@@ -1,4 +1,4 @@
-"""The chart's values agree with the configuration that they start."""
+"""The chart's values agree with the configuration of Fluent Bit."""
 
 from __future__ import annotations
 

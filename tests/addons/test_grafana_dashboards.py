@@ -1,4 +1,5 @@
-"""The dashboards are what Grafana expects, and ask only for what exists: fields that enrich writes, metrics that are emitted."""
+"""The dashboards are valid for Grafana and query only what exists: fields that enrich writes, metrics that functions
+send."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)[^}]*\}|(\w+))")
 
 
 def written() -> frozenset[str]:
-    """The fields of a document that enrich makes."""
+    """Return the fields of a document that enrich writes."""
     line = {
         "@timestamp": "2026-11-20T10:00:00.000Z",
         "stream": "stderr",
@@ -57,7 +58,7 @@ def _names(document: dict[str, Any], start: str = "") -> Iterator[str]:
 
 
 FIELDS = written()
-WORDS = FIELDS - {"@timestamp", "message"}  # mapped as keyword: only these can be grouped by
+WORDS = FIELDS - {"@timestamp", "message"}  # mapped as keyword, the only type that can be grouped
 
 
 def panels(board: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -167,13 +168,13 @@ def test_choices_come_from_fields_that_enrich_writes(name: str) -> None:
 @pytest.mark.parametrize("target", targets("cloudwatch"))
 def test_cloudwatch_is_asked_for_metrics_that_are_emitted(target: dict[str, Any]) -> None:
     if target["expression"]:
-        return  # of the other queries of its panel, see below
+        return  # used by other queries of the panel; see below
     namespace, metric, dimensions = target["namespace"], target["metricName"], target["dimensions"]
     if namespace == "CALI":
         ((name, (function,)),) = dimensions.items()
         assert name == "function"
         assert metric in EMITTED[function]
-        # The functions' metrics carry a second dimension, so an exact question would find none of them.
+        # The functions' metrics have a second dimension, so a query for one exact dimension would find none.
         assert target["matchExact"] is False
         return
     known, metrics = AWS[namespace]

@@ -1,4 +1,4 @@
-"""Grafana's values: pinned, closed, and in agreement with the dashboards and with what Terraform hands over."""
+"""Grafana's values are pinned, allow no public access, and agree with the dashboards and Terraform's outputs."""
 
 from __future__ import annotations
 

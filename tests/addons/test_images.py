@@ -1,4 +1,4 @@
-"""The Dockerfiles, read: no Docker is needed. Staging is done for real."""
+"""The Dockerfiles, parsed without Docker, and the real staging of their contexts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GENERATE = ADDONS / "images" / "log-generator" / "generate.py"
 
 
 def instructions(folder: str) -> list[tuple[str, str]]:
-    """The instructions of a Dockerfile, continued lines joined."""
+    """Return the instructions of a Dockerfile, with continued lines joined."""
     text = (ADDONS / "images" / folder / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
     return [(line.split(maxsplit=1)[0].upper(), line.split(maxsplit=1)[1]) for line in lines]
@@ -131,7 +131,7 @@ def test_a_tag_does_not_lie(tmp_path: Path):
             cwd=tmp_path, check=True, capture_output=True,
         )  # fmt: skip
 
-    # Given a repository without anything that images are made of
+    # Given a repository without any source of the images
     git("init", "-q")
     (tmp_path / "values.yaml").write_text("one")
     git("add", "values.yaml")
@@ -147,13 +147,13 @@ def test_a_tag_does_not_lie(tmp_path: Path):
     tag = images.tag(tmp_path)
     assert re.fullmatch("[0-9a-f]{12}", tag)
 
-    # Then another file changes nothing, committed or not: the same images serve
+    # Then a change of another file, committed or not, keeps the tag
     (tmp_path / "values.yaml").write_text("two")
     assert images.tag(tmp_path) == tag
     git("commit", "-qam", "two")
     assert images.tag(tmp_path) == tag
 
-    # And no tag names what is not committed
+    # And there is no tag for uncommitted content
     (tmp_path / "src" / "file").write_text("two")
     with pytest.raises(Misconfigured, match="differ from the commit"):
         images.tag(tmp_path)
@@ -191,7 +191,7 @@ def test_the_generator_stops_when_it_is_told():
     process.send_signal(signal.SIGTERM)
     rest, _ = process.communicate(timeout=120)
     assert process.returncode == 0
-    assert len(rest.splitlines()) < 8_000  # at five lines a second all of them take half an hour
+    assert len(rest.splitlines()) < 8_000  # at five lines a second, all faults take half an hour
 
 
 def test_the_generator_ends_when_a_run_fails():
@@ -201,7 +201,7 @@ def test_the_generator_ends_when_a_run_fails():
 
 
 def test_the_generator_imports_what_its_image_has():
-    """Beside the standard library it runs `cali` as a program, so it must import nothing else."""
+    """It runs `cali` as a program, so it may import only the standard library."""
     spec = importlib.util.spec_from_file_location("generate", GENERATE)
     assert spec is not None
     assert spec.loader is not None

@@ -1,6 +1,5 @@
-"""All charts, rendered by helm with our values: what Kubernetes knows, and what holds for whatever runs.
-
-Our own charts are always rendered, somebody else's if they are in out/charts/ or their repository can be reached.
+"""All charts, rendered by helm with our values: valid for Kubernetes, and rules that hold for every pod. Our own
+charts are always rendered. Other charts are rendered if they are in out/charts/ or can be downloaded.
 """
 
 from __future__ import annotations
@@ -29,16 +28,16 @@ EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 REVISION = "cali/secrets-revision"
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
-# Charts that have no value for it.
+# Charts without a value for this setting.
 LINKED = {"airflow-postgresql", "airflow-redis", "cluster-autoscaler", "fluent-bit", "milvus-standalone"}
-UNBOUNDED = {"milvus-standalone/tools"}  # a program is copied there before Milvus starts, and nothing else
-# The chart makes them up at its first installation, so they do not change.
+UNBOUNDED = {"milvus-standalone/tools"}  # only an init container of Milvus writes here, to copy a program
+# The chart generates these at its first installation, so they do not change.
 MADE_BY_THE_CHART = {"airflow-broker-url", "airflow-redis-password"}
-AS_ROOT = {"fluent-bit"}  # nobody else may read the files of the nodes' containers
+AS_ROOT = {"fluent-bit"}  # other users may not read the log files of containers on the node
 
 
 def objects_of(releases: dict[str, Release], which: str, folder: Path) -> list[dict[str, Any]]:
-    """What a release, with Airflow's executor after its name, is made of."""
+    """Return the objects of a release. The name may end with Airflow's executor."""
     name, _, executor = which.partition(" ")
     release = releases[name]
     archive = release.archive()
@@ -133,7 +132,7 @@ def test_no_pod_is_given_the_address_of_each_service(found: list[Pod]):
 
 
 def test_a_changed_secret_is_a_new_pod(found: list[Pod], releases: dict[str, Release]):
-    """Jobs run at each upgrade; PostgreSQL takes its password at its first start alone."""
+    """Jobs run at each upgrade. PostgreSQL reads its password only at its first start."""
     for pod in found:
         if pod.secrets() - MADE_BY_THE_CHART and pod.kind != "Job" and pod.name != "airflow-postgresql":
             assert pod.annotations[REVISION] == "1", pod.name
@@ -161,7 +160,7 @@ def test_every_secret_that_is_read_is_made(
 
 
 def test_a_pod_that_runs_tasks_is_left_where_it_is(request: pytest.FixtureRequest, found: list[Pod]):
-    """Without the annotation the autoscaler evicts it to empty a node."""
+    """Without the annotation the autoscaler evicts such a pod to empty a node."""
     which = request.node.callspec.params["objects"]
     runs = {
         "airflow LocalExecutor": "airflow-scheduler",
@@ -172,7 +171,7 @@ def test_a_pod_that_runs_tasks_is_left_where_it_is(request: pytest.FixtureReques
 
 
 def test_whoever_speaks_to_aws_in_python_finds_its_region(objects: list[dict[str, Any]], found: list[Pod]):
-    """boto3 itself is asked, in a process that has nothing but the pod's environment."""
+    """The test asks boto3, in a process with only the pod's environment."""
     accounts = {
         made["metadata"]["name"]
         for made in objects
@@ -193,7 +192,7 @@ def test_whoever_speaks_to_aws_in_python_finds_its_region(objects: list[dict[str
 
 
 def test_a_probe_that_starts_airflow_has_the_time_that_takes(found: list[Pod]):
-    """`airflow jobs check` and celery's ping take five CPU seconds, four times that must fit."""
+    """`airflow jobs check` and celery's ping need five CPU seconds; the timeout must allow four times as much."""
     for name, _, container in each(found):
         for probe in (container[kind] for kind in PROBES if kind in container):
             command = " ".join(probe.get("exec", {}).get("command", ()))
@@ -204,7 +203,7 @@ def test_a_probe_that_starts_airflow_has_the_time_that_takes(found: list[Pod]):
 
 
 def test_the_tasks_that_may_run_at_once_fit_the_memory(releases: dict[str, Release]):
-    """A task that has pymilvus takes 260 MB before it has read a line; what it runs in, 350 MB."""
+    """A task with pymilvus needs 260 MB before it reads a line, and its worker process 350 MB."""
     values = releases["airflow"].values
     for at_once, where in (
         (values["config"]["core"]["parallelism"], values["scheduler"]),
@@ -285,7 +284,7 @@ def test_every_namespace_of_ours_has_a_policy_for_both_directions(ours: list[dic
 
 
 def neighbours(spec: dict[str, Any], direction: str, side: str) -> set[tuple[str, int]]:
-    """The namespaces that a policy names on one side, and the ports."""
+    """Return the namespaces that one side of a policy names, and the ports."""
     return {
         (peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"], port["port"])
         for rule in spec[direction]
@@ -311,7 +310,7 @@ def test_nobody_may_ask_the_nodes_metadata(ours: list[dict[str, Any]]):
 
 
 def test_who_speaks_to_whom_agrees_on_both_sides(ours: list[dict[str, Any]]):
-    """A way out that the other side does not let in is a mistake."""
+    """If one policy allows egress, the policy of the other side must allow the ingress."""
     found = policies(ours)
     for name, spec in found.items():
         for other, port in neighbours(spec, "egress", "to") - {("kube-system", 53)}:
@@ -319,6 +318,6 @@ def test_who_speaks_to_whom_agrees_on_both_sides(ours: list[dict[str, Any]]):
 
 
 def test_nothing_is_off_in_vain(tmp_path: Path):
-    """Without the worker its service account, budget and all are gone too."""
+    """Without the worker there is no service account, budget or other object of it."""
     made = rendered(ADDONS / "charts" / "cali", [{"logGenerator": {"enabled": False}}], "cali", tmp_path)
     assert made == []

@@ -1,4 +1,4 @@
-"""The second root as it is written: what its providers would say, as far as it can be known without them."""
+"""The second root as text: the errors that its providers would report, as far as they are known without them."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_every_variable_says_what_it_is(root: dict[str, Any]):
 
 
 def test_what_both_roots_ask_for_is_the_same_by_default(root: dict[str, Any]):
-    """A value given to one root alone, such as the executor, would give roles to the wrong service account."""
+    """A value set in one root only, such as the executor, would bind roles to the wrong service account."""
     for name in ("name", "region", "airflow_executor"):
         here = next(
             text(block[key]["default"]) for block in root["variable"] for key in block if text(key) == name

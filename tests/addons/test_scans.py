@@ -1,4 +1,4 @@
-"""ECR's scans: waited for, and no critical flaw passes that nobody has accepted."""
+"""ECR's scans: the command waits for them, and rejects critical findings that are not accepted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.addons.conftest import ADDONS
 
 
 class Ecr:
-    """An ECR that gives the answers it was made with, the last one again and again."""
+    """An ECR that returns prepared answers in order, and repeats the last one."""
 
     def __init__(self, *answers: dict[str, Any]) -> None:
         self._answers = list(answers)

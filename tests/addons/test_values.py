@@ -1,4 +1,4 @@
-"""What we set is what the charts know, and says what the first root says."""
+"""Our values use only keys that the charts have, and agree with the first root."""
 
 from __future__ import annotations
 
@@ -48,11 +48,12 @@ def accounts_of(values: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, 
 def test_every_role_goes_to_the_service_account_that_it_is_for(
     releases: dict[str, Release], planned: dict[str, Any]
 ):
-    """A role's trust names namespace and service account; anything else is refused when the pod asks."""
+    """A role's trust policy names namespace and service account. Any other account is rejected when the pod requests
+    the role."""
     trusted = {
         (account["namespace"], account["name"])
         for name, account in planned["outputs"]["service_accounts"]["value"].items()
-        if name not in {"ebs-csi", "vpc-cni"}  # EKS installs these
+        if name not in {"ebs-csi", "vpc-cni"}  # service accounts that EKS creates
     }
     used = {
         (release.namespace, account["name"])
@@ -86,7 +87,7 @@ def test_the_workers_settings_are_settings(releases: dict[str, Release]):
     assert {name for name in tasks if name.startswith("CALI_")} <= set(variables())
     assert tasks.keys() - environment.keys() == {
         "CALI_GITHUB_SECRET"
-    }  # for pull requests with what was learnt
+    }  # for pull requests with learnt entries
     assert environment.keys() <= tasks.keys()
     assert all(tasks[name] == environment[name] for name in tasks.keys() & environment.keys())
 

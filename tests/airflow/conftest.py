@@ -1,4 +1,4 @@
-"""The add-on's values as Terraform works them out, and the roles of the first root."""
+"""The add-on's values as Terraform evaluates them, and the roles of the first root."""
 
 from tests.addons.conftest import planned, plugins, terraform, worked_out
 

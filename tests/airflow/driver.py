@@ -1,8 +1,7 @@
-"""A night of Airflow in one process, which saves its start for each run: loads the DAG folder as Airflow does, then reads
-what to run, `{"dag", "day", "retries"}`, a line each, and answers with a line of JSON. `DAG.test` is what `airflow dags
-test` calls.
-
-It is run by the Python of .venv-airflow, so it imports nothing of the project's tests.
+"""Airflow in one process for several runs, which saves the start-up time of each run. It loads the DAG folder as
+Airflow does. Then it reads one request per line, `{"dag", "day", "retries"}`, and answers with a line of JSON.
+`DAG.test` is the method that `airflow dags test` calls. The Python of .venv-airflow runs this file, so it imports no
+test code.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Any
 
 def main() -> None:
     out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # Airflow's log goes to the standard output
+    os.dup2(2, 1)  # Airflow logs to standard output
     dags, found = loaded()
     print(json.dumps(found), file=out, flush=True)
     share_the_server()
@@ -28,14 +27,14 @@ def main() -> None:
 
 
 def share_the_server() -> None:
-    """The server that tasks speak to is built for each task, which takes two seconds; one does for all of a process."""
+    """Start the API server of tasks once per process. Airflow starts one for each task, which takes two seconds."""
     from airflow.sdk.execution_time import supervisor
 
     supervisor.in_process_api_server = cache(supervisor.in_process_api_server)
 
 
 def loaded() -> tuple[dict[str, Any], dict[str, Any]]:
-    """The DAGs, and what loading them did."""
+    """Load the DAGs, and return them with the import errors."""
     from airflow.configuration import conf
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
@@ -67,7 +66,7 @@ def described(dag: Any) -> dict[str, Any]:
 
 
 def runs(dag: Any) -> list[tuple[str, str]]:
-    """The first runs that the scheduler would make: logical date, and when."""
+    """Return the first runs that the scheduler would create: the logical date, and the time of the start."""
     from airflow.serialization.encoders import coerce_to_core_timetable
     from airflow.timetables.base import TimeRestriction
 

@@ -1,4 +1,4 @@
-"""Airflow as processes of `.venv-airflow`, with a home of their own and the DAG folder of the repository."""
+"""Airflow as processes of `.venv-airflow`, each with a home of its own and the DAG folder of the repository."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ DRIVER = Path(__file__).parent / "driver.py"
 
 
 class Airflow:
-    """An installation with an empty database. `env` is what the tasks find in their environment, `configuration` its
-    airflow.cfg."""
+    """An installation with an empty database. `env` is the environment of the tasks, `configuration` the airflow.cfg."""
 
     def __init__(self, home: Path, configuration: str = "", **env: str) -> None:
         self.home = home
@@ -41,7 +40,7 @@ class Airflow:
         self.command("db", "migrate")
 
     def command(self, *args: str, **env: str) -> str:
-        """What `airflow ARGS` prints, with these variables over the others."""
+        """Return the output of `airflow ARGS`. `env` overrides variables."""
         done = subprocess.run(
             [BIN / "airflow", *args],
             env={**self.env, **env},
@@ -54,7 +53,7 @@ class Airflow:
         return done.stdout + done.stderr
 
     def python(self, script: str, *args: str, **env: str) -> str:
-        """What a script prints that runs as Airflow's programs do, with these variables over the others."""
+        """Return the output of a script that runs in Airflow's environment. `env` overrides variables."""
         done = subprocess.run(
             [BIN / "python", "-c", script, *args],
             env={**self.env, **env}, cwd=self.home, capture_output=True, text=True,
@@ -63,12 +62,12 @@ class Airflow:
         return done.stdout
 
     def night(self, **env: str) -> Night:
-        """A process with these variables over the others."""
+        """Return a process that runs DAGs. `env` overrides variables."""
         return Night(self, env)
 
 
 class Night:
-    """A process that runs DAGs; see driver.py. `found` is what it said of the DAG folder."""
+    """A process that runs DAGs; see driver.py. `found` is its report on the DAG folder."""
 
     def __init__(self, airflow: Airflow, env: Mapping[str, str]) -> None:
         self._log = airflow.home / "night.log"
@@ -80,7 +79,8 @@ class Night:
         self.found = self._said()
 
     def run(self, dag: str, day: date | None, retries: int = 0) -> dict[str, Any]:
-        """A run of a DAG for a day, or without a logical date: its state, and of each task state, tries and summary."""
+        """Run a DAG for a day, or without a logical date. Return its state, and the state, attempts and summary of
+        each task."""
         assert self._process.stdin is not None
         named = day.isoformat() if day else None
         self._process.stdin.write(json.dumps({"dag": dag, "day": named, "retries": retries}) + "\n")
@@ -88,7 +88,7 @@ class Night:
         return self._said()
 
     def all(self, day: date) -> dict[str, dict[str, Any]]:
-        """A run of each DAG, in the order of a night."""
+        """Run each DAG once, in the order of a night."""
         return {dag: self.run(dag, day) for dag in ORDER}
 
     def log(self) -> str:

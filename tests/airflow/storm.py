@@ -1,4 +1,4 @@
-"""A way to S3 on which some calls are refused, as S3 refuses when it is asked too much, or by those who may not ask."""
+"""A proxy for S3 that rejects some calls, as S3 does under load or for missing permissions."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def _refused(says: tuple[int, str]) -> tuple[int, list[tuple[str, str]], bytes]:
 
 
 class Storm:
-    """Passes on whatever it is asked, but refuses calls of the method and the end of a path in `refuses`, such as
-    "PUT /gate.json". Empty: it refuses none. `says` is how. `may`, of an action and a key or prefix, is what the caller's
-    policy allows: as S3 does, a key that is not there is 403 to those who may not list it."""
+    """A proxy that forwards requests, but rejects those in `refuses`: a method and the end of a path, such as "PUT
+    /gate.json". `says` is the response. `may` is the caller's policy, called with an action and a key or prefix.
+    As on S3, a missing key gives 403 if the caller may not list it."""
 
     def __init__(self, endpoint: str, may: Callable[[str, str], bool] = lambda _action, _key: True) -> None:
         self.refuses = ""
@@ -41,7 +41,7 @@ class Storm:
             do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _any  # noqa: N815 - the names are http.server's
 
             def log_message(self, *args: Any) -> None:
-                """Says nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

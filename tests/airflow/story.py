@@ -1,7 +1,7 @@
-"""Nights of Airflow between two days of the functions, told once for all tests.
+"""Nights of Airflow between two days of the functions. They run once, and all tests read the result.
 
-A day's errors that nobody knows -> night: S3 refuses the gate's result -> the same night, mended -> the same night again ->
-the next day's errors.
+a day with unknown errors -> a night in which S3 rejects the gate's result -> the same night without that fault -> the
+same night again -> the errors of the next day
 """
 
 from __future__ import annotations
@@ -36,13 +36,11 @@ CARD = "ERROR gift card 4411 locked after redemption replay, balance journal sho
 CARD_CAUSE = (
     "The balance journal shows a version twice after a redemption replay, so the gift card is locked."
 )
-CALM = CARD.replace(
-    "ERROR", "INFO"
-)  # the same line in health: a signature of it would raise what is no error
+CALM = CARD.replace("ERROR", "INFO")  # the same line without an error: a signature must not match it
 NEXT_SHARD = SHARD.replace("812", "977").replace("shard 7", "shard 3")
 NEXT_CARD = CARD.replace("4411", "8207")
 EARLIER = (CALM, "INFO all is well")
-# In a process of its own: the file of a Milvus Lite is one process's at a time.
+# A process of its own: only one process at a time may open a file of Milvus Lite.
 LOOK = """
 import json, sys
 from pymilvus import MilvusClient
@@ -57,7 +55,7 @@ print(json.dumps({"learnt": sorted({row["entry"] for row in learnt}), "rows": ro
 
 @dataclass
 class Told:
-    """What came of it. A snapshot is the etags of all objects, and the rows of all collections of Milvus."""
+    """The results. A snapshot is the ETags of all objects, and the rows of all collections of Milvus."""
 
     airflow: Airflow
     found: dict[str, Any] = field(default_factory=dict)
@@ -69,23 +67,23 @@ class Told:
     after: Any = None
     asked: list[int] = field(
         default_factory=list
-    )  # calls of the model after the storm, the night, and the night again
+    )  # calls of the model after the fault, after the night, and after its repetition
     next_day: dict[str, dict[str, Any]] = field(default_factory=dict)
     released: dict[str, Any] = field(default_factory=dict)
     undated: dict[str, Any] = field(default_factory=dict)  # a run without a logical date
-    denied: dict[str, Any] = field(default_factory=dict)  # a run whose result S3 does not take
+    denied: dict[str, Any] = field(default_factory=dict)  # a run whose result S3 rejects
 
 
 class Town:
-    """The account, and the functions on it."""
+    """The account, and its functions."""
 
     def __init__(self, aws: Account, milvus: Path) -> None:
         self.aws = aws
         self.milvus = milvus
 
     def day(self, workload: str, first: int, *lines: str) -> dict[str, dict[str, Any]]:
-        """Fluent Bit sends lines, and the functions tell what broke: the diagnosis of each incident, by its title. The first of
-        the records is the stream's `first`."""
+        """Send lines as Fluent Bit does, and return the functions' diagnosis of each incident by its title. `first`
+        is the stream's number of the first record."""
         functions = Functions(self.aws.endpoint)
         pod = f"{workload}-6d4cf56db6-abcde"
         records = [fluent(line, pod, NOON + number) for number, line in enumerate(lines)]
@@ -132,7 +130,7 @@ def _explain(asked: dict[str, Any]) -> str:
 
 @contextmanager
 def told(place: Path) -> Iterator[Told]:
-    """Everything, in order."""
+    """Run everything in order."""
     with ExitStack() as stack:
         aws = stack.enter_context(account())
         aws.make()

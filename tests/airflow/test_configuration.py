@@ -1,4 +1,4 @@
-"""A real Airflow with the configuration and the environment that the add-on gives it, and with its roles' permissions."""
+"""A real Airflow with the configuration, environment and permissions of the add-on."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = [
 
 BUCKET = f"cali-logs-{ACCOUNT}"
 LOG = "dag_id=retention/run_id=manual/task_id=retain/attempt=1.log"
-# As the supervisor of a task does when the task is over, and as the page does to show its log.
+# The calls of a task's supervisor after the task, and of the page that shows the task's log.
 WRITE = """
 import pathlib, sys
 from airflow.configuration import conf
@@ -75,7 +75,7 @@ def addon(worked_out: dict[str, dict[str, Any]]) -> Release:
 
 @pytest.fixture(scope="module")
 def configuration(addon: Release, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The airflow.cfg that the chart makes; what our values have of it where the chart cannot be had."""
+    """Return the airflow.cfg that the chart renders. If the chart is missing, return the sections of our values."""
     archive = addon.archive()
     if archive is None:
         sections = addon.values["config"].items()
@@ -90,7 +90,7 @@ def configuration(addon: Release, tmp_path_factory: pytest.TempPathFactory) -> s
 
 @pytest.fixture(scope="module")
 def airflow(addon: Release, configuration: str, tmp_path_factory: pytest.TempPathFactory) -> Airflow:
-    """What EKS adds to a pod with a role are the keys, here as variables: no region, for ours are there."""
+    """Return an installation with the pod's environment. The role's credentials are variables here, without a region."""
     env = {entry["name"]: entry["value"] for entry in addon.values["env"]}
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     return Airflow(tmp_path_factory.mktemp("airflow"), configuration, **env, **keys)
@@ -128,7 +128,7 @@ def test_a_new_task_log_is_written_and_shown(airflow: Airflow, aws: Account, rol
 
 
 def test_no_log_is_written_by_who_may_not_list(airflow: Airflow, aws: Account, roles: list[Statement]):
-    """What S3 does: the test above would not see the mistake without it."""
+    """Check that S3 rejects such a role. Otherwise the test above could not fail."""
     mine = of(roles, "airflow-scheduler")
     with Storm(
         aws.endpoint, lambda action, key: action != "s3:ListBucket" and permits(mine, action, key)
@@ -143,7 +143,7 @@ def test_the_page_asks_an_address_for_the_log_of_a_running_task(airflow: Airflow
 
 
 def test_both_drivers_understand_the_connection(airflow: Airflow):
-    """Nobody listens there, and that is all that both complain of."""
+    """Both drivers complain only that no server listens."""
     written = re.search(r'connection\s*= "(.*)"', (ADDONS / "secrets.tf").read_text("utf-8"))
     assert written
     address = re.sub(r"\$\{[^}]*\}", "secret", written[1]).replace(
@@ -188,9 +188,9 @@ def test_the_scheduler_answers_its_probes(airflow: Airflow, addon: Release):
 
 
 def test_the_configuration_is_the_whole_of_ours(addon: Release, airflow: Airflow):
-    """A section or key that Airflow does not know would be passed over in silence."""
+    """Airflow ignores a section or key that it does not know."""
     import_ = "import sys, json; from airflow.configuration import conf; print(json.dumps(conf.configuration_description))"
     known = yaml.safe_load(airflow.python(import_))
     for section, keys in addon.values["config"].items():
-        if section != "celery":  # of a provider that this test has not
+        if section != "celery":  # of a provider that is not installed here
             assert keys.keys() <= known[section]["options"].keys(), section

@@ -1,4 +1,5 @@
-"""The DAGs in a real Airflow: they load cheaply, learn a day, stop what is bad, go on after a failure, and change nothing twice."""
+"""The DAGs in a real Airflow. They load fast, learn a day, stop bad drafts, continue after a failure, and repeat
+nothing."""
 
 from __future__ import annotations
 

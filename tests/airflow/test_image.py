@@ -1,4 +1,4 @@
-"""The image and the chart's values bring to the cluster what the tests of the DAGs ran with."""
+"""The image and the chart's values give the cluster the same versions and variables as the tests of the DAGs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_dags_run_without_anybody_switching_them_on(values: dict[str, Any]):
 
 
 def test_tasks_are_told_where_to_read_and_write():
-    """`learning()` names these when they are missing."""
+    """`learning()` raises Misconfigured without these."""
     told = (ADDONS / "variables.tf").read_text("utf-8")
     assert {"CALI_LOGS_BUCKET", "CALI_INCIDENTS_TABLE", "CALI_MILVUS_URI", "CALI_SLACK_SECRET"} <= set(
         re.findall(r"^ +(CALI_\w+) +=", told, re.M)
@@ -70,7 +70,7 @@ def test_tasks_are_told_where_to_read_and_write():
 def test_a_dag_that_changes_needs_neither_image_nor_terraform():
     for workflow in ("addons", "images"):
         paths = yaml.safe_load((ROOT / ".github" / "workflows" / f"{workflow}.yml").read_text("utf-8"))
-        watched = paths[True]["push"]["paths"]  # YAML reads `on` as true
+        watched = paths[True]["push"]["paths"]  # YAML parses `on` as true
         assert "!eks_addons/airflow/dags/**" in watched or not any(
             path.startswith(("eks_addons/**", "eks_addons/airflow")) for path in watched
         )

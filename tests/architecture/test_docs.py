@@ -1,4 +1,4 @@
-"""A command or option that no document names, and a document that leads nowhere, fail."""
+"""Every command and option is in a document, and every link of a document leads to a file."""
 
 from __future__ import annotations
 

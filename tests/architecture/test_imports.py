@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "src"
-MAY_IMPORT = {  # what a folder of `cali` may import of `cali`
+MAY_IMPORT = {  # the folders of `cali` that each folder may import
     "core": {"core"},
     "stages": {"core", "stages"},
     "usecases": {"core", "stages", "usecases"},

@@ -16,7 +16,7 @@ ROW = re.compile(r"^\| ([a-z ]+) \| .+ \| (?:`(\w+)[.\w]*`)? *\|$", re.MULTILINE
 
 
 def types() -> dict[str, list[str]]:
-    """Where each type is defined, by its name without a leading underscore."""
+    """Return the places where each type is defined, by its name without a leading underscore."""
     found = defaultdict(list)
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

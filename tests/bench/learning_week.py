@@ -1,10 +1,11 @@
-"""A simulated week of a team whose services have errors that no shipped knowledge knows, with the nightly jobs and without.
+"""A simulated week of a team whose services have errors outside the shipped knowledge, with and without the nightly
+jobs.
 
     python -m tests.bench.learning_week [--folder DIR]
 
-Each day writes healthy lines of the simulated shop and some of the errors of `learning_week.yaml`, in some of the services of
-some regions: new kinds appear, old ones come back elsewhere. They go through the stages as on AWS; a server on this machine
-answers as a model would, people say of some causes that they are right or wrong, and the jobs run at night.
+Each day has healthy lines of the simulated shop and some of the errors in `learning_week.yaml`, in some services and
+regions. New kinds appear, and old ones recur elsewhere. The lines go through the stages as on AWS. A local server
+answers as a model, people mark some causes as right or wrong, and the jobs run at night.
 """
 
 from __future__ import annotations
@@ -45,9 +46,9 @@ if TYPE_CHECKING:
 
 FIRST = date(2026, 11, 16)
 REGIONS = ("eu", "us", "ap")
-RECURS = 0.7  # chance that a kind that is known to happen does so on a day
+RECURS = 0.7  # chance that a kind that has occurred before occurs on a day
 NIGHT = ("apply_feedback", "learn_new_errors", "learn_templates")
-WORDS = 3  # of a kind's own text by which the model and the reader know it
+WORDS = 3  # minimum share of a kind's own words that identifies it
 
 
 class Kind(NamedTuple):
@@ -62,7 +63,8 @@ class Kind(NamedTuple):
 
 
 class Day(NamedTuple):
-    """What a day gave: its alerts, those of them that nobody was told of before, and who knew those. `new` are entries that its night put in force, `stopped` drafts that its gate stopped."""
+    """The figures of a day: its alerts, the new ones among them, and the source of each cause. `new` are entries that
+    its night put in force, `stopped` drafts that its gate stopped."""
 
     number: int
     alerts: int
@@ -78,7 +80,7 @@ class Day(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Of the alerts that opened, those that knowledge answered."""
+        """Return the share of opened alerts that the knowledge answered."""
         return self.known / self.opened if self.opened else 0.0
 
 
@@ -91,7 +93,7 @@ class _Clock:
 
 
 class Size(NamedTuple):
-    """How much is simulated: days, and healthy lines of a region and day."""
+    """The size of the simulation: days, and healthy lines per region and day."""
 
     days: int = 7
     lines: int = 3_000
@@ -102,7 +104,7 @@ WEEK = Size()
 
 
 def week(folder: Path, *, learns: bool = True, size: Size = WEEK) -> list[Day]:
-    """The days of a week; without `learns` no job runs at night."""
+    """Run the days of a week. Without `learns`, no job runs at night."""
     kinds, healthy = _story()
     clock = _Clock()
     with ModelServer(lambda asked: _model(asked, kinds)) as server:
@@ -112,14 +114,14 @@ def week(folder: Path, *, learns: bool = True, size: Size = WEEK) -> list[Day]:
             learning_approval="auto",
             dollars_per_day=100.0,
         )
-        # Without an index: it suggests, and has no say in what is known.
+        # Without an index: near entries never decide what is known.
         parts = replace(learning(settings, data=folder, now=clock), collections=None)
         town = _Town(parts, clock, server, kinds, healthy, size)
         return [_day(number, town, learns) for number in range(1, size.days + 1)]
 
 
 class _Town(NamedTuple):
-    """What a day happens in."""
+    """The state of the simulation on one day."""
 
     parts: LearnContext
     clock: _Clock
@@ -166,8 +168,7 @@ def _day(number: int, town: _Town, learns: bool) -> Day:
 
 
 def _alerts(lines: Sequence[str], region: str, parts: LearnContext) -> tuple[list[Incident], list[Incident]]:
-    """The incidents of the lines, each with the diagnosis that it has or now gets, as `diagnose` does: one of an earlier day has
-    come back. And those of them that are new."""
+    """Return the incidents of the lines, each with a diagnosis, as `diagnose` does, and the new ones among them."""
     assert parts.explain is not None and parts.incidents is not None  # noqa: PT018 - both are configured above
     knowledge, store = parts.knowledge(), parts.incidents()
     signatures, explain = knowledge.signatures(), parts.explain(knowledge)
@@ -192,7 +193,7 @@ def _alerts(lines: Sequence[str], region: str, parts: LearnContext) -> tuple[lis
 
 
 def _people(incidents: Sequence[Incident], parts: LearnContext, kinds: Sequence[Kind], at: float) -> None:
-    """Somebody looks at the first alert of each kind of the day: a wrong cause is put right, a right one confirmed."""
+    """A person checks the first alert of each kind of the day: corrects a wrong cause, confirms a right one."""
     assert parts.feedback is not None
     seen: set[str] = set()
     for incident in incidents:
@@ -268,7 +269,7 @@ def _lines(number: int, begin: float, region: str, town: _Town, rng: random.Rand
 
 
 def _model(asked: dict[str, Any], kinds: Sequence[Kind]) -> str:
-    """What a model says: its cause for the kind that it sees, with the first line as evidence."""
+    """Answer as a model: the cause of the kind in the request, with the first line as evidence."""
     kind = _kind("\n".join(str(message["content"]) for message in asked["messages"][1:]), kinds)
     if kind is None or not kind.cause:
         return explanation("", [], understood=False)
@@ -280,7 +281,7 @@ def _kind(text: str, kinds: Sequence[Kind]) -> Kind | None:
 
 
 def _is_wrong(incident: Incident, kinds: Sequence[Kind]) -> bool:
-    """Whether its cause is not that of its kind: what a person said, or else the model's."""
+    """Return whether a cause is not that of its kind, which a person gave, or else the model."""
     kind, said = _kind(incident.samples[0].message, kinds), incident.diagnosis
     if said is None or not said.cause:
         return False
@@ -308,7 +309,7 @@ def _story() -> tuple[list[Kind], list[str]]:
 
 
 def page(days: Sequence[Day]) -> str:
-    """The week as a table."""
+    """Return the week as a table."""
     names = (
         *("day", "opened", "known", "by the model", "no cause", "share known", "all alerts", "known of all"),
         *("wrong causes", "model calls", "new entries", "stopped"),

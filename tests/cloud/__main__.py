@@ -1,4 +1,4 @@
-"""`python -m tests.cloud`: try CALI's AWS side on this machine, and break it. See docs/local-cloud.md."""
+"""`python -m tests.cloud`: run CALI's AWS side on this machine, and inject faults. See docs/local-cloud.md."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _run(options: Options) -> Summary:
 
 
 class Teller:
-    """Prints one line at a time, from whatever thread, with the seconds since it began."""
+    """A printer of one line at a time from any thread, with the seconds since the start."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()
@@ -83,12 +83,12 @@ class Teller:
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
-    """A polite end is as Ctrl-C, so that everything is cleared away."""
+    """Handle SIGTERM as Ctrl-C, so that everything is cleaned up."""
     raise KeyboardInterrupt
 
 
 def ended(command: click.Command) -> int:
-    """Runs a command and gives its exit code: 2 with one line for what cannot be done, 130 when it was stopped."""
+    """Run a command and return its exit code: 2 with one line for an error, 130 if it was interrupted."""
     signal.signal(signal.SIGTERM, _stop)
     try:
         return int(command.main(standalone_mode=False) or 0)

@@ -1,7 +1,6 @@
-"""A deployed function as files on this machine: exactly the zip and the layers that were deployed, and nothing else.
-
-What Lambda's own runtime brings (its client and boto3) is put beside them. The packages of the development environment
-are not visible, so a function that forgot a dependency fails here as it would there.
+"""A deployed function as files on this machine: exactly its zip and layers. The packages of Lambda's runtime (its
+client and boto3) are linked beside them. The packages of the development environment are not visible, so a missing
+dependency fails here as on Lambda.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ OF_THE_RUNTIME = (
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """What Lambda knows of a deployed function. `sha` names its code, `revision` also its configuration."""
+    """A deployed function. `sha` identifies its code, `revision` also its configuration."""
 
     name: str
     arn: str
@@ -37,21 +36,21 @@ class Function:
     revision: str
     timeout: float
     memory: int
-    concurrency: int | None  # reserved; None when nothing is
+    concurrency: int | None  # reserved concurrency; None without a reservation
     environment: dict[str, str]
     layers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where a function's code lies, and the search path that makes it whole."""
+    """The folder of a function's code, and the search path of its dependencies."""
 
     task: Path
     path: tuple[Path, ...]
 
 
 def function(client: Any, name: str) -> Function:
-    """The function of this name, as deployed."""
+    """Return the deployed function of this name."""
     answer = client.get_function(FunctionName=name)
     found = answer["Configuration"]
     layers = tuple(layer["Arn"] for layer in found.get("Layers") or ())
@@ -80,14 +79,14 @@ def function(client: Any, name: str) -> Function:
 
 
 class Shelf:
-    """Unzips each code and layer once, under the digest of its content."""
+    """A cache that unpacks each code and layer once, keyed by the digest of the content."""
 
     def __init__(self, account: Account, home: Path) -> None:
         self._account = account
         self._home = home
 
     def files(self, of: Function) -> Files:
-        """The function's files. RuntimeError when what is stored is not what was deployed."""
+        """Return the function's files. Raise RuntimeError if the stored content is not the deployed content."""
         zipped = self._account.code("function", of.name)
         digest = base64.b64encode(hashlib.sha256(zipped).digest()).decode()
         if digest != of.sha:
@@ -110,7 +109,7 @@ class Shelf:
         return place
 
     def _runtime(self) -> Path:
-        """A folder with what Lambda's Python image holds itself, linked from the development environment."""
+        """Return a folder with the packages of Lambda's Python image, linked from the development environment."""
         place = self._home / "runtime"
         if not place.exists():
             building = self._home / "runtime.building"

@@ -1,4 +1,4 @@
-"""The emulated AWS account, with the resources that Terraform makes in the real one, under the same names."""
+"""The emulated AWS account, with the resources of Terraform under the same names."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.cloud.processes import Server, free_port
 
 LOGS, INCIDENTS = "cali-logs-stream", "cali-incidents-stream"
 BUCKET = f"cali-logs-{ACCOUNT}"
-# The developer's own account must never be reached by mistake, so nothing of it is passed on.
+# Nothing of the developer's environment is passed on, so the real account is never reached by mistake.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local"}
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A DynamoDB table as `create_table` takes it, and the attribute by which items expire."""
+    """A DynamoDB table as `create_table` takes it, and the attribute that expires items."""
 
     name: str
     definition: Mapping[str, Any]
@@ -36,7 +36,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What an account holds before anything is deployed."""
+    """The resources of an account before the first deployment."""
 
     shards: int = 2
     incident_shards: int = 1
@@ -46,7 +46,7 @@ class Resources:
 
 
 class Account:
-    """An AWS account in an emulator of its own process. `endpoint` is its one address for all services."""
+    """An AWS account in an emulator process. `endpoint` is its address for all services."""
 
     def __init__(self, home: Path, runtime_port: int | None = None) -> None:
         port = free_port()
@@ -65,7 +65,7 @@ class Account:
         self._server.close()
 
     def environment(self) -> dict[str, str]:
-        """What points any AWS client to this account."""
+        """Return the environment that leads any AWS client to this account."""
         return {
             **CREDENTIALS,
             "AWS_DEFAULT_REGION": REGION,
@@ -74,7 +74,7 @@ class Account:
         }
 
     def client(self, service: str, key: str = "local") -> Any:
-        """A client that signs with this access key, which is the name under which its requests are recorded."""
+        """Return a client that signs with this access key. The key is the name under which its requests are recorded."""
         return boto3.client(
             service,
             region_name=REGION,
@@ -89,7 +89,7 @@ class Account:
         )
 
     def create(self, wanted: Resources) -> None:
-        """Makes streams, tables, the bucket, secrets and the functions' role."""
+        """Create streams, tables, the bucket, secrets and the functions' role."""
         kinesis = self.client("kinesis")
         kinesis.create_stream(StreamName=LOGS, ShardCount=wanted.shards)
         kinesis.create_stream(StreamName=INCIDENTS, ShardCount=wanted.incident_shards)
@@ -113,36 +113,36 @@ class Account:
             self.client("secretsmanager").create_secret(Name=name, SecretString=value)
 
     def reset(self) -> None:
-        """An empty account again."""
+        """Empty the account."""
         self._ask("POST", "/moto-api/reset")
 
     def publish_layer(self, name: str, content: bytes) -> str:
-        """The ARN of a new layer version with this zip."""
+        """Publish a layer version with this zip, and return its ARN."""
         answer = self.client("lambda").publish_layer_version(
             LayerName=name, Content={"ZipFile": content}, CompatibleRuntimes=[runtime_name()]
         )
         return str(answer["LayerVersionArn"])
 
     def throttle_dynamodb(self, share: float) -> None:
-        """From now on this share of all calls to DynamoDB is answered with ProvisionedThroughputExceeded."""
+        """Reject this share of all calls to DynamoDB with ProvisionedThroughputExceeded from now on."""
         self._ask("POST", "/_local/throttle", json.dumps({"share": share}))
 
     def asked(self) -> dict[str, int]:
-        """How often which function asked what: `analyze dynamodb PutItem`."""
+        """Return the number of calls by function and operation: `analyze dynamodb PutItem`."""
         counts: dict[str, int] = json.loads(self._ask("GET", "/_local/asked"))
         return counts
 
     def refuse(self, service: str, share: float) -> None:
-        """From now on the service refuses this share of what the functions ask; see outages.py."""
+        """Reject this share of the functions' calls to a service from now on; see outages.py."""
         self._ask("POST", f"/_local/outage/{service}", json.dumps({"share": share}))
 
     def calls(self) -> list[list[str]]:
-        """Who asked for what so far; see recorded.py."""
+        """Return the recorded calls so far; see recorded.py."""
         found: list[list[str]] = json.loads(self._ask("GET", "/_local/calls"))
         return found
 
     def code(self, kind: str, name: str) -> bytes:
-        """The zip of a deployed `function` or `layer`."""
+        """Return the zip of a deployed `function` or `layer`."""
         return self._ask("GET", f"/_local/code/{kind}/{name}")
 
     def _ask(self, method: str, path: str, body: str = "") -> bytes:
@@ -157,12 +157,12 @@ class Account:
 
 
 def role_arn(function: str) -> str:
-    """The role that a function runs as."""
+    """The role of a function."""
     return f"arn:aws:iam::{ACCOUNT}:role/cali-{function}"
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without any AWS account or CALI setting of the person who runs it."""
+    """Return this process's environment without settings of AWS or CALI."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CALI_"))}
     return {**kept, **CREDENTIALS, "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 

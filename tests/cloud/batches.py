@@ -1,7 +1,7 @@
-"""What Lambda does with a batch from Kinesis, as pure functions: settings, outcome and clock in, next state out.
+"""Lambda's handling of a Kinesis batch as pure functions: settings, outcome and clock in, next state out.
 
-The rules are those of the AWS documentation ("Using Lambda with Kinesis", on error handling). Where it says nothing the
-choice that is harder for a consumer was taken, and the rule says so.
+The rules are those of the AWS documentation ("Using Lambda with Kinesis", on error handling). Where the documentation
+is silent, the rule takes the choice that is harder for a consumer, and says so.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hashlib import md5
 from typing import Any, NamedTuple
 
 MOST_RECORDS = 10_000
-MOST_BYTES = 6_000_000  # of an invocation's payload, base64 and envelope included
+MOST_BYTES = 6_000_000  # maximum bytes of an invocation's payload, including base64 and envelope
 EXHAUSTED, TOO_OLD = "RetryAttemptsExhausted", "RecordAgeExceeded"
 LONGEST_PAUSE = 5.0
 
@@ -28,12 +28,12 @@ class Row(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        return len(self.data) * 4 // 3 + 400  # what its JSON in an invocation weighs, about
+        return len(self.data) * 4 // 3 + 400  # approximate size of its JSON in an invocation
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """An event-source mapping, as deployed. -1 retries or seconds of age mean: for ever."""
+    """An event source mapping as deployed. -1 for retries or for the age in seconds means no limit."""
 
     batch_size: int = 100
     window: float = 0.0
@@ -49,22 +49,22 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records that are delivered together, and how often that was tried."""
+    """Records that are delivered together, and the number of attempts."""
 
     rows: tuple[Row, ...]
     tries: int = 0
-    pause: float = 0.0  # before it is delivered
+    pause: float = 0.0  # seconds since the epoch of the next delivery
 
 
 class Outcome(NamedTuple):
-    """What an invocation came to: its response if the function returned, else the error that ended it."""
+    """The outcome of an invocation: the response of the function, or the error that ended it."""
 
     body: bytes = b""
     error: str = ""
 
 
 class Dropped(NamedTuple):
-    """Rows that are given up and go to the failure destination."""
+    """Rows that Lambda gives up. They go to the failure destination."""
 
     rows: tuple[Row, ...]
     condition: str
@@ -73,7 +73,7 @@ class Dropped(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """What follows: rows that are done, batches to deliver again in this order, rows given up."""
+    """The next state: rows that are done, batches to deliver again in this order, rows given up."""
 
     done: tuple[Row, ...] = ()
     again: tuple[Batch, ...] = ()
@@ -81,7 +81,7 @@ class Next:
 
 
 def settings_of(mapping: Mapping[str, Any]) -> Settings:
-    """The settings in a mapping as `GetEventSourceMapping` gives it."""
+    """Parse the settings in a response of `GetEventSourceMapping`."""
     destination = (mapping.get("DestinationConfig") or {}).get("OnFailure") or {}
 
     def number(name: str, default: float) -> float:
@@ -99,18 +99,18 @@ def settings_of(mapping: Mapping[str, Any]) -> Settings:
         on_failure=destination.get("Destination", ""),
         position=mapping.get("StartingPosition") or "TRIM_HORIZON",
         enabled=mapping.get("State")
-        not in ("Disabled", "Disabling"),  # `Creating` and `Updating` end by themselves
+        not in ("Disabled", "Disabling"),  # `Creating` and `Updating` end without a call
     )
 
 
 def lane(key: str, factor: int) -> int:
-    """Which of the concurrent invocations of a shard gets a partition key: always the same one, so keys stay in order."""
+    """Return the lane of a partition key. It never changes, so records of a key stay in order."""
     return int.from_bytes(md5(key.encode(), usedforsecurity=False).digest()[:4], "big") % factor
 
 
 def cut(waiting: Sequence[Row], settings: Settings, now: float, since: float) -> int:
-    """How many of the waiting rows to deliver now: 0 until the window is over or a batch is full. `since` is when the
-    first of them began to wait."""
+    """Return the number of waiting rows to deliver now: 0 until the window has ended or a batch is full. `since` is
+    the time at which the first row began to wait."""
     size = 0
     for count, row in enumerate(waiting):
         size += row.bytes
@@ -122,7 +122,7 @@ def cut(waiting: Sequence[Row], settings: Settings, now: float, since: float) ->
 
 
 def expire(batch: Batch, settings: Settings, now: float) -> Next:
-    """The batch without records that are older than the mapping allows."""
+    """Return the batch without records above the maximum age of the mapping."""
     if settings.max_age < 0:
         return Next(again=(batch,))
     old = tuple(row for row in batch.rows if now - row.arrived > settings.max_age)
@@ -135,14 +135,14 @@ def expire(batch: Batch, settings: Settings, now: float) -> Next:
 
 
 def decide(batch: Batch, outcome: Outcome, settings: Settings) -> Next:
-    """What becomes of a batch that was delivered."""
+    """Return the next state after a delivery."""
     first = _first_failed(batch.rows, outcome, settings.partial)
     if first is None:
         return Next(done=batch.rows)
     done, rest = batch.rows[:first], batch.rows[first:]
     whole = bool(outcome.error) or first == 0
     if settings.bisect and not whole:
-        # The checkpoint is the place where the batch is split, and a split spends no retry.
+        # The batch is split at the checkpoint. A split does not count as a retry.
         return Next(done, again=(Batch(rest, batch.tries, _pause(batch.tries)),))
     if settings.bisect and outcome.error and len(rest) > 1:
         half = len(rest) // 2
@@ -151,13 +151,13 @@ def decide(batch: Batch, outcome: Outcome, settings: Settings) -> Next:
     tries = batch.tries + 1
     if settings.retries >= 0 and tries > settings.retries:
         return Next(done, dropped=(Dropped(rest, EXHAUSTED, tries),))
-    # Progress without bisecting is not documented to restore retries, so it does not.
+    # The documentation does not say that progress without bisecting resets the retries, so it does not here.
     return Next(done, again=(Batch(rest, tries, _pause(tries)),))
 
 
 def _first_failed(rows: Sequence[Row], outcome: Outcome, partial: bool) -> int | None:
-    """The place of the lowest failed record; None when all is well. What the response does not say properly is a
-    failure of the whole batch."""
+    """Return the place of the first failed record, or None if all succeeded. An invalid response means that the whole
+    batch failed."""
     if outcome.error:
         return 0
     if not partial:
@@ -169,7 +169,7 @@ def _first_failed(rows: Sequence[Row], outcome: Outcome, partial: bool) -> int |
     if not said:
         return None
     if not isinstance(said, dict):
-        return None  # the documentation asks for an object; any other return value counts as success
+        return None  # The documentation requires an object. Any other return value counts as success.
     failures = said.get("batchItemFailures")
     if not failures:
         return None

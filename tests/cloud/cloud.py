@@ -1,4 +1,4 @@
-"""The whole AWS side of CALI on this machine: started, deployed into, fed, broken, watched, and cleared away."""
+"""The whole AWS side of CALI on this machine: start, deploy, feed, inject faults, observe, and clean up."""
 
 from __future__ import annotations
 
@@ -42,31 +42,31 @@ from tests.cloud.streams import Streams
 
 AT_ONCE = 500
 Got = TypeVar("Got")
-SETTLE = 0.5  # as deployed
-SETTLE_AT_ONCE = 3.0  # as fast as it goes, a busy machine puts the two halves of a trace a second apart
-STEADY = 1.5  # seconds without any work after which a run is over
+SETTLE = 0.5  # the deployed value
+SETTLE_AT_ONCE = 3.0  # At full speed, a busy machine can separate the two halves of a trace by a second.
+STEADY = 1.5  # seconds without work after which a run ends
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run is like. `rate` is lines per second, 0 as fast as the machine can."""
+    """The options of a run. `rate` is lines per second; 0 is the maximum speed."""
 
     lines: int = 5_000
     shards: int = 2
     faults: Collection[str] = ()
     rate: float = 500.0
     seed: int = 1
-    start: float = 0.0  # the simulated time of the first line; 0 is now
+    start: float = 0.0  # the simulated time of the first line; 0 means now
     firehose: bool = True
     scenario: str = "shop"
-    processes: int = 1  # of each function
+    processes: int = 1  # concurrency of each function
     kills: int = KILLS
-    slack_pace: float = 1.0  # seconds that Slack wants between two messages of a channel
-    settle: float = 0.0  # seconds that analyze gives the rest of an event; 0 is what suits the rate
+    slack_pace: float = 1.0  # seconds between two messages that Slack requires in a channel
+    settle: float = 0.0  # seconds that analyze waits for the rest of an event; 0 chooses by the rate
 
 
 class Cloud:
-    """A cloud that is up inside its `with` block. `say` gets one line for whatever happens."""
+    """A cloud that runs within its `with` block. `say` receives one line per event."""
 
     def __init__(self, options: Options, say: Callable[[str], None] = lambda _: None) -> None:
         self.options = options
@@ -156,7 +156,7 @@ class Cloud:
     def _deliveries(self, name: str) -> Deliveries:
         return faulty.deliveries(self.options.faults, logs=name == self.names["analyze"])
 
-    # What faults act upon.
+    # Parts that faults act on.
 
     def throttle_dynamodb(self, share: float) -> None:
         self._say(f"  fault  DynamoDB throttles {share:.0%} of all calls")
@@ -177,10 +177,10 @@ class Cloud:
     def kill_analyze(self) -> bool:
         return self.fleet.host(self.names["analyze"]).kill_one()
 
-    # A run.
+    # Runs.
 
     def run(self) -> Summary:
-        """Streams the simulated logs, waits until all is done, and says what came of it."""
+        """Stream the simulated logs, wait for the end of all work, and return the results."""
         options = self.options
         script = Script(options.faults, self, options.kills)
         script.tell(0.0)
@@ -199,12 +199,12 @@ class Cloud:
         if "model-down" in options.faults:
             self._explained()
         for firehose in self._firehoses:
-            firehose.close()  # delivers what its buffer holds
+            firehose.close()  # deliver the rest of the buffer
         return self.summary()
 
     def settle(self, seconds: float = 300.0) -> bool:
-        """Waits until nothing is left to do: streams read, no block waits for its rest, incidents diagnosed or asked
-        about, alerts sent as far as Slack is there. False when that does not come about in time."""
+        """Wait until all work is done: streams are read, no block is pending, incidents have a diagnosis or were
+        asked about, and alerts are sent as far as Slack is up. Return False if that takes too long."""
         end = time.monotonic() + seconds
         quiet_since = time.monotonic()
         before: Any = None
@@ -215,15 +215,15 @@ class Cloud:
             elif time.monotonic() - quiet_since > STEADY:
                 if not self._waiting() and not self._untold():
                     return True
-                self.schedule.run_now()  # `sweep` releases what waits on a silent shard, and sends what Slack refused
+                self.schedule.run_now()  # it releases pending blocks and retries failed messages
                 quiet_since = time.monotonic()
             time.sleep(0.1)
         self._say("not everything came to rest in time")
         return False
 
     def _explained(self, seconds: float = 240.0) -> None:
-        """Waits until the model, which is back, was asked for what it missed: the circuit first lets one call try, and
-        `sweep` asks for what has had no diagnosis for a while."""
+        """Wait until the recovered model was asked for the missing diagnoses. The circuit first allows one trial
+        call, and `sweep` asks for diagnoses that are missing for a while."""
         end = time.monotonic() + seconds
         while any(item.incident.diagnosis is None for item in self._stored()):
             if time.monotonic() > end:
@@ -234,7 +234,7 @@ class Cloud:
         self.settle()
 
     def summary(self) -> Summary:
-        """What came of everything so far."""
+        """Return the results so far."""
         stored = self._stored()
         alerts = [alert for alert in map(alert_of, self.slack.messages) if alert is not None]
         arrived = {
@@ -275,7 +275,7 @@ class Cloud:
         return poisoned(records, options.seed) if "poison" in options.faults else records
 
     def put_records(self, records: list[Put]) -> None:
-        """Puts records into the log stream."""
+        """Put records into the log stream."""
         rows = [{"Data": record.data, "PartitionKey": record.key} for record in records]
         self._kinesis.put_records(StreamName=LOGS, Records=rows)
         self.put += len(records)
@@ -288,11 +288,11 @@ class Cloud:
 
     @property
     def _fed(self) -> set[str]:
-        """The functions that streams feed; what a clock starts never comes to rest."""
+        """Return the functions that streams invoke. Scheduled functions never come to rest."""
         return {self.names[name] for name in ("analyze", "diagnose", "alert")}
 
     def _waiting(self) -> int:
-        """The blocks that analyze holds because their rest may still come. They are counted nowhere yet."""
+        """Return the pending blocks of analyze. No incident counts them yet."""
         held = 0
         for reader in self._readers:
             body, version = _patiently(partial(self._notes.read, f"shard:{LOGS}/{reader.shard}"))
@@ -300,13 +300,13 @@ class Cloud:
         return held
 
     def _untold(self) -> int:
-        """The alerts that are kept until Slack takes them."""
+        """Return the alerts that wait for Slack."""
         if self.slack.mode != Mode.UP:
             return 0
         return sum(map(is_pending, self._states().values()))
 
     def _states(self) -> dict[str, AlertState]:
-        """What was told of each incident."""
+        """Return the alert state of each incident."""
         states = {}
         for item in self._stored():
             note = _patiently(partial(self._alerts.get, f"incident/{item.incident.id}"))
@@ -334,7 +334,7 @@ class Cloud:
 
 
 def _patiently(ask: Callable[[], Got], tries: int = 20) -> Got:
-    """What the emulated table says, also while a fault throttles it."""
+    """Read the emulated table, with retries while a fault throttles it."""
     for _ in range(tries):
         with suppress(Retryable):
             return ask()

@@ -1,4 +1,4 @@
-"""Runs the real Chalice against the emulated account."""
+"""Runner of the real Chalice against the emulated account."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ STAGE = "local"
 
 
 class DeployError(Exception):
-    """A deployment that did not go through, with what the command said."""
+    """A failed deployment, with the output of the command."""
 
 
 def chalice(account: Account, project: Path, command: str, *options: str) -> str:
-    """The output of `chalice COMMAND --stage local OPTIONS` in a project."""
+    """Return the output of `chalice COMMAND --stage local OPTIONS` in a project."""
     program = "import sys; from chalice.cli import main; sys.exit(main())"
     return run(
         [sys.executable, "-W", "ignore", "-c", program, command, "--stage", STAGE, *options], account, project
@@ -24,7 +24,7 @@ def chalice(account: Account, project: Path, command: str, *options: str) -> str
 
 
 def run(command: list[str], account: Account, place: Path) -> str:
-    """The output of a command that works on the account. DeployError when it fails."""
+    """Return the output of a command on the account. Raise DeployError if it fails."""
     done = subprocess.run(
         command,
         cwd=place,

@@ -1,9 +1,9 @@
-"""moto's server as a process of its own, with what it lacks: `python -m tests.cloud.emulator PORT [RUNTIME_PORT]`.
+"""moto's server as a separate process, with additions: `python -m tests.cloud.emulator PORT [RUNTIME_PORT]`.
 
-Added: layers by ARN, the code of functions and layers, invocations (passed on to RUNTIME_PORT), DynamoDB throttling,
-APIs in Swagger 2, mappings that take a while, a limit for layers in a request.
-Replaced: the trigger that would start Docker for every put record, and shards whose cost grew with what they hold and
-whose sequence numbers were 1, 2, 3. The process ends when its standard input is closed, so it outlives nobody.
+Added: layers by ARN, the code of functions and layers, invocations (forwarded to RUNTIME_PORT), DynamoDB throttling,
+APIs in Swagger 2, mappings in transition, a size limit of layers in a request. Replaced: the trigger that would start
+Docker for every record, and shards whose cost grew with their content and whose sequence numbers were 1, 2, 3. The
+process ends when its standard input is closed, so it never outlives its parent.
 """
 
 from __future__ import annotations
@@ -36,16 +36,17 @@ from tests.cloud.shards import SteadyShard
 
 ACCOUNT = "000000000000"
 REGION = "ap-northeast-2"
-LARGEST = 70_167_211  # bytes of a request to Lambda: a zip of 50 MB in base64
+LARGEST = 70_167_211  # maximum bytes of a request to Lambda: a zip of 50 MB in base64
 Start = Callable[..., Any]
 
 
 def _no_trigger(*_: Any, **__: Any) -> None:
-    """Mappings are polled (poller.py). moto has no setting for this: without Docker its trigger fails in silence."""
+    """Do nothing: poller.py polls the mappings. moto has no setting for this. Without Docker its own trigger fails
+    silently."""
 
 
 class Extended:
-    """The WSGI application: what moto lacks first, moto itself otherwise."""
+    """The WSGI application: the additions first, then moto."""
 
     def __init__(self, inner: Callable[..., Iterable[bytes]], runtime_port: int | None) -> None:
         self._inner = SlowMappings(inner)
@@ -126,8 +127,8 @@ class Extended:
 
 
 def _modernise(environ: dict[str, Any]) -> None:
-    """Makes Chalice's Swagger 2 document one of OpenAPI 3, the only kind that moto reads. Paths and integrations, which
-    are all that matters here, are the same in both."""
+    """Convert Chalice's Swagger 2 document to OpenAPI 3, the only version that moto reads. Paths and integrations are
+    the same in both."""
     body = _body(environ)
     with suppress(ValueError, TypeError, KeyError):
         document = json.loads(body)
@@ -161,14 +162,14 @@ def _json(start: Start, status: str, content: Any) -> Iterable[bytes]:
 
 
 class _Handler(MotoRequestHandler):
-    protocol_version = "HTTP/1.1"  # clients keep their connections
+    protocol_version = "HTTP/1.1"  # clients keep their connections open
 
     def log_request(self, *args: Any, **kwargs: Any) -> None:
-        """One line for each request would drown everything else."""
+        """Log nothing: one line per request would be too much."""
 
 
 def main(port: int, runtime_port: int | None = None) -> None:
-    """Serves until standard input is closed."""
+    """Serve until standard input is closed."""
     os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT
     LambdaBackend.send_kinesis_message = _no_trigger  # type: ignore[method-assign]
     kinesis.Shard = SteadyShard  # type: ignore[misc]

@@ -1,7 +1,6 @@
-"""A run of the local cloud in which every function uses all that it may use: for the record of calls, not for results.
-
-First everything by webhook, then by rules with a bot and a webhook that are away for a while, then what people press.
-"""
+"""A run of the local cloud in which every function makes each kind of call that it can make. Only the record of calls
+matters. First everything by webhook, then by rules with a bot and a webhook that are down for a while, then
+presses of buttons."""
 
 from __future__ import annotations
 
@@ -23,12 +22,12 @@ from tests.cloud.recorded import Called
 
 LINES = 1_500
 RULES = "config/alerts.yaml"
-PRESSED = "1800000000.000000"  # when, so that what is pressed twice is one press
+PRESSED = "1800000000.000000"  # the time of the press, so that a repeated press is the same press
 SETTINGS = {"CALI_ALERT_RULES": RULES, "CALI_QUIET_AFTER": "40"}
 
 
 def exercised(say: Callable[[str], None]) -> set[Called]:
-    """All kinds of calls that the functions made."""
+    """Return all kinds of calls that the functions made."""
     options = Options(LINES, rate=0, seed=7, start=time.time() - 60, slack_pace=0.02, faults=("poison",))
     with Cloud(options, say) as cloud:
         cloud.run()
@@ -46,16 +45,16 @@ def exercised(say: Callable[[str], None]) -> set[Called]:
         cloud.set_slack(up=True)
         for answer in ("right", "right", "not_an_error", "resolve"):
             _pressed(cloud, answer)
-            time.sleep(1.1)  # within a second Slack would sign a second press alike, and it would be a replay
+            time.sleep(1.1)  # within one second Slack would give a second press the same signature: a replay
         time.sleep(
             35
-        )  # `sweep` comes every 10 s; it tells what failed, and that the first incidents are quiet
+        )  # `sweep` runs every 10 s; it sends failed messages, and finds the first incidents quiet
         cloud.settle(60)
         return recorded.heard(cloud.account)
 
 
 def _by_rules(cloud: Cloud) -> None:
-    """Deploys rules and keys as people would."""
+    """Deploy rules and keys."""
     client = cloud.account.client
     slack = cloud._slack_server
     rules = {
@@ -75,14 +74,14 @@ def _by_rules(cloud: Cloud) -> None:
 
 
 def _while_away(cloud: Cloud, numbers: range) -> None:
-    """What opens while Slack is away."""
+    """Open incidents while Slack is down."""
     cloud.set_slack(up=False)
     cloud.put_records([_error(number) for number in numbers])
     time.sleep(8)
 
 
 def _error(number: int) -> Put:
-    """An error of a workload that nobody has heard of."""
+    """Return an unknown error of a workload."""
     pod = f"svc{number}-5d4f8c7b9-x2x4z"
     line = {
         "log": "2027-01-15 08:00:01 UTC [311] FATAL:  sorry, too many clients already",
@@ -94,7 +93,7 @@ def _error(number: int) -> Put:
 
 
 def _pressed(cloud: Cloud, answer: str) -> None:
-    """Sends what Slack sends when somebody presses a button of the newest incident."""
+    """Send the request of a pressed button of the newest incident."""
     incident = cloud.incidents.find(tuple(Status), 1)[0].incident.id
     action = {"action_id": f"cali:{answer}", "value": incident, "action_ts": PRESSED}
     held = {"type": "block_actions", "user": {"id": "U0LOCAL0001"}, "trigger_id": "1.2", "actions": [action]}
@@ -107,7 +106,7 @@ def _pressed(cloud: Cloud, answer: str) -> None:
 
 
 def _posted(path: str, headers: dict[str, str], body: str) -> dict[str, Any]:
-    """What API Gateway makes of a POST."""
+    """Return the event that API Gateway makes of a POST."""
     return {
         "resource": path,
         "path": path,

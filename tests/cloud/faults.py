@@ -1,4 +1,4 @@
-"""What can go wrong while the local cloud runs, by name."""
+"""The faults of the local cloud, by name."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Put(NamedTuple):
 
 
 class Breakable(Protocol):
-    """The parts of a cloud that faults act upon."""
+    """The parts of a cloud that faults act on."""
 
     def throttle_dynamodb(self, share: float) -> None: ...
     def set_milvus(self, up: bool) -> None: ...
@@ -45,7 +45,7 @@ class Breakable(Protocol):
 
 
 def chosen(names: Collection[str]) -> frozenset[str]:
-    """The names, if all are known. Misconfigured says which are not."""
+    """Return the names if all are known. Raise Misconfigured with the unknown ones."""
     unknown = sorted(set(names) - FAULTS.keys())
     if unknown:
         raise Misconfigured(f"unknown fault {', '.join(unknown)}; there are {', '.join(FAULTS)}")
@@ -53,14 +53,14 @@ def chosen(names: Collection[str]) -> frozenset[str]:
 
 
 def deliveries(faults: Collection[str], seed: int = 1, logs: bool = True) -> Deliveries:
-    """How mappings deliver under these faults; `logs` says of a mapping that it reads the log stream."""
+    """Return the delivery of mappings under these faults. `logs` is true for a mapping of the log stream."""
     if "shuffle" not in faults:
         return Deliveries(twice="redeliver" in faults)
     return Deliveries("redeliver" in faults, Random(seed), whole.sizes if logs else None)
 
 
 def poisoned(records: Iterator[Put], seed: int = 1, share: float = POISON_SHARE) -> Iterator[Put]:
-    """The records with poison between them; what was there stays as it was."""
+    """Return the records with poison between them. The others are unchanged."""
     random = Random(seed)
     for number, record in enumerate(records):
         if random.random() < share:
@@ -69,15 +69,15 @@ def poisoned(records: Iterator[Put], seed: int = 1, share: float = POISON_SHARE)
 
 
 def poison(random: Random, number: int) -> Put:
-    """A record that nobody can read, of one of several kinds."""
+    """Return a record that cannot be read, of one of several kinds."""
     noise = random.randbytes(40)
     whole = gzip.compress(noise * 20, 6, mtime=0)
     data = random.choice(
         [
-            b"\xff\xfe" + bytes(byte | 0x80 for byte in noise),  # no encoding of text
+            b"\xff\xfe" + bytes(byte | 0x80 for byte in noise),  # not valid text in any encoding
             b"\x00\x01\x02\x03" * 10,
-            whole[: len(whole) // 2],  # compression that ends too early
-            b"\x1f\x8b\x08\x00" + noise,  # and that never began
+            whole[: len(whole) // 2],  # truncated compression
+            b"\x1f\x8b\x08\x00" + noise,  # compression without a valid header
             b"\xf3\x89\x9a\xc2" + noise,  # a KPL aggregate with a wrong checksum
         ]
     )
@@ -85,7 +85,8 @@ def poison(random: Random, number: int) -> Put:
 
 
 class Script:
-    """Breaks parts at their places in a run and mends them again. `tell` it how much of the run is over, from 0 to 1."""
+    """A script that breaks parts at given places of a run and repairs them. `tell` it the completed share of the run,
+    from 0 to 1."""
 
     def __init__(
         self, faults: Collection[str], cloud: Breakable, most_kills: int = KILLS, seed: int = 1
@@ -100,12 +101,12 @@ class Script:
         self.kills = 0
 
     def tell(self, share: float) -> None:
-        """Does what is due. At 1 everything is mended."""
+        """Apply the changes that are due. At 1 everything is repaired."""
         while self._steps and self._steps[0][0] <= share:
             self._steps.pop(0)[1]()
 
     def end(self) -> None:
-        """Mends everything."""
+        """Repair everything."""
         self.tell(1.0)
         self._over.set()
         if self._killer.is_alive():
@@ -129,7 +130,7 @@ class Script:
             yield 0.0, lambda: self._killer.start()
 
     def _kill(self) -> None:
-        """Kills at moments that nobody chose, while there is work, until it has killed often enough."""
+        """Kill processes at random moments while there is work, a given number of times."""
         while self.kills < self._most_kills and not self._over.is_set():
             self._over.wait(self._random.uniform(0.05, 1.5))
             self.kills += self._cloud.kill_analyze()

@@ -1,6 +1,5 @@
-"""Both Firehoses: the stream as it is to S3, and through the enriching function to OpenSearch.
-
-What Firehose does is decided in pure functions; a Firehose reads shards and does it.
+"""Both Firehoses: one delivers the stream unchanged to S3, the other delivers it through the function `enrich` to
+OpenSearch. Pure functions decide; the class Firehose reads shards and acts.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ from tests.cloud.batches import Outcome, Row
 from tests.cloud.emulator import ACCOUNT, REGION
 from tests.cloud.streams import ShardReader
 
-TRIES = 3  # of a transformation or a bulk that fails as a whole
+TRIES = 3  # attempts at a transformation or a bulk request that fails as a whole
 MOST_RESPONSE = 6_000_000
-MOST_TRANSFORMED = 1_000_000  # bytes given to the function at once
+MOST_TRANSFORMED = 1_000_000  # maximum bytes passed to the function at once
 
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """When what was read is delivered: by age or size, whichever comes first."""
+    """The limits of a buffer. Rows are delivered when they reach an age or a size."""
 
     seconds: float = 60.0
     size: int = 5_000_000
@@ -41,7 +40,7 @@ class Buffer:
 
 
 class Transformed(NamedTuple):
-    """A transformation's result: documents to index, rows it dropped, and rows that failed, with the reason."""
+    """The result of a transformation: documents to index, dropped rows, and failed rows with the reason."""
 
     documents: tuple[bytes, ...]
     dropped: int
@@ -49,15 +48,15 @@ class Transformed(NamedTuple):
 
 
 def raw_object(rows: Sequence[Row], now: float) -> tuple[str, bytes]:
-    """Key and GZIP content of an object under raw/."""
+    """Return key and gzip content of an object under raw/."""
     at = datetime.fromtimestamp(now, UTC)
     key = f"raw/dt={at:%Y-%m-%d}/cali-logs-s3-1-{at:%Y-%m-%d-%H-%M-%S}-{uuid4()}.gz"
-    # Firehose puts nothing between records; the delivery stream is set to append a newline.
+    # Firehose puts no separator between records; the delivery stream is configured to append a newline.
     return key, gzip.compress(b"".join(row.data.rstrip(b"\n") + b"\n" for row in rows), 1)
 
 
 def failed_object(failed: Sequence[tuple[Row, str]], now: float, tries: int) -> tuple[str, bytes]:
-    """Key and content of an object under firehose-failed/: one JSON line for each row, as Firehose writes it."""
+    """Return key and content of an object under firehose-failed/: one JSON line for each row, as Firehose writes it."""
     at = datetime.fromtimestamp(now, UTC)
     lines = [
         json.dumps(
@@ -76,7 +75,7 @@ def failed_object(failed: Sequence[tuple[Row, str]], now: float, tries: int) -> 
 
 
 def transformation(rows: Sequence[Row]) -> bytes:
-    """The event of a transforming function."""
+    """Return the event of a transformation."""
     records = [
         {
             "recordId": f"{number:056d}",
@@ -96,7 +95,8 @@ def transformation(rows: Sequence[Row]) -> bytes:
 
 
 def transformed(rows: Sequence[Row], outcome: Outcome) -> Transformed:
-    """What a transformation came to. Every record must be answered, under its id, within Lambda's size."""
+    """Return the result of a transformation. The response must contain every record by its id, within Lambda's size
+    limit."""
     if outcome.error:
         return _all_failed(rows, f"Lambda.FunctionError: {outcome.error.splitlines()[0]}")
     if len(outcome.body) > MOST_RESPONSE:
@@ -121,7 +121,7 @@ def transformed(rows: Sequence[Row], outcome: Outcome) -> Transformed:
 
 
 def portions(rows: Sequence[Row], most: int = MOST_TRANSFORMED) -> list[list[Row]]:
-    """The rows in portions that may be transformed at once."""
+    """Yield the rows in portions for one transformation each."""
     found: list[list[Row]] = []
     size = most
     for row in rows:
@@ -135,13 +135,13 @@ def portions(rows: Sequence[Row], most: int = MOST_TRANSFORMED) -> list[list[Row
 
 @dataclass(slots=True)
 class Kept:
-    """What both Firehoses delivered."""
+    """The deliveries of both Firehoses."""
 
     counts: Counter[str] = field(default_factory=Counter)
 
 
 class Firehose:
-    """Delivers what shards hold: one thread for each, so that they do not wait for each other."""
+    """A delivery of shards, with one thread for each shard, so that they do not wait for each other."""
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ class Firehose:
             thread.start()
 
     def close(self) -> None:
-        """Delivers what is left and ends."""
+        """Deliver the rest and stop."""
         self._closing = True
         for thread in self._threads:
             thread.join()
@@ -188,7 +188,7 @@ class Firehose:
 
 
 def to_s3(client: Any, kept: Kept) -> Callable[[list[Row]], None]:
-    """Delivers rows as they are to raw/."""
+    """Deliver unchanged rows to raw/."""
 
     def deliver(rows: list[Row]) -> None:
         key, body = raw_object(rows, time.time())
@@ -201,7 +201,7 @@ def to_s3(client: Any, kept: Kept) -> Callable[[list[Row]], None]:
 def to_opensearch(
     client: Any, invoke: Callable[[bytes], Outcome], url: str, kept: Kept
 ) -> Callable[[list[Row]], None]:
-    """Delivers rows through the transforming function to OpenSearch, and what fails to firehose-failed/."""
+    """Deliver rows through the function to OpenSearch, and failures to firehose-failed/."""
 
     def deliver(rows: list[Row]) -> None:
         for part in portions(rows):
@@ -215,7 +215,7 @@ def to_opensearch(
                 failed = [(row, "OS.ServiceUnavailable: the bulk was refused") for row in part]
             else:
                 kept.counts["indexed"] += len(done.documents)
-                kept.counts["dropped"] += done.dropped  # of a refused bulk all rows are kept as failed
+                kept.counts["dropped"] += done.dropped  # all rows of a rejected bulk count as failed
             if failed:
                 kept.counts["failed"] += len(failed)
                 key, body = failed_object(failed, time.time(), TRIES)

@@ -1,4 +1,4 @@
-"""All deployed functions and mappings, kept as they are deployed: who deploys again or changes a mapping is followed."""
+"""All deployed functions and mappings. The fleet follows later deployments and changes of mappings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _as_lambda_does(_: str) -> Deliveries:
 
 
 class Fleet:
-    """Runs what is deployed in the account. `watch` follows deployments until `close`."""
+    """A runner of the deployed functions. `watch` follows deployments until `close`."""
 
     def __init__(
         self,
@@ -55,13 +55,13 @@ class Fleet:
         self._watcher: threading.Thread | None = None
 
     def watch(self) -> None:
-        """Follows deployments from now on."""
+        """Follow deployments from now on."""
         self.refresh()
         self._watcher = threading.Thread(target=self._watch, daemon=True, name="watch mappings")
         self._watcher.start()
 
     def refresh(self) -> None:
-        """Brings hosts and pollers to what is deployed now."""
+        """Update hosts and pollers to the current deployment."""
         deployed = {found["FunctionName"] for found in self._all("list_functions", "Functions")}
         mappings = {
             found["UUID"]: found for found in self._all("list_event_source_mappings", "EventSourceMappings")
@@ -78,7 +78,7 @@ class Fleet:
                 self._renew(name)
 
     def host(self, name: str) -> Host:
-        """The processes of the deployed function of this name, with its newest code."""
+        """Return the processes of a deployed function, with its newest code."""
         with self._lock:
             return self._hosts.get(name) or self._renew(name)
 
@@ -91,12 +91,12 @@ class Fleet:
 
     @property
     def idle(self) -> bool:
-        """Every record of every mapped stream was read and is done."""
+        """Return whether every record of every mapped stream was read and is done."""
         with self._lock:
             return all(poller.idle for pollers in self._pollers.values() for poller in pollers)
 
     def progress(self) -> Iterable[tuple[str, Progress]]:
-        """What each mapping did in each shard, with the name of its function."""
+        """Return the progress of each mapping in each shard, with the name of its function."""
         with self._lock:
             running = [
                 (self._names[uuid], poller.progress) for uuid, pollers in self._pollers.items() for poller in pollers
@@ -120,7 +120,7 @@ class Fleet:
             try:
                 self.refresh()
             except (BotoCoreError, ClientError):
-                continue  # the emulator is going away, or a function went while it was asked about
+                continue  # the emulator is stopping, or a function was deleted in the meantime
 
     def _follow(self, uuid: str, mapping: dict[str, Any]) -> None:
         settings = settings_of(mapping)
@@ -158,7 +158,7 @@ class Fleet:
         host.on_line = self._heard or host.on_line
         self._hosts[name] = host
         if held is not None:
-            self._retired.append(held)  # it finishes what it has begun
+            self._retired.append(held)  # it finishes the current work
         return host
 
     def _all(self, operation: str, key: str) -> list[dict[str, Any]]:
@@ -167,7 +167,7 @@ class Fleet:
 
 
 class Invocations:
-    """An HTTP server through which the emulator's Invoke call reaches the fleet."""
+    """An HTTP server that forwards the emulator's Invoke calls to the fleet."""
 
     def __init__(self) -> None:
         self.fleet: Fleet | None = None
@@ -178,7 +178,7 @@ class Invocations:
                 outer._serve(self)
 
             def log_message(self, *args: Any) -> None:
-                """Says nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

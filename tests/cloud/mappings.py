@@ -1,7 +1,8 @@
-"""Event-source mappings as Lambda has them: a new or changed one takes a while, and refuses to be changed meanwhile.
+"""Event source mappings as on Lambda: a new or changed mapping is in transition for a while, and rejects changes
+meanwhile.
 
-moto has them enabled at once. Here a mapping stays `Creating` or `Updating` until it has been asked for, or refused a change, three times:
-counted, not timed, so that no test depends on the speed of the machine.
+moto enables mappings at once. Here a mapping stays `Creating` or `Updating` for three reads or rejected changes.
+Counting instead of timing keeps the tests independent of the machine's speed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 PATH = "/2015-03-31/event-source-mappings"
-PATIENCE = 3  # looks until it is done
+PATIENCE = 3  # reads until the transition ends
 Start = Callable[..., Any]
 
 
@@ -21,7 +22,7 @@ class SlowMappings:
     def __init__(self, inner: Callable[..., Iterable[bytes]], patience: int = PATIENCE) -> None:
         self._inner = inner
         self._patience = patience
-        self._busy: dict[str, tuple[str, int]] = {}  # UUID -> state, looks left
+        self._busy: dict[str, tuple[str, int]] = {}  # UUID -> state, remaining reads
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         path = environ["PATH_INFO"].rstrip("/")
@@ -48,7 +49,7 @@ class SlowMappings:
         return [body]
 
     def _look(self, uuid: str) -> str:
-        """The state of a mapping that is being made or changed; empty when it is done."""
+        """Return the state of a mapping in transition, or an empty text after its end."""
         state, left = self._busy.pop(uuid, ("", 0))
         if left > 0:
             self._busy[uuid] = (state, left - 1)
@@ -56,7 +57,7 @@ class SlowMappings:
 
 
 def settled(client: Any, uuid: str) -> None:
-    """Look at a mapping until it is neither being made nor being changed."""
+    """Read a mapping until its transition has ended."""
     while client.get_event_source_mapping(UUID=uuid)["State"].endswith("ing"):
         continue
 

@@ -1,4 +1,4 @@
-"""A Milvus server on this machine: Milvus Lite behind its gRPC port, in a process that can be lost.
+"""A Milvus server on this machine: Milvus Lite behind its gRPC port, in a process that tests can kill.
 
 `python -m tests.cloud.milvus PORT FOLDER` ends when its standard input is closed.
 """
@@ -12,7 +12,7 @@ from tests.cloud.processes import Server, free_port
 
 
 class Milvus:
-    """A server with a folder; the folder survives the server, as a volume survives a pod."""
+    """A server with a folder. The folder survives the server, as a volume survives a pod."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -29,7 +29,7 @@ class Milvus:
         self._server.kill()
 
     def start_again(self) -> None:
-        """On the same port, with the same folder."""
+        """Start again on the same port, with the same folder."""
         if not self._server.alive():
             self._server = self._start()
 

@@ -1,4 +1,4 @@
-"""A model for the local cloud: it speaks OpenAI's protocol and explains every error by pointing at its first line."""
+"""A model for the local cloud: it speaks OpenAI's protocol and cites the first line as the evidence of every error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NAME, KEY = "local-explainer", "sk-local"
 
 
 def explain(asked: dict[str, Any]) -> str:
-    """A well-formed answer whose evidence is there. The same question gives the same answer."""
+    """Return a valid answer with existing evidence. The same question gives the same answer."""
     user = "\n".join(str(message["content"]) for message in asked["messages"] if message["role"] == "user")
     lines = lines_of(_Question(user))  # type: ignore[arg-type]  # only its text is read
     first = next(iter(lines), "L1")
@@ -30,7 +30,7 @@ class _Question:
 
 
 class Explainer:
-    """A model server that can be down. `answered` holds the questions that it answered, not those that it failed."""
+    """A model server that can be down. `answered` holds the answered questions, without the failed ones."""
 
     def __init__(self) -> None:
         self.answered: list[str] = []

@@ -1,4 +1,4 @@
-"""What came of a run: incidents, alerts, quarantine, calls, latencies. Two runs can be compared."""
+"""The results of a run: incidents, alerts, quarantine, calls, latencies. Two runs can be compared."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Alert(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What must be the same of an incident in every run over the same logs."""
+    """The fields of an incident that must be equal in every run over the same logs."""
 
     template: str
     scope: str
@@ -36,7 +36,7 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A run in numbers. Latencies are seconds from the put of an incident's first line to its first alert."""
+    """The figures of a run. Latencies are seconds from the put of an incident's first line to its first alert."""
 
     put: int
     poison: int
@@ -50,18 +50,18 @@ class Summary:
     longest_batch: float
     dropped: int
     unread: int
-    waiting: int = 0  # blocks that were read and wait for their rest
-    told: Collection[str] = ()  # incidents with a message, or told with the one that broke first
+    waiting: int = 0  # pending blocks
+    told: Collection[str] = ()  # incidents with a message, or listed under their root's message
     counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def twice(self) -> list[str]:
-        """Alerts that were sent more than once."""
+        """Return the alerts that were sent more than once."""
         seen = Counter((alert.incident, alert.kind) for alert in self.alerts)
         return sorted(f"{kind} {incident}" for (incident, kind), count in seen.items() if count > 1)
 
     def lines(self) -> list[str]:
-        """What a person reads at the end of a run."""
+        """Return the summary that is printed at the end of a run."""
         p50, p95 = percentile(self.latencies, 0.5), percentile(self.latencies, 0.95)
         reasons = Counter(self.quarantined.values())
         said = [
@@ -78,7 +78,7 @@ class Summary:
 
 
 def differences(wanted: Summary, got: Summary) -> list[str]:
-    """What two runs over the same logs do not agree on: nothing, if no fault left a trace."""
+    """Return the differences between two runs over the same logs."""
     said = []
     for name in sorted(wanted.incidents.keys() | got.incidents.keys()):
         before, after = wanted.incidents.get(name), got.incidents.get(name)
@@ -96,7 +96,7 @@ def differences(wanted: Summary, got: Summary) -> list[str]:
 
 
 def seen(stored: Iterable[StoredIncident]) -> dict[str, Seen]:
-    """Incidents as they are compared."""
+    """Return the compared fields of incidents."""
     return {
         item.incident.id: Seen(
             item.incident.template.text, str(item.incident.scope), item.incident.severity.label, item.incident.count
@@ -106,7 +106,7 @@ def seen(stored: Iterable[StoredIncident]) -> dict[str, Seen]:
 
 
 def alert_of(message: SlackMessage) -> Alert | None:
-    """What a message says; None if it is about no incident. An incident has one, or one and its explanation."""
+    """Return the alert of a message, or None if it is about no incident. An explanation is an alert of its own."""
     match = _INCIDENT.search(message.text)
     if match is None:
         return None
@@ -115,12 +115,12 @@ def alert_of(message: SlackMessage) -> Alert | None:
 
 
 def is_told(state: AlertState) -> bool:
-    """Whether people were told of an incident: by a message, or with the incident that broke first."""
+    """Return whether an incident has a message, or is listed under its root's message."""
     return any(told.posts or told.under for told in state.sent.values())
 
 
 def is_pending(state: AlertState) -> bool:
-    """Whether a message is still to be sent, or somebody is sending it."""
+    """Return whether a message is waiting or being sent."""
     return bool(state.busy) or any(
         told.failures or told.trying or told.waiting for told in state.sent.values()
     )

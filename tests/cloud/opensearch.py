@@ -1,4 +1,4 @@
-"""OpenSearch as Firehose sees it: it takes bulks and keeps what was indexed."""
+"""OpenSearch as Firehose sees it: it accepts bulk requests and keeps the indexed documents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.cloud.stand_in import Asked, Said, StandIn
 
 @dataclass(slots=True)
 class OpenSearch:
-    """The stand-in's state and answers. `documents` holds the newest ones, `count` counts them all."""
+    """State and responses of the fake. `documents` holds the newest documents, `count` is the number of all."""
 
     count: int = 0
     documents: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=50_000))
@@ -39,7 +39,7 @@ class OpenSearch:
         try:
             name = json.loads(action)["index"]["_index"]
             document = json.loads(source)
-            self.documents.append({**document})  # an object, or a TypeError
+            self.documents.append({**document})  # must be an object; otherwise this raises TypeError
         except (ValueError, KeyError, TypeError) as error:
             return {"status": 400, "error": {"type": "mapper_parsing_exception", "reason": str(error)}}
         self.count += 1

@@ -1,4 +1,5 @@
-"""Counts what functions ask of each service, and refuses a share of it. Requests of the stand-ins are left alone."""
+"""Counter of the functions' calls to each service, which also rejects a share of them. Requests of the fakes are not
+affected."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from random import Random
 from typing import Any
 
 SIGNED = re.compile(r"Credential=(cali-[^/]+)/\d+/[^/]+/([^/]+)/")
-# What each service says when it is busy. All of these are tried again by who asks.
+# Errors of each service under load. Every caller retries these.
 SLOW_DOWN = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 SAID = {
     "s3": ("503 Slow Down", "application/xml", SLOW_DOWN),
@@ -27,7 +28,7 @@ SAID = {
 
 
 class Outages:
-    """Which services refuse how much. `asked` counts requests: `analyze dynamodb PutItem`."""
+    """The rejected share by service. `asked` counts requests: `analyze dynamodb PutItem`."""
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
@@ -35,12 +36,12 @@ class Outages:
         self._random = Random(11)
 
     def set(self, service: str, body: bytes) -> dict[str, float]:
-        """From now on the service refuses this share: `{"share": 0.5}`."""
+        """Set the rejected share of a service: `{"share": 0.5}`."""
         self._shares[service] = float(json.loads(body)["share"])
         return self._shares
 
     def refused(self, environ: dict[str, Any]) -> tuple[str, str, bytes] | None:
-        """Status, kind and body of a refusal; None for a request that goes on."""
+        """Return status, type and body of a rejection, or None to accept the request."""
         signed = SIGNED.search(environ.get("HTTP_AUTHORIZATION", ""))
         if signed is None:
             return None

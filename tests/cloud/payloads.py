@@ -1,4 +1,5 @@
-"""The JSON that Lambda gives to a function for records of a stream, and to a failure destination for those given up."""
+"""The JSON that Lambda passes to a function for records of a stream, and to a failure destination for records that it
+gives up."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from tests.cloud.emulator import REGION
 
 
 def kinesis_event(rows: Sequence[Row], stream_arn: str, shard: str, role: str) -> bytes:
-    """The event of an invocation."""
+    """Return the event of an invocation."""
     head = {
         "eventSource": "aws:kinesis",
         "eventVersion": "1.0",
@@ -42,7 +43,7 @@ def kinesis_event(rows: Sequence[Row], stream_arn: str, shard: str, role: str) -
 def failure_record(
     dropped: Dropped, outcome: Outcome | None, function_arn: str, stream_arn: str, shard: str, payload: bytes, now: float
 ) -> bytes:  # fmt: skip
-    """What an S3 destination gets: the description of the failure, and the whole event that failed."""
+    """Return the object in an S3 destination: the description of the failure, and the whole failed event."""
     first, last = dropped.rows[0], dropped.rows[-1]
     record = {
         "requestContext": {
@@ -73,7 +74,7 @@ def failure_record(
 
 
 def failure_key(mapping: str, shard: str, now: float) -> str:
-    """The name that Lambda gives to that object."""
+    """Return the key of that object, as Lambda names it."""
     at = datetime.fromtimestamp(now, UTC)
     return f"aws/lambda/{mapping}/{shard}/{at:%Y/%m/%d}/{at:%Y-%m-%dT%H.%M.%S}-{uuid4()}"
 

@@ -1,7 +1,5 @@
-"""An event-source mapping at work: batches from one shard, delivered to a function until each record is done.
-
-Everything that is decided is decided in batches.py; here it is done.
-"""
+"""An event source mapping at work: it delivers batches of one shard to a function until each record is done.
+batches.py decides, this module acts."""
 
 from __future__ import annotations
 
@@ -20,43 +18,43 @@ from tests.cloud.payloads import failure_key, failure_record, kinesis_event
 from tests.cloud.streams import ShardReader
 from tests.cloud.whole import BEHIND, SETTLED
 
-TICK = 0.25  # the longest sleep of a loop that waits for news
-SHUFFLED = 4  # batches that are mixed with each other
+TICK = 0.25  # maximum sleep in seconds of a loop that waits for changes
+SHUFFLED = 4  # number of batches that are shuffled together
 
 
 class Invocable(Protocol):
-    """What a mapping delivers to."""
+    """A target of deliveries."""
 
     def invoke(self, payload: bytes) -> Outcome: ...
 
 
 @dataclass(slots=True)
 class Deliveries:
-    """How batches are delivered when somebody wants to see what a consumer makes of it."""
+    """How batches are delivered, to test the consumer."""
 
-    twice: bool = False  # the first outcome is lost, so the batch comes again
-    shuffled: Random | None = None  # batches of a shard overtake each other
+    twice: bool = False  # lose the first outcome, so that the batch is repeated
+    shuffled: Random | None = None  # deliver batches of a shard out of order
     sizes: Callable[[Sequence[Row], float, int, int], list[int]] | None = (
-        None  # of shuffled batches; whole.py
+        None  # where shuffled batches may end; see whole.py
     )
 
 
 @dataclass(slots=True)
 class Progress:
-    """What one mapping has done in one shard."""
+    """The progress of one mapping in one shard."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    oldest: float = 0.0  # the largest age of a record at its first delivery: Lambda's IteratorAge
-    longest: float = 0.0  # the longest that one batch was delivered again and again
+    oldest: float = 0.0  # the maximum age of a record at its first delivery: Lambda's IteratorAge
+    longest: float = 0.0  # the maximum time that one batch was retried
 
 
 @dataclass(slots=True)
 class _Lane:
-    """The part of a shard whose records are delivered in order, one batch at a time."""
+    """A part of a shard whose records are delivered in order, one batch at a time."""
 
     waiting: deque[Row] = field(default_factory=deque)
     since: float = 0.0
-    ready: deque[Batch] = field(default_factory=deque)  # cut already, or to be delivered again
+    ready: deque[Batch] = field(default_factory=deque)  # batches to deliver, new or again
     not_before: float = 0.0
     begun: float = 0.0
     busy: bool = False
@@ -68,7 +66,7 @@ class _Lane:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a mapping is between. `target` is asked for the function at each delivery: a deployment may replace it."""
+    """Both ends of a mapping. `target` returns the function at each delivery, because a deployment may replace it."""
 
     mapping: str
     stream_arn: str
@@ -98,7 +96,7 @@ class ShardPoller:
 
     @property
     def idle(self) -> bool:
-        """Everything in the shard was read and is done."""
+        """Return whether everything in the shard was read and is done."""
         with self._reader.news:
             return (
                 self._reader.caught_up
@@ -107,7 +105,7 @@ class ShardPoller:
             )
 
     def close(self) -> None:
-        """Stops delivering; what is being delivered is waited for."""
+        """Stop delivering, and wait for the current deliveries."""
         with self._reader.news:
             self._closing = True
             self._reader.news.notify_all()
@@ -130,7 +128,7 @@ class ShardPoller:
     def _spread(self, settings: Settings, now: float) -> None:
         if settings.factor != len(self._lanes):
             if any(lane_.busy or lane_.ready for lane_ in self._lanes):
-                return  # first finish in the old lanes, so that keys stay in order
+                return  # finish the old lanes first, so that keys stay in order
             held = sorted(
                 (row for lane_ in self._lanes for row in lane_.waiting), key=lambda row: int(row.sequence)
             )
@@ -169,7 +167,7 @@ class ShardPoller:
             lane_.ready = deque(batches)
 
     def _counts(self, lane_: _Lane, settings: Settings, now: float) -> Iterator[int]:
-        """The sizes of the batches that are cut now, each asked for when the one before it is gone."""
+        """Yield the sizes of the next batches. The caller takes each batch before it requests the next size."""
         chosen = self._deliveries.sizes
         if chosen:
             if lane_.waiting and now - lane_.waiting[0].arrived >= settings.window + SETTLED:
@@ -185,7 +183,7 @@ class ShardPoller:
             yield count
 
     def _deliver(self, lane_: _Lane, batch: Batch, settings: Settings) -> None:
-        """Runs in a thread of the pool: one delivery and what follows from it."""
+        """Make one delivery and apply its result. Runs in a thread of the pool."""
         now = time.time()
         young = expire(batch, settings, now)
         self._give_up(young.dropped, None, settings)
@@ -214,7 +212,7 @@ class ShardPoller:
             if self._deliveries.twice:
                 source.target().invoke(payload)
             return source.target().invoke(payload)
-        except Exception as error:  # whatever it is, the records must come again
+        except Exception as error:  # after any error the records must be repeated
             return Outcome(error=f"{type(error).__name__}: {error}")
 
     def _give_up(self, dropped: tuple[Dropped, ...], outcome: Outcome | None, settings: Settings) -> None:
@@ -236,7 +234,7 @@ class ShardPoller:
             self.progress.counts["again"] += again
 
     def _sleep(self, now: float) -> float:
-        """Until something can be due that nobody tells: the end of a window or of a pause."""
+        """Sleep until the end of a window or a pause, which no event announces."""
         due = [TICK]
         if not self.settings.enabled:
             return TICK
@@ -249,13 +247,13 @@ class ShardPoller:
 
 
 def destination_bucket(arn: str) -> tuple[str, str]:
-    """The bucket of a failure destination and the prefix within it."""
+    """Return the bucket of a failure destination and the prefix within it."""
     bucket, _, prefix = arn.rsplit(":", 1)[-1].partition("/")
     return bucket, f"{prefix.rstrip('/')}/" if prefix else ""
 
 
 def keep_in_s3(client: Any) -> Callable[[str, str, bytes], None]:
-    """What a mapping with a failure destination on S3 does with records that are given up."""
+    """Return a function that stores given-up records in the S3 failure destination."""
 
     def keep(destination: str, key: str, body: bytes) -> None:
         if not destination.startswith("arn:aws:s3:"):

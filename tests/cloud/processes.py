@@ -1,4 +1,4 @@
-"""Processes and ports that the local cloud needs, and that go away with it."""
+"""Processes and ports of the local cloud, which end with it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """Return a port without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def wait_for_port(port: int, alive: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Returns when the port accepts; RuntimeError when the process has died or the time is over."""
+    """Return when the port accepts connections. Raise RuntimeError if the process has died or after a timeout."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and alive():
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.2):
@@ -30,14 +30,14 @@ def wait_for_port(port: int, alive: Callable[[], bool], seconds: float = 30.0) -
 
 
 class Server:
-    """A server of our own in a process: it ends when its standard input is closed, so also when this process dies."""
+    """A server of ours in a process. It ends when its standard input is closed, so also when this process dies."""
 
     def __init__(self, command: list[str], port: int, log: Path, env: dict[str, str] | None = None) -> None:
         self.port = port
         with log.open("ab") as sink:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=sink, stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for the one who closes us, in order
+                start_new_session=True,  # Ctrl-C is handled by the parent, which closes all servers in order
             )  # fmt: skip
         try:
             wait_for_port(port, self.alive)
@@ -49,12 +49,12 @@ class Server:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """At once, as when a machine is lost."""
+        """Kill at once, as if a machine was lost."""
         self._process.kill()
         self._gone()
 
     def close(self) -> None:
-        """Politely, then not."""
+        """Terminate, and kill after a timeout."""
         with suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()

@@ -1,4 +1,4 @@
-"""CALI's own Chalice project in the emulated account: Terraform's outputs in, deployed functions out."""
+"""CALI's own Chalice project in the emulated account: from Terraform's outputs to deployed functions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ APP = "cali"
 TABLE_NAME = "cali-incidents"
 FUNCTIONS = ("analyze", "diagnose", "alert", "enrich", "sweep", "api")
 ALERT_RULES = "config/alerts.yaml"
-# One message for each incident, however many come at once: what is compared is who was told, not in which digest.
+# One message per incident even for many at once. The comparison is about who was alerted, not about the digest that
+# lists them.
 RULES = b"""\
 routes: [{send: [slack_webhook]}]
 storm: {incidents: 100000, seconds: 60}
@@ -30,16 +31,16 @@ SIGNING_SECRET = "local-signing-secret"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the stand-ins are."""
+    """The addresses of the fakes."""
 
     milvus: str
     model: str
     slack: str
-    settle: float  # seconds that analyze gives the rest of an event
+    settle: float  # seconds that analyze waits for the rest of an event
 
 
 def secrets(webhook: str) -> dict[str, str]:
-    """What people put into Secrets Manager."""
+    """Return the secrets that people put into Secrets Manager."""
     held: Mapping[str, Mapping[str, str]] = {
         "slack": {"webhook_url": webhook, "signing_secret": SIGNING_SECRET},
         "openai": {"api_key": models.KEY},
@@ -49,7 +50,7 @@ def secrets(webhook: str) -> dict[str, str]:
 
 
 def outputs(place: Place) -> dict[str, Any]:
-    """Terraform's output `chalice`, as it would be for this account."""
+    """Return Terraform's output `chalice` for this account."""
     return {
         "app_name": APP,
         "stage": STAGE,
@@ -73,7 +74,7 @@ def outputs(place: Place) -> dict[str, Any]:
 
 
 def copied(home: Path) -> Path:
-    """A copy of the project to deploy from, so that nothing is written into the repository."""
+    """Copy the project to deploy from, so that nothing is written into the repository."""
     project = home / "chalice_app"
     shutil.copytree(
         ROOT / "chalice_app", project, ignore=shutil.ignore_patterns(".chalice", "vendor", "__pycache__")
@@ -88,7 +89,7 @@ def copied(home: Path) -> Path:
 
 
 def deploy(account: Account, home: Path, place: Place, say: Callable[[str], None]) -> dict[str, str]:
-    """Deploys, applies the settings of the event sources, and gives each function's deployed name."""
+    """Deploy, apply the settings of the event sources, and return each function's deployed name."""
     project = copied(home)
     layer = account.publish_layer("cali-dependencies", layer_zip().read_bytes())
     written = home / "terraform-outputs.json"
@@ -99,17 +100,17 @@ def deploy(account: Account, home: Path, place: Place, say: Callable[[str], None
     chalice(account, project, "deploy")
     say("\n".join(f"  {line}" for line in event_sources(account, "apply").splitlines()))
     names = {name: f"{APP}-{STAGE}-{name}" for name in FUNCTIONS}
-    names["api"] = f"{APP}-{STAGE}"  # Chalice names the function behind its routes so
+    names["api"] = f"{APP}-{STAGE}"  # Chalice's name of the function behind its routes
     return names
 
 
 def event_sources(account: Account, command: str) -> str:
-    """What `python -m cali_ops.event_sources COMMAND` says. DeployError when it fails."""
+    """Return the output of `python -m cali_ops.event_sources COMMAND`. Raise DeployError if it fails."""
     return run([sys.executable, "-m", "cali_ops.event_sources", command, "--stage", STAGE], account, ROOT)
 
 
 def missing() -> str:
-    """What has to be there before anything can be deployed, and is not; empty when all is."""
+    """Return the missing prerequisites of a deployment in one text; empty if there are none."""
     for needed, how in (
         (ROOT / "chalice_app" / "app.py", "it comes with the repository"),
         (ROOT / ".chalice" / "config.json", "it comes with the repository"),

@@ -1,9 +1,10 @@
-"""What each function asks of AWS: seen by the emulator, kept in calls.json, compared with the policies that Terraform makes.
+"""The calls of each function to AWS: recorded by the emulator, stored in calls.json, compared with Terraform's
+policies.
 
-    python -m tests.cloud.recorded        runs the local cloud so that each part is used, and writes calls.json anew
+    python -m tests.cloud.recorded        uses every part of the local cloud, and writes calls.json
 
-A function signs with an access key of its own name, so its requests can be told apart. Numbers, dates and names that differ
-from run to run are left out: an object is its first folder, a secret its name.
+Each function signs with an access key of its own name, which identifies its requests. Numbers, dates and names that
+differ from run to run are left out: the first folder stands for an object, the name for a secret.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tests.cloud.aws import Account
 
 KEPT = Path(__file__).with_name("calls.json")
-PREFIX = "cali-local"  # of the functions' names; the one behind the routes has nothing behind it
+PREFIX = "cali-local"  # prefix of the functions' names; the function behind the routes has only the prefix
 SIGNED = re.compile(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/")
 OBJECTS = {
     "GET": "s3:GetObject",
@@ -44,14 +45,14 @@ class Called(NamedTuple):
 
 
 class Recorder:
-    """Hears of every request that reaches the emulator, and keeps those of functions."""
+    """A recorder of all requests to the emulator that keeps those of functions."""
 
     def __init__(self) -> None:
         self._seen: set[Called] = set()
         self._lock = Lock()
 
     def hear(self, environ: dict[str, Any]) -> None:
-        """Leaves the request as it was."""
+        """Record a request without changing it."""
         signed = SIGNED.search(environ.get("HTTP_AUTHORIZATION", ""))
         if signed is None or signed[1] == "local":
             return
@@ -65,12 +66,12 @@ class Recorder:
 
 
 def heard(account: Account) -> set[Called]:
-    """What the account's functions asked for since it began."""
+    """Return the calls of the account's functions so far."""
     return {Called(*call) for call in account.calls()}
 
 
 def kept(path: Path = KEPT) -> set[Called]:
-    """What calls.json holds."""
+    """Return the content of calls.json."""
     held: dict[str, dict[str, list[str]]] = json.loads(path.read_text())
     return {
         Called(who, action, resource)
@@ -81,7 +82,7 @@ def kept(path: Path = KEPT) -> set[Called]:
 
 
 def dumps(calls: Iterable[Called]) -> str:
-    """The calls as calls.json holds them, sorted."""
+    """Return the calls in the format of calls.json, sorted."""
     held: dict[str, dict[str, list[str]]] = {}
     for who, action, resource in sorted(calls):
         held.setdefault(who, {}).setdefault(action, []).append(resource)
@@ -121,7 +122,7 @@ def _resources(service: str, asked: dict[str, Any]) -> list[str]:
 
 
 def _stream(asked: dict[str, Any]) -> str:
-    """A stream's name; the one behind an iterator is in the iterator, as the emulator makes them."""
+    """Return a stream's name. The emulator's iterators contain it."""
     if asked.get("StreamName"):
         return str(asked["StreamName"])
     if asked.get("ShardIterator"):

@@ -1,7 +1,8 @@
 """Runs deployed functions in Lambda's own runtime client (awslambdaric), as Lambda does.
 
-A Host has the processes of one function: one invocation each at a time, as many as its concurrency allows, kept warm,
-ended at its timeout or above its memory, started again after a crash. Each process talks to a Runtime API of its own.
+A Host manages the processes of one function. Each handles one invocation at a time and stays warm. Their number is
+limited by the concurrency. A process is killed at the timeout or above its memory, and replaced after a crash. Each
+process has a Runtime API of its own.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from tests.cloud.batches import Outcome
 from tests.cloud.runtime_api import RuntimeApi
 
 KEPT_LOG_LINES = 20_000
-PYTHON = getattr(sys, "_base_executable", sys.executable)  # without the development environment's packages
+PYTHON = getattr(sys, "_base_executable", sys.executable)  # without development packages
 
 
 class LogLine(NamedTuple):
-    """What a function wrote, when."""
+    """One log line of a function, with its time."""
 
     at: float
     function: str
@@ -61,7 +62,7 @@ class Worker:
         threading.Thread(target=self._listen, args=(heard,), daemon=True).start()
 
     def invoke(self, payload: bytes) -> Outcome:
-        """Delivers one event. A timeout or too much memory ends the process, as on Lambda."""
+        """Deliver one event. A timeout or too much memory kills the process, as on Lambda."""
         outcome = self.api.invoke(payload, self.function.timeout)
         if outcome is None:
             self.kill()
@@ -77,7 +78,7 @@ class Worker:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """kill -9, also in the middle of an invocation."""
+        """Kill with SIGKILL, even during an invocation."""
         with suppress(ProcessLookupError):
             self._process.kill()
         self._process.wait()
@@ -92,7 +93,7 @@ class Worker:
         self._process.stdout.close()
 
     def _memory(self) -> int:
-        """The most memory the process has had, in MB; 0 where nobody tells."""
+        """Return the peak memory of the process in MB; 0 if the system does not report it."""
         with suppress(OSError):
             for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
                 if line.startswith("VmHWM:"):
@@ -101,7 +102,7 @@ class Worker:
 
 
 class Host:
-    """All processes of one function. `processes` is the most there may be when the function reserves no concurrency."""
+    """All processes of one function. `processes` is their maximum number without reserved concurrency."""
 
     def __init__(
         self, function: Function, files: Files, environment: dict[str, str], home: Path, processes: int = 2
@@ -119,7 +120,7 @@ class Host:
         self._closed = False
 
     def invoke(self, payload: bytes) -> Outcome:
-        """The outcome of one invocation; waits for a free process if all are busy."""
+        """Return the outcome of one invocation. Wait for a free process if all are busy."""
         with self._free:
             worker = self._take()
             try:
@@ -133,7 +134,7 @@ class Host:
         return outcome
 
     def kill_one(self) -> bool:
-        """Kills a process in the middle of an invocation; false when none is busy."""
+        """Kill a process during an invocation. Return False if none is busy."""
         with self._lock:
             worker = self._busy[0] if self._busy else None
         if worker is None:
@@ -190,7 +191,7 @@ def _environment(
         "TMPDIR": str(scratch),
         "HOME": str(scratch),
         "PYTHONPATH": ":".join(map(str, files.path)),
-        "PYTHONDONTWRITEBYTECODE": "1",  # /var/task cannot be written on Lambda
+        "PYTHONDONTWRITEBYTECODE": "1",  # /var/task is read-only on Lambda
         "PYTHONUNBUFFERED": "1",
         "AWS_LAMBDA_RUNTIME_API": api,
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
@@ -203,6 +204,6 @@ def _environment(
         "LAMBDA_TASK_ROOT": str(files.task),
         "_HANDLER": function.handler,
         **account,
-        "AWS_ACCESS_KEY_ID": function.name,  # so that its requests are known as its own (recorded.py)
+        "AWS_ACCESS_KEY_ID": function.name,  # identifies its requests; see recorded.py
         **function.environment,
     }

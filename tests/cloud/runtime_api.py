@@ -1,4 +1,4 @@
-"""Lambda's Runtime API for one process: what the runtime client asks for its next event and tells its results."""
+"""Lambda's Runtime API for one process, through which the runtime client gets events and returns results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from tests.cloud.batches import Outcome
 
-INIT_SECONDS = 30.0  # Lambda gives 10; two busy cores are slower
+INIT_SECONDS = 30.0  # Lambda allows 10 s; two busy cores are slower
 
 
 class _Invocation(NamedTuple):
@@ -21,14 +21,14 @@ class _Invocation(NamedTuple):
 
 
 class RuntimeApi:
-    """Serves the four paths of the Runtime API on an address of its own."""
+    """A server of the four paths of the Runtime API on an address of its own."""
 
     def __init__(self, function_arn: str) -> None:
         self._arn = function_arn
         self._turn = threading.Condition()
         self._next: _Invocation | None = None
         self._current = ""
-        self._fetched = 0.0  # when the process took the invocation; 0 before
+        self._fetched = 0.0  # time at which the process took the invocation; 0 before
         self._outcome: Outcome | None = None
         self._dead = ""
         api = self
@@ -36,7 +36,7 @@ class RuntimeApi:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = (
-                True  # head and body go out apart; waiting for the other side costs 40 ms
+                True  # headers and body are sent separately; waiting for the acknowledgement costs 40 ms
             )
 
             def do_GET(self) -> None:
@@ -46,7 +46,7 @@ class RuntimeApi:
                 api._take(self)
 
             def log_message(self, *args: Any) -> None:
-                """Says nothing."""
+                """Log nothing."""
 
         self._server = _Server(("127.0.0.1", 0), Handler)
         self.address = f"127.0.0.1:{self._server.server_port}"
@@ -56,8 +56,8 @@ class RuntimeApi:
         self._thread.start()
 
     def invoke(self, payload: bytes, timeout: float) -> Outcome | None:
-        """What the process makes of an event; None when it does not answer in time. The time starts when the process
-        takes the event: what it needs to start has a limit of its own."""
+        """Return the result of an event, or None after a timeout. The timeout starts when the process takes the
+        event; the start of the process has its own limit."""
         with self._turn:
             self._outcome, self._fetched = None, 0.0
             self._next = _Invocation(str(uuid4()), payload, timeout)
@@ -74,7 +74,7 @@ class RuntimeApi:
             return self._outcome or Outcome(error=self._dead)
 
     def died(self, why: str) -> None:
-        """The process is gone: nobody will answer any more."""
+        """Report that the process has ended, so that no caller waits for it."""
         with self._turn:
             self._dead = self._dead or why
             self._turn.notify_all()
@@ -121,7 +121,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """A process that was killed leaves its connection; that is no news."""
+        """Ignore closed connections of killed processes."""
 
 
 def _described(body: bytes) -> str:

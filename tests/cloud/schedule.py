@@ -1,4 +1,4 @@
-"""EventBridge for the local cloud: rules with a rate invoke their targets, and may be made to come sooner."""
+"""EventBridge for the local cloud: rules with a rate invoke their targets, at a shorter interval if requested."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _SECONDS = {"minute": 60, "hour": 3_600, "day": 86_400}
 
 
 def seconds_of(expression: str) -> float | None:
-    """The seconds between two events of a rate; None for what is no rate."""
+    """Return the interval of a rate in seconds, or None for any other expression."""
     match = _RATE.fullmatch(expression)
     return int(match[1]) * _SECONDS[match[2]] if match else None
 
 
 def event_of(rule_arn: str, now: float) -> bytes:
-    """The event that a rule sends to its targets."""
+    """Return the event that a rule sends to its targets."""
     at = datetime.fromtimestamp(now, UTC)
     return json.dumps(
         {
@@ -43,7 +43,8 @@ def event_of(rule_arn: str, now: float) -> bytes:
 
 
 class Schedule:
-    """Invokes what deployed rules name. No rule waits longer than `most` seconds: nobody watches a demo for a minute."""
+    """A scheduler of the deployed rules. The interval of a rule is at most `most` seconds, so that a demo need not
+    wait a minute."""
 
     def __init__(self, client: Any, invoke: Callable[[str, bytes], Outcome], most: float = 10.0) -> None:
         self._client = client
@@ -55,7 +56,7 @@ class Schedule:
         self._thread.start()
 
     def run_now(self) -> None:
-        """Invokes the targets of all rules once."""
+        """Invoke the targets of all rules once."""
         for rule in self._rules():
             self._send(rule["Arn"], rule["Name"])
 

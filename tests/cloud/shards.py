@@ -1,4 +1,4 @@
-"""A shard for moto's Kinesis that behaves like a real one where it matters to a consumer."""
+"""A shard for moto's Kinesis that behaves like a real one in all that a consumer depends on."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 from moto.kinesis.models import Record, Shard
 
-# Real sequence numbers have 56 digits, which is more than a DynamoDB number, a double or 64 bits can hold.
+# Real sequence numbers have 56 digits. Neither a DynamoDB number, a double nor 64 bits can hold them.
 FIRST_SEQUENCE = 49_640_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000
-STEP = 1_208_925_819_614_629_174_706_176  # shards of a stream do not share numbers, and no number follows the last
+STEP = 1_208_925_819_614_629_174_706_176  # distance of two numbers: they are not consecutive
 
 
 class SteadyShard(Shard):
-    """A shard whose puts and reads cost the same however much it holds, with numbers of the real length."""
+    """A shard whose puts and reads have constant cost, with sequence numbers of the real length."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""An HTTP server on this machine that stands in for a service outside, and can be down or slow."""
+"""A fake HTTP server for an external service, which can be down or slow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Self
 
 
 class Mode(StrEnum):
-    """How a stand-in behaves. `down` closes connections without an answer, `busy` answers 429."""
+    """The mode of a fake. `down` closes connections without a response, `busy` responds with 429."""
 
     UP = "up"
     DOWN = "down"
@@ -22,7 +22,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that reached a stand-in."""
+    """A request to a fake."""
 
     method: str
     path: str
@@ -32,7 +32,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What it answers."""
+    """Its response."""
 
     status: int = 200
     body: bytes = b""
@@ -44,7 +44,7 @@ BUSY = Said(429, b'{"ok":false,"error":"ratelimited"}', {"Retry-After": "1"})
 
 
 class StandIn:
-    """Serves `answer` on a port of its own. `mode` may be changed at any time."""
+    """A server of `answer` on a port of its own. `mode` may be changed at any time."""
 
     slow_seconds = 20.0
 
@@ -65,7 +65,7 @@ class StandIn:
                 outer._serve(self)
 
             def log_message(self, *args: Any) -> None:
-                """Says nothing."""
+                """Log nothing."""
 
         self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -94,7 +94,7 @@ class StandIn:
         said = (
             BUSY if mode is Mode.BUSY else self._answer(Asked(handler.command, handler.path, headers, body))
         )
-        with suppress(OSError):  # a client that did not wait
+        with suppress(OSError):  # the client did not wait
             handler.send_response(said.status)
             for name, value in {"Content-Type": said.kind, **said.headers}.items():
                 handler.send_header(name, value)
@@ -107,4 +107,4 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """A client that went away is no news."""
+        """Ignore clients that closed the connection."""

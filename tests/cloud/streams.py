@@ -1,4 +1,4 @@
-"""Reads the shards of a stream once for all who consume them."""
+"""Readers of the shards of a stream, shared by all consumers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ AT_ONCE = 2_000
 
 
 class ShardReader:
-    """Everything in one shard from its oldest record on, in memory. Consumers hold places: numbers of rows read."""
+    """All rows of one shard from its oldest record on, in memory. A consumer's place is the number of rows that it
+    has read."""
 
     def __init__(self, client: Any, stream: str, shard: str, poll: float = POLL_SECONDS) -> None:
         self.stream = stream
         self.shard = shard
         self.news = threading.Condition()
-        self.caught_up = False  # the last read found nothing more
-        self.known_until = 0.0  # all that arrived before is here
+        self.caught_up = False  # the last read returned no more records
+        self.known_until = 0.0  # all rows that arrived before this time are here
         self._rows: list[Row] = []
         self._client = client
         self._poll = poll
@@ -33,11 +34,11 @@ class ShardReader:
 
     @property
     def end(self) -> int:
-        """The place after the newest row."""
+        """Return the place after the newest row."""
         return len(self._rows)
 
     def rows(self, place: int, limit: int = AT_ONCE) -> list[Row]:
-        """Up to so many rows from a place on."""
+        """Return at most this number of rows from a place on."""
         return self._rows[place : place + limit]
 
     def close(self) -> None:
@@ -53,7 +54,7 @@ class ShardReader:
                 asked = time.time()
                 answer = self._client.get_records(ShardIterator=iterator, Limit=AT_ONCE)
             except (BotoCoreError, ClientError):
-                iterator = ""  # the emulator is going away, or came back
+                iterator = ""  # the emulator is stopping, or was restarted
                 self._closing.wait(1.0)
                 continue
             iterator = answer["NextShardIterator"]
@@ -64,7 +65,7 @@ class ShardReader:
                 self._closing.wait(self._poll)
 
     def _iterator(self) -> str:
-        """Where to go on: after the last row that was read."""
+        """Return an iterator after the last row."""
         where: dict[str, str] = {"ShardIteratorType": "TRIM_HORIZON"}
         if self._rows:
             where = {
@@ -87,7 +88,7 @@ class ShardReader:
 
 
 class Streams:
-    """The readers of all shards that somebody consumes, by stream."""
+    """The readers of all consumed shards, by stream."""
 
     def __init__(self, new_client: Callable[[], Any], poll: float = POLL_SECONDS) -> None:
         self._new_client = new_client
@@ -96,7 +97,7 @@ class Streams:
         self._lock = threading.Lock()
 
     def readers(self, stream: str) -> list[ShardReader]:
-        """One reader for each shard of a stream, reading from now on."""
+        """Return one reader for each shard of a stream, and start those that are new."""
         with self._lock:
             if stream not in self._readers:
                 client = self._new_client()

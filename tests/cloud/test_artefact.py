@@ -1,4 +1,4 @@
-"""A tiny Chalice app, deployed by the real Chalice, run in the real runtime client, and polled as Lambda polls."""
+"""A tiny Chalice app, deployed by the real Chalice, run in the real runtime client, with Lambda's polling."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.cloud.streams import Streams
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # botocore's and Chalice's own
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # warnings of botocore and Chalice
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -31,7 +31,7 @@ pytestmark = [
 
 @dataclass
 class Place:
-    """An account with the tiny app deployed, and what runs it."""
+    """An account with the tiny app, and the fleet that runs it."""
 
     account: Account
     fleet: Fleet
@@ -44,7 +44,7 @@ class Place:
 
     def change(self, **settings: Any) -> None:
         client, uuid = self.account.client("lambda"), self.mapping()["UUID"]
-        settled(client, uuid)  # Lambda refuses a change while it is made or changed
+        settled(client, uuid)  # Lambda rejects changes during a transition
         client.update_event_source_mapping(UUID=uuid, **settings)
         settled(client, uuid)
         self.fleet.refresh()
@@ -117,7 +117,7 @@ def place(tmp_path: Path, emulated: tuple[Account, Invocations]) -> Iterator[Pla
 def test_the_deployed_artefact_is_what_runs(place: Place) -> None:
     answers = [json.loads(place.fleet.invoke("tiny-local-echo", b'{"a": 1}').body) for _ in range(2)]
 
-    assert [answer["count"] for answer in answers] == [1, 2]  # the process is kept warm
+    assert [answer["count"] for answer in answers] == [1, 2]  # the process stays warm
     assert answers[0]["event"] == {"a": 1}
     assert answers[0]["layer"] == "from the layer"
     assert 2_000 < answers[0]["left"] <= 3_000  # the timeout as deployed
@@ -143,7 +143,7 @@ def test_records_reach_the_function_once_and_in_order(place: Place) -> None:
     place.settle(lambda: len(place.copied()) >= 35)
 
     assert place.copied() == words
-    assert place.counts("deliveries") >= 4  # batches of ten, as the app declares
+    assert place.counts("deliveries") >= 4  # batches of ten, as in the app
     assert place.counts("done") == 35
 
 

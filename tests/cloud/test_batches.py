@@ -1,4 +1,4 @@
-"""Each rule by which Lambda treats a batch from Kinesis."""
+"""Lambda's rules for a batch from Kinesis, one test each."""
 
 from __future__ import annotations
 

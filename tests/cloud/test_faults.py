@@ -1,4 +1,4 @@
-"""Faults happen where they are said to, and end."""
+"""Faults begin and end at their places."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.cloud.faults import FAULTS, KILLS, Put, Script, chosen, deliveries, p
 
 
 class Parts:
-    """A cloud that only notes what was done to it."""
+    """A cloud that only records the calls."""
 
     def __init__(self) -> None:
         self.done: list[tuple[str, object]] = []
@@ -120,5 +120,5 @@ def test_shuffled_batches_cut_no_event():
     many = rows * 100
     assert (
         sum(whole.sizes(many, known=0.0, most=4, batch_size=1_000)) == 500
-    )  # the rest may belong to what is behind
+    )  # the rest may be in the unread part
     assert whole.sizes(rows, known=6.5, most=4, batch_size=2) == [1, 3, 1]

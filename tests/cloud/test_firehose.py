@@ -1,4 +1,4 @@
-"""What both Firehoses make of rows."""
+"""The deliveries of both Firehoses."""
 
 from __future__ import annotations
 

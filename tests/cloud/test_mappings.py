@@ -1,4 +1,4 @@
-"""Mappings that are new or being changed refuse a change, as on AWS; `event_sources apply` waits for them."""
+"""Mappings in transition reject changes, as on AWS. `event_sources apply` waits for them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAME, STAGE, BUCKET = "cali-dr", "dev", "cali-dr-logs-123456789012"
 
 @pytest.fixture
 def functions(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A client of Lambda on an AWS whose mappings take a while."""
+    """A client of Lambda on an AWS with slow mappings."""
     server = make_server(
         "127.0.0.1",
         0,
@@ -56,7 +56,7 @@ def functions(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 def deploy(functions: Any, source: EventSource) -> None:
-    """What `chalice deploy` makes of one function."""
+    """Deploy one function with its mapping, as `chalice deploy` does."""
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("app.py", "")
@@ -84,11 +84,11 @@ def test_a_new_mapping_refuses_to_be_changed(functions: Any) -> None:
 
 
 def test_apply_waits_until_mappings_can_be_changed_and_until_they_are(functions: Any) -> None:
-    # Given mappings of another installation that were made just now
+    # Given mappings of another installation that are still in transition
     waited: list[float] = []
     mappings = Mappings(functions, STAGE, BUCKET, NAME, sleep=waited.append)
 
-    # When they are set, then everything is as declared, and nothing is under way any more
+    # When the settings are applied, then everything is as declared, and no transition is left
     assert mappings.apply()
     assert waited
     assert mappings.verify() == []

@@ -1,4 +1,4 @@
-"""Two runs are compared by what must be the same in both."""
+"""Two runs are compared by the fields that must be equal in both."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What the functions made of a stream is what a replay makes of the raw/ objects that Firehose wrote of it, and what the
-command line makes of the same lines. One short run, without faults."""
+"""A replay of Firehose's raw/ objects, and the command line on the same lines, find the same incidents as the
+functions. One short run without faults."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.cloud.project import missing
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(missing()), reason=missing()),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # botocore's own
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # warnings of botocore
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -34,7 +34,7 @@ OPTIONS = Options(lines=1_000, rate=0, seed=1, start=1_795_140_000.0, slack_pace
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the table holds after a run, and what a replay of its raw/ objects gives."""
+    """The incidents in the table after a run, and those of a replay of its raw/ objects."""
 
     put: int
     stored: tuple[Incident, ...]
@@ -60,8 +60,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
 
 def seen(incidents: tuple[Incident, ...]) -> dict[str, tuple[object, ...]]:
-    """What must be the same of an incident wherever it was found. A title quotes the values of the first line, and of two
-    shards the stream, the objects and a log each have another one first."""
+    """Return the fields of an incident that must be equal everywhere. Titles are left out: they quote the first line,
+    which differs between two shards, the objects and a log."""
     return {
         one.id: (one.template, one.scope, one.severity, one.count, one.first_seen, one.last_seen, cause(one))
         for one in incidents
@@ -69,8 +69,7 @@ def seen(incidents: tuple[Incident, ...]) -> dict[str, tuple[object, ...]]:
 
 
 def cause(incident: Incident) -> str:
-    """The entry that explains it. What the knowledge does not know, the model of the local cloud answers and a replay does
-    not ask."""
+    """Return the entry that explains it. The local model answers unknown errors; a replay asks no model."""
     said = incident.diagnosis
     return said.knowledge[0].id if said is not None and said.origin is Origin.KNOWLEDGE else ""
 

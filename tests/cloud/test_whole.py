@@ -1,4 +1,5 @@
-"""All of CALI's AWS side, as deployed, in a short run: what a fault may not change, and how soon an alert comes."""
+"""All of CALI's AWS side as deployed, in a short run: results that a fault must not change, and the latency of an
+alert."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from tests.cloud.project import event_sources, missing
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(missing()), reason=missing()),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # botocore's own
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # warnings of botocore
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -35,7 +36,7 @@ def run(options: Options) -> Summary:
         new = recorded.heard(cloud.account) - recorded.kept()
     assert (
         new == set()
-    )  # a function asks for more than its policy was compared with: python -m tests.cloud.recorded
+    )  # a function makes a call that its policy was not compared with: python -m tests.cloud.recorded
     print("\n".join([*said, *summary.lines()]))
     return summary
 
@@ -59,7 +60,7 @@ def test_an_undisturbed_run_loses_nothing(undisturbed: Summary) -> None:
 
 
 def test_faults_change_nothing(undisturbed: Summary) -> None:
-    # More of them, and longer: python -m tests.cloud --lines 20000 --rate 400 --compare --fault all
+    # For more and longer runs: python -m tests.cloud --lines 20000 --rate 400 --compare --fault all
     together = ("redeliver", "shuffle", "kill-analyze", "poison", "slack-down")
     disturbed = run(replace(SHORT, faults=together, kills=3))
 
@@ -74,7 +75,7 @@ def test_a_known_fault_is_alerted_within_seconds() -> None:
         for number in range(12):
             cloud.put_records([_known(number)])
             put.append(time.time())
-            time.sleep(1.7 if number else 12.0)  # the first finds everything cold
+            time.sleep(1.7 if number else 12.0)  # the first alert has cold starts
         cloud.settle(30)
         first: dict[int, float] = {}
         for message in cloud.slack.messages:
@@ -85,7 +86,7 @@ def test_a_known_fault_is_alerted_within_seconds() -> None:
 
     assert len(waited) == 10
     print(f"put to alert: p50 {percentile(waited, 0.5):.2f} s, p95 {percentile(waited, 0.95):.2f} s")
-    assert percentile(waited, 0.95) < 3.5  # 2 s on a machine that does nothing else
+    assert percentile(waited, 0.95) < 3.5  # 2 s on an idle machine
 
 
 def test_a_redeployment_keeps_what_was_set_and_a_deletion_leaves_nothing() -> None:
@@ -93,12 +94,12 @@ def test_a_redeployment_keeps_what_was_set_and_a_deletion_leaves_nothing() -> No
         account, app = cloud.account, cloud.home / "chalice_app"
         before = _deployed(account)
 
-        # When one line of the app changes and it is deployed again, as it is by hand
+        # When one line of the app changes and the app is deployed again
         with (app / "app.py").open("a") as source:
             source.write("\n# changed\n")
         chalice(account, app, "deploy")
 
-        # Then the same functions have other code, and the settings of their sources were not touched
+        # Then the functions have the new code, and the settings of their sources are unchanged
         after = _deployed(account)
         assert not set(after["functions"].values()) & set(before["functions"].values())
         assert after["functions"].keys() == before["functions"].keys() == set(cloud.names.values())
@@ -106,11 +107,11 @@ def test_a_redeployment_keeps_what_was_set_and_a_deletion_leaves_nothing() -> No
         assert len(after["mappings"]) == 3
         event_sources(account, "verify")
 
-        # And when nothing changes, nothing does
+        # And a deployment without changes changes nothing
         chalice(account, app, "deploy")
         assert _deployed(account) == after
 
-        # And a deletion leaves nothing, also a second one
+        # And a deletion leaves nothing behind, even when it is repeated
         for _ in range(2):
             chalice(account, app, "delete")
             assert not any(_deployed(account).values())
@@ -135,7 +136,7 @@ def _deployed(account: Account) -> dict[str, dict[str, Any]]:
 
 
 def _known(number: int) -> Put:
-    """An error that the knowledge base knows, from a workload of its own."""
+    """Return an error of the knowledge base, in a workload of its own."""
     pod = {
         "pod_name": f"svc{number}-5d4f8c7b9-x2x4z",
         "namespace_name": "shop",

@@ -1,7 +1,7 @@
-"""Batches that cut no event in two, for those that overtake each other.
+"""Batches that never split an event, for deliveries out of order.
 
-Lambda never turns the batches of a shard round. Who does must not tear what a promise keeps together: two halves of a
-stack trace, the second one first, are nothing that a consumer could put right.
+Lambda never reorders the batches of a shard. A test that does must not split an event: no consumer could join two
+halves of a stack trace if the second half comes first.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from cali.stages.join import Joiner
 from cali.stages.join.line_patterns import SUSPECT
 from tests.cloud.batches import Row
 
-SETTLED = 2.0  # seconds after which the rest of an event is there
-BEHIND = 1_000  # rows of a shard among which the rest of an event is
+SETTLED = 2.0  # seconds after which an event is complete
+BEHIND = 1_000  # rows of a shard within which an event is complete
 
 
 def ends(rows: Sequence[Row]) -> list[int]:
-    """The counts of rows after which a batch may end."""
+    """Return the counts of rows after which a batch may end."""
     decoder, joiner = Decoder("local"), Joiner()
     blocks: list[Block] = []
     for place, row in enumerate(rows):
@@ -31,7 +31,8 @@ def ends(rows: Sequence[Row]) -> list[int]:
     before: dict[str, int] = {}
     for block in blocks:
         first, last = block.records[0], block.records[-1]
-        # What could continue a block stays with what its stream wrote before, though it does not continue that one.
+        # A line that may continue an event stays with the previous line of its stream, even if it does not continue
+        # it.
         start = before.get(first.stream, first.line) if SUSPECT.match(first.message) else first.line
         inside.update(range(start + 1, last.line + 1))
         before[first.stream] = first.line
@@ -39,8 +40,8 @@ def ends(rows: Sequence[Row]) -> list[int]:
 
 
 def sizes(rows: Sequence[Row], known: float, most: int, batch_size: int) -> list[int]:
-    """The sizes of up to `most` batches, as alike as may be. All rows up to the time `known` are here, if it is not 0. Rows
-    whose event may still go on are left for later."""
+    """Return the sizes of up to `most` batches of similar size. All rows up to the time `known` are here, if it is
+    not 0. Rows of an event that may continue are left for later."""
     settled = max(sum(row.arrived <= known - SETTLED for row in rows), len(rows) - BEHIND)
     good = [count for count in ends(rows) if count <= settled]
     step = min(batch_size, -(-good[-1] // most)) if good else 0

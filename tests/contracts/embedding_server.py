@@ -1,4 +1,4 @@
-"""A server on this machine that speaks OpenAI's embedding protocol and answers with hashed vectors."""
+"""A local server with OpenAI's embedding protocol that returns hashed vectors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from cali.adapters.memory.knowledge_index import HashedEmbedder
 
 
 class EmbeddingServer:
-    """Counts the requests it got in `sizes`. With `status` other than 200 it refuses every one."""
+    """A server that records the size of each request in `sizes`. With a `status` other than 200 it rejects every
+    request."""
 
     def __init__(self, status: int = 200, size: int = 256) -> None:
         self.sizes: list[int] = []
@@ -33,7 +34,7 @@ class EmbeddingServer:
                 self.wfile.write(body)
 
             def log_message(self, *args: Any) -> None:
-                """Says nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"

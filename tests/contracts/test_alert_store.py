@@ -1,4 +1,4 @@
-"""What every AlertStore, FeedbackStore and Claims must do: those in memory, in SQLite, and in DynamoDB."""
+"""The contract of AlertStore, FeedbackStore and Claims: in memory, in SQLite, and in DynamoDB."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def cloud() -> Iterator[Account]:
 
 @pytest.fixture(params=("memory", "sqlite", "dynamodb"))
 def stores(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[AlertStore, FeedbackStore, Claims]:
-    """The three stores of alerts in one home."""
+    """The three stores of alerts of one home."""
     if request.param == "memory":
         return MemoryAlerts(), MemoryFeedback(), MemoryClaims()
     if request.param == "sqlite":

@@ -1,4 +1,4 @@
-"""What every AnswerCache and Budget promises, the ones on this machine and those for AWS alike."""
+"""The contract of AnswerCache and Budget, local and on AWS."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cali.core.ports import AnswerCache, Budget
 
 
 class Store(AnswerCache, Budget, Protocol):
-    """Both ports; here one file is both. Its limits are three calls and a dollar a day."""
+    """Both ports in one object. Its limits are three calls and a dollar a day."""
 
 
 @pytest.fixture(params=["memory", "file"])

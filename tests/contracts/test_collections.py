@@ -1,4 +1,4 @@
-"""What every keeper of collections must do: the one in memory, a file of Milvus Lite, and a Milvus server."""
+"""The contract of Collections: in memory, a file of Milvus Lite, and a Milvus server."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_what_is_dropped_is_gone_and_dropping_again_is_nothing(collections: Coll
 
 
 def test_a_function_finds_the_collection_by_its_version(server_uri: str) -> None:
-    """It is not built a second time: that would cost a function a minute."""
+    """A function must not build it again: that would take a minute."""
     made = MilvusCollections(server_uri, HashedEmbedder(), alias=ALIAS)
     made.build("2026-01-05-f", ENTRIES)
     made.close()

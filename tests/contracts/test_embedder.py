@@ -1,4 +1,4 @@
-"""What every Embedder must do, whatever is behind it."""
+"""The contract of Embedder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every IncidentStore must do: the one in memory, SQLite, and those of a cloud."""
+"""The contract of IncidentStore: in memory, SQLite, and DynamoDB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every KnowledgeIndex must do: the index in memory, Milvus Lite, a Milvus server, and cached answers."""
+"""The contract of KnowledgeIndex: in memory, Milvus Lite, a Milvus server, and the cache of results."""
 
 from __future__ import annotations
 

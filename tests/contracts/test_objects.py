@@ -1,4 +1,4 @@
-"""What every keeper of objects and pointers must do: the one in memory, a folder, and a bucket."""
+"""The contract of Objects and Pointers: in memory, a folder, and a bucket."""
 
 from __future__ import annotations
 
@@ -111,6 +111,6 @@ def test_a_name_that_is_no_text_is_told_where_it_is_looked_for(tmp_path: Path) -
 
 
 def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path) -> None:
-    (tmp_path / "a").symlink_to(tmp_path / "a")  # a loop; unlike a mode it also stops root
+    (tmp_path / "a").symlink_to(tmp_path / "a")  # a loop of links, which unlike a file mode also stops root
     with pytest.raises(Misconfigured, match="cannot be read"):
         list(FolderObjects(tmp_path).keys("a/"))

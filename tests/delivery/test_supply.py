@@ -1,4 +1,4 @@
-"""What the project is made of: packages by hash, from no named host, and no secret in any file."""
+"""The supply chain: packages are pinned by hash, no host is named, and no file contains a secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the workflows may do, and that they call what people call."""
+"""The permissions of the workflows, and that they run the same commands as people."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PINNED = re.compile(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)*$")
 def read(name: str) -> dict[str, Any]:
     held = yaml.safe_load((FOLDER / name).read_text("utf-8"))
     assert isinstance(held, dict)
-    held["on"] = held.pop(True)  # YAML 1.1 reads the key `on` as a truth value
+    held["on"] = held.pop(True)  # YAML 1.1 parses the key `on` as true
     return held
 
 
@@ -112,7 +112,7 @@ def test_terraform_never_runs_without_the_settings_of_the_installation(name: str
 
 
 def evaluated(expression: str, event: str, ref: str) -> object:
-    """The value of `${{ event_name == 'pull_request' && ... || ... }}` for an event, as GitHub reads it."""
+    """Return the value of `${{ event_name == 'pull_request' && ... || ... }}` for an event, as GitHub evaluates it."""
     (body,) = re.findall(r"^\$\{\{ (.*) \}\}$", expression)
     pull = event == "pull_request"
     if body == "github.event_name == 'pull_request'":
@@ -125,14 +125,14 @@ def evaluated(expression: str, event: str, ref: str) -> object:
 
 
 def test_no_plan_of_a_pull_request_takes_the_place_of_an_apply() -> None:
-    # Given the groups of two pull requests, and of merges
+    # Given the concurrency groups of two pull requests, and of merges
     concurrency = read("terraform.yml")["concurrency"]
     plans = {evaluated(concurrency["group"], "pull_request", f"refs/pull/{n}/merge") for n in (1, 2)}
     applies = {
         evaluated(concurrency["group"], event, "refs/heads/main") for event in ("push", "workflow_dispatch")
     }
 
-    # Then each pull request has its own, all merges share one, and only a plan is cut off
+    # Then each pull request has its own group, all merges share one, and only a plan can be cancelled
     assert len(plans) == 2
     assert len(applies) == 1
     assert not plans & applies
@@ -145,9 +145,9 @@ def test_the_plan_that_reviewers_saw_is_what_is_applied() -> None:
     uploaded = next(one for one in plan["steps"] if "upload-artifact" in one.get("uses", ""))
     downloaded = next(one for one in apply["steps"] if "download-artifact" in one.get("uses", ""))
 
-    # Given one plan of the merged commit, then apply waits for it, and has it with its hash from the job that made it
+    # Given one plan of the merged commit, then apply waits for it, and gets it with its hash from that job
     assert apply["needs"] == "plan"
-    assert "environment" not in plan  # reviewers of the environment let apply go when they have seen it
+    assert "environment" not in plan  # the reviewers approve apply after reading the plan
     assert plan["outputs"]["sha256"] == "${{ steps.plan.outputs.sha256 }}"
     assert uploaded["with"]["path"] == f"{downloaded['with']['path']}/{PLAN}"
     assert uploaded["with"]["name"] == downloaded["with"]["name"]
@@ -168,12 +168,12 @@ def test_what_differs_is_looked_for_each_night_by_who_may_only_look() -> None:
 
 @pytest.mark.parametrize("name", ["addons.yml", "images.yml"])
 def test_add_ons_follow_their_images(name: str) -> None:
-    # Given the whole history, as a tag is the last commit that changed what images are made of
+    # Given the whole history, because a tag is the last commit that changed the sources of the images
     jobs = read(name)["jobs"]
     for job in jobs.values():
         assert job["steps"][0]["with"]["fetch-depth"] == 0
 
-    # Then images are there, and scanned, before add-ons that name them
+    # Then images exist, and are scanned, before the add-ons that name them
     ran = [step.get("run", "") for job in jobs.values() for step in job["steps"]]
     assert ran.index("make images") < ran.index("make addons")
     _first, *others = jobs.values()

@@ -1,4 +1,4 @@
-"""The page of schemas names the fields that the code has."""
+"""The page of schemas names the fields of the code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "schemas.md").read_text("utf-8")
 
 
 def fields(head: str) -> set[str]:
-    """The names in the first column of the table with this head."""
+    """Return the names in the first column of the table with this head."""
     table = PAGE.split(f"| {head} | meaning |\n|---|---|\n")[1].split("\n\n")[0]
     return {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
 

@@ -1,4 +1,4 @@
-"""Every answer of the threat model points to a test that is there."""
+"""Every answer of the threat model names an existing test."""
 
 from __future__ import annotations
 

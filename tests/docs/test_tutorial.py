@@ -1,4 +1,4 @@
-"""Every command of the tutorial is run, in order, and prints what the page says."""
+"""The commands of the tutorial run in order, and print the lines on the page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def steps() -> list[tuple[str, list[str]]]:
-    """Each block of commands with the lines that must be in what it prints."""
+    """Return each block of commands with the lines that its output must contain."""
     found: list[tuple[str, list[str]]] = []
     for kind, text in BLOCK.findall(PAGE.read_text("utf-8")):
         if kind == "sh":

@@ -1,4 +1,4 @@
-"""An AWS account in this process, for tests: moto's server, and clients of boto3 that speak to it."""
+"""An emulated AWS account in this process: moto's server, and clients of boto3."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOGS, INCIDENTS, INCIDENTS_TABLE = "cali-logs-stream", "cali-incidents-stream", 
 
 
 class Account:
-    """Streams, table and bucket under the names that Terraform gives them."""
+    """Streams, table and bucket under Terraform's names."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -41,7 +41,7 @@ class Account:
         return self._clients[service]
 
     def make(self) -> None:
-        """Makes the resources."""
+        """Create the resources."""
         for stream in (LOGS, INCIDENTS):
             self.client("kinesis").create_stream(StreamName=stream, ShardCount=1)
         self.client("dynamodb").create_table(TableName=INCIDENTS_TABLE, **TABLE)
@@ -60,13 +60,13 @@ class Account:
 
 @contextmanager
 def account() -> Iterator[Account]:
-    """A fresh account."""
+    """Return an empty account."""
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     made = Account(f"http://{host}:{port}")
     try:
-        connection = HTTPConnection(host, port)  # moto's state is the process's: begin anew
+        connection = HTTPConnection(host, port)  # moto's state belongs to the process, so reset it
         connection.request("POST", "/moto-api/reset")
         connection.getresponse().read()
         connection.close()

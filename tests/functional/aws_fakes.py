@@ -1,4 +1,4 @@
-"""What the functions are given in tests: ports in memory, records as Lambda delivers them, and parts that fail."""
+"""Fakes for tests of the functions: ports in memory, records as Lambda delivers them, and parts that fail."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REFINER = Refiner()
 
 
 class MemoryNotes:
-    """Notes with the contract of the table's."""
+    """Notes in memory with the contract of the table."""
 
     def __init__(self) -> None:
         self.kept: dict[str, tuple[bytes, int]] = {}
@@ -51,7 +51,7 @@ class Bucket(MemoryObjects):
 
 
 class MemoryStream:
-    """A stream that keeps what was put."""
+    """A stream that keeps its entries."""
 
     def __init__(self) -> None:
         self.entries: list[StreamEntry] = []
@@ -64,7 +64,7 @@ class MemoryStream:
 
 
 class MemoryChat:
-    """A chat that fails as its script says, and then takes all."""
+    """A chat that fails as scripted, and then accepts all messages."""
 
     def __init__(self, *script: Exception) -> None:
         self.posts: list[Mapping[str, Any]] = []
@@ -77,7 +77,7 @@ class MemoryChat:
 
 
 class MemoryShard:
-    """A shard that holds these records; those that come after the clock's time are not there yet."""
+    """A shard with these records. Records after the clock's time have not arrived yet."""
 
     def __init__(self, items: Sequence[dict[str, Any]], clock: FakeClock) -> None:
         self._items = items
@@ -92,7 +92,7 @@ class MemoryShard:
 
 
 class Failing:
-    """Any port, of which the calls whose turn is in `turns` (from 1) fail: `before` they have an effect, or after it."""
+    """Any port, of which the calls numbered in `turns` (from 1) fail: `before` their effect, or after it."""
 
     def __init__(self, inner: Any, turns: Iterable[int], *, before: bool, only: str = "") -> None:
         self._inner = inner
@@ -120,7 +120,7 @@ class Failing:
 
 
 class Explains:
-    """A reasoner that says what its script says for every incident, and counts."""
+    """A reasoner that returns the scripted diagnosis for every incident, and counts the calls."""
 
     def __init__(self, say: Callable[[Incident], Diagnosis]) -> None:
         self.asked: list[str] = []
@@ -140,7 +140,7 @@ class Explains:
 
 
 def fluent(message: str, pod: str = "orders-6d4cf56db6-abcde", time: float = NOON) -> bytes:
-    """A line as Fluent Bit sends it."""
+    """Return a line as Fluent Bit sends it."""
     return orjson.dumps(
         {
             "stream": "stdout",
@@ -154,7 +154,7 @@ def fluent(message: str, pod: str = "orders-6d4cf56db6-abcde", time: float = NOO
 def delivered(
     payloads: Sequence[bytes], first: int = 0, arrived: float = NOON - 1.0, step: float = 0.0
 ) -> list[dict[str, Any]]:
-    """Records of a shard as Lambda gives them; the n-th has the sequence number FIRST + first + n, times 3."""
+    """Return records of a shard as Lambda delivers them. The n-th has the sequence number FIRST + first + n, times 3."""
     return [
         {
             "kinesis": {
@@ -172,7 +172,7 @@ def delivered(
 
 
 class World:
-    """All that analyze touches. A new `analyze` over the same world is a new container after a crash."""
+    """All dependencies of analyze. A new `analyze` over the same world is a new container after a crash."""
 
     def __init__(self, clock: FakeClock | None = None) -> None:
         self.clock = clock or FakeClock()
@@ -182,7 +182,7 @@ class World:
         self.objects: Any = Bucket()
 
     def analyze(self, **parts: Any) -> Analyze:
-        """An analyze in which some of the parts are others."""
+        """Return an analyze in which some parts are replaced."""
         lives = ChangePublisher(
             parts.get("store", self.store), parts.get("stream", self.stream), self.clock.sleep
         )
@@ -202,14 +202,14 @@ class World:
         return self.analyze(**parts).batch(SHARD, items)
 
     def counts(self) -> dict[tuple[str, str], int]:
-        """What the store holds: how often each error came, by workload and template."""
+        """Return the counts in the store by workload and template."""
         found = self.store.find(list(Status), 10_000)
         return {
             (one.incident.scope.workload, one.incident.template.text): one.incident.count for one in found
         }
 
     def published(self) -> set[tuple[str, int, str]]:
-        """The changes that were published, each once however often it was put."""
+        """Return the published changes, each once."""
         return {
             (message.incident, message.number, message.kind.value)
             for message in self.stream.messages()

@@ -1,4 +1,4 @@
-"""All functions as they are deployed, in a process with a function's environment."""
+"""All functions as deployed, in a process with a function's environment."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Functions:
         return json.loads(line)
 
     def close(self) -> str:
-        """The log."""
+        """Return the log."""
         _, log = self._process.communicate()
         return log
 
@@ -68,5 +68,5 @@ def kinesis_event(stream: str, payloads: list[bytes], first: int = 0) -> dict[st
 
 
 def emitted(log: str) -> list[dict[str, Any]]:
-    """The metrics in a log, in CloudWatch's embedded format."""
+    """Return the metrics in a log, in CloudWatch's embedded format."""
     return [json.loads(line) for line in log.splitlines() if '"_aws"' in line]

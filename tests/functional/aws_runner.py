@@ -1,6 +1,5 @@
-"""A function's process: reads one invocation a line, `{"handler", "event"}`, and answers with a line of JSON.
-
-Its environment is that of a Lambda function, so nothing of the process that started it gets in.
+"""A function's process: it reads one invocation per line, `{"handler", "event"}`, and answers with a line of JSON.
+Its environment is that of a Lambda function, without anything of the parent process.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ CHALICE = Path(__file__).parents[2] / "chalice_app"
 
 def main() -> None:
     sys.path[:0] = [str(CHALICE), str(CHALICE.parent / "src")]
-    answers, sys.stdout = sys.stdout, sys.stderr  # what functions print is their log
+    answers, sys.stdout = sys.stdout, sys.stderr  # the output of functions is their log
     logging.getLogger().addHandler(logging.StreamHandler(sys.stderr))  # as Lambda's runtime does
     import app  # type: ignore[import-not-found]
 

@@ -1,4 +1,4 @@
-"""A world with one opened incident, for tests of what is done with it."""
+"""A world with one opened incident, for tests of actions on it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def silent(gate: str) -> Any:
 
 
 class Scene(World):
-    """A world with one opened incident, and what works on it."""
+    """A world with one opened incident, and the use cases over it."""
 
     def __init__(self, say: Any = known) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Scene(World):
         return made.message(message)
 
     def alerts(self, **parts: Any) -> Alerts:
-        """A process that tells what changes by a webhook."""
+        """Return a process that sends alerts to a webhook."""
         sleep = parts.get("sleep", self.clock.sleep)
         letters = SlackLetters(parts.get("chat", self.chat), self.clock.now, sleep)
         rules = Rules(

@@ -15,7 +15,7 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def cache(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The command line's environment: this cache, and no settings of whoever runs the tests."""
+    """Return the environment of the command line: this cache, and no settings of the developer."""
     for name in [name for name in os.environ if name.startswith("CALI_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("CALI_CACHE_DIR", str(shared_cache))

@@ -1,4 +1,4 @@
-"""A server on this machine that speaks the part of GitHub's REST API that pull requests need: refs, contents, pulls."""
+"""A local server with the part of GitHub's REST API that pull requests need: refs, contents, pulls."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ TOKEN = "github_pat_local"
 
 
 class GitHubServer:
-    """One repository, `team/knowledge`. `branches` hold files by path, `pulls` what was opened, `calls` what was asked.
-    A call in `fails` (method and last part of the path) is answered with that status, once; one in `says` with that body,
-    each time. `headers` are sent with every answer."""
+    """One repository, `team/knowledge`. `branches` hold files by path, `pulls` the pull requests, `calls` the
+    requests. A call in `fails` (method and last part of the path) gets that status once. A call in `says` gets
+    that body each time. `headers` are in every response."""
 
     def __init__(self) -> None:
         self.branches: dict[str, dict[str, str]] = {"main": {"README.md": "Ours.\n"}}
@@ -46,7 +46,7 @@ class GitHubServer:
             do_GET = do_POST = do_PUT = _any  # noqa: N815 - the names are http.server's
 
             def log_message(self, *args: Any) -> None:
-                """Says nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"

@@ -1,8 +1,8 @@
-"""The sample that the gate of replay reads, and what is held of it.
+"""The sample of the replay gate, and its expected result.
 
-python -m tests.functional.replay_golden           what differs from expected.json; exit 1 if anything does
-python -m tests.functional.replay_golden reprint   writes expected.json anew, for a difference that is wanted
-python -m tests.functional.replay_golden sample    simulates the sample anew
+python -m tests.functional.replay_golden           shows the differences from expected.json; exit 1 if there are any
+python -m tests.functional.replay_golden reprint   rewrites expected.json, for an intended difference python -m
+tests.functional.replay_golden sample    simulates the sample again
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from tests.functional.shell import inside
 HOME = Path(__file__).parents[1] / "golden" / "replay"
 RAW, EXPECTED = HOME / "raw", HOME / "expected.json"
 LINES = 1_500
-WRITTEN = ("2026-11-20-23-50-01", "2026-11-21-00-10-01", "2026-11-21-00-30-01")  # when each object was
-START = 1_795_217_400.0  # 2026-11-20T23:30:00Z, so that the run goes on over midnight
+WRITTEN = ("2026-11-20-23-50-01", "2026-11-21-00-10-01", "2026-11-21-00-30-01")  # time of each object
+START = 1_795_217_400.0  # 2026-11-20T23:30:00Z, so that the run crosses midnight
 
 
 def sample() -> None:
-    """Objects as Firehose writes them. In the second the records touch, as those do that no newline ends."""
+    """Return objects as Firehose writes them. In the second object no newline separates the records."""
     scenario, wrap = load_scenario("shop"), enveloper("fluentbit")
     written = simulate(scenario, seed=11, lines=LINES, seconds=scenario.seconds, start=START)
     records = [wrap(line).encode() for line in written]
@@ -39,8 +39,8 @@ def sample() -> None:
 
 
 def seen() -> bytes:
-    """What the gate holds of the sample: what people would notice. The version of the knowledge is left out, for an entry
-    that changes nothing here must not fail the gate."""
+    """Return the compared fields: those that people would notice. The version of the knowledge is left out, because a
+    new entry that changes nothing here must not fail the gate."""
     report = inside("replay", RAW, "--model", "gpt-4o-mini", "--format", "json").report
     kept = {
         "objects": report["source"]["objects"],
@@ -61,7 +61,7 @@ def _brief(incident: dict[str, Any]) -> dict[str, Any]:
 
 
 def differences() -> list[str]:
-    """What the sample shows now against what it is to show, as a person reads it."""
+    """Return the differences from the expected result as readable lines."""
     wanted = EXPECTED.read_bytes().decode() if EXPECTED.exists() else ""
     return list(
         unified_diff(wanted.splitlines(), seen().decode().splitlines(), "expected", "now", lineterm="")

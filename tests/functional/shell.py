@@ -1,4 +1,4 @@
-"""`cali` as a person runs it: in a process of its own, or, where that adds nothing, in this one."""
+"""`cali` as a person runs it: in a process of its own, or in this process where that is enough."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CALI = str(Path(sys.executable).with_name("cali"))
 
 
 class Ran(NamedTuple):
-    """What a run left behind."""
+    """The result of a run."""
 
     code: int
     out: bytes
@@ -34,7 +34,7 @@ class Ran(NamedTuple):
 
 
 def inside(*args: object) -> Ran:
-    """Runs in this process, with all that `main` does; half a second faster than `outside`."""
+    """Run in this process, through `main`. This saves half a second compared with `outside`."""
     out = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
     err = io.StringIO()
     code = 0
@@ -47,7 +47,7 @@ def inside(*args: object) -> Ran:
 
 
 def outside(*args: object, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Ran:
-    """Runs in a process of its own."""
+    """Run in a process of its own."""
     done = subprocess.run(
         [CALI, *map(str, args)],
         input=stdin,
@@ -60,13 +60,13 @@ def outside(*args: object, stdin: bytes = b"", env: Mapping[str, str] | None = N
 
 
 def started(*args: object, **more: Any) -> subprocess.Popen[bytes]:
-    """Starts a process to talk to."""
+    """Start a process to interact with."""
     pipe = subprocess.PIPE
     return subprocess.Popen([CALI, *map(str, args)], stdin=pipe, stdout=pipe, stderr=pipe, **more)
 
 
 def analysed(path: Path, *args: object) -> Any:
-    """The JSON report on a file."""
+    """Return the JSON report on a file."""
     ran = inside("analyze", path, "--format", "json", *args)
     assert ran.code == 0, ran.err
     return ran.report

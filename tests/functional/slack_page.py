@@ -1,4 +1,4 @@
-"""Blocks of Slack as a page that looks like Slack's own layout, so that a browser can show what people will see."""
+"""Renderer of Slack's blocks as a page with Slack's layout, for a browser."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ code{border:1px solid #ddd;background:#f8f8f8;color:#e01e5a;border-radius:3px;pa
 
 
 def page(messages: Sequence[Mapping[str, Any]]) -> str:
-    """A channel with these messages."""
+    """Return a channel with these messages."""
     shown = "".join(map(_message, messages))
     meta = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     return f"<!doctype html><html><head>{meta}<style>{STYLE}</style></head><body>{shown}</body></html>"
@@ -81,7 +81,7 @@ def _text(text: Mapping[str, Any]) -> str:
 
 
 def mrkdwn(text: str) -> str:
-    """Slack's markup as HTML: what it would form from the text, and nothing else."""
+    """Return Slack's markup as HTML, in the way Slack renders it."""
     pieces = re.split(r"(<[^<>]+>|`[^`\n]+`)", text)
     return "".join(_piece(piece) for piece in pieces)
 

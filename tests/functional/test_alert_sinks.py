@@ -1,4 +1,4 @@
-"""PagerDuty, signed webhooks, e-mail and the console: what arrives there, and what their refusals mean."""
+"""PagerDuty, signed webhooks, e-mail and the console: their messages, and the meaning of their errors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def box() -> Iterator[Mailbox]:
 
 
 class Post:
-    """A mail server on this machine. `refuse` is what it says to a recipient, if not that it is welcome."""
+    """A local mail server. `refuse` is its response to a recipient, if set."""
 
     def __init__(self) -> None:
         self.letters: list[bytes] = []
@@ -256,7 +256,7 @@ def test_the_built_in_sinks():
 
 @pytest.fixture
 def ntfy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The sink that docs/alerts.md shows, as an installed package with its entry point, and a place for rules."""
+    """Return the sink in docs/alerts.md as an installed package with its entry point, and a folder for rules."""
     page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text("utf-8")
     shown = page.partition("### A new sink")[2]
     site = tmp_path / "site"

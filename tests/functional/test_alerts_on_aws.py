@@ -1,4 +1,4 @@
-"""Alerts and answers on AWS's parts: the table, the incidents stream, and Slack."""
+"""Alerts and buttons with the parts on AWS: the table, the incidents stream, and Slack."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class World:
         self.lives.apply("i1", lambda known: advance(known, seen, self.time))
 
     def heard(self, alerts: AwsAlerts) -> list[str]:
-        """What came of all that the stream holds."""
+        """Handle all that the stream holds, and return the results."""
         return [alerts.message(message).value for message in self.stream.messages()]
 
     def press(self, answer: str) -> int:

@@ -1,4 +1,4 @@
-"""The adapters of AWS against an emulated account: what they keep, what they refuse, and what they say when it fails."""
+"""The adapters of AWS against an emulated account: stored values, rejected calls, and error messages."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_entries_arrive_in_the_stream_however_many(aws: Account) -> None:
 
 
 class Refusing:
-    """Kinesis that refuses some entries: those whose place in the call is in the script's next set."""
+    """A Kinesis that rejects entries: those whose places in the call are in the script's next set."""
 
     def __init__(self, *script: set[int]) -> None:
         self.script = list(script)
@@ -122,7 +122,7 @@ def test_a_secret_holds_while_nobody_answers_and_a_rotated_one_is_seen(aws: Acco
     away = Failing(client, [2], before=True, only="get_secret_value")
     secrets = Secrets(lambda: away, kept=0)
     assert secrets.value("cali/rotated", "bot_token") == "old"
-    # When it is rotated while nobody answers, then the old one holds; and then the new one
+    # When it is rotated during an outage, then the old value stays in use; and then the new one
     client.put_secret_value(SecretId="cali/rotated", SecretString=json.dumps({"bot_token": "new"}))
     assert secrets.value("cali/rotated", "bot_token") == "old"
     assert secrets.value("cali/rotated", "bot_token") == "new"
@@ -162,7 +162,7 @@ def test_a_cache_that_is_away_raises_nothing_and_lets_nobody_ask() -> None:
 
 
 def test_the_budget_of_a_day_holds_for_all_at_once(aws: Account, dynamo: Any) -> None:
-    # In turns, not in threads: the emulated table checks a condition and writes without a lock between.
+    # One after the other instead of in threads: the emulated table does not lock between condition and write.
     budgets = [DynamoBudget(dynamo, INCIDENTS_TABLE, NOW, calls=10) for _ in range(4)]
     taken = [budget.take("2026-11-20", 0.01) for _ in range(5) for budget in budgets]
     assert sum(taken) == 10
@@ -209,7 +209,7 @@ def test_functions_leave_a_failing_model_alone_together(dynamo: Any) -> None:
 
 
 class Chat:
-    """A webhook that answers with the next of its script."""
+    """A webhook with scripted responses."""
 
     def __init__(self, *script: tuple[int, str, dict[str, str]]) -> None:
         self.script = list(script)
@@ -229,7 +229,7 @@ class Chat:
                 self.wfile.write(text.encode())
 
             def log_message(self, *_: Any) -> None:
-                """Says nothing."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/services/SECRET"

@@ -1,4 +1,4 @@
-"""Each incident is told once, also by a chat that is away for a while."""
+"""Each incident is alerted once, even if the chat is down for a while."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_diagnosis_that_comes_in_time_is_in_the_one_message() -> None:
 
 
 def marked_up(part: Any) -> list[str]:
-    """The texts in which Slack reads markup; plain texts and lines of logs are shown as they are."""
+    """Return the texts in which Slack reads markup. Plain texts and log lines are shown unchanged."""
     if isinstance(part, dict) and part.get("type") == "mrkdwn":
         return [part["text"]]
     inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
@@ -73,18 +73,18 @@ def test_an_unknown_cause_is_no_second_message() -> None:
 
 @pytest.mark.parametrize("failure", [Retryable("429", after=30.0), Retryable("503"), Misconfigured("gone")])
 def test_a_chat_that_is_away_gets_the_message_once_it_is_back(failure: Exception) -> None:
-    # Given a chat that is away
+    # Given a chat that is down
     scene = Scene()
     scene.chat = MemoryChat(failure)
 
-    # When the change is heard, its batch is done: the message is kept, and sweep sends it
+    # When the change is handled, then its batch is done: the message is stored, and sweep sends it
     assert scene.alert(scene.opened) is AlertResult.LATER
     assert scene.alerts().flush().looked == 0  # not at once
     scene.clock.sleep(301.0)
     assert scene.alerts().flush().sent == 1
     assert scene.alerts().flush().looked == 0
 
-    # Then it came once
+    # Then it was sent once
     assert scene.alert(scene.opened) is AlertResult.NOTHING
     assert len(scene.chat.posts) == 1
 
@@ -100,17 +100,17 @@ def test_a_chat_that_asks_for_a_short_pause_gets_it_and_then_the_message() -> No
 
 @pytest.mark.parametrize("pause", [None, 60.0])
 def test_a_chat_that_is_away_is_refusing_once_and_not_for_each_message(pause: float | None) -> None:
-    # Given a process that lives on, a chat that is away, and many incidents
+    # Given a running process, a chat that is down, and many incidents
     scene = Scene()
     scene.chat = MemoryChat(*[Retryable("503", after=pause)] * 5)
     lines = [fluent(f"ERROR {word} is broken") for word in ("axle", "wheel", "brake", "door", "lamp")]
     scene.batch(delivered(lines, first=10))
     alerts = scene.alerts()
 
-    # When it hears of all
+    # When it handles all of them
     said = {alerts.handle(change) for change in scene.changes(ChangeKind.OPENED)}
 
-    # Then the chat was asked once; and once more after the pause
+    # Then the chat was called once; and once more after the pause
     assert said == {AlertResult.LATER}
     assert len(scene.chat.script) == 4
     scene.clock.sleep(pause or 5.0)

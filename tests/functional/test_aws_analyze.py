@@ -1,4 +1,4 @@
-"""analyze under everything that Lambda and its neighbours do: the same incidents, counts and changes, each once."""
+"""analyze under all faults of Lambda and its dependencies: the same incidents, counts and changes, each once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TRACE = [
 
 
 def day() -> list[bytes]:
-    """Three pods, healthy lines, errors of four kinds and one trace that another pod interrupts."""
+    """Return three pods with healthy lines, errors of four kinds and one trace that another pod interrupts."""
     lines = []
     for n in range(60):
         lines.append(fluent(f"INFO served order {n} in {n} ms"))
@@ -99,7 +99,7 @@ def test_healthy_lines_write_nothing() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 50])
 def test_batches_of_any_size_give_the_same(size: int) -> None:
-    world = World(FakeClock(NOON - 0.9))  # what came a tenth of a second ago may go on
+    world = World(FakeClock(NOON - 0.9))  # 0.1 s old, so its event may continue
     for batch in in_batches(size):
         world.batch(batch, batch=size)
     world.analyze().release(SHARD, 0.0)
@@ -121,7 +121,7 @@ def test_batches_cut_and_repeated_at_random_give_the_same(seed: int) -> None:
     at = 0
     while at < len(DAY):
         size = chance.randint(1, 30)
-        again = chance.randint(0, at)  # the checkpoint was lost: what was read comes again, cut differently
+        again = chance.randint(0, at)  # lost checkpoint: read again, in other batches
         world.batch(DAY[again : at + size], batch=1)
         at += size
     world.analyze().release(SHARD, 0.0)
@@ -170,7 +170,7 @@ def test_a_trace_that_a_batch_cuts_in_two_is_one_event() -> None:
 
 
 def test_an_error_at_the_end_of_a_quiet_stream_is_told_at_once() -> None:
-    """The window of a second is over: what belongs to the line would have come."""
+    """The batch window of a second is over: any further line of the event would have arrived."""
     world = World(FakeClock(NOON))
     report = world.batch(delivered([fluent("ERROR disk /dev/sda1 is full")], arrived=NOON - 1.0))
     assert (report.incidents, report.held) == (1, 0)

@@ -1,4 +1,4 @@
-"""analyze over the simulated shop: where batches are cut, how late, how often and with what between them changes no count."""
+"""analyze over the simulated shop: boundaries, delays, repetition and poison change no count."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LINES = 4_000
 
 @cache
 def records(poison: bool) -> list[dict[str, Any]]:
-    """The records of a shard, with poison between them or without; poison comes at the time of the next line."""
+    """Return the records of a shard, with or without poison between them. Poison has the time of the next line."""
     wrap = enveloper("fluentbit")
     lines = simulate(load_scenario("shop"), seed=1, lines=LINES, seconds=LINES / PACE, start=BEGAN)
     puts = (Put("line", wrap(line).encode()) for line in lines)
@@ -79,7 +79,7 @@ def test_a_warning_counts_whether_or_not_the_line_that_undoes_it_is_in_its_batch
 
 
 class Deaf:
-    """A shard that has been read too often."""
+    """A shard whose read limit is exceeded."""
 
     def next_arrival(self, shard: str, sequence: str) -> float | None:
         raise Retryable("read limit exceeded")
@@ -97,7 +97,7 @@ def test_when_the_shard_does_not_say_what_is_behind_the_age_of_the_batch_decides
 
 @pytest.mark.parametrize("pods", [10, 40, 90])
 def test_an_outage_of_many_pods_counts_whole_though_a_line_of_each_waits(pods: int) -> None:
-    # Given pods of one workload that each fail twice; only the line that says so itself waits for a trace below it
+    # Given pods of one workload that each fail twice; only the line that announces a trace waits for one
     lines = [
         fluent(f"{level}pool slot {pod} is taken", f"orders-6d4cf56db6-x{pod:04d}")
         for pod in range(pods)
@@ -108,7 +108,7 @@ def test_an_outage_of_many_pods_counts_whole_though_a_line_of_each_waits(pods: i
     parts = {"behind": MemoryShard(items, world.clock), "raises": lambda _: Severity.ERROR}
     analyze = world.analyze(**parts)
 
-    # When the batch is read, then what waited, and then the batch once more by a process that knows nothing of it
+    # When the batch is read, then the pending blocks, and then the batch again by a process without a checkpoint
     held = analyze.batch(SHARD, items).held
     world.clock.time += 60.0
     analyze.release(SHARD, 5.0)
@@ -131,7 +131,7 @@ def test_batches_that_overtook_others_and_left_lines_waiting_hide_nothing() -> N
     items = delivered(lines, arrived=NOON)
     analyze = world.analyze(behind=MemoryShard(items, world.clock), raises=lambda _: Severity.ERROR)
 
-    # When the last one comes first
+    # When the last one arrives first
     for start in (240, 160, 0, 80):
         analyze.batch(SHARD, items[start : start + 80])
     world.clock.time += 60.0
@@ -142,7 +142,7 @@ def test_batches_that_overtook_others_and_left_lines_waiting_hide_nothing() -> N
 
 
 def test_when_too_many_blocks_wait_the_one_that_was_just_cut_does() -> None:
-    # Given more pods in trouble than may wait, and a trace that the end of the batch cuts
+    # Given more failing pods than blocks may wait, and a trace that the end of the batch cuts
     lines = [fluent(f"ERROR disk {pod} is full", f"disks-6d4cf56db6-x{pod:04d}") for pod in range(HELD + 50)]
     trace = [fluent("ERROR order failed"), fluent("java.lang.IllegalStateException: no stock")]
     rest = [fluent("\tat shop.Order.place(Order.java:7)")]
@@ -156,7 +156,7 @@ def test_when_too_many_blocks_wait_the_one_that_was_just_cut_does() -> None:
     world.clock.time += 60.0
     analyze.release(SHARD, 5.0)
 
-    # Then the trace is whole, and every line was counted
+    # Then the trace is whole, and every line is counted
     counts = world.counts()
     (template,) = [text for workload, text in counts if workload == "orders"]
     assert "IllegalStateException" in template
@@ -164,7 +164,7 @@ def test_when_too_many_blocks_wait_the_one_that_was_just_cut_does() -> None:
 
 
 def test_what_waits_fits_into_an_item_of_the_table() -> None:
-    # Given pods in trouble whose lines hardly compress, in two batches of which the second comes first
+    # Given failing pods whose lines hardly compress, in two batches of which the second arrives first
     chance = random.Random(1)
     count = 200
     lines = [
@@ -178,10 +178,10 @@ def test_what_waits_fits_into_an_item_of_the_table() -> None:
     # When they are read
     for part in (items[count // 2 :], items[: count // 2]):
         analyze.batch(SHARD, part)
-        # Then the checkpoint is no larger than DynamoDB takes
+        # Then the checkpoint fits into an item of DynamoDB
         assert all(len(body) < 400_000 for body, _ in world.notes.kept.values())
 
-    # And every line was counted once
+    # And every line is counted once
     world.clock.time += 60.0
     analyze.release(SHARD, 5.0)
     assert sum(world.counts().values()) == count

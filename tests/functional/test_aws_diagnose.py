@@ -1,4 +1,4 @@
-"""Each incident is diagnosed once, anew when its cause was learnt since, and repaired after a crash."""
+"""Each incident is diagnosed once, again if its cause was learnt in the meantime, and repaired after a crash."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ def test_of_two_diagnoses_at_the_same_time_the_first_stays() -> None:
 
 
 class Returned(Scene):
-    """A scene whose incident was diagnosed under knowledge 1, and came back after silence, or after a person resolved it."""
+    """A scene whose incident was diagnosed under knowledge 1, and recurred after silence, or after a person resolved
+    it."""
 
     def __init__(self, kind: ChangeKind = ChangeKind.RECURRED) -> None:
         super().__init__(under("1", "a guess"))
@@ -150,10 +151,10 @@ def test_what_the_knowledge_still_does_not_know_keeps_its_diagnosis_and_asks_nob
     scene = Returned()
     before = scene.incident()
     assert scene.diagnose(scene.back) is DiagnoseResult.NOTHING
-    assert scene.reasoner.looked == []  # the same knowledge says the same
+    assert scene.reasoner.looked == []  # the same knowledge gives the same diagnosis
     scene.reasoner.knowledge = "2"
     assert scene.diagnose(scene.back) is DiagnoseResult.NOTHING
-    scene.reasoner.knows = under("2", "a guess")  # nothing that a person would read anew
+    scene.reasoner.knows = under("2", "a guess")  # nothing changed for a person
     assert scene.diagnose(scene.back) is DiagnoseResult.NOTHING
     assert scene.incident() == before
     assert len(scene.reasoner.asked) == 1

@@ -1,4 +1,4 @@
-"""enrich: what Firehose writes to OpenSearch, record by record, within the size of a response."""
+"""enrich: the documents for OpenSearch, record by record, within the size of a response."""
 
 from __future__ import annotations
 

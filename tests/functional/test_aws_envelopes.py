@@ -1,4 +1,4 @@
-"""What Kinesis delivers, in every wrapping it comes in, and damaged in every way."""
+"""Kinesis records in every envelope, and damaged in every way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def lines(raw: bytes) -> list[bytes]:
 
 
 def aggregate(*records: bytes) -> bytes:
-    """As the KPL makes it, by AWS's own package."""
+    """Return an aggregate of the KPL, made by AWS's own package."""
     made = RecordAggregator()
     for record in records:
         made.add_user_record("key", record)

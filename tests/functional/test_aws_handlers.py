@@ -1,4 +1,4 @@
-"""The handlers as they are deployed, in a process with a function's environment, against an emulated account."""
+"""The handlers as deployed, in a process with a function's environment, against an emulated account."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def objects(aws: Account, prefix: str) -> list[str]:
 
 
 def spent(aws: Account) -> float:
-    """What the table says of the day's costs."""
+    """Return the costs of the day in the table."""
     items = aws.client("dynamodb").scan(TableName=INCIDENTS_TABLE)["Items"]
     micros = sum(int(item["micros"]["N"]) for item in items if item["pk"]["S"].startswith("spent#"))
     assert micros > 0
@@ -119,10 +119,10 @@ def test_a_line_becomes_an_incident_a_diagnosis_and_one_message(
     assert model.calls == 1
     everything = kinesis_event(INCIDENTS, published(aws))
     done: dict[str, dict[str, list[object]]] = {"result": {"batchItemFailures": []}}
-    assert functions("alert", everything) == done  # what Slack does not take is kept, and the batch is done
+    assert functions("alert", everything) == done  # the rejected message is stored
     assert len(slack.bodies) == 1  # the others were not even tried
     until = time.monotonic() + 300
-    while len(slack.bodies) < 3:  # Slack is left alone for a while
+    while len(slack.bodies) < 3:  # Slack gets no call for a while
         assert time.monotonic() < until
         time.sleep(0.5)
         swept = functions("sweep", MINUTE)["result"]
@@ -150,18 +150,16 @@ def test_a_line_becomes_an_incident_a_diagnosis_and_one_message(
     assert declared == wanted.keys()
     assert {name: first[name] for name in wanted} == {name: [count] for name, count in wanted.items()}
     dollars = [entry["model_dollars"][0] for entry in metrics if entry["function"] == "diagnose"]
-    assert dollars == [pytest.approx(spent(aws), abs=1e-6), 0.0]  # the second time nobody was asked
+    assert dollars == [pytest.approx(spent(aws), abs=1e-6), 0.0]  # the second message asked no model
     said = [line for line in log.splitlines() if line and '"_aws"' not in line]
     assert sum('"message":"done"' in line for line in said) == len(metrics)
-    assert [
-        line for line in said if not line.startswith("{")
-    ] == []  # one logger, one line for each thing said
+    assert [line for line in said if not line.startswith("{")] == []  # one logger, one line per entry
     assert "sk-test" not in log
     assert "s3cret" not in log
 
 
 def test_a_message_that_was_taken_tells_how_long_its_line_took(aws: Account) -> None:
-    functions = Functions(aws.endpoint)  # no secret of Slack: it is told in the log of the function
+    functions = Functions(aws.endpoint)  # without a secret of Slack, the alert is in the log of the function
     logs = kinesis_event(LOGS, [fluent("ERROR yankee rotor stalled on rack 9")], first=1_000)
     arrived = logs["Records"][0]["kinesis"]["approximateArrivalTimestamp"]
     functions("analyze", logs)
@@ -178,7 +176,7 @@ def test_a_message_that_was_taken_tells_how_long_its_line_took(aws: Account) -> 
     assert 1_000 < latency < took * 1000
     units = {metric["Name"]: metric["Unit"] for metric in first["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
     assert units["log_to_alert_ms"] == "Milliseconds"
-    assert "log_to_alert_ms" not in again  # what was told before is not told, nor measured, again
+    assert "log_to_alert_ms" not in again  # an earlier alert is neither sent nor measured again
     gauges = {name: count[0] for name, count in swept.items() if name.startswith("incidents_")}
     assert gauges.keys() == {
         "incidents_opened", "incidents_diagnosed", "incidents_quiet", "incidents_regressed", "incidents_muted",
@@ -201,7 +199,7 @@ def test_what_comes_back_is_told_what_was_learnt_since_and_no_model_is_asked(
     assert told.incident.diagnosis is not None
     assert (told.incident.diagnosis.origin, model.calls) == (Origin.MODEL, 1)
 
-    # Given that its cause was learnt over night, and that a person thought it was over
+    # Given that its cause was learnt overnight, and that a person resolved it
     objects = S3Objects(aws.client("s3"), BUCKET)
     coupling = KnowledgeEntry(
         id="learnt-coupling", title="A coupling lost its phase", area="learnt", symptoms=(line,), match=((r"coupling\s+lost\s+its\s+phase\s+in\s+the\s+tower",),),
@@ -213,7 +211,7 @@ def test_what_comes_back_is_told_what_was_learnt_since_and_no_model_is_asked(
     )
     store.put(resolve(told, time.time() - 300).stored)
 
-    # When it comes back, and each message twice
+    # When it recurs, and each message is delivered twice
     try:
         functions = Functions(aws.endpoint, CALI_OPENAI_BASE_URL=model.url, CALI_MODEL="gpt-4.1-mini")
         back = kinesis_event(LOGS, [fluent(line, time=time.time())], first=4_001)
@@ -226,7 +224,7 @@ def test_what_comes_back_is_told_what_was_learnt_since_and_no_model_is_asked(
     finally:
         objects.drop("releases/current.json")
 
-    # Then it has the cause that is known now, told once
+    # Then it has the new cause, and one alert
     stored = store.get(opened.incident)
     assert stored is not None
     assert stored.incident.status is Status.REGRESSED
@@ -248,7 +246,7 @@ def test_what_comes_back_is_told_what_was_learnt_since_and_no_model_is_asked(
 
 @pytest.mark.usefixtures("cache")
 def test_the_same_lines_open_incidents_as_in_a_terminal(aws: Account, tmp_path: Path) -> None:
-    call = 'Get "https://pricing/quote": context canceled'  # known, as a warning; without a level it is often no trouble
+    call = 'Get "https://pricing/quote": context canceled'  # known as a warning, so often harmless
     lines = [fluent(text) for text in (call, f"WARN {call}", "write: no space left on device", "all is well")]
     log = tmp_path / "app.log"
     for chosen in (lines[:1], lines):
@@ -271,7 +269,7 @@ def test_a_release_that_cannot_be_loaded_is_counted(aws: Account) -> None:
     finally:
         s3.delete_object(Bucket=BUCKET, Key="releases/current.json")
     assert first["release_failures"] == [1.0]
-    assert "release_failures" not in again  # it looks once in a while, and sends nothing while all is well
+    assert "release_failures" not in again  # it checks once a minute, and sends nothing while all is well
     (part,) = first["_aws"]["CloudWatchMetrics"]
     assert (part["Namespace"], sorted(part["Dimensions"][0])) == ("CALI", ["function", "service"])
 

@@ -1,4 +1,5 @@
-"""What is done around a deploy: event sources applied and compared, the functions' settings, the package, its imports."""
+"""The steps around a deployment: event sources applied and compared, the functions' settings, the package, its
+imports."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ def aws() -> Iterator[Account]:
 
 @pytest.fixture(scope="module")
 def deployed(aws: Account) -> Any:
-    """Functions with the mappings that Chalice makes: batch size and window, nothing else."""
+    """Return functions with the mappings that Chalice creates: batch size and window, nothing else."""
     aws.client("iam").create_role(RoleName="cali", AssumeRolePolicyDocument="{}")
     functions = aws.client("lambda")
     for source in SOURCES.values():
@@ -106,7 +107,7 @@ def test_the_command_compares_and_exits_1_on_a_difference(aws: Account, deployed
 
 
 def test_one_lane_a_shard_reads_the_logs() -> None:
-    """Positions of a shard grow within one lane only: with more, counts would be lost."""
+    """Positions of a shard grow only within one lane. With more lanes, counts would be lost."""
     assert wanted(SOURCES["analyze"], BUCKET)["ParallelizationFactor"] == 1
 
 
@@ -168,7 +169,7 @@ def test_what_terraform_has_not_made_is_named(change: dict[str, Any], why: str) 
 
 
 def test_another_installation_deploys_under_its_own_name(tmp_path: Path) -> None:
-    # Given what Terraform made for an installation named cali-dr
+    # Given Terraform's outputs for an installation named cali-dr
     mine = {
         name: value.replace("cali-", "cali-dr-") if isinstance(value, str) else value
         for name, value in OUTPUT.items()
@@ -176,7 +177,7 @@ def test_another_installation_deploys_under_its_own_name(tmp_path: Path) -> None
     outputs, project = tmp_path / "outputs.json", tmp_path / "chalice_app"
     outputs.write_text(json.dumps({"chalice": {"value": {**mine, "app_name": "cali-dr"}}}))
 
-    # When its settings are written, and Chalice reads the application beside them
+    # When its settings are written, and Chalice reads the application
     shutil.copytree(ROOT / "chalice_app", project, ignore=shutil.ignore_patterns("vendor", ".chalice"))
     config = project / ".chalice" / "config.json"
     asked = ["--stage", "dev", "--outputs", str(outputs), "--config", str(config)]
@@ -186,7 +187,7 @@ def test_another_installation_deploys_under_its_own_name(tmp_path: Path) -> None
         [sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=True
     )
 
-    # Then its functions are named after it, and read its streams
+    # Then its functions have its name, and read its streams
     assert json.loads(config.read_text())["app_name"] == "cali-dr"
     assert ran.stdout.split() == ["cali-dr", "cali-dr-incidents-stream", "cali-dr-logs-stream"]
 
@@ -210,7 +211,7 @@ def test_the_committed_settings_are_what_the_command_writes() -> None:
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """Made from a copy, so that nothing compiled here by others at the same time gets in."""
+    """The package is made from a copy, so that files compiled by other tests are not in it."""
     home, out = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("package")
     leave = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
     for part in ("chalice_app", ".chalice"):

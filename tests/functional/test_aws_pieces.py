@@ -1,4 +1,4 @@
-"""A line whose pieces are in different batches: the checkpoint hands its beginning on."""
+"""A line whose pieces are in different batches: the checkpoint passes its beginning on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What has gone quiet is closed, what a crash left is published, and messages are read as they were written."""
+"""Silent incidents become quiet, changes that a crash left are published, and messages are parsed as they were
+written."""
 
 from __future__ import annotations
 
@@ -69,25 +70,25 @@ def test_the_sweep_publishes_what_a_crash_left_unsent() -> None:
 
 
 def test_an_incident_that_is_heard_of_all_the_time_is_asked_for_too() -> None:
-    # Given an error that nobody could explain when it opened, and that goes on
+    # Given an incident without a diagnosis whose error continues
     scene = Scene()
     for minute in range(1, 4):
         scene.clock.sleep(20.0)
         line = fluent(SAID, time=scene.clock.time)
         scene.batch(delivered([line], first=50 * minute, arrived=scene.clock.time - 1))
-    # When it is swept, then it is asked for
+    # When the sweep runs, then its diagnosis is requested
     assert scene_sweep(scene).asked == 1
     assert DiagnosisRequest(scene.opened.incident) in scene.stream.messages()
 
 
 def test_what_is_muted_for_ever_leaves_room_for_what_falls_silent() -> None:
-    # Given more incidents that are muted for ever than one sweep looks at, all of them older
+    # Given more incidents that are muted for ever than one sweep reads, all of them older
     scene = Scene()
     opened = scene.store.get(scene.opened.incident)
     for place in range(3):
         incident = replace(opened.incident, id=f"muted{place}", status=Status.MUTED)
         scene.store.put(replace(opened, incident=incident, heard_at=NOON - 9_000.0, version=0))
-    # When the other one falls silent, then it becomes quiet
+    # When the other incident falls silent, then it becomes quiet
     scene.clock.sleep(1801.0)
     assert scene_sweep(scene, most=3).quiet == 1
 
@@ -116,7 +117,7 @@ def test_a_sweep_that_fails_at_one_thing_does_the_others(only: str) -> None:
     lives = ChangePublisher(store, scene.stream, scene.clock.sleep)
     # When it sweeps
     swept = Sweep(store, lives, scene.analyze(), NoShards(), scene.clock.now).run()
-    # Then that is counted, and what is not told of it is done
+    # Then the failure is counted, and the other work is done
     assert swept.failed == 1
     assert swept.asked >= 1
 
@@ -138,7 +139,7 @@ def test_a_table_that_is_away_is_not_asked_for_each_of_many_incidents() -> None:
     scene = Scene()
     away = Failing(scene.store, range(1, 10_000), before=True, only="get")
     lives = ChangePublisher(away, scene.stream, scene.clock.sleep)
-    # When they are to be changed, then that ends soon: each try may take seconds of the invocation
+    # When they are to be changed, then the attempts end soon: each may take seconds of the invocation
     with pytest.raises(Retryable):
         lives.apply_all({f"incident{place}": lambda _: None for place in range(1_000)})
     assert away.calls < 100
@@ -149,7 +150,7 @@ def test_many_writers_of_one_incident_lose_no_change() -> None:
     name = scene.opened.incident
 
     class Racing:
-        """A store in which somebody else is faster, three times."""
+        """A store in which another process writes first, three times."""
 
         def __init__(self) -> None:
             self.left = 3
@@ -183,6 +184,6 @@ def test_a_message_is_read_back_as_it_was_written() -> None:
     change = Change("a", 3, ChangeKind.MUTED, 1.5, Severity.ERROR, 7, "ann", 9.0, 1.25)
     assert loads(dumps(change)) == change
     older = json.loads(dumps(change))
-    del older["arrived"]  # as a release before this one wrote it
+    del older["arrived"]  # as an earlier release wrote it
     assert loads(json.dumps(older).encode()) == replace(change, arrived=None)
     assert loads(dumps(DiagnosisRequest("a"))) == DiagnosisRequest("a")

@@ -61,7 +61,7 @@ def test_quiet_hours_show_until_when(place: Path):
     rows = json.loads(tried(place, "--at", "2026-11-20T23:30:00+09:00", "--format", "json").out)
     actions = {place["sink"]: place["action"] for row in rows for place in row["places"]}
 
-    assert actions["slack_bot"] == "post"  # critical is let through
+    assert actions["slack_bot"] == "post"  # `critical` passes the quiet hours
     told = tried(place, "--at", "2026-11-20T23:30:00+09:00", "--id", rows[0]["incident"], "--show")
     assert '"type": "header"' in told.text
     assert "too many clients already" in told.text

@@ -1,4 +1,4 @@
-"""What `cali analyze` promises: every line is accounted for, the JSON contract, and that no log line does anything."""
+"""`cali analyze`: every line is counted, the JSON contract holds, and no log line has an effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is wrong with what a person gives: one clear line that says what and where, exit code 2, no traceback."""
+"""Bad input of a person: one clear line with the fault and its place, exit code 2, no traceback."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ READERS = {
     "refine": ("refine", "{}"),
     "learn": ("learn", "{}", "--out", "{tmp}/book"),
 }
-NOISE = Random(1).randbytes(2000)  # as what is compressed looks
+NOISE = Random(1).randbytes(2000)  # bytes like those of compressed data
 GOOD = b"2026-11-20T02:00:00Z ERROR gear jammed\n"
 
 
@@ -259,7 +259,7 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """What a shell starts in the background ignores Ctrl-C, and so does whatever that starts."""
+    """Processes in the background of a shell ignore Ctrl-C, and so do their children."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -280,7 +280,7 @@ def test_ctrl_c(args: tuple[str, ...]) -> None:
 
 
 def _wait_for_input_to_be_read(cali: subprocess.Popen[bytes]) -> None:
-    """Until the process has come to its work, whatever the machine is doing besides."""
+    """Wait until the process reads its input, on a machine of any speed."""
     import fcntl
     import termios
 

@@ -1,4 +1,4 @@
-"""`cali demo` finds what the simulator planted, raises nothing else, and says so with its exit code."""
+"""`cali demo` finds the planted faults, raises no false alarm, and reports this by its exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cali doctor` on this machine and on stand-in servers: green, then each thing broken."""
+"""`cali doctor` on this machine and against fake servers: all checks pass, then each part is broken."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_setting_that_cannot_be_used_fails_and_the_rest_is_looked_at(
     )
     assert "CALI_SETTLE: '-1' is below 0" in done.text
     assert "warn  settings        nothing reads CALI_MODLE" in done.text
-    assert str(cache) in done.text  # the settings that can be used hold
+    assert str(cache) in done.text  # the valid settings are used
 
 
 def test_a_team_entry_that_cannot_be_read_fails(
@@ -152,7 +152,7 @@ def test_a_declaration_of_another_form_is_one_line(cache: Path, tmp_path: Path, 
 
 @contextmanager
 def serving(status: int, body: bytes) -> Iterator[str]:
-    """A server that answers every GET the same, and wants a key."""
+    """Start a server that gives every GET the same response, and requires a key."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -163,7 +163,7 @@ def serving(status: int, body: bytes) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

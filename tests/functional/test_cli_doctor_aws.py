@@ -1,4 +1,4 @@
-"""`cali doctor` on an AWS account in this process: green as it was declared, then each thing broken."""
+"""`cali doctor` on an emulated account: all checks pass as declared, then each part is broken."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def of(found: list[CheckResult], what: str) -> list[CheckResult]:
 
 
 def red(found: list[CheckResult]) -> list[tuple[str, str]]:
-    """What is not ok, each with something to do about it."""
+    """Return the results that are not ok. Each must have a remedy."""
     assert all(one.then for one in found if one.state is not State.OK)
     return [(one.what, one.detail) for one in found if one.state is not State.OK]
 
@@ -61,7 +61,7 @@ def aws() -> Iterator[Account]:
 
 @pytest.fixture(scope="module")
 def section(aws: Account) -> dict[str, Any]:
-    """The functions as they were declared, deployed so."""
+    """Return the functions as declared, deployed that way."""
     aws.client("iam").create_role(RoleName="cali", AssumeRolePolicyDocument="{}")
     held = {**chalice_config.local(), "bucket": BUCKET}
     declared = chalice_config.stage(STAGE, held)

@@ -1,4 +1,4 @@
-"""`cali incidents` over the table of the functions: what a terminal says has the effect of the buttons."""
+"""`cali incidents` over the functions' table: a command in a terminal has the effect of the button."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 class Terminal:
-    """Runs `cali` with a folder of its own."""
+    """A runner of `cali` with a folder of its own."""
 
     def __init__(self, place: Path, **env: str) -> None:
         self.data = place / "data"

@@ -1,4 +1,4 @@
-"""The model path through the command line, against a server on this machine that speaks OpenAI's protocol."""
+"""The model through the command line, against a local server with OpenAI's protocol."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KNOWN = "write /data/wal: no space left on device"
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """Ten thousand lines with twenty unknown templates and a known error between them."""
+    """Return ten thousand lines with twenty unknown templates and a known error between them."""
     path = tmp_path / "app.log"
     rows = []
     for n in range(10_000):
@@ -38,7 +38,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _own_answers(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers are kept by the model's name, so no test finds those of another; the index is everybody's."""
+    """Answers are cached by the model's name, so tests share none. All tests share the index."""
     monkeypatch.setenv("CALI_MODEL", f"local-{tmp_path.name}")
     monkeypatch.setenv("CALI_MODEL_TIMEOUT", "2")
     monkeypatch.setenv("CALI_CALLS_PER_DAY", "1000")

@@ -1,4 +1,4 @@
-"""`cali replay` as a person and a pipeline run it: on folders, on S3, on two versions, and as the gate of a change."""
+"""`cali replay` as people and pipelines run it: on folders, on S3, with two versions, and as the gate of a change."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ routes:
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's log, shorter."""
+    """Return the demo's log, shortened."""
     path = tmp_path_factory.mktemp("demo") / "shop.log"
     planted(load_scenario("shop"), 1, 3_000, path)
     return path
@@ -45,7 +45,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def entry(tmp_path: Path) -> Path:
-    """A team's entry for an error that the shipped knowledge does not know, and the demo holds."""
+    """Return a team's entry for an error of the demo that the shipped knowledge lacks."""
     folder = tmp_path / "team"
     folder.mkdir()
     (folder / "tariffs.yaml").write_text(
@@ -60,7 +60,7 @@ def entry(tmp_path: Path) -> Path:
 
 
 def told(report: Any) -> list[tuple[Any, ...]]:
-    """What must be the same wherever incidents come from."""
+    """Return the fields of incidents that must be equal in every source."""
     return sorted(
         (one["id"], one["template"], one["scope"], one["severity"], one["count"], one["follows"], one["title"],
          one["first_seen"], one["last_seen"], one["diagnosis"]["origin"], one["diagnosis"]["cause"])
@@ -84,7 +84,7 @@ def test_the_incidents_of_the_demo_are_those_of_the_command_line(cache: Path, lo
     as_deployed = inside("replay", log, "--format", "json").report
 
     assert told(as_analyzed) == told(analyzed)
-    # The functions cannot know that a warning will be undone. All that they tell beyond the above are such warnings.
+    # The functions cannot know that a later line undoes a warning. All their additional incidents are such warnings.
     more = [one for one in told(as_deployed) if one[0] not in {other[0] for other in told(analyzed)}]
     assert len(told(as_deployed)) == len(told(analyzed)) + len(more)
     assert all("Trying to re-establish" in one[1] for one in more)
@@ -213,7 +213,7 @@ def test_a_bucket_gives_what_the_folder_gives(
     absent = inside("replay", "s3://cali-logs-000000000001/raw/")
     clients.client.cache_clear()
 
-    # The 22nd is read too, for what was written before --at may have arrived late; its line has no time.
+    # The 22nd is read too, because lines from before --until may have arrived late. Its own line has no time.
     assert kept.report["source"]["objects"] == 4
     assert set(told(folder)) < set(told(kept.report))
     assert (absent.code, absent.err.count("\n")) == (2, 1)
@@ -257,7 +257,7 @@ def test_a_fault_is_one_line_that_names_it(options: list[str], said: str, cache:
 
 
 def test_the_sample_shows_what_it_is_held_to(cache: Path) -> None:
-    """The gate: a change of code or knowledge that changes these incidents shows here, and is reprinted if it is wanted:
+    """The gate: a change of code or knowledge that changes these incidents fails here. For an intended change run:
     python -m tests.functional.replay_golden reprint"""
     assert replay_golden.differences() == []
 

@@ -1,4 +1,4 @@
-"""Planted secrets appear in nothing that CALI writes, shows, keeps or sends."""
+"""Planted secrets appear in nothing that CALI writes, shows, stores or sends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from cali.testing.model_server import ModelServer, explanation
 from tests.functional.shell import inside
 
-# Put together here, so that no file of the repository holds what looks like a secret.
+# Joined here, so that no file of the repository contains a text that looks like a secret.
 SECRETS = {
     "an AWS key": "AKIA" + "Q3EGRZ5XJ7LM2N4P",
     "a GitHub token": "ghp" + "_" + "16C7e42F292c6912E7710c838347Ae178B4a",
@@ -53,7 +53,7 @@ def honest(asked: dict[str, object]) -> str:
 
 
 def test_planted_secrets_are_in_no_sink(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache = tmp_path / "cache"  # of its own: every file in it is looked at
+    cache = tmp_path / "cache"  # a folder of its own, because every file in it is searched
     monkeypatch.setenv("CALI_CACHE_DIR", str(cache))
     log, book = tmp_path / "app.log", tmp_path / "my.book"
     log.write_text("\n".join(lines()) + "\n", "utf-8")

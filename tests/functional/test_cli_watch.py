@@ -1,4 +1,4 @@
-"""`cali watch`: prompt, over rotation, in bounded memory, never held up by a model, with a summary at the end."""
+"""`cali watch`: prompt output, rotation, bounded memory, no waiting for a model, and a summary at the end."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Watch:
         return self._output.get(timeout=120)
 
     def end(self) -> list[Any]:
-        """Close the pipe. Return what still came, with the summary as the last."""
+        """Close the pipe. Return the remaining output, with the summary last."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait(120)

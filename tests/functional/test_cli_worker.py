@@ -1,4 +1,4 @@
-"""`cali worker` as a process of its own against an emulated account."""
+"""`cali worker` as a process against an emulated account."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Worker:
             self._process.communicate()
 
     def end(self) -> tuple[int, str]:
-        """SIGTERM, as Kubernetes sends it; its exit code and log."""
+        """Send SIGTERM, as Kubernetes does. Return exit code and log."""
         self._process.send_signal(signal.SIGTERM)
         _, log = self._process.communicate(timeout=120)
         return self._process.returncode, log
@@ -115,7 +115,7 @@ def test_lines_become_explained_incidents_and_alerts_once_across_a_restart(
 
     with Worker(environ) as again:
         put(aws, LOGS, fluent(KNOWN), fine)
-        until(lambda: sorted(one.incident.count for one in kept(aws)) == [1, 2])  # nothing is read twice
+        until(lambda: sorted(one.incident.count for one in kept(aws)) == [1, 2])  # no record is read twice
         code, log = again.end()
     assert code == 0, log
     assert model.calls == 1

@@ -1,4 +1,4 @@
-"""What a stage runs is shared between the machines that deploy it."""
+"""The deployment record of a stage is shared between machines."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_record_of_another_installation_is_not_deployed_over(aws: Account, t
     arn = "arn:aws:lambda:ap-northeast-2:123456789012:function:cali-dev-analyze"
     (tmp_path / "dev.json").write_text(json.dumps({"resources": [{"name": "analyze", "lambda_arn": arn}]}))
 
-    # Then only that installation keeps the record
+    # Then only the installation `cali` keeps its record
     fetch(kept, "dev", tmp_path, "cali")
     assert (tmp_path / "dev.json").exists()
     fetch(kept, "dev", tmp_path, "cali-dr")
@@ -57,7 +57,7 @@ def test_a_stage_goes_back_to_what_was_seen_to_work(aws: Account, tmp_path: Path
     with pytest.raises(Misconfigured, match="nothing to go back to, 1111111 is the first"):
         good(kept, "back")
     approve(kept, "back")
-    keep(kept, "back", "2222222", tmp_path)  # and it does not work
+    keep(kept, "back", "2222222", tmp_path)  # and that commit does not work
 
     assert good(kept, "back") == "1111111"
     with pytest.raises(Misconfigured, match="stage other: nothing is deployed"):

@@ -1,4 +1,4 @@
-"""Pull requests against a server that speaks GitHub's protocol."""
+"""Pull requests against a server with GitHub's protocol."""
 
 from __future__ import annotations
 

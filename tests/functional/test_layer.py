@@ -1,4 +1,4 @@
-"""The layer goes to Lambda by way of S3, and neither its unzipped nor its zipped size grows unseen."""
+"""The layer is published through S3, and both its sizes are limited."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def aws() -> Iterator[Account]:
 
 
 def publish(aws: Account, home: Path) -> subprocess.CompletedProcess[str]:
-    """What `make deploy` runs for the installation cali-dr, in a folder with a built layer."""
+    """Run the command of `make deploy` for the installation cali-dr, in a folder with a built layer."""
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
     return subprocess.run(
         [sys.executable, "-m", "cali_ops.layer", "publish", "--name", "cali-dr", "--python", "3.12"],
@@ -48,7 +48,7 @@ def built(home: Path, size: int) -> Path:
 
 
 def test_a_layer_above_what_a_request_takes_is_published(aws: Account, tmp_path: Path) -> None:
-    # Given a layer of 52 MB, of which Lambda takes 50 in a request
+    # Given a layer of 52 MB; Lambda accepts 50 in a request
     path = built(tmp_path, 52_000_000)
 
     # When it is published

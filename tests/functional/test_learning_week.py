@@ -1,4 +1,4 @@
-"""Two days of the simulated week: what is unknown on the first is known on the second."""
+"""Two days of the simulated week: an error that is unknown on the first is known on the second."""
 
 from __future__ import annotations
 

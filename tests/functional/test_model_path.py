@@ -1,5 +1,4 @@
-"""The model path against a server that speaks OpenAI's protocol: what it costs when it works, and what a run loses when it
-does not."""
+"""The model over OpenAI's protocol: the cost of a working model, and the results without a working one."""
 
 from __future__ import annotations
 
@@ -59,7 +58,7 @@ PARTS = [
 
 
 def honest(asked: dict[str, Any]) -> str:
-    """Names the part that the first line of the incident names."""
+    """Answer with the part that the first line of the incident names."""
     line = asked["messages"][1]["content"].split("L1*| ")[1].split("\n")[0]
     return explanation(f"The {line.split()[1]} coupling lost its phase.", ["L1"], ["Check the coupling."])
 
@@ -69,13 +68,13 @@ def unknown(part: str, where: int) -> Incident:
 
 
 def day() -> list[Incident]:
-    """Twenty unknown templates in ten places each, and known errors between them."""
+    """Return twenty unknown templates in ten places each, with known errors between them."""
     strange = [unknown(part, 1 + 10 * n + place) for n, part in enumerate(PARTS) for place in range(10)]
     return [*strange, *(incident("write: no space left on device", line=900 + n) for n in range(5))]
 
 
 class Run:
-    """One run of CALI against a server, with its own client; `seconds` is what it took, sleeping not counted."""
+    """One run of CALI against a server, with its own client. `seconds` is its duration without sleeps."""
 
     def __init__(
         self, url: str, folder: Path, timeout: float = 0.2, now: float = NOON, calls: int | None = None
@@ -214,7 +213,7 @@ def test_the_request_is_a_strict_schema_at_temperature_0_without_tools(
 
 
 def choosy(asked: dict[str, Any]) -> str | Fault:
-    """A server that knows neither schemas nor JSON mode nor temperatures nor max_tokens."""
+    """A server without schemas, JSON mode, temperature and max_tokens."""
     for field in ("response_format", "temperature", "max_tokens"):
         if field in asked:
             return refused(

@@ -1,4 +1,5 @@
-"""A function's process follows the releases of the bucket: forward, back, and past a damaged one. No deployment, no restart."""
+"""A function's process follows the releases in the bucket: forward, back, and past a damaged one, without a
+deployment or restart."""
 
 from __future__ import annotations
 
@@ -67,7 +68,7 @@ def aws() -> Iterator[Account]:
 
 
 class Function:
-    """A process that has begun, as Lambda keeps one."""
+    """A running process, as Lambda keeps one."""
 
     def __init__(self, endpoint: str, place: Path) -> None:
         env = {

@@ -1,4 +1,5 @@
-"""Requests to the buttons' address: whatever is forged, stale, replayed, cut or too large is refused, and does nothing."""
+"""Requests to the address of the buttons: forged, stale, replayed, truncated or large ones are rejected without
+effect."""
 
 from __future__ import annotations
 

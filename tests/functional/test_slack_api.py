@@ -1,4 +1,4 @@
-"""The Slack client against a Slack that enforces its rules: its pace, its refusals, and what each means."""
+"""The Slack client against a Slack that enforces its rules: rate limit, rejections, and the meaning of each."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_what_a_log_says_forms_nothing():
     text = "<!channel> <@U1> <https://evil.example|bank> & ```"
     shown = str(blocks(told(title=text, cause=text, error="plain", fix=(text,), evidence=(text,))))
 
-    markup = shown.replace(f"'text': '{text}'", "")  # as plain text and in code blocks it stands as it is
+    markup = shown.replace(f"'text': '{text}'", "")  # plain text and code blocks show it unchanged
     assert "&lt;!channel&gt; &lt;@U1&gt; &lt;https://evil.example|bank&gt; &amp;" in markup
     assert "<!channel>" not in markup.replace(text, "")
 
@@ -132,7 +132,7 @@ def test_a_channel_gets_a_message_a_second(world: World):
 
 def test_another_sender_in_the_channel_is_waited_for(world: World):
     for _ in range(4):
-        world.slack._too_fast(CHANNEL)  # somebody else has used the channel up
+        world.slack._too_fast(CHANNEL)  # another sender has used up the channel's limit
 
     world.bot.post(told(), "")
 
@@ -207,7 +207,7 @@ def test_a_slack_that_does_not_answer_is_left_alone_for_a_while(world: World):
     world.slack.mode = "down"
     with pytest.raises(Retryable, match="cannot be reached"):
         world.bot.post(told(), "")
-    # When the next is told, then nobody waits for Slack again; and later it is tried
+    # When the next message is due, then no call waits for Slack; later it is called again
     with pytest.raises(Retryable, match="rate limit"):
         world.bot.post(told(key="j/message-1"), "")
     world.slack.mode = "up"

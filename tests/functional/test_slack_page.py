@@ -1,4 +1,4 @@
-"""The messages in a browser, on a desk and on a phone: nothing runs out of the page, nothing hostile becomes markup."""
+"""The messages in a browser, on a desktop and on a phone: nothing overflows, and hostile text is never markup."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ RULES = {
 
 
 def messages(language: str) -> list[dict[str, object]]:
-    """What a channel holds after a bad hour."""
+    """Return the messages of a channel after an outage."""
     town = Town(RULES, language)
     town.do_see(
         "db", title="FATAL: sorry, too many clients already", severity="critical", count=412, message=TRACE

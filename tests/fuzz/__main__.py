@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz`: throw damaged input at everything that reads input. See docs/proof.md."""
+"""`python -m tests.fuzz`: give damaged input to everything that reads input. See docs/proof.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every file and note that CALI loads, as targets. What cannot be used must be said with a CaliError and nothing else."""
+"""Every file and note that CALI loads, as targets. An invalid one must raise a CaliError and nothing else."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ ANSWER = {
 
 
 def told(load: Callable[[bytes], object]) -> Run:
-    """Says what a loader made of its input: its error's beginning, or that it was fine."""
+    """Return the outcome of a loader: the beginning of its error, or that it succeeded."""
 
     def run(data: bytes) -> str:
         try:
@@ -75,14 +75,14 @@ def told(load: Callable[[bytes], object]) -> Run:
 
 @cache
 def scratch() -> Path:
-    """A folder for loaders that want a file. It goes with the process."""
+    """Return a folder for loaders of files, which is deleted with the process."""
     held = tempfile.TemporaryDirectory(prefix="cali-fuzz-")
     scratch.held = held  # type: ignore[attr-defined]
     return Path(held.name)
 
 
 def filed(name: str, load: Callable[[Path], object]) -> Run:
-    """For a loader that wants a file of that name."""
+    """Return a target for a loader of a file with that name."""
 
     def loaded(data: bytes) -> object:
         path = scratch() / name
@@ -103,7 +103,7 @@ def _knowledge(path: Path) -> None:
 
 
 def _knowledge_seeds() -> list[bytes]:
-    """One entry to a file: a whole area takes a tenth of a second."""
+    """Return one entry per file: a whole area takes a tenth of a second."""
     found = []
     for path in sorted(shipped().glob("*.yaml"))[:12]:
         whole = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
@@ -112,7 +112,7 @@ def _knowledge_seeds() -> list[bytes]:
 
 
 def _masks(data: bytes) -> None:
-    """As `masks.load` reads its table."""
+    """Load a table as `masks.load` does."""
     masks.read(data, "the table")
 
 
@@ -128,7 +128,7 @@ def _release(data: bytes) -> None:
 
 
 def _resealed(data: bytes) -> None:
-    """With a right seal, so that what is behind it is reached."""
+    """Return the content with a valid checksum, so that the code behind the check is reached."""
     try:
         held = orjson.loads(data)
         held.pop("seal", None)
@@ -188,7 +188,7 @@ def _checkpoints() -> list[bytes]:
 
 
 def _checkpoint_inner(data: bytes) -> None:
-    """The JSON as it is inside: nobody hits compressed bytes by chance."""
+    """Return the uncompressed JSON: random changes of compressed bytes reach nothing."""
     import zlib
 
     checkpoint.loads(data, 1)

@@ -1,4 +1,5 @@
-"""Runs one target with damaged seeds for a while. What breaks it is kept, and so is what it answered in a new way."""
+"""The loop that runs one target with changed seeds for a while. It stores failing inputs, and inputs with a new
+outcome."""
 
 from __future__ import annotations
 
@@ -17,30 +18,31 @@ from typing import NamedTuple
 from tests.fuzz.mutate import mutated
 
 CORPUS = Path(__file__).with_name("corpus")
-HANGS = 2.0  # seconds of processor time that one input may take: on a busy machine the clock says nothing
+HANGS = 2.0  # maximum seconds of processor time for one input; wall time says nothing on a busy machine
 MOST_SEEDS = 3_000
-KEPT = 20  # inputs of one target that are kept in the repository
+KEPT = 20  # maximum inputs of one target in the repository
 LARGEST_KEPT = 4_000
-GROWTH = 64.0  # MB that a target may grow by from the middle to the end
+GROWTH = 64.0  # maximum growth of a target in MB from the middle to the end
 PORTION = 200
 
 Run = Callable[[bytes], str]
 
 
 class Target(NamedTuple):
-    """Something to fuzz. `make` gives what takes an input and says in a word what came of it; CaliErrors are caught there."""
+    """A target. `make` returns a function that takes an input and returns a word for the outcome. It catches
+    CaliErrors itself."""
 
     make: Callable[[], Run]
     seeds: Callable[[], list[bytes]]
 
 
 class Hang(Exception):
-    """An input took longer than it may."""
+    """An input took too long."""
 
 
 @dataclass(slots=True)
 class Result:
-    """What came of fuzzing a target."""
+    """The result of fuzzing a target."""
 
     name: str
     runs: int = 0
@@ -48,7 +50,7 @@ class Result:
     outcomes: int = 0
     slowest: float = 0.0
     grown: float = 0.0
-    failures: dict[str, bytes] = field(default_factory=dict)  # what it said -> the input
+    failures: dict[str, bytes] = field(default_factory=dict)  # outcome -> the input
 
     @property
     def fine(self) -> bool:
@@ -57,7 +59,7 @@ class Result:
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Raises Hang inside, if it takes longer. Only in the main thread."""
+    """Raise Hang inside after a timeout. Works only in the main thread."""
 
     def late(_signum: int, _frame: FrameType | None) -> None:
         raise Hang(f"took longer than {seconds:g} s")
@@ -72,13 +74,13 @@ def limited(seconds: float) -> Iterator[None]:
 
 
 def stored(name: str) -> list[tuple[Path, bytes]]:
-    """The corpus of a target."""
+    """Return the corpus of a target."""
     folder = CORPUS / name
     return [(path, path.read_bytes()) for path in sorted(folder.glob("*"))] if folder.is_dir() else []
 
 
 def keep(name: str, data: bytes, kind: str) -> Path:
-    """Keeps an input in the corpus, under a hash of its content."""
+    """Store an input in the corpus, under a hash of its content."""
     folder = CORPUS / name
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{kind}-{blake2b(data, digest_size=6).hexdigest()}"
@@ -87,7 +89,7 @@ def keep(name: str, data: bytes, kind: str) -> Path:
 
 
 def fuzz(name: str, target: Target, seconds: float, seed: int, keeps: bool = True) -> Result:
-    """Fuzzes for so long."""
+    """Fuzz for a number of seconds."""
     random = Random(f"{name} {seed}")
     run, result = target.make(), Result(name)
     pool = [*target.seeds(), *(data for _, data in stored(name))]
@@ -119,7 +121,7 @@ def _one(run: Run, data: bytes, result: Result, seen: set[str], pool: list[bytes
     try:
         with limited(HANGS):
             outcome = run(data)
-    except Exception as error:  # whatever it is, it is what we look for
+    except Exception as error:  # any exception is a finding
         result.failures.setdefault(_place(error), data)
         return
     result.slowest = max(result.slowest, time.process_time() - begun)
@@ -130,7 +132,7 @@ def _one(run: Run, data: bytes, result: Result, seen: set[str], pool: list[bytes
 
 
 def _place(error: Exception) -> str:
-    """The error with the place of ours from which it came: one for each such place is enough."""
+    """Return the error with the innermost line of CALI's code. One input per such line is enough."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "cali" in frame.filename]
     last = frames[-1] if frames else traceback.extract_tb(error.__traceback__)[-1]
     if isinstance(error, Hang):
@@ -141,16 +143,16 @@ def _place(error: Exception) -> str:
 
 
 def resident() -> float:
-    """MB of this process in memory."""
+    """Return the MB of this process in memory."""
     try:
         pages = Path("/proc/self/statm").read_text().split()[1]
-    except OSError:  # no such file on a Mac
+    except OSError:  # macOS has no such file
         return 0.0
     return int(pages) * 4096 / 1e6
 
 
 def lines(results: Sequence[Result]) -> Iterator[str]:
-    """What a person reads."""
+    """Yield the report as lines."""
     for one in results:
         rate = one.runs / one.seconds if one.seconds else 0.0
         yield (

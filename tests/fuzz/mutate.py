@@ -1,4 +1,5 @@
-"""Damages bytes: flips, cuts, doubles, splices with others, puts in what breaks parsers. A pure function of its random numbers."""
+"""Changes of bytes: flips, cuts, repetitions, splices, and insertions that break parsers. A pure function of its
+random numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ TOKENS = (
 
 
 def mutated(data: bytes, others: Sequence[bytes], random: Random) -> bytes:
-    """The data with one to six damages."""
+    """Return the data with one to six changes."""
     held = bytearray(data)
     for _ in range(random.choice((1, 1, 1, 2, 3, 6))):
         _once(held, others, random)
@@ -50,7 +51,7 @@ def _once(held: bytearray, others: Sequence[bytes], random: Random) -> None:
 
 
 def _number(held: bytearray, at: int, random: Random) -> None:
-    """Another number where the next one stands."""
+    """Replace the next number by another one."""
     while at < len(held) and not 48 <= held[at] <= 57:
         at += 1
     end = at

@@ -1,4 +1,5 @@
-"""The stages and the envelopes as targets. Instances live as long as a target is fuzzed: what they remember must stay bounded."""
+"""The stages and the envelopes as targets. Instances live as long as a target is fuzzed, so their caches must be
+bounded."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ SCOPE = Scope("c", "n", "w", "x")
 
 @cache
 def simulated(kind: str, count: int = 400) -> tuple[bytes, ...]:
-    """Lines as a collector writes them."""
+    """Return lines as a collector writes them."""
     wrap = enveloper(kind)
     written = simulate(load_scenario("shop"), seed=5, lines=20_000, start=NOW)
     troubled = (line for number, line in enumerate(written) if line.fault or number % 60 == 0)
@@ -114,7 +115,7 @@ def _redact() -> Run:
     return run
 
 
-FRESH = 5_000  # inputs after which what keeps records for ever begins anew
+FRESH = 5_000  # number of inputs after which an instance that keeps all records is replaced
 
 
 def _handler() -> ActionHandler:
@@ -137,7 +138,7 @@ def _slack() -> Run:
     forms = {"content-type": "application/x-www-form-urlencoded"}
 
     def run(data: bytes) -> str:
-        """Signed, so that what is behind the signature is reached; half of the requests carry JSON that was damaged."""
+        """Send signed requests, so that the code behind the signature is reached. Half of them carry damaged JSON."""
         nonlocal handler, used
         used += 1
         if used % FRESH == 0:
@@ -208,7 +209,7 @@ def _packed() -> list[bytes]:
 
 
 def resealed(run: Run) -> Run:
-    """The same for aggregates with a right checksum and for whole compression: what is behind them is to be reached too."""
+    """Return aggregates with a valid checksum and valid compression, so that the code behind the checks is reached."""
 
     def both(data: bytes) -> str:
         said = run(data)
@@ -221,7 +222,8 @@ def resealed(run: Run) -> Run:
 
 
 def _batch() -> Run:
-    """A whole batch as Lambda gives it, through decode, join and refine: no line may be lost or fall into no place."""
+    """Run a whole batch, as Lambda delivers it, through decode, join and refine. No line may be lost, and each must
+    have a position."""
     decoder, refiner = Decoder("c", year=2026), Refiner()
 
     def run(data: bytes) -> str:

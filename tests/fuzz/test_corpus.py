@@ -1,4 +1,4 @@
-"""Every input that once broke something, or showed a new side of it, still does no harm."""
+"""Every stored input, which once failed or had a new outcome, still causes no failure."""
 
 from __future__ import annotations
 

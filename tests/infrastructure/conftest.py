@@ -1,4 +1,5 @@
-"""Terraform, run on a copy of the root so that nothing is left behind. Skips where Terraform or its provider is missing."""
+"""Terraform on a copy of the root, so that the repository stays unchanged. Tests are skipped without Terraform or its
+provider."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parents[2] / "terraform"
 
 
 def provider_mirror() -> Path | None:
-    """A folder on this machine that holds the provider; None lets Terraform download it."""
+    """Return a folder with the provider; None lets Terraform download it."""
     named = os.environ.get("CALI_TERRAFORM_PLUGINS")
     if named:
         return Path(named)
@@ -39,7 +40,7 @@ def provider_mirror() -> Path | None:
 
 
 def prepared(folder: Path, plugins: Path | None) -> Terraform:
-    """Terraform on a copy of the root, ready to be used."""
+    """Return an initialised Terraform on a copy of the root."""
     shutil.copytree(
         ROOT, folder, ignore=shutil.ignore_patterns("*.tfvars", ".terraform.lock.hcl"), dirs_exist_ok=True
     )
@@ -66,7 +67,7 @@ def terraform(tmp_path_factory: pytest.TempPathFactory, plugins: Path | None) ->
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
-    """The address of an AWS on this machine, which knows AWS's own policies."""
+    """Return the address of an emulated AWS that knows AWS's managed policies."""
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     server = pytest.importorskip("moto.server", reason="moto[server] is not installed")
     running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -78,7 +79,7 @@ def moto() -> Iterator[str]:
 
 @pytest.fixture
 def clients(moto: str) -> Iterator[Clients]:
-    """Clients of an empty account on that AWS."""
+    """Return clients of an empty account on that AWS."""
     boto3 = pytest.importorskip("boto3")
     reset = urllib.request.Request(f"{moto}/moto-api/reset", method="POST")  # noqa: S310 - our own address
     urllib.request.urlopen(reset, timeout=120).close()  # noqa: S310 - our own address
@@ -102,13 +103,13 @@ def clients(moto: str) -> Iterator[Clients]:
 
 @pytest.fixture(scope="session")
 def everything(terraform: Terraform) -> dict[str, Any]:
-    """The state of the whole root with all that is off by default on, AWS mocked."""
+    """Return the state of the whole root with all options on, AWS mocked."""
     return terraform.mocked("everything")
 
 
 @pytest.fixture(scope="session")
 def planned(terraform: Terraform) -> dict[str, Any]:
-    """The state of the root by its defaults, AWS mocked."""
+    """Return the state of the root with its defaults, AWS mocked."""
     return terraform.mocked("planned")
 
 
@@ -119,5 +120,5 @@ def resources(everything: dict[str, Any]) -> tuple[Resource, ...]:
 
 @pytest.fixture(scope="session")
 def allowed(resources: tuple[Resource, ...]) -> list[Statement]:
-    """Every statement of a policy that allows something."""
+    """Return every statement of a policy that allows something."""
     return allowing(resources)

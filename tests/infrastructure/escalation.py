@@ -1,8 +1,9 @@
-"""Where a pipeline role can get to in an account, step by step, by what the policies allow: who it can become.
+"""The roles that a pipeline role can reach in an account, step by step, by its policies.
 
-The account is the one that Terraform renders, with neighbours: an administrator, a second installation, another team's function,
-machine template and instance. Each kind of step (make a role, change one, pass one, run code as one) is one function below. A step is
-taken when IAM allows every call that it needs. It is assumed that the attacker chooses every value that a caller can choose.
+The account is the one that Terraform renders, with neighbours: an administrator, a second installation, another
+team's function, launch template and instance. Each kind of step (create a role, change one, pass one, run code as
+one) is one function below. A step is taken when IAM allows every call that it needs. It is assumed that the attacker
+chooses every value that a caller can choose.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ if TYPE_CHECKING:
 
     from cali_ops.cost import Resource
 
-Somebody = tuple[str, Statements, str | None]  # who, with which policies, under which boundary
+Somebody = tuple[str, Statements, str | None]  # name, policies and boundary of a principal
 
 HERE = f"{REGION}:{ACCOUNT}"
 ROLE, POLICY = f"arn:aws:iam::{ACCOUNT}:role/", f"arn:aws:iam::{ACCOUNT}:policy/"
 CLUSTER = "cali-cluster"
 ADMINISTRATOR = f"{POLICY}administrator"
 
-# What a service does with a role that it is passed. Whoever may pass a role to one of these and make one call of it runs as the role.
+# How services use a role that is passed to them. A principal that may pass a role to one of these, and may call it,
+# runs as the role.
 PASSED = {
     "ec2": "ec2:RunInstances",
     "lambda": "lambda:CreateFunction",
@@ -47,7 +49,7 @@ PASSED = {
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role: what it may do, at most what, and who may take it."""
+    """A role: its policies, its boundary, and its trust policy."""
 
     name: str
     policies: Statements
@@ -58,22 +60,22 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account: its roles, its policies, and the neighbours' things that run as a role."""
+    """The account: its roles, its policies, and the neighbours' resources that run as a role."""
 
     roles: Mapping[str, Role]
     policies: Mapping[str, Statements]
     functions: Mapping[str, str]  # ARN -> the role's name
-    templates: Mapping[str, str]  # launch templates: ARN -> the role's name; each is tagged as its team tags
+    templates: Mapping[str, str]  # launch templates: ARN -> the role's name; each has its team's tags
     pods: Mapping[str, tuple[str, ...]]  # image repository -> roles that run it
 
     def most(self, boundary: str | None) -> Statements | None:
-        """What a boundary lets through; None when there is none."""
+        """Return the statements of a boundary, or None without one."""
         return None if boundary is None else self.policies[boundary]
 
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """Somebody who can act: who, with which policies, under which boundary, and how it came to that."""
+    """A principal that can act: its policies, its boundary, and the path to it."""
 
     who: str
     policies: Statements
@@ -85,7 +87,8 @@ class Power:
 
 
 def reached(account: Account, start: str) -> dict[str, Power]:
-    """Everybody that the role can become, by name. `anything under X` is a role with any policy under the boundary X."""
+    """Return every principal that the role can become, by name. `anything under X` is a role with any policy under
+    the boundary X."""
     first = account.roles[start]
     found = {start: Power(start, first.policies, first.boundary, (start,))}
     waiting = deque(found.values())
@@ -100,7 +103,7 @@ def reached(account: Account, start: str) -> dict[str, Power]:
 
 
 def can(account: Account, power: Power, action: str, resource: str, **context: str) -> bool:
-    """Whether it may make the call. `iam__PassedToService` stands for `iam:PassedToService`."""
+    """Return whether it may make the call. `iam__PassedToService` stands for `iam:PassedToService`."""
     named = {name.replace("__", ":"): value for name, value in context.items()}
     return allows(power.policies, Request(action, resource, named), account.most(power.boundary))
 
@@ -115,7 +118,7 @@ def _rewritten(account: Account, boundary: str | None) -> Somebody:
 
 
 def assume(account: Account, power: Power) -> Iterator[Somebody]:
-    """Take a role that trusts this one by name, or trusts the account."""
+    """Assume a role that trusts this one by name, or trusts the account."""
     me = f"{ROLE}{power.who}"
     for role in account.roles.values():
         request = Request("sts:AssumeRole", ROLE + role.name)
@@ -132,7 +135,7 @@ def assume(account: Account, power: Power) -> Iterator[Somebody]:
 
 
 def make_role(account: Account, power: Power) -> Iterator[Somebody]:
-    """Make a role, give it any policy, and let somebody outside take it: no condition of IAM sees the trust policy."""
+    """Create a role with any policy, and let an outsider assume it: no condition of IAM sees the trust policy."""
     names = [*account.roles, "cali-new", "cali-pipeline-new", "cali-dr-new", "new"]
     for name in names:
         for boundary in (None, *account.policies):
@@ -146,7 +149,7 @@ def make_role(account: Account, power: Power) -> Iterator[Somebody]:
 
 
 def change_role(account: Account, power: Power) -> Iterator[Somebody]:
-    """Change what a role may do, or lift its boundary, and use it."""
+    """Change the policies or the boundary of a role, and use it."""
     for role in account.roles.values():
         own = {} if role.boundary is None else {"iam__PermissionsBoundary": role.boundary}
         arn = ROLE + role.name
@@ -160,14 +163,14 @@ def change_role(account: Account, power: Power) -> Iterator[Somebody]:
 
 
 def change_trust(account: Account, power: Power) -> Iterator[Somebody]:
-    """Let somebody outside take a role."""
+    """Let an outsider assume a role."""
     for role in account.roles.values():
         if can(account, power, "iam:UpdateAssumeRolePolicy", ROLE + role.name):
             yield _as(role)
 
 
 def change_policy(account: Account, power: Power) -> Iterator[Somebody]:
-    """Write a managed policy anew: a boundary, or what a role has."""
+    """Rewrite a managed policy: a boundary, or a policy of a role."""
     for arn in account.policies:
         if any(
             can(account, power, one, arn)
@@ -181,7 +184,7 @@ def change_policy(account: Account, power: Power) -> Iterator[Somebody]:
 
 
 def pass_role(account: Account, power: Power) -> Iterator[Somebody]:
-    """Give a role to a service that then runs what the caller says."""
+    """Pass a role to a service that runs the caller's code with it."""
     for service, call in PASSED.items():
         for role in account.roles.values():
             if can(
@@ -195,7 +198,7 @@ def pass_role(account: Account, power: Power) -> Iterator[Somebody]:
 
 
 def run_function(account: Account, power: Power) -> Iterator[Somebody]:
-    """Put other code into a function."""
+    """Replace the code of a function."""
     for arn, role in account.functions.items():
         if can(account, power, "lambda:UpdateFunctionCode", arn) or can(
             account, power, "lambda:UpdateFunctionConfiguration", arn
@@ -204,7 +207,7 @@ def run_function(account: Account, power: Power) -> Iterator[Somebody]:
 
 
 def run_machine(account: Account, power: Power) -> Iterator[Somebody]:
-    """Write what the next machine of a template runs; or tag the template first, so that it looks like our own."""
+    """Write the start-up script of a launch template; or first give the template our tags."""
     for arn, role in account.templates.items():
         tags = {"aws__ResourceTag/Project": "their-team"}
         if can(account, power, "ec2:CreateTags", arn, **tags):
@@ -227,7 +230,7 @@ def run_machine(account: Account, power: Power) -> Iterator[Somebody]:
 
 
 def run_pod(account: Account, power: Power) -> Iterator[Somebody]:
-    """Run a pod as any service account of the cluster, by an access entry or by the image that a pod runs."""
+    """Run a pod as any service account of the cluster, by an access entry or by the image of a pod."""
     entry = f"arn:aws:eks:{HERE}:access-entry/{CLUSTER}/role/{ACCOUNT}/{power.who}/1"
     if can(account, power, "eks:AssociateAccessPolicy", entry) or can(
         account, power, "eks:AssociateAccessPolicy", f"arn:aws:eks:{HERE}:cluster/{CLUSTER}"
@@ -247,7 +250,7 @@ STEPS = (
 
 
 def may_call(power: Power, call: str) -> bool:
-    """Whether any statement lets it make the call on something, whatever its conditions."""
+    """Return whether any statement allows the call on some resource, whatever its conditions."""
     return any(
         one.effect == "Allow"
         and replace(one, resources=("*",), not_resources=(), conditions=()).covers(Request(call, "x"))
@@ -260,14 +263,14 @@ def may_call(power: Power, call: str) -> bool:
 
 @cache
 def policy_of_aws(name: str) -> Statements:
-    """A policy of AWS, as moto ships it."""
+    """Return a managed policy of AWS, from moto."""
     from moto.iam.aws_managed_policies import aws_managed_policies_data
 
     return parse(json.loads(aws_managed_policies_data)[name]["Document"])
 
 
 def rendered(resources: Sequence[Resource]) -> Account:
-    """The account as Terraform renders it, beside the neighbours."""
+    """Return the account as Terraform renders it, with the neighbours."""
     policies = {
         POLICY + one.values["name"]: parse(one.values["policy"])
         for one in resources
@@ -310,7 +313,7 @@ def rendered(resources: Sequence[Resource]) -> Account:
 
 
 def neighbours(account: Account) -> Account:
-    """The account with what others have in it. Their names are as near to ours as others may choose them."""
+    """Return the account with the neighbours' resources. Their names are as close to ours as they may choose."""
     trusts_account = parse(
         {
             "Statement": {

@@ -1,7 +1,7 @@
 """IAM's decision on one call, by the rules of its documentation: a Deny wins, a boundary limits, else an Allow is needed.
 
-Patterns are compared as IAM does. A condition on a key that the request does not carry is not met, unless its operator ends
-in IfExists. An operator that is not known here raises, so that no statement is judged by guess.
+Patterns are compared as IAM does. A condition on a key that the request lacks is false, unless its operator ends in
+IfExists. An unknown operator raises an error, so that no decision is a guess.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Statements = tuple["Statement", ...]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call: what is done, to what, and what IAM knows of it."""
+    """One call: action, resource, and the context keys that IAM knows."""
 
     action: str
     resource: str
@@ -39,7 +39,7 @@ class Statement:
     principals: tuple[str, ...] = ()  # of a trust policy
 
     def covers(self, request: Request) -> bool:
-        """Whether it speaks of the call."""
+        """Return whether it applies to the call."""
         if not _any(self.actions, re.IGNORECASE).fullmatch(request.action):
             return False
         named = _any(self.not_resources or self.resources).fullmatch(request.resource) is not None
@@ -52,7 +52,7 @@ ALL: Statements = (Statement("Allow", ("*",)),)
 
 
 def allows(identity: Iterable[Statement], request: Request, boundary: Statements | None = None) -> bool:
-    """Whether who has these policies, under this boundary, may make the call."""
+    """Return whether a principal with these policies and this boundary may make the call."""
     given = [one for one in (*identity, *(boundary or ())) if one.covers(request)]
     if any(one.effect == "Deny" for one in given):
         return False
@@ -62,13 +62,13 @@ def allows(identity: Iterable[Statement], request: Request, boundary: Statements
 
 
 def parse(document: str | dict[str, Any]) -> Statements:
-    """The statements of a policy document."""
+    """Return the statements of a policy document."""
     held = json.loads(document) if isinstance(document, str) else document
     return tuple(_statement(one) for one in listed(held["Statement"]))
 
 
 def listed(value: Any) -> list[Any]:
-    """`value` as a list, as IAM lets one stand for a list of one."""
+    """Return `value` as a list: IAM accepts a single value for a list of one."""
     return value if isinstance(value, list) else [value]
 
 
@@ -122,7 +122,7 @@ def _met(operator: str, key: str, wanted: tuple[str, ...], context: Mapping[str,
 
 
 def like(text: str, pattern: str) -> bool:
-    """Whether a pattern of IAM, with `*` and `?`, fits the whole text."""
+    """Return whether a pattern of IAM, with `*` and `?`, matches the whole text."""
     return _any((pattern,)).fullmatch(text) is not None
 
 

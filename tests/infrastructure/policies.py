@@ -1,4 +1,4 @@
-"""Policies as statements, found in whatever the root makes, and whether they allow a call."""
+"""All policies of the root as statements, and whether they allow a call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from cali_ops.cost import Resource
 
-ACCOUNT, REGION = "111122223333", "ap-northeast-2"  # of the mocked AWS
+ACCOUNT, REGION = "111122223333", "ap-northeast-2"  # account of the mocked AWS
 BUCKET = f"arn:aws:s3:::cali-logs-{ACCOUNT}"
 
 FIELDS = {
@@ -27,7 +27,7 @@ FIELDS = {
 
 
 class Statement(NamedTuple):
-    """One statement, and where it was found."""
+    """One statement, and the place where it was found."""
 
     address: str
     effect: str
@@ -36,8 +36,8 @@ class Statement(NamedTuple):
     conditions: dict[str, Any]
 
     def grants(self) -> Iterator[tuple[str, str]]:
-        """Each action with each resource, both in short: `s3:GetObject`, `releases/*`. A list of objects is named by what may
-        be listed."""
+        """Yield each action with each resource, both shortened: `s3:GetObject`, `releases/*`. A listing is named by
+        its prefix."""
         prefixes = listed(self.conditions.get("StringLike", {}).get("s3:prefix"))
         for action in self.actions:
             for resource in prefixes or self.resources:
@@ -60,7 +60,7 @@ def statements(resource: Resource, field: str) -> Iterable[Statement]:
 
 
 def allowing(resources: Sequence[Resource]) -> list[Statement]:
-    """Every statement that allows something. A boundary allows nothing, it limits."""
+    """Return every statement that allows something. A boundary allows nothing, it limits."""
     found = (
         one
         for resource in resources
@@ -71,7 +71,7 @@ def allowing(resources: Sequence[Resource]) -> list[Statement]:
 
 
 def of(allowed: Iterable[Statement], who: str) -> list[Statement]:
-    """The statements of a function's role, or of a service account's."""
+    """Return the statements of the role of a function or a service account."""
     mine = {
         f'aws_iam_role_policy.function["{who}"]',
         f'module.service_account["{who}"].aws_iam_role_policy.this[0]',
@@ -80,14 +80,14 @@ def of(allowed: Iterable[Statement], who: str) -> list[Statement]:
 
 
 def short(arn: str) -> str:
-    """A resource without what is the same everywhere: `stream/cali-logs-stream`, `secret:cali/openai`, `raw/*`."""
+    """Return a resource without its constant parts: `stream/cali-logs-stream`, `secret:cali/openai`, `raw/*`."""
     if arn.startswith(f"{BUCKET}/"):
         return arn.removeprefix(f"{BUCKET}/")
     return arn.removesuffix("-??????").split(":", 5)[-1] if arn.startswith("arn:") else arn
 
 
 def permits(allowed: Iterable[Statement], action: str, resource: str) -> bool:
-    """Whether a call is allowed: patterns are compared as IAM does, with what is called taken as it was recorded."""
+    """Return whether a recorded call is allowed. Patterns are compared as IAM does."""
     return any(
         granted == action and fnmatchcase(resource, pattern)
         for one in allowed

@@ -1,4 +1,4 @@
-"""Whoever is woken by an alarm finds what to do."""
+"""Every alarm has a runbook."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def test_each_alarm_has_its_runbook(resources):
         re.findall(r"^### (\S+)$", text.partition("\n## Alarms\n")[2].partition("\n## ")[0], re.MULTILINE)
     )
 
-    # When each alarm names its own
+    # When each alarm names its heading
     named = {
         alarm["alarm_name"]: re.search(r"docs/operations\.md, (\S+)\.$", alarm["alarm_description"])
         for alarm in alarms(resources)
     }
 
-    # Then it is there, and no runbook is left over
+    # Then the heading exists, and no runbook is left over
     assert {match.group(1) for match in named.values() if match} == headings
     assert all(named.values())
 
@@ -37,7 +37,7 @@ def test_an_alarm_says_what_it_means(resources):
 
 
 def test_nothing_that_is_not_sent_wakes_anybody(resources):
-    # Given metrics that are only sent when there is something to say
+    # Given metrics that are sent only when there is a value
     assert {alarm["treat_missing_data"] for alarm in alarms(resources)} == {"notBreaching"}
 
 

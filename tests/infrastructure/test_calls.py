@@ -1,6 +1,7 @@
-"""Each function may do what it was seen to do in the local cloud (tests/cloud/calls.json), and nothing else.
+"""Each function may make the calls recorded in the local cloud (tests/cloud/calls.json), and no others.
 
-`python -m tests.cloud.recorded` writes that file anew. What is granted and was not seen there is listed below, with why.
+`python -m tests.cloud.recorded` rewrites that file. Permissions without a recorded call are listed below, with the
+reason.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from tests.infrastructure.test_policies import NO_RESOURCE
 
 FUNCTIONS = ("alert", "analyze", "api", "diagnose", "enrich", "sweep")
 RECORDED = sorted(kept())
-WORKER = ("alert", "analyze", "diagnose", "sweep")  # what `cali worker` does in one process
+WORKER = ("alert", "analyze", "diagnose", "sweep")  # functions whose work `cali worker` does in one process
 
 ABSENT = "so that S3 says 404, not 403, of an object that is not there"
 LAMBDA_READS = "Lambda polls the stream in the function's name; the local cloud's poller has a key of its own"
@@ -24,7 +25,7 @@ LAMBDA_TELLS = (
 )
 MAIL = "an alert by mail goes through SES, which the local cloud has not"
 
-# (who, action, resource) -> why it is granted although the run does not show it.
+# (role, action, resource) -> the reason for a permission without a recorded call
 UNSEEN: dict[tuple[str, str, str], str] = {
     (
         "sweep",
@@ -61,11 +62,11 @@ for action in (
 for action in ("NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs"):
     UNSEEN["diagnose", f"ec2:Describe{action}", "*"] = LAMBDA_JOINS
 
-# What the nightly jobs call, from src/cali/bootstrap/learning.py: Airflow is not part of the local cloud.
+# Calls of the nightly jobs, from src/cali/bootstrap/learning.py: Airflow is not part of the local cloud.
 ITEMS = ("DeleteItem", "GetItem", "PutItem", "UpdateItem")
 LEARNING = {
     *((f"dynamodb:{action}", "table/cali-incidents") for action in ITEMS),  # answers, claims and budget of the model
-    ("dynamodb:Query", "table/cali-incidents/index/by-status"),  # incidents, and what people said of them
+    ("dynamodb:Query", "table/cali-incidents/index/by-status"),  # incidents, and people's feedback on them
     *(("s3:GetObject", f"{prefix}/*") for prefix in ("learning", "new_errors", "raw", "releases", "reports")),
     *(("s3:ListBucket", f"{prefix}/*") for prefix in ("learning", "new_errors", "raw", "releases", "reports")),
     *(("s3:PutObject", f"{prefix}/*") for prefix in ("learning", "releases", "reports")),
@@ -73,9 +74,9 @@ LEARNING = {
     *(("secretsmanager:GetSecretValue", f"secret:cali/{name}") for name in ("github", "milvus", "openai", "slack")),
 }  # fmt: skip
 READ_TASK_LOGS = {("s3:GetObject", "airflow-logs/*"), ("s3:ListBucket", "airflow-logs/*")}
-TASK_LOGS = READ_TASK_LOGS | {("s3:PutObject", "airflow-logs/*")}  # tests/airflow writes one with these
+TASK_LOGS = READ_TASK_LOGS | {("s3:PutObject", "airflow-logs/*")}  # tests/airflow writes an object with these
 
-# Other people's programs, as their documentation has it.
+# Calls of third-party programs, from their documentation.
 OTHERS = {
     "airflow-api-server": READ_TASK_LOGS,
     "airflow-scheduler": TASK_LOGS | LEARNING,  # with the LocalExecutor it runs the tasks
@@ -131,11 +132,11 @@ def test_what_is_granted_was_called_or_is_listed(allowed, who):
 
 
 def test_what_is_listed_is_granted_and_unseen(allowed):
-    # Given the list of what is granted although no run shows it
+    # Given the list of permissions without a recorded call
     seen = {call for call in RECORDED if (call.who, call.action, call.resource) in UNSEEN}
     gone = {entry for entry in UNSEEN if entry[1:] not in granted(allowed, entry[0])}
 
-    # Then nothing of it was seen after all but what Lambda does as well, and nothing of it is granted no more
+    # Then none of them has a recorded call, except those that Lambda needs too, and all are still granted
     assert {(call.who, call.action) for call in seen} == {
         ("analyze", "kinesis:GetRecords"),
         ("analyze", "kinesis:GetShardIterator"),
@@ -145,7 +146,7 @@ def test_what_is_listed_is_granted_and_unseen(allowed):
 
 
 def test_the_worker_may_do_what_its_functions_do(allowed):
-    # Given what the functions were seen to do that the worker does in one process
+    # Given the recorded calls of the functions whose work the worker does
     called = {(call.action, call.resource) for call in RECORDED if call.who in WORKER}
     reads = {
         (f"kinesis:{action}", f"stream/cali-{name}-stream")
@@ -158,7 +159,7 @@ def test_the_worker_may_do_what_its_functions_do(allowed):
         if entry[0] in ("alert", "sweep") and entry[1].startswith(("ses:", "s3:List"))
     }
 
-    # Then it may do just that, and read both streams itself
+    # Then the worker may make these calls, and read both streams itself
     assert granted(allowed, "consumer") == called | reads | mine - {
         ("s3:ListBucket", "cali-logs-111122223333")
     }

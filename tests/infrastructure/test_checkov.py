@@ -1,4 +1,4 @@
-"""checkov finds nothing, and whatever it is told to skip has its reason beside it."""
+"""checkov finds nothing, and every suppression gives its reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the root hands to Chalice is what the functions read."""
+"""Terraform's outputs for Chalice match the settings that the functions read."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from cali_ops.chalice_config import SETTINGS, environment, stage, values
 from tests.infrastructure.conftest import ROOT
 
 SOURCE = Path(cali.__file__).parent
-# What functions read and nobody sets on AWS, with why.
+# Settings of the functions that nobody sets on AWS, with the reason.
 NOT_SET = {
     "CALI_FRESH": "measured: how long a cold start takes",
     "CALI_OPENAI_API_KEY": "of a laptop; functions read the key from the secret",
 }
-# Of the nightly jobs, which take Terraform's `settings` from the add-ons.
+# Settings of the nightly jobs, which take Terraform's `settings` from the add-ons.
 JOBS = {
     "github_branch", "github_folder", "github_repository", "learning_approval", "learning_days", "learning_keep_days", "learning_post",
     "learning_wrong",
@@ -25,10 +25,10 @@ JOBS = {
 
 
 def test_chalice_is_configured_from_the_output(everything):
-    # When Chalice's configuration is written from what Terraform gives out
+    # When Chalice's configuration is written from Terraform's outputs
     section = stage("dev", values(everything["outputs"]))
 
-    # Then every variable is one that functions read, and each function has a role of its own
+    # Then the functions read every variable, and each function has a role of its own
     assert {name for name in section["environment_variables"] if name.startswith("CALI_")} <= set(variables())
     assert section["environment_variables"]["CALI_MILVUS_URI"].endswith(":19530")
     assert section["environment_variables"]["CALI_INCIDENTS_TABLE"] == "cali-incidents"
@@ -86,7 +86,7 @@ def test_settings_may_be_nothing():
         "dev", {"logs_stream": "a", "incidents_stream": "b", "incidents_table": "c", "bucket": "d", "calls_per_day": 0, "model": ""}
     )  # fmt: skip
 
-    # Then it is told, and what is empty is not
+    # Then it is passed on, and empty settings are not
     assert told["CALI_CALLS_PER_DAY"] == "0"
     assert "CALI_MODEL" not in told
 
@@ -98,7 +98,7 @@ def test_terraform_takes_the_settings_that_there_are():
 
 
 def test_everything_a_function_reads_can_be_set(everything):
-    # Given what the functions' parts read of the settings, and what they cannot do without
+    # Given the settings that the functions' parts read, and those that they require
     text = "".join(
         (SOURCE / "bootstrap" / f"{part}.py").read_text() for part in ("alerts", "aws", "reasoner")
     )
@@ -108,7 +108,7 @@ def test_everything_a_function_reads_can_be_set(everything):
     }
     told = environment("dev", values(everything["outputs"]))
 
-    # Then what they need is set, and the rest can be
+    # Then the required ones are set, and the others can be
     assert {f"CALI_{name.upper()}" for name in needed} <= set(told)
     settable = set(told) | {f"CALI_{name.upper()}" for name in SETTINGS}
     assert {f"CALI_{name.upper()}" for name in used | needed} - settable == set(NOT_SET)
@@ -118,14 +118,14 @@ def test_each_secret_that_code_reads_is_an_entry(everything):
     # Given the secrets that settings name
     named = {name.removesuffix("_secret") for name in Settings.__slots__ if name.endswith("_secret")}
 
-    # Then there is an entry for each; the others are the add-ons' and OpenSearch's
+    # Then each has an entry; the other entries belong to the add-ons and OpenSearch
     entries = set(everything["outputs"]["secrets"]["value"])
     assert named <= entries
     assert entries - named == {"airflow", "grafana", "opensearch"}
 
 
 def test_the_alerts_entry_is_described_with_every_key(resources):
-    # Given the keys that sinks read of the one secret of all alerts
+    # Given the keys that sinks read from the one secret of all alerts
     adapters = "".join(
         path.read_text() for kind in ("sinks", "slack") for path in (SOURCE / "adapters" / kind).glob("*.py")
     )

@@ -1,4 +1,4 @@
-"""What a day costs, from the plan, the dated prices and the dated volume."""
+"""The daily cost, from the plan, the dated prices and the dated volume."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def priced(resource: Resource, volume: Volume, what: str) -> float:
 
 
 def test_the_default_set_up_costs_less_than_fifty_dollars_a_day(planned):
-    # Given the plan by its defaults
+    # Given the plan with its defaults
     day = lines(resources_in(planned), load_volume(), load_prices(), MODEL)
 
-    # Then all of it, the model's budget used up, stays below the bar, and nothing large is missing
+    # Then the total, with the whole budget of the model, is below the limit, and no large resource is missing
     assert 10 < cost_table.total(day) < 50
     assert {"EKS control plane", "Nodes", "NAT gateway", "OpenSearch nodes", "Log stream", "The model"} <= {
         line.what for line in day[:9]
@@ -68,10 +68,10 @@ def test_a_missing_price_is_named():
 
 
 def test_shards_follow_the_busiest_second():
-    # Given 1 MB and 1,000 records a second for each shard, and lines of 600 bytes, ten times the average at worst
+    # Given 1 MB and 1,000 records a second per shard, and lines of 600 bytes, with peaks of ten times the average
     day = load_volume()
 
-    # Then records, not bytes, ask for shards
+    # Then records, not bytes, determine the shards
     assert (day.shards, day.times(10).shards, day.times(100).shards) == (1, 2, 20)
 
 

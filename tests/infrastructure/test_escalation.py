@@ -1,4 +1,4 @@
-"""No pipeline role gets above what docs/access.md says, and a path that is planted is found."""
+"""No pipeline role can reach more than docs/access.md states, and planted paths are found."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ OTHERS = {f"cali-{name}" for name in ("cluster-autoscaler", "fluent-bit", "fireh
 CLUSTER = {f"cali-{name}" for name in ("ebs-csi", "eks-cluster", "eks-node", "vpc-cni")}
 IMAGES = {"cali-consumer", "cali-grafana", *AIRFLOW}
 
-# Who each role of the pipeline can become: what it deploys, and nobody else. docs/access.md has the same.
+# The roles that each pipeline role can become: those that it deploys, and no others. docs/access.md has the same
+# list.
 BECOMES = {
     "plan": set[str](),
     "release": FUNCTIONS | IMAGES,
@@ -46,7 +47,7 @@ BECOMES = {
     | {f"anything under cali-boundary-{kind}" for kind in ("cluster", "workload")},
 }
 
-# Calls on what belongs to others, or that lift a limit: (action, resource, context).
+# Calls on others' resources, or calls that lift a limit: (action, resource, context).
 FORBIDDEN = [
     ("iam:CreateUser", f"{ROLE}new".replace("role/", "user/"), {}),
     ("iam:CreatePolicyVersion", f"{POLICY}cali-boundary-workload", {}),
@@ -72,7 +73,7 @@ FORBIDDEN = [
     ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{HERE}:secret:theirs-abcdef", {}),
     ("ssm:GetParameter", f"arn:aws:ssm:{HERE}:parameter/theirs", {}),
 ]  # fmt: skip
-# What EKS's own policy lets its control plane and its drivers do anywhere, and so their boundary must.
+# Calls that EKS's own policy allows its control plane and its drivers on any resource, so their boundary must too.
 CLUSTER_ANYWHERE = {"ec2:AuthorizeSecurityGroupIngress"}
 
 
@@ -91,7 +92,7 @@ def test_a_pipeline_role_becomes_what_it_deploys_and_nobody_else(account: Accoun
 
 @pytest.mark.parametrize("who", sorted(BECOMES))
 def test_whoever_it_becomes_lifts_no_limit_and_changes_nothing_of_others(account: Account, who: str) -> None:
-    # Given everybody that it can become, and the calls that none of them may make
+    # Given all that it can become, and the calls that none of them may make
     for power in reached(account, f"cali-pipeline-{who}").values():
         most = account.most(power.boundary)
         for action, resource, context in FORBIDDEN:
@@ -112,7 +113,7 @@ def test_every_role_that_is_made_has_its_boundary(account: Account) -> None:
 
 
 def test_a_boundary_takes_nothing_from_what_a_role_is_granted(account: Account) -> None:
-    """Each action of each grant, and of the policies of AWS, on the resource it is granted for, passes the boundary."""
+    """Each action of each grant, and of AWS's policies, passes the boundary on the resource for which it is granted."""
     tags = {
         "aws:ResourceTag/kubernetes.io/cluster/cali-cluster": "owned",
         "iam:AWSServiceName": "elasticloadbalancing.amazonaws.com",
@@ -136,7 +137,7 @@ def test_a_boundary_takes_nothing_from_what_a_role_is_granted(account: Account) 
 
 
 def like_it(most: Sequence[Statement], action: str) -> tuple[str, ...]:
-    """A resource of each kind on which the boundary speaks of the action, where a policy of AWS says `*`."""
+    """Return a resource of each kind for which the boundary names the action, where a policy of AWS has `*`."""
     return tuple(
         one.resources[0].replace("*", "x")
         for one in most
@@ -156,7 +157,7 @@ def grant(
     resource: str = "*",
     conditions: dict[str, dict[str, str]] | None = None,
 ) -> Account:
-    """The account with one more statement for a role."""
+    """Return the account with one more statement for a role."""
     more = parse(
         {
             "Statement": {
@@ -201,7 +202,7 @@ PLANTED = {
 
 @pytest.mark.parametrize("path", sorted(PLANTED))
 def test_a_planted_path_is_found(account: Account, path: str) -> None:
-    # Given an account with one statement too many, for a role whose boundary would not stop it
+    # Given an account with one statement too many, for a role without an effective boundary
     planted = PLANTED[path](account)
     if path == "by way of a function's role":
         planted = replace(
@@ -209,7 +210,7 @@ def test_a_planted_path_is_found(account: Account, path: str) -> None:
             roles={**planted.roles, "cali-sweep": replace(planted.roles["cali-sweep"], boundary=None)},
         )
 
-    # Then somebody gets where he should not, by a path that is shown
+    # Then a forbidden principal is reached, and the path is shown
     found = [
         power
         for who in BECOMES
@@ -221,11 +222,11 @@ def test_a_planted_path_is_found(account: Account, path: str) -> None:
 
 
 def test_what_is_limited_by_a_boundary_alone_is_limited(account: Account) -> None:
-    # Given a function's role with every right, under its boundary
+    # Given a function's role with all permissions, under its boundary
     role = account.roles["cali-sweep"]
     planted = replace(account, roles={**account.roles, "cali-sweep": replace(role, policies=ALL)})
 
-    # Then nobody gets further than before
+    # Then no more principals are reached than before
     assert set(reached(planted, RELEASE)) == set(reached(account, RELEASE))
 
 

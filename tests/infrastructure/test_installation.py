@@ -1,4 +1,4 @@
-"""The order of raising and taking down, and what stands in the way of a destroy."""
+"""The order of creating and destroying an installation, and the leftovers that block a destroy."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_state_is_kept_where_bootstrap_says():
 
 
 def test_a_destroy_leaves_the_log_bucket():
-    # When everything but the data goes
+    # When everything except the data is destroyed
     keep, destroy = down(STATE, with_data=False)
 
     # Then the bucket leaves the state before the rest is destroyed
@@ -66,7 +66,7 @@ def roots(folder: Path) -> tuple[str, ...]:
 
 
 def test_a_pipeline_is_told_what_people_keep_in_a_file(tmp_path: Path):
-    # Given a checkout, which has no file that is not committed
+    # Given a checkout, without any uncommitted file
     arguments = roots(tmp_path)
     told = {"TERRAFORM_TFVARS": 'team_members_arns = ["arn"]\n\n', "ADDONS_TFVARS": ""}
 
@@ -74,7 +74,7 @@ def test_a_pipeline_is_told_what_people_keep_in_a_file(tmp_path: Path):
     for _ in range(2):
         CliRunner().invoke(group, arguments, env=told, catch_exceptions=False)
 
-    # Then the first root has them, and the second, which was told nothing, has its defaults
+    # Then the first root has them, and the second, which got none, has its defaults
     assert (tmp_path / "terraform" / "terraform.tfvars").read_text() == 'team_members_arns = ["arn"]\n'
     assert not (tmp_path / "eks_addons" / "terraform.tfvars").exists()
 
@@ -119,7 +119,7 @@ def test_nothing_in_the_way_takes_no_call():
 
 
 def test_only_what_is_this_installations_is_found_and_removed(clients):
-    # Given a VPC with something of Kubernetes and something of somebody else, and a table that refuses to be deleted
+    # Given a VPC with resources of Kubernetes and of others, and a table with deletion protection
     ec2 = clients("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
@@ -140,16 +140,16 @@ def test_only_what_is_this_installations_is_found_and_removed(clients):
         AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}], KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
     )  # fmt: skip
 
-    # When what is in the way is looked for
+    # When the leftovers are searched
     found = look("cali", "dev", vpc, clients)
 
-    # Then it is found, and nothing else
+    # Then they are found, and nothing else
     assert loose in found.interfaces
     assert found.groups == (group,)
     assert found.balancers == (made["LoadBalancerArn"],)
     assert found.protected_table == "cali-incidents"
 
-    # And when the way is cleared, nothing is in the way any more, and theirs is still there
+    # And after clearing, no leftovers remain, and the others' resources still exist
     clear(found, with_data=False, clients=clients)
     assert look("cali", "dev", vpc, clients) == Leftovers()
     assert theirs in {one["GroupId"] for one in ec2.describe_security_groups()["SecurityGroups"]}

@@ -1,5 +1,5 @@
-"""The root applied on an AWS on this machine: everything that moto supports is made, a second plan is empty, and a
-destroy leaves nothing behind."""
+"""The root applied to an emulated AWS: everything that moto supports is created, a second plan is empty, and a
+destroy leaves nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cali_ops.calls import Clients
     from cali_ops.terraform import Terraform
 
-# What moto cannot do, with why. All of it is covered by the mocked runs under terraform/tests.
+# Resources that moto does not support, with the reason. The mocked runs under terraform/tests cover them all.
 UNSUPPORTED = {
     "aws_opensearch_domain": "Terraform waits ten minutes for an endpoint that moto never gives",
     "aws_opensearch_domain_policy": "needs the domain",
@@ -75,7 +75,7 @@ resource "aws_vpc_security_group_ingress_rule" "milvus_from_functions" {
 
 
 def supported(planned: dict[str, Any]) -> list[str]:
-    """The addresses of everything that moto can make, without the index: one stands for all."""
+    """Return the addresses of everything that moto can create. One address stands for all instances."""
     blocks = {(re.sub(r"\[[^\]]*\]$", "", one.address), one.type) for one in resources_in(planned)}
     return sorted(
         address for address, type_ in blocks if type_ not in UNSUPPORTED and address not in UNSUPPORTED
@@ -106,13 +106,13 @@ def test_applied_planned_again_and_destroyed(
         "-var=secret_recovery_days=0",
     ]
 
-    # And a state that was never written
+    # And an empty state
     assert local.addresses() == frozenset()
 
     # When it is applied
     local.run("apply", "-input=false", "-auto-approve", "-no-color", *settings, *targets)
 
-    # Then it is there
+    # Then it exists
     made = local.addresses()
     assert len(made) > 120
     assert (

@@ -1,4 +1,4 @@
-"""An alarm that waits for a metric of CALI's own gets it: the functions send it under the name that the alarm has."""
+"""Every alarm on a metric of CALI's own: a function sends that metric under the same name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.functional.aws_account import INCIDENTS, account
 from tests.functional.aws_functions import Functions, emitted, kinesis_event
 
 OURS = "CALI"
-# What EventBridge sends to a function that a clock invokes.
+# The event of EventBridge for a scheduled function.
 IDLE: dict[str, dict[str, Any]] = {
     "sweep": {"version": "0", "account": "1", "region": "r", "detail": {}, "detail-type": "Scheduled Event",
               "source": "aws.events", "time": "2026-11-20T12:00:00Z", "id": "1", "resources": []}
@@ -16,7 +16,7 @@ IDLE: dict[str, dict[str, Any]] = {
 
 
 def names(metrics: list[dict[str, Any]]) -> set[tuple[str, frozenset[tuple[str, str]], str]]:
-    """Namespace, dimensions and name of each metric in a log, as CloudWatch would keep it."""
+    """Return namespace, dimensions and name of each metric in a log, as CloudWatch would store it."""
     return {
         (part["Namespace"], frozenset((key, entry[key]) for key in dimensions), metric["Name"])
         for entry in metrics
@@ -27,7 +27,7 @@ def names(metrics: list[dict[str, Any]]) -> set[tuple[str, frozenset[tuple[str, 
 
 
 def test_what_an_alarm_waits_for_is_sent(resources):
-    # Given the alarms on metrics that no service of AWS sends
+    # Given the alarms on metrics that AWS does not send
     alarms = [
         one.values
         for one in resources
@@ -38,7 +38,7 @@ def test_what_an_alarm_waits_for_is_sent(resources):
     }
     assert {namespace for namespace, _, _ in wanted} == {OURS}
 
-    # When each function that they name has run once, with nothing to do
+    # When each of their functions has run once, without work
     with account() as aws:
         aws.make()
         functions = Functions(aws.endpoint)
@@ -46,5 +46,5 @@ def test_what_an_alarm_waits_for_is_sent(resources):
             assert "result" in functions(function, IDLE.get(function, kinesis_event(INCIDENTS, [b"noise"])))
         sent = names(emitted(functions.close()))
 
-    # Then all is there, under the same namespace, dimensions and name
+    # Then all metrics exist, with the same namespace, dimensions and name
     assert wanted <= sent

@@ -1,4 +1,5 @@
-"""Least privilege: every policy of the root is read, whoever has it. What code calls is compared in test_calls.py."""
+"""Least privilege: every policy of the root is checked. test_calls.py compares the policies with the calls of the
+code."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import pytest
 from cali_ops.addons import WANTED
 from tests.infrastructure.policies import FIELDS, permits, statements
 
-# Calls for which AWS knows no resource (Service Authorization Reference), each with why somebody needs it.
+# Calls for which AWS supports no resource (Service Authorization Reference), each with its purpose.
 NO_RESOURCE = {
     "xray:PutTelemetryRecords": "traces belong to the account",
     "xray:PutTraceSegments": "traces belong to the account",
@@ -43,7 +44,7 @@ NO_RESOURCE = {
     "logs:DeleteResourcePolicy": "the call knows no resource",
 }
 
-# Policies of AWS that are taken as they are, because AWS changes them with the service.
+# Managed policies of AWS that are used unchanged, because AWS updates them with the service.
 MANAGED = {
     "AmazonEKSClusterPolicy": "the control plane",
     "AmazonEKSWorkerNodePolicy": "nodes join the cluster",
@@ -55,7 +56,7 @@ MANAGED = {
 
 
 def test_every_policy_is_read(resources):
-    # Given whatever in the state looks like a policy
+    # Given everything in the state that looks like a policy
     looks = {
         resource.type
         for resource in resources
@@ -63,7 +64,7 @@ def test_every_policy_is_read(resources):
         if isinstance(value, str) and '"Statement"' in value
     }
 
-    # Then its type is one that is read here
+    # Then its type is checked here
     assert looks == set(FIELDS)
 
 
@@ -121,7 +122,8 @@ def test_nobody_is_an_administrator(resources):
     ]
 
 
-# What Lambda asks of the caller of CreateFunction and UpdateFunctionConfiguration beside lambda:* (its permissions reference).
+# Permissions that Lambda requires from the caller of CreateFunction and UpdateFunctionConfiguration besides lambda:*
+# (its permissions reference).
 ASKED_OF_WHO_DEPLOYS = {
     "iam:PassRole": "role/cali-diagnose",
     "ec2:DescribeSecurityGroups": "*",
@@ -138,7 +140,7 @@ def test_who_releases_may_put_a_function_into_the_vpc(allowed, action):
 
 
 def test_the_pipeline_reads_the_secrets_that_its_commands_draw_and_no_other(resources, allowed):
-    # Given what `make infra` and `make addons` read and fill
+    # Given the secrets that `make infra` and `make addons` read and fill
     drawn = {"airflow", "grafana", "milvus", "opensearch"}
     assert set(WANTED) < drawn
 

@@ -1,4 +1,4 @@
-"""The plan that was reviewed is the plan that is applied, and a plan says what has drifted."""
+"""The applied plan is the reviewed plan, and a plan reports drift."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cali_ops.installation import changes, same, sha256
 
 
 def test_the_reviewed_plan_is_applied_and_no_other(tmp_path: Path) -> None:
-    # Given a plan, and the hash that reviewers saw
+    # Given a plan, and its reviewed hash
     plan = tmp_path / "cali.tfplan"
     plan.write_bytes(b"reviewed")
     reviewed = sha256(plan)
     assert reviewed == hashlib.sha256(b"reviewed").hexdigest()
     same(plan, reviewed)
 
-    # When it is exchanged, then it is refused in one line that says what to do
+    # When it is exchanged, then it is rejected in one line with the remedy
     plan.write_bytes(b"another")
     with pytest.raises(Misconfigured, match=f"the reviewed plan's is {reviewed}; plan again"):
         same(plan, reviewed)
@@ -36,7 +36,7 @@ def test_an_apply_asks_for_the_hash_before_it_touches_anything(tmp_path: Path) -
     (tmp_path / "versions.tf").touch()
     (tmp_path / "cali.tfplan").write_bytes(b"another")
 
-    # Then nothing is called but the hash
+    # Then only the hash is computed, and nothing is called
     with pytest.raises(Misconfigured, match="the reviewed plan's is 0"):
         group.main(["--folder", str(tmp_path), "apply", "--sha256", "0" * 64], standalone_mode=False)
 

@@ -1,4 +1,4 @@
-"""OpenSearch's users, roles and retention, against a domain on this machine that keeps what it is given."""
+"""OpenSearch's users, roles and retention, against a fake domain that stores its documents."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DOCUMENTS = wanted("cali-logs", FIREHOSE, GRAFANA, keep_days=7)
 
 
 class OpenSearch:
-    """A domain: it asks for a password, keeps documents, and shows them the way OpenSearch does."""
+    """A domain that requires a password, stores documents, and returns them in OpenSearch's form."""
 
     def __init__(self) -> None:
         self.password: str | None = None
@@ -35,7 +35,7 @@ class OpenSearch:
 
         class Handler(BaseHTTPRequestHandler):
             def log_message(self, *_: Any) -> None:
-                """Nothing is said."""
+                """Log nothing."""
 
             def do_GET(self) -> None:
                 self._answer(*domain.get(self.path, self.headers))
@@ -107,7 +107,7 @@ def opensearch() -> Iterator[OpenSearch]:
 
 @pytest.fixture
 def account(clients):
-    """An account with the domain and the empty secret that Terraform made."""
+    """Return an account with the domain and the empty secret that Terraform creates."""
     clients("opensearch").create_domain(DomainName="cali-search")
     clients("secretsmanager").create_secret(Name="cali/opensearch")
     return clients
@@ -127,14 +127,14 @@ def secret(account: Any) -> dict[str, str]:
 
 
 def test_the_first_run_replaces_the_password_and_grants(opensearch, account):
-    # Given a domain whose first password nobody knows, which takes the new one after a while
+    # Given a domain whose first password is unknown, which accepts a new one after a while
     def later(_: float) -> None:
         opensearch.password = secret(account)["password"]
 
     # When access is granted
     puts = grant(domain_at(opensearch), account, keep_days=7, sleep=later)
 
-    # Then everything is in place, under the password that Secrets Manager holds
+    # Then everything is in place, with the password in Secrets Manager
     assert len(puts) == len(DOCUMENTS)
     assert opensearch.kept["/_plugins/_security/api/rolesmapping/cali-logs-firehose"] == {
         "backend_roles": [FIREHOSE]
@@ -204,7 +204,7 @@ def test_one_node_keeps_no_replica_and_old_indexes_go():
 
 
 def test_only_what_differs_is_put():
-    # Given a domain with everything but one mapping
+    # Given a domain with everything except one mapping
     found = {}
     for document in DOCUMENTS:
         answer: Any = document.body
@@ -214,7 +214,7 @@ def test_only_what_differs_is_put():
     mapping = "/_plugins/_security/api/rolesmapping/cali-logs-grafana"
     found[mapping] = {"cali-logs-grafana": {"backend_roles": ["somebody"]}}
 
-    # Then that mapping alone is put
+    # Then only that mapping is put
     assert [put.path for put in plan(DOCUMENTS, found)] == [mapping]
 
 

@@ -1,4 +1,4 @@
-"""The bucket of Terraform's own state: made once, put right when somebody changed it, else left alone."""
+"""The bucket of Terraform's state: created once, corrected if it was changed, otherwise left alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_missing_bucket_is_made_and_set(clients):
     # When the bucket is ensured
     calls = ensure(BUCKET, REGION, clients)
 
-    # Then it is made first, and is private, encrypted, versioned and TLS only
+    # Then it is created first, and is private, encrypted, versioned and TLS only
     assert calls[0].action == "create_bucket"
     s3 = clients("s3")
     assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
@@ -42,11 +42,11 @@ def test_a_second_run_changes_nothing(clients):
 
 
 def test_what_somebody_changed_is_put_right(clients):
-    # Given a bucket whose versions somebody stopped
+    # Given a bucket whose versioning was suspended
     ensure(BUCKET, REGION, clients)
     clients("s3").put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"})
 
-    # Then that alone is put right
+    # Then only the versioning is corrected
     assert [call.action for call in ensure(BUCKET, REGION, clients)] == ["put_bucket_versioning"]
 
 
@@ -64,14 +64,14 @@ def test_us_east_1_takes_no_place():
 
 
 def test_terraform_calls_the_bucket_the_same(everything):
-    # Given the state that pipelines may write, as Terraform names it
+    # Given the state bucket that pipelines may write, by Terraform's name
     policies = [
         one
         for one in everything["root_module"]["resources"]
         if one["address"] == 'aws_iam_policy.pipeline["apply-state"]'
     ]
 
-    # Then it is the bucket that bootstrap makes
+    # Then it is the bucket that bootstrap creates
     assert f"arn:aws:s3:::{bucket_name('cali', '111122223333')}/*" in policies[0]["values"]["policy"]
 
 

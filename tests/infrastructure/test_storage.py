@@ -1,4 +1,4 @@
-"""The log bucket as the whole root makes it."""
+"""The log bucket in the state of the whole root."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_data_survives_a_destroy(resources):
 def test_the_table_is_the_one_that_the_functions_use(resources):
     from cali.adapters.aws.dynamodb_incidents import EXPIRES, TABLE
 
-    # Given the table as Terraform makes it, in the words of its API
+    # Given Terraform's table, in the terms of the API
     (table,) = (one.values for one in resources if one.type == "aws_dynamodb_table")
     made = {
         "AttributeDefinitions": [
@@ -99,7 +99,7 @@ def test_the_table_is_the_one_that_the_functions_use(resources):
         "BillingMode": table["billing_mode"],
     }
 
-    # Then it is the one that the adapter was tested with
+    # Then it is the table that the adapter was tested with
     def by_name(definition: dict[str, Any]) -> dict[str, Any]:
         return {
             **definition,

@@ -1,4 +1,4 @@
-"""The root is formatted and valid, and every assertion of its own tests holds."""
+"""The root is formatted and valid, and all of its own tests pass."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def test_the_root_is_formatted(terraform: Terraform) -> None:
 def test_the_root_is_valid(terraform: Terraform) -> None:
     said = json.loads(terraform.run("validate", "-json"))
     assert said["valid"]
-    assert said["diagnostics"] == []  # a warning is the next version's error
+    assert said["diagnostics"] == []  # a warning may become an error in the next version
 
 
 @pytest.mark.slow
 def test_its_own_tests_pass(terraform: Terraform) -> None:
-    # Given every test file but the two that other tests run
+    # Given every test file except the two that other tests run
     files = sorted(path.name for path in (ROOT / "tests").glob("*.tftest.hcl"))
     mine = [name for name in files if name not in {"everything.tftest.hcl", "planned.tftest.hcl"}]
 
@@ -45,14 +45,14 @@ def test_no_provider_but_aws(terraform: Terraform) -> None:
 
 
 def test_files_are_small_and_ordered():
-    # Given the banners that every file shares, in their order
+    # Given the section headings that all files share, in their order
     order = ["Settings", "Facts", "Resources", "Access", "Outputs"]
 
     for path in ROOT.rglob("*.tf"):
         lines = path.read_text().splitlines()
         found = [line.split()[-1] for line in lines if line.startswith("# ------")]
 
-        # Then no file is long, and each names what it holds, then has its banners in that order
+        # Then no file is long, and each has a title and the headings in that order
         assert len(lines) <= 200, path.name
         assert lines[0].startswith("# "), path.name
         assert found == sorted(found, key=order.index), path.name

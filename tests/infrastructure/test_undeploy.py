@@ -1,4 +1,4 @@
-"""A destroy leaves nothing that Chalice made, and touches nothing that is another stage's or somebody else's."""
+"""A destroy removes everything that Chalice created, and nothing of other stages or other owners."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BUCKET = "cali-terraform-state-111122223333"
 
 
 def api(clients: Any, name: str, function: str) -> str:
-    """An API as `chalice deploy` makes it, whose one route invokes a function."""
+    """Return an API as `chalice deploy` creates it, with one route that invokes a function."""
     gateway = clients("apigateway")
     made = str(gateway.create_rest_api(name=name)["id"])
     (root,) = gateway.get_resources(restApiId=made)["items"]
@@ -25,7 +25,7 @@ def api(clients: Any, name: str, function: str) -> str:
 
 
 def deploy(clients: Any, name: str, stage: str) -> str:
-    """What a deployment leaves beside its functions. Returns the API's id."""
+    """Create the resources of a deployment besides its functions. Return the API's id."""
     events, rule = clients("events"), f"{name}-{stage}-sweep-event"
     events.put_rule(Name=rule, ScheduleExpression="rate(1 minute)")
     events.put_targets(
@@ -41,7 +41,7 @@ def published(clients: Any, layer: str) -> None:
 
 
 def test_everything_that_chalice_made_goes_and_nothing_else(clients: Any) -> None:
-    # Given two stages, two versions of the layer, and what belongs to others under names that are near
+    # Given two stages, two versions of the layer, and others' resources with similar names
     clients("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     deploy(clients, "cali", "dev")
     other = deploy(clients, "cali", "dev2")
@@ -50,12 +50,12 @@ def test_everything_that_chalice_made_goes_and_nothing_else(clients: Any) -> Non
         published(clients, layer)
     clients("s3").put_object(Bucket=BUCKET, Key="cali/terraform.tfstate", Body=b"{}")
 
-    # When one stage is taken down
+    # When one stage is destroyed
     for call in calls("cali", "dev", BUCKET, clients):
         assert call.why
         perform(call, clients)
 
-    # Then nothing of it is left, and a second time takes no call
+    # Then nothing of it is left, and a second run makes no call
     assert calls("cali", "dev", BUCKET, clients) == ()
     assert {one["id"] for one in clients("apigateway").get_rest_apis()["items"]} == {other, theirs}
     assert [one["Name"] for one in clients("events").list_rules()["Rules"]] == ["cali-dev2-sweep-event"]

@@ -1,4 +1,4 @@
-"""Every variable says what it is, refuses what it cannot be, and is in the example."""
+"""Every variable has a description and a validation, and is in the example."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.infrastructure.conftest import ROOT
 
 BLOCK = re.compile(
     r'^variable "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL
-)  # terraform fmt fixes the layout
+)  # terraform fmt guarantees this layout
 
 
 class Variable(NamedTuple):
@@ -50,7 +50,7 @@ def test_a_variable_is_described_typed_and_validated(name):
     assert variable.type in {"bool", "list", "map", "number", "object", "set", "string"}
     assert variable.has_default  # the root works without a tfvars file
     assert variable.type == "bool" or variable.refusals
-    assert set(variable.refusals) <= {name}  # a refusal names the variable, or the person would look for it
+    assert set(variable.refusals) <= {name}  # the error names the variable, so that it can be found
 
 
 def test_every_validation_is_tried():

@@ -1,4 +1,4 @@
-"""`python -m tests.mutation`: change the sources at random and see whether the tests notice. See docs/proof.md."""
+"""`python -m tests.mutation`: change the sources at random and see whether tests fail. See docs/proof.md."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TESTS = {
     "adapters/openai": ["tests/functional/test_model_path.py", "tests/contracts/test_embedder.py"],
     "adapters": ["tests/contracts", "tests/unit/retrieve", "tests/functional/test_alert_sinks.py"],
 }  # fmt: skip
-SECONDS = 900  # a mutant that runs longer loops for ever, which a test has noticed
+SECONDS = 900  # seconds; a mutant that runs longer is in an endless loop, and counts as caught
 
 
 @click.command("mutation")
@@ -50,7 +50,7 @@ SECONDS = 900  # a mutant that runs longer loops for ever, which a test has noti
 )
 @click.option("--list", "only_list", is_flag=True, help="Show the mutants and run nothing.")
 def main(count: int, seed: int, under: str, only_list: bool) -> None:
-    """Draw mutants of stages, use cases and adapters, run the tests of each one's part, and list the survivors."""
+    """Draw mutants of stages, use cases and adapters, run the tests of their part, and list the survivors."""
     every = [
         mutant for path in sources(under) for mutant in mutants(path, (ROOT / "src/cali" / path).read_text())
     ]
@@ -79,7 +79,7 @@ def sources(under: str) -> Iterator[str]:
 
 
 def copied(home: Path) -> Path:
-    """Make a copy of the sources; everything else in it is a link to this checkout."""
+    """Copy the sources. Everything else in the copy is a link to this checkout."""
     for path in ROOT.iterdir():
         if path.name == "src":
             shutil.copytree(path, home / "src", ignore=shutil.ignore_patterns("__pycache__"))
@@ -89,7 +89,7 @@ def copied(home: Path) -> Path:
 
 
 def is_caught(copy: Path, mutant: Mutant, source: str) -> bool:
-    """Apply a mutant to the copy, run its tests, take it back. True if a test failed."""
+    """Apply a mutant to the copy, run its tests, and undo it. Return True if a test failed."""
     target = copy / "src/cali" / mutant.path
     target.write_text(mutant.applied(source))
     try:
@@ -104,7 +104,8 @@ def tests_of(path: str) -> list[str]:
 
 
 def passes(copy: Path, tests: Sequence[str]) -> bool:
-    """Run tests on the copy. Python writes no bytecode there: a mutant may be as long and as old as its source."""
+    """Run tests on the copy. Bytecode is off: a mutant may have the size and the time of its source, which Python
+    would not notice."""
     environment = {**os.environ, "PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-x", "-q", *tests]
     try:

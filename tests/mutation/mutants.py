@@ -1,4 +1,4 @@
-"""Mutants of a source file: small wrong changes, each of which some test must notice."""
+"""Mutants of a source file: small wrong changes. Some test must fail for each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-SWAPPED = {  # an operator as it is written, and as a mutant has it
+SWAPPED = {  # an operator in the source, and its replacement in a mutant
     "==": "!=", "!=": "==", "<=": ">", ">=": "<", "<": ">=", ">": "<=", "is not": "is", "not in": "in", "is": "is not",
     "in": "not in", "and": "or", "or": "and", "+": "-", "-": "+",
 }  # fmt: skip
@@ -19,7 +19,7 @@ Span = Callable[[ast.AST], tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change of one file: the text between two offsets becomes another text."""
+    """One change of one file: it replaces the text between two offsets."""
 
     path: str
     line: int
@@ -37,7 +37,7 @@ class Mutant:
 
 
 def mutants(path: str, source: str) -> list[Mutant]:
-    """Return every mutant of a file. Constants are left as they are: many are tuned, and no test should pin them."""
+    """Return every mutant of a file. Constants are left out: many are tuned, and no test should pin them."""
     lines = source.splitlines(keepends=True)
     begins = [0]
     for line in lines:
@@ -60,7 +60,7 @@ def mutants(path: str, source: str) -> list[Mutant]:
 
 
 def _executed(tree: ast.Module) -> Iterator[ast.AST]:
-    """Walk the bodies of functions. What runs at import, annotations and TYPE_CHECKING blocks are left out."""
+    """Walk the bodies of functions, without code that runs at import, annotations and TYPE_CHECKING blocks."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             for statement in node.body:
@@ -96,6 +96,6 @@ def _changes(node: ast.AST, span: Span, source: str) -> Iterator[tuple[int, int,
 
 
 def _swapped(start: int, end: int, source: str) -> Iterator[tuple[int, int, str]]:
-    """Yield the change of the operator that stands between two operands."""
+    """Yield the change of the operator between two operands."""
     if found := OPERATOR.search(source, start, end):
         yield *found.span(), SWAPPED[" ".join(found.group().split())]

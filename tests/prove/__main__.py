@@ -1,4 +1,5 @@
-"""`python -m tests.prove`: break the local cloud for ten minutes and show that nothing was lost. See docs/proof.md."""
+"""`python -m tests.prove`: inject faults into the local cloud for ten minutes, and show that nothing is lost. See
+docs/proof.md."""
 
 from __future__ import annotations
 
@@ -49,7 +50,7 @@ def main(
 
 
 def told(ran: Ran) -> list[str]:
-    """The promises as lines for a terminal."""
+    """Yield the promises as lines for a terminal."""
     return [f"{'kept  ' if one.kept else 'BROKEN'} {one.name}: {one.said}" for one in promises(ran)]
 
 

@@ -1,4 +1,4 @@
-"""The faults of a proof, done and undone on a cloud that is up."""
+"""The faults of a proof: injection and repair on a running cloud."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Undo = Callable[[], None]
 
 
 class Breakable(Cloud):
-    """A cloud of which everything can be broken."""
+    """A cloud with an injection for every fault."""
 
     def __init__(self, options: Options, say: Callable[[str], None], seed: int) -> None:
         super().__init__(options, say)
@@ -56,7 +56,7 @@ class Breakable(Cloud):
         self.releases = Releases(self.objects, self.objects)
 
     def build(self) -> None:
-        """Deploys another build: the same with one more line."""
+        """Deploy another build: the same code with one more line."""
         self._builds += 1
         project = self.home / "chalice_app"
         with (project / "app.py").open("a") as source:
@@ -65,7 +65,7 @@ class Breakable(Cloud):
         self.fleet.refresh()
 
     def _deliveries(self, name: str) -> Deliveries:
-        """As Lambda does, until a fault says otherwise: of each shard one that can be changed."""
+        """Return the delivery of each shard: as Lambda does, unless a fault says otherwise."""
         held = super()._deliveries(name)
         self._given.setdefault(name, []).append(held)
         return held
@@ -74,13 +74,13 @@ class Breakable(Cloud):
         return [(name, one) for name, held in self._given.items() for one in held]
 
     def fed(self, records: list[Put]) -> list[Put]:
-        """The records, with poison between them while that is a fault."""
+        """Return the records, with poison between them while that fault is active."""
         if not self.poisoning:
             return records
         return list(faulty.poisoned(iter(records), self.random.randrange(1 << 30), POISON))
 
     def kill(self, function: str, patience: float = 0.0) -> None:
-        """kill -9: in the middle of an invocation, or after `patience` seconds without one, whoever waits for the next."""
+        """Kill with SIGKILL: during an invocation, or after `patience` seconds without one, an idle process."""
         host, end = self.fleet.host(self.names[function]), time.monotonic() + patience
         while not host.kill_one():
             if time.monotonic() >= end:
@@ -89,10 +89,10 @@ class Breakable(Cloud):
                 return
             time.sleep(0.05)
 
-    # Each of these breaks something and returns what mends it.
+    # Each of these injects a fault and returns its repair.
 
     def injure(self, injection: Injection) -> tuple[str, Undo]:
-        """Breaks; says what exactly in a few words, and returns the way back."""
+        """Inject a fault. Return a short description and the repair."""
         kind = injection.kind
         if kind.startswith("kill-"):
             return self._killed(kind.removeprefix("kill-"), injection.until - injection.at)
@@ -193,7 +193,7 @@ class Breakable(Cloud):
         def back() -> None:
             try:
                 self.milvus.start_again()
-            except RuntimeError:  # it does not start on such files, so its volume is replaced
+            except RuntimeError:  # it does not start with damaged files, so its volume is replaced
                 shutil.rmtree(folder, ignore_errors=True)
                 self.milvus.start_again()
 
@@ -213,7 +213,7 @@ class Breakable(Cloud):
         self.levers.clock(self.names[function], seconds)
         return f"{function}, {seconds:+} s", lambda: self.levers.clock(self.names[function], 0)
 
-    # Releases: what is put in force here matches no line, so that the truth stays what it is.
+    # Releases: the released entries match no line, so the expected result stays the same.
 
     def _good_release(self) -> tuple[str, Undo]:
         day, at = time.strftime("%Y-%m-%d"), time.strftime("%Y-%m-%dT%H:%M:%SZ")

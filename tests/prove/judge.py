@@ -1,4 +1,4 @@
-"""What a proof must show, and whether it did."""
+"""The promises of a proof, and whether they hold."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tests.prove.ledger import Digest
 from tests.prove.plan import Injection
 from tests.prove.sample import Lag, Memory
 
-RECOVERED = 5.0  # seconds: a lag below this is no lag
-JUDGED = 120.0  # seconds that a process must have lived for its growth to say something
-STEADY = 1.0  # MB a minute: a rise that is slower is none
-FULL = 200.0  # MB: below it a process may still fill its memos, which are bounded (docs/proof.md)
-POINTS = 60  # samples of a life that are compared with each other
+RECOVERED = 5.0  # seconds; a smaller lag counts as none
+JUDGED = 120.0  # minimum lifetime in seconds of a process whose growth is judged
+STEADY = 1.0  # MB a minute; a slower rise counts as none
+FULL = 200.0  # MB; below it a process may still fill its bounded caches (docs/proof.md)
+POINTS = 60  # samples of a process that are compared with each other
 
 
 class Promise(NamedTuple):
-    """Something that must hold, whether it did, and the figures."""
+    """A promise, whether it holds, and its figures."""
 
     name: str
     kept: bool
@@ -30,7 +30,8 @@ class Promise(NamedTuple):
 
 
 class Injured(NamedTuple):
-    """A fault that happened. `recovered` is how long after its end the readers had caught up; None if they never had."""
+    """An injected fault. `recovered` is the time from its end until the readers had caught up; None if they never
+    did."""
 
     kind: str
     detail: str
@@ -41,7 +42,7 @@ class Injured(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """All that is known of a run."""
+    """All results of a run."""
 
     seed: int
     seconds: float
@@ -55,14 +56,14 @@ class Ran:
     failed_to_search: int
     memory: Sequence[Memory]
     lag: Sequence[Lag]
-    calls: Mapping[str, int] = field(default_factory=dict)  # of functions to AWS: `analyze dynamodb PutItem`
-    item_bytes: float = 0.0  # of an incident in the table, the mean
-    asked: float = 0.0  # seconds that were asked for
+    calls: Mapping[str, int] = field(default_factory=dict)  # calls by function: `analyze dynamodb PutItem`
+    item_bytes: float = 0.0  # mean size of an incident in the table
+    asked: float = 0.0  # requested seconds
     only: Sequence[str] = ()  # kinds of faults, if not all
 
 
 def recovered(injured: Injured, lag: Sequence[Lag]) -> Injured:
-    """With the time from the end of a fault until the lag was below what counts."""
+    """Set the time from the end of each fault until the lag was small."""
     for sample in lag:
         if sample.at >= injured.until and sample.oldest <= RECOVERED:
             return injured._replace(recovered=max(0.0, sample.at - injured.until))
@@ -74,14 +75,14 @@ class Growth(NamedTuple):
 
     function: str
     lived: float
-    peak: float  # of any process of the function
-    last: float  # of the longest-lived one
+    peak: float  # maximum of all processes of the function
+    last: float  # maximum of the longest-lived process
     slope: float  # MB a minute in the second half of its life: the median over all pairs, so that one step is no slope
-    flat: bool | None  # None: it did not live long enough to say
+    flat: bool | None  # None if it did not live long enough
 
 
 def growth(memory: Sequence[Memory]) -> list[Growth]:
-    """How the memory of each function went."""
+    """Return the growth of memory of each function."""
     processes: dict[str, dict[int, list[Memory]]] = defaultdict(lambda: defaultdict(list))
     for sample in memory:
         processes[sample.function][sample.process].append(sample)
@@ -104,7 +105,7 @@ def _slope(samples: Sequence[Memory]) -> float:
 
 
 def promises(ran: Ran) -> list[Promise]:
-    """Each promise, kept or not."""
+    """Return each promise, with its result."""
     return [*_accounted(ran), *_told(ran), *_steady(ran)]
 
 

@@ -1,4 +1,4 @@
-"""What was put, and what must have come of it: a replay of the same lines, and a digest to compare what lies in S3 with."""
+"""The records of a run and their expected result: a replay of the same lines, and a digest for comparison with S3."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ MOD = 1 << 64
 
 
 class Digest(NamedTuple):
-    """Of lines in any order: how many, and the sum of their hashes. Every line counts as often as it is there."""
+    """A digest of lines in any order: their number, and the sum of their hashes. A repeated line counts each time."""
 
     lines: int = 0
     total: int = 0
 
     def plus(self, data: bytes) -> Digest:
-        """With the lines of a record, as Firehose ends them."""
+        """Add the lines of a record, as Firehose ends them."""
         count, total = self
         for line in data.rstrip(b"\n").split(b"\n"):
             count += 1
@@ -36,7 +36,7 @@ class Digest(NamedTuple):
 
 
 class Spool:
-    """The records that were put, on disk, in their order; poison only as a number."""
+    """The records of a run in order, on disk. Of poison only the number is stored."""
 
     def __init__(self, path: Path) -> None:
         self.digest = Digest()
@@ -54,7 +54,7 @@ class Spool:
             self._sink.write(record.data.rstrip(b"\n") + b"\n")
 
     def expected(self, cache: Path, cluster: str = "local") -> dict[str, Seen]:
-        """The incidents that a replay of all lines finds, with nothing broken and nothing from outside."""
+        """Return the incidents that a replay of all lines finds, without faults."""
         self._sink.close()
         terms = Terms(cluster=cluster, year=time.gmtime().tm_year)
         outcome = replay(self._numbered(), ReplayVersions(load(cache=cache)), terms)
@@ -70,7 +70,7 @@ class Spool:
 
 
 def in_raw(s3: Any) -> Digest:
-    """The digest of all objects under raw/."""
+    """Return the digest of all objects under raw/."""
     digest = Digest()
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="raw/")
     for key in (item["Key"] for page in pages for item in page.get("Contents", ())):

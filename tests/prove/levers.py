@@ -1,7 +1,7 @@
-"""The clock and the disk of deployed functions, moved from outside through files.
+"""Control of the clock and the disk of deployed functions, through files.
 
-What is deployed is the project with this at the end of its app.py: parts with another clock, which `cali.bootstrap.aws` has a
-hook for. A full disk is a limit of 0 bytes on every file that a process writes, as root is not held by permissions.
+The deployed app.py gets this module at its end. It sets parts with another clock, through a hook of
+`cali.bootstrap.aws`. A full disk is a limit of 0 bytes for every written file, because permissions do not stop root.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ if _NAME:
 
 
 class Levers:
-    """The files that hooked functions look at."""
+    """The files that the hooked functions read."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
         (home / "kept").mkdir(parents=True, exist_ok=True)
 
     def hooked(self, app: str) -> str:
-        """An app.py with the hook at its end."""
+        """Return an app.py with the hook at its end."""
         return app + HOOK.format(levers=str(self._home))
 
     def clock(self, function: str, seconds: float) -> None:
-        """Moves the clock of a function; 0 puts it right."""
+        """Move the clock of a function; 0 resets it."""
         lever = self._home / f"clock-{function}"
         building = lever.with_suffix(".new")
         building.write_text(str(seconds))
         building.rename(lever)
 
     def disk(self, full: bool) -> None:
-        """Fills the disks of all functions, or frees them."""
+        """Fill the disks of all functions, or free them."""
         if full:
             shutil.rmtree(self._home / "kept", ignore_errors=True)
             (self._home / "disk-full").touch()

@@ -1,4 +1,4 @@
-"""Which fault comes when: a pure function of the seed."""
+"""The times of the faults: a pure function of the seed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from cali.core.errors import Misconfigured
 
-LONG = 300.0  # seconds of a run from which on faults last as long as the table says
-FROM, UNTIL = 0.03, 0.93  # the part of a run in which faults come; after it, recovery can be seen
+LONG = 300.0  # minimum duration of a run in seconds for faults of full length
+FROM, UNTIL = 0.03, 0.93  # share of a run in which faults begin; the rest shows the recovery
 TRIES = 400
 
 
 class Kind(NamedTuple):
-    """A fault. Two faults of one `part` never overlap. `least` and `most` are seconds from injury to mending."""
+    """A fault. Two faults of one `part` never overlap. `least` and `most` are the limits of its duration in seconds."""
 
     part: str
     least: float
@@ -54,7 +54,7 @@ KINDS = {
 
 
 class Injection(NamedTuple):
-    """A fault at its time. Seconds count from the first record."""
+    """A fault with its time, in seconds from the first record."""
 
     kind: str
     at: float
@@ -66,7 +66,7 @@ class Injection(NamedTuple):
 
 
 def planned(seed: int, seconds: float, count: int, only: Sequence[str] = ()) -> list[Injection]:
-    """So many faults in order of time. Each kind comes once before any comes twice."""
+    """Return a number of faults in order of time. Each kind occurs once before any occurs twice."""
     unknown = [name for name in only if name not in KINDS]
     if unknown:
         raise Misconfigured(f"unknown fault {', '.join(unknown)}; there are {', '.join(KINDS)}")
@@ -89,7 +89,7 @@ def _placed(name: str, seconds: float, found: Sequence[Injection], random: Rando
     kind = KINDS[name]
     lasts = max(1.0, random.uniform(kind.least, kind.most) * min(1.0, seconds / LONG))
     for _ in range(TRIES):
-        # Who mixes batches must begin where no event is cut: nobody does so but before the first record.
+        # Shuffled batches must start where no event is split, so that fault starts before the first record.
         at = 0.0 if name == "shuffle" else random.uniform(seconds * FROM, seconds * UNTIL - lasts)
         new = Injection(name, at, at + lasts)
         if not any(_clash(new, other) for other in found):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM = 1000, 210, 62, 12, 26
 COLOURS = ("#0f766e", "#b45309", "#6d28d9", "#be123c", "#1d4ed8", "#4d7c0f")
-POINTS = 600  # of one line: more cannot be seen
+POINTS = 600  # maximum points of one line; more are not visible
 
 
 class Series(NamedTuple):
@@ -27,7 +27,7 @@ class Band(NamedTuple):
 
 
 def plot(series: Sequence[Series], bands: Sequence[Band], unit: str, until: float) -> str:
-    """The plot. Its vertical axis begins at 0."""
+    """Return the plot. Its vertical axis begins at 0."""
     top = _round_up(max((value for one in series for _, value in one.points), default=1.0) or 1.0)
 
     def x(at: float) -> float:
@@ -65,7 +65,7 @@ def plot(series: Sequence[Series], bands: Sequence[Band], unit: str, until: floa
 
 
 def gantt(bands: Sequence[Band], until: float) -> str:
-    """The faults, each in a row of its own."""
+    """Return the faults, each in a row of its own."""
     row, left = 17, 150
     height = row * len(bands) + 24
 
@@ -87,7 +87,7 @@ def gantt(bands: Sequence[Band], until: float) -> str:
 
 
 def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Fewer points; of those that fall together the highest, so that no peak is lost."""
+    """Return fewer points. Of the points that fall together, the highest remains, so no peak is lost."""
     step = -(-len(points) // POINTS) or 1
     return [
         max(points[start : start + step], key=lambda point: point[1]) for start in range(0, len(points), step)

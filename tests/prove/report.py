@@ -1,4 +1,4 @@
-"""The report of a proof: one page that needs nothing from elsewhere."""
+"""The report of a proof: one page without external files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CAUGHT_UP = (
 
 
 def page(ran: Ran) -> str:
-    """The page."""
+    """Return the page."""
     held = promises(ran)
     broken = [one for one in held if not one.kept]
     verdict = (
@@ -148,7 +148,7 @@ def _until(ran: Ran) -> float:
 
 
 def _table(heads: Sequence[str], rows: Iterator[Sequence[str]], numbers: Sequence[int] = ()) -> str:
-    """A table; cells are HTML already."""
+    """Return a table. Cells are HTML already."""
     classes = [' class="n"' if place in numbers else "" for place in range(len(heads))]
     head = "".join(f"<th{classes[place]}>{escape(name)}</th>" for place, name in enumerate(heads))
     body = "".join(

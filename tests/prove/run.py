@@ -1,4 +1,4 @@
-"""A proof: feed, break, mend, wait, count."""
+"""A proof: feed, inject, repair, wait, count."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.prove.ledger import Spool, in_raw
 from tests.prove.plan import Injection
 from tests.prove.sample import Sampler
 
-SETTLE = 2.0  # seconds for the rest of an event: the busy machine may put its halves a second apart
-FEEDS = 10  # a second
-PATIENCE = 600.0  # seconds to come to rest in the end
+SETTLE = 2.0  # seconds to wait for the rest of an event; a busy machine can separate its halves by a second
+FEEDS = 10  # lines a second
+PATIENCE = 600.0  # maximum seconds until the cloud comes to rest
 
 
 class Player:
-    """Does and undoes faults at their times, in a thread of its own."""
+    """A thread that injects and repairs faults at their times."""
 
     def __init__(self, cloud: Breakable, plan: Sequence[Injection], say: Callable[[str], None]) -> None:
         self.injured: list[Injured] = []
@@ -37,14 +37,14 @@ class Player:
         self._thread = threading.Thread(target=self._run, daemon=True, name="break")
 
     def begin(self) -> None:
-        """Does at once what is due at the beginning."""
+        """Inject at once the faults that are due at the beginning."""
         self._begun = time.monotonic()
         while self._plan and self._plan[0].at <= 0:
             self._injure(self._plan.pop(0))
         self._thread.start()
 
     def end(self) -> None:
-        """Waits until everything is mended. Raises what kept a fault from being done."""
+        """Wait until everything is repaired. Raise the error of a failed injection."""
         self._thread.join()
         if self.failed:
             raise self.failed[0]
@@ -58,7 +58,7 @@ class Player:
                 while self._plan and self._plan[0].at <= now:
                     self._injure(self._plan.pop(0))
                 time.sleep(0.1)
-        except BaseException as error:  # told to the thread that waits
+        except BaseException as error:  # raised in the waiting thread
             self.failed.append(error)
             for held in list(self._open):
                 self._mend(held)
@@ -85,7 +85,8 @@ def prove(
     say: Callable[[str], None],
     pace: float = 1.0,
 ) -> Ran:
-    """One run; `pace` is the seconds that Slack wants between two messages. Raises what kept it from being one."""
+    """Run one proof. `pace` is the number of seconds that Slack requires between two messages. Raise the error that
+    prevented the run."""
     options = Options(
         lines=int(seconds * rate), rate=rate, seed=seed, start=time.time(), settle=SETTLE, slack_pace=pace
     )
@@ -141,14 +142,14 @@ def _portions(records: Iterator[Put], size: int) -> Iterator[list[Put]]:
 
 
 def _item_bytes(cloud: Breakable) -> float:
-    """How large an incident is in the table, in the mean."""
+    """Return the mean size of an incident in the table."""
     pages = cloud.account.client("dynamodb").get_paginator("scan").paginate(TableName=TABLE_NAME)
     items = [item for page in pages for item in page["Items"] if item["pk"]["S"].startswith("incident#")]
     return sum(_size(item) for item in items) / max(1, len(items))
 
 
 def _size(item: dict[str, dict[str, Any]]) -> int:
-    """As DynamoDB counts it: names and values."""
+    """Return the size as DynamoDB counts it: names and values."""
     values = [value for held in item.values() for value in held.values()]
     return sum(map(len, item)) + sum(
         len(value if isinstance(value, bytes) else str(value)) for value in values
@@ -156,7 +157,7 @@ def _size(item: dict[str, dict[str, Any]]) -> int:
 
 
 def _failed(cloud: Breakable) -> int:
-    """Records that Firehose could not bring to OpenSearch, as they lie in S3."""
+    """Return the records in S3 that Firehose could not deliver to OpenSearch."""
     s3 = cloud.account.client("s3")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="firehose-failed/")
     keys = [item["Key"] for page in pages for item in page.get("Contents", ())]

@@ -1,4 +1,4 @@
-"""Memory and lag of a cloud while it runs, about once a second."""
+"""Samples of memory and lag of a running cloud, about once a second."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STREAMED = ("analyze", "diagnose", "alert")
 
 
 class Memory(NamedTuple):
-    """What a process held, in MB."""
+    """The memory of a process, in MB."""
 
     at: float
     function: str
@@ -24,17 +24,17 @@ class Memory(NamedTuple):
 
 
 class Lag(NamedTuple):
-    """How far the readers of the log stream and of the incidents stream were behind."""
+    """The lag of the readers of the log stream and of the incidents stream."""
 
     at: float
     put: int
     done: int
-    oldest: float  # seconds since the oldest record arrived that analyze has not done
+    oldest: float  # age in seconds of the oldest record that analyze has not done
     waiting: dict[str, int]  # messages that diagnose and alert have not done
 
 
 class Sampler:
-    """Samples in a thread of its own, from `begin` to `end`."""
+    """A sampler in a thread of its own, from `begin` to `end`."""
 
     def __init__(self, cloud: Breakable) -> None:
         self.memory: list[Memory] = []
@@ -87,7 +87,7 @@ class Sampler:
 
 
 def resident(process: int) -> float:
-    """MB of a process in memory; 0 when it is gone."""
+    """Return the MB of a process in memory; 0 after its end."""
     try:
         for line in Path(f"/proc/{process}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):

@@ -1,4 +1,4 @@
-"""The plan of faults, the judgement, and the report, without a cloud."""
+"""The plan of faults, the judgement and the report, without a cloud."""
 
 from __future__ import annotations
 
@@ -104,10 +104,10 @@ def test_memory_that_grows_is_told_from_memory_that_is_flat() -> None:
     filling = [Memory(float(at), "analyze", 1, 60.0 + at / 20) for at in range(200)]
 
     assert growth(FLAT)[0].flat is True
-    assert growth(stepped)[0].flat is True  # something was imported
-    assert growth(filling)[0].flat is True  # below what full memos take
+    assert growth(stepped)[0].flat is True  # an import
+    assert growth(filling)[0].flat is True  # below the size of full caches
     assert growth(growing)[0].flat is False
-    assert growth(growing[:50])[0].flat is None  # it did not live long enough to say
+    assert growth(growing[:50])[0].flat is None  # it did not live long enough
     assert broken(replace(RAN, memory=growing)) == ["memory is flat, or below what full memos take"]
 
 

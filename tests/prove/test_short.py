@@ -13,14 +13,14 @@ from tests.prove.run import prove
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(missing()), reason=missing()),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # botocore's own
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # warnings of botocore
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
 
 def test_four_faults_in_twelve_seconds_lose_nothing() -> None:
-    # More of it, and longer: make prove
+    # For a longer run: make prove
     plan = planned(1, 12.0, 4, ["kill-analyze", "redeliver", "poison", "dynamodb-throttle"])
 
     ran = prove(12.0, 200.0, 1, plan, print, pace=0.02)

@@ -1,5 +1,5 @@
-"""Alert scenarios through the functions as they are deployed: Chalice's handlers, DynamoDB, Kinesis, S3 and Secrets Manager
-of moto in this process, Slack's buttons as signed requests to the api function."""
+"""Alert scenarios through the functions as deployed: Chalice's handlers, moto's DynamoDB, Kinesis, S3 and Secrets
+Manager in this process, and Slack's buttons as signed requests to the api function."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ RULES = "config/alerts.yaml"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 ENVIRONMENT = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 REFINER = Refiner()
-TRIES = 20  # of a batch whose rest comes again
+TRIES = 20  # records of a batch after the first failure, which are repeated
 _numbers = count(1)
 
 
 @contextmanager
 def account(environment: pytest.MonkeyPatch) -> Iterator[None]:
-    """An AWS account in this process, to which all clients lead that are made in it."""
+    """Start an emulated AWS account in this process, which all later clients use."""
     for name, value in ENVIRONMENT.items():
         environment.setenv(name, value)
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
@@ -57,7 +57,7 @@ def account(environment: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 class Functions:
-    """A Shell: each town has a table, streams and a secret of its own."""
+    """A Shell. Each town has a table, streams and a secret of its own."""
 
     def __init__(self, given: Given) -> None:
         number = next(_numbers)
@@ -87,7 +87,7 @@ class Functions:
         pass
 
     def restart(self) -> None:
-        """Another container."""
+        """Replace the container."""
         given = self._given
         aws.client("secretsmanager").put_secret_value(
             SecretId=self._secret, SecretString=json.dumps(given.secrets)
@@ -115,7 +115,7 @@ class Functions:
         self.client = Client(self._app.app, stage_name="none", project_dir=str(CHALICE))
 
     def rule(self, rules: str) -> None:
-        """The same container reads it anew within a minute."""
+        """The running container reads the rules again within a minute."""
         aws.client("s3").put_object(Bucket=BUCKET, Key=RULES, Body=rules.encode())
 
     def apply(self, incident: str, step: Step) -> None:
@@ -128,7 +128,7 @@ class Functions:
         return [message for message in found if isinstance(message, Change)]
 
     def hear(self, changes: Sequence[Change]) -> None:
-        """As Lambda does it: one batch, whose rest from the first failure on comes again."""
+        """Deliver as Lambda does: one batch, which is repeated from the first failure on."""
         records = [self._record(place, change) for place, change in enumerate(changes)]
         for _ in range(TRIES):
             failed = self._invoked("alert", {"Records": records})["batchItemFailures"]
@@ -140,7 +140,7 @@ class Functions:
         raise AssertionError(f"the batch failed {TRIES} times")
 
     def minute(self) -> None:
-        """What EventBridge does."""
+        """Run the schedule of EventBridge."""
         self._invoked("sweep", self.client.events.generate_cw_event("aws.events", "Scheduled Event", {}, []))
 
     def say(self, said: Press | Cause) -> str:
@@ -167,6 +167,7 @@ class Functions:
         }
 
     def _invoked(self, function: str, event: Any) -> Any:
-        """Chalice's own client gives an invocation three seconds, too few for the rest of a batch to be tried."""
+        """Invoke with more time. Chalice's own client gives an invocation three seconds, too few for the rest of a
+        batch."""
         context = LambdaContext(function, memory_size=512, max_runtime_ms=60_000)
         return self._app.app.handler_map[function](event, context)

@@ -1,5 +1,5 @@
-"""Alert scenarios as data: `alerts/*.yaml`. A case runs through all shells, or through those that it names under `shells`;
-then `because` says why the others cannot have it."""
+"""Alert scenarios as data: `alerts/*.yaml`. A case runs through all shells, or through those under `shells`. Then
+`because` gives the reason."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCENARIOS = {file.stem: yaml.safe_load(file.read_text("utf-8")) for file in FILE
 
 
 def through(shell: str) -> list[Any]:
-    """The cases that run through a shell, as parameters of a test."""
+    """Return the cases that run through a shell, as parameters of a test."""
     return [
         pytest.param(scenario, id=f"{name}-{scenario['name'].replace(' ', '-')}")
         for name, scenarios in SCENARIOS.items()
@@ -29,7 +29,7 @@ def through(shell: str) -> list[Any]:
 
 
 def ran(scenario: dict[str, Any], shell: Callable[[Given], Shell]) -> None:
-    """Runs a case."""
+    """Run a case."""
     language, wait = scenario.get("language", "en"), scenario.get("wait", 0.0)
     town = Town(scenario.get("rules"), language, wait=wait, shell=shell)
     try:

@@ -1,4 +1,4 @@
-"""What alert scenarios talk to: a server that takes JSON, and requests as Slack sends them."""
+"""Servers and requests for alert scenarios: a server that accepts JSON, and requests as Slack sends them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECRET = "shhh"
 
 
 class Mailbox:
-    """Any server that takes JSON by POST: PagerDuty, a webhook. `status` is what it answers."""
+    """A server that accepts JSON by POST, such as PagerDuty or a webhook. `status` is its response."""
 
     def __init__(self) -> None:
         self.got: list[tuple[dict[str, str], dict[str, Any]]] = []
@@ -43,7 +43,7 @@ class Mailbox:
         ).start()
 
     def read(self, body: bytes) -> dict[str, Any]:
-        """What is kept of a body."""
+        """Return the stored fields of a body."""
         read: dict[str, Any] = json.loads(body)
         return read
 
@@ -55,7 +55,7 @@ class Mailbox:
 def pressed(
     answer: str, incident: str, by: str, at: float, now: float, secret: str = SECRET
 ) -> tuple[dict[str, str], bytes]:
-    """Headers and body of a button's request."""
+    """Return headers and body of a button's request."""
     action: dict[str, Any] = {"action_id": f"cali:{answer}", "value": incident, "action_ts": repr(at)}
     if answer in ("hour", "day", "ever"):
         action = {
@@ -69,7 +69,7 @@ def pressed(
 
 
 def written(cause: str, incident: str, by: str, now: float) -> tuple[dict[str, str], bytes]:
-    """Headers and body of the request with which the window that asks for the cause ends."""
+    """Return headers and body of the request that submits the form for a cause."""
     view = {
         "id": "V1",
         "callback_id": "cali:wrong",
@@ -81,12 +81,12 @@ def written(cause: str, incident: str, by: str, now: float) -> tuple[dict[str, s
 
 
 def form(payload: Mapping[str, Any]) -> bytes:
-    """As Slack posts it."""
+    """Return a body as Slack posts it."""
     return f"payload={quote(json.dumps(payload))}".encode()
 
 
 def marked(part: Any) -> list[str]:
-    """The texts in which Slack looks for mentions and links."""
+    """Return the texts in which Slack looks for mentions and links."""
     if isinstance(part, list):
         return [text for one in part for text in marked(one)]
     if not isinstance(part, dict):

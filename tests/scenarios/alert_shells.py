@@ -1,4 +1,4 @@
-"""The shells that alert scenarios run through. This one has the core in this process; see `alert_lambda.py` and
+"""The shells of alert scenarios. This module has the core in this process; see `alert_lambda.py` and
 `alert_terminal.py` for the others."""
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a town gives its shell. `secrets` may change."""
+    """The settings that a town passes to its shell. `secrets` may change."""
 
     rules: str
     language: str
@@ -44,7 +44,7 @@ class Given:
 
 
 class Press(NamedTuple):
-    """A person's answer. `at` is when it was pressed, by Slack's clock."""
+    """A press of a button. `at` is its time by Slack's clock."""
 
     answer: str
     incident: str
@@ -53,7 +53,7 @@ class Press(NamedTuple):
 
 
 class Cause(NamedTuple):
-    """A person's own cause."""
+    """A cause that a person entered."""
 
     cause: str
     incident: str
@@ -61,7 +61,7 @@ class Cause(NamedTuple):
 
 
 class Shell(Protocol):
-    """A way in. `fresh` gives the changes that were made since it was asked last; nobody has heard of them yet."""
+    """An entry to CALI. `fresh` returns the changes since its last call, which no alert knows yet."""
 
     @property
     def store(self) -> IncidentStore: ...
@@ -75,19 +75,19 @@ class Shell(Protocol):
     def fresh(self) -> Sequence[Change]: ...
     def hear(self, changes: Sequence[Change]) -> None: ...
     def minute(self) -> None:
-        """What runs each minute."""
+        """Run the tasks of each minute."""
 
     def say(self, said: Press | Cause) -> str:
-        """A person answers, and is told how that ended."""
+        """Apply a person's answer, and return the result."""
 
     def again(self) -> str:
-        """The same answer comes again."""
+        """Send the same answer again."""
 
     def restart(self) -> None:
-        """Another process, with the same stores."""
+        """Start another process with the same stores."""
 
     def rule(self, rules: str) -> None:
-        """The file with the rules changes."""
+        """Apply a change of the file of rules."""
 
     def close(self) -> None: ...
 
@@ -183,7 +183,7 @@ class Core:
 
 
 def request_of(said: Press | Cause, now: float) -> tuple[Mapping[str, str], bytes]:
-    """The request that Slack sends for an answer."""
+    """Return the request that Slack sends for an answer."""
     if isinstance(said, Cause):
         return written(said.cause, said.incident, said.by, now)
     return pressed(said.answer, said.incident, said.by, said.at, now)

@@ -1,4 +1,5 @@
-"""What can be seen of a town: `is_<name>` gives a value, `see_<name>` the part of what was wanted that is there."""
+"""The visible results of a town. `is_<name>` returns a value, `see_<name>` the part of the expected values that is
+there."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ _MARKS = re.compile(r"<(?!!date\^)[!@#][^>]*>")
 
 
 class Sights:
-    """Sees what people and programs see."""
+    """The view of people and programs."""
 
     shell: Shell
     slack: Slack
@@ -57,7 +58,7 @@ class Sights:
         return self.results
 
     def is_accepted(self) -> int:
-        """Answers of people that were taken, as the shell says that."""
+        """Return the number of accepted answers."""
         return sum(result in ("200", "exit 0") for result in self.results)
 
     def is_windows(self) -> int:
@@ -94,19 +95,19 @@ class Sights:
         }
 
     def see_said(self, wanted: list[str]) -> list[str]:
-        """Texts that replies hold, in order."""
+        """Return the texts in replies, in order."""
         said = [one.text for one in self.slack.shown(thread=None)]
         if len(said) < len(wanted):
             return said
         return [text for text, reply in zip(wanted, said, strict=False) if text in reply]
 
     def see_digest(self, wanted: list[str]) -> list[str]:
-        """Texts of the last message about many incidents."""
+        """Return the texts of the last digest."""
         digests = [one for one in self.slack.shown() if "incidents" in str(one.content.get("text"))]
         return [text for text in wanted if digests and text in digests[-1].text]
 
     def message(self, name: str) -> SlackMessage:
-        """The message of an incident that is shown in Slack."""
+        """Return the message of an incident in Slack."""
         key = f'"key": "{self.names.get(name, name)}/message'
         found = [one for one in self.slack.shown() if key in json.dumps(one.content.get("metadata"))]
         assert found, f"no message of {name}: {[one.content['text'] for one in self.slack.shown()]}"
@@ -118,7 +119,7 @@ class Sights:
         return stored
 
     def check(self) -> None:
-        """What holds after every scenario."""
+        """Check the conditions that hold after every scenario."""
         assert self.slack.violations == []
         said = [one for one in self.slack.messages if not one.deleted and "metadata" in one.content]
         keys = [(one.channel, str(one.content["metadata"])) for one in said]

@@ -1,5 +1,5 @@
-"""Alert scenarios through the command line: incidents in the SQLite file of `cali watch --state`, told by `cali alerts send`,
-answered with `cali incidents`. Each command is a run of its own that knows only the file."""
+"""Alert scenarios through the command line: incidents in the SQLite file of `cali watch --state`, alerts by `cali
+alerts send`, answers by `cali incidents`. Each command is a separate run that shares only the file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ANSWERS = {
 
 @contextmanager
 def environment(given: pytest.MonkeyPatch) -> Iterator[Callable[[Given], Terminal]]:
-    """The settings of a terminal; what it gives makes Shells."""
+    """Set up a terminal. The result creates Shells."""
 
     def made(town: Given) -> Terminal:
         given.setenv("CALI_LANGUAGE", town.language)
@@ -48,7 +48,7 @@ def environment(given: pytest.MonkeyPatch) -> Iterator[Callable[[Given], Termina
 
 
 class Terminal:
-    """A Shell."""
+    """A Shell for the command line."""
 
     def __init__(self, given: Given) -> None:
         self._given = given
@@ -77,7 +77,7 @@ class Terminal:
         self.rules.write_text(rules, "utf-8")
 
     def apply(self, incident: str, step: Step) -> None:
-        """As `cali watch --state` keeps what it sees: unsent."""
+        """Store changes as `cali watch --state` does: unsent."""
         self._apply(incident, step)
 
     def fresh(self) -> Sequence[Change]:
@@ -89,14 +89,14 @@ class Terminal:
         return found
 
     def hear(self, changes: Sequence[Change]) -> None:
-        """Whoever sent these stopped before that was kept, so they are sent again."""
+        """The previous sender stopped before it stored that they were sent, so they are sent again."""
         for name in {change.incident for change in changes}:
             wanted = {change.number: change for change in changes if change.incident == name}
             self._apply(name, lambda known, wanted=wanted: _unsent(known, wanted))  # type: ignore[misc]  # a default binds it
         self._send()
 
     def minute(self) -> None:
-        """`cali watch` looks for what is quiet, and a timer sends."""
+        """Run `cali watch`, which finds quiet incidents, and then the timer that sends."""
         for stored in self.store.find(list(Status), MOST):
             self.apply(stored.incident.id, lambda known: sweep(known, self._given.now()) if known else None)
         self._send()
@@ -122,7 +122,7 @@ class Terminal:
         return f"exit {code}"
 
     def foretold(self, incident: str) -> list[str]:
-        """What `cali alerts test` says would be sent where."""
+        """Return the messages that `cali alerts test` predicts."""
         _, shown = self.run("incidents", "--state", self.state, "show", incident, "--format", "json")
         (self.place / "incident.json").write_text(shown, "utf-8")
         _, out = self.run("alerts", "test", self.rules, self.place / "incident.json", "--format", "json")
@@ -130,7 +130,7 @@ class Terminal:
         return [f"{one['sink']} {one['channel']}".strip() + f": {one['action']}" for one in row["places"]]
 
     def run(self, *args: object) -> tuple[int, str]:
-        """The exit code of a run, and what it printed."""
+        """Return the exit code of a run, and its output."""
         out, err = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True), io.StringIO()
         code = 0
         with redirect_stdout(out), redirect_stderr(err):

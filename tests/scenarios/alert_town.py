@@ -1,8 +1,7 @@
-"""A town in which alert scenarios happen: a clock, the life of incidents, Slack and its likes as servers, and people.
+"""A simulated town for alert scenarios: a clock, incidents, fake servers of Slack and others, and people.
 
-Everything that is sent goes through the real sinks over HTTP. Time passes only when a scenario says so, and each minute of
-it in which something is due the sweep runs, as it does on AWS. Through which shell all this goes, the shell says.
-"""
+All messages go through the real sinks over HTTP. Time passes only when a scenario says so. In each minute with due
+work the sweep runs, as on AWS. The shell decides which part of CALI handles all this."""
 
 from __future__ import annotations
 
@@ -38,7 +37,7 @@ LIFE = LifePolicy()
 
 
 class Town(Sights):
-    """Steps are methods named `do_<step>`; see `tests/scenarios/alerts/`."""
+    """The steps are methods named `do_<step>`; see `tests/scenarios/alerts/`."""
 
     def __init__(
         self,
@@ -50,7 +49,7 @@ class Town(Sights):
     ) -> None:
         self.time = START
         self.next_minute = START + 60
-        self.skew = 0.0  # of our clock; Slack has its own
+        self.skew = 0.0  # offset of CALI's clock; Slack's clock is right
         self.slack = Slack(now=lambda: self.time - self.skew)
         self.pagerduty, self.hook = Mailbox(), Mailbox()
         self.server = self.slack.serve()
@@ -78,7 +77,7 @@ class Town(Sights):
         )
 
     def written(self, rules: Mapping[str, Any]) -> str:
-        """Rules as a file, with the addresses of the servers here."""
+        """Return the rules as a file, with the addresses of the servers here."""
         sinks = {"slack_bot": {"kind": "slack_bot", "url": self.server.url}, **rules.get("sinks", {})}
         text = yaml.safe_dump({**rules, "sinks": sinks}, allow_unicode=True)
         return text.replace("PAGERDUTY", self.pagerduty.url).replace("HOOK", self.hook.url)
@@ -101,10 +100,10 @@ class Town(Sights):
             name = next(iter(given))
             getattr(self, f"do_{name}")(given.pop(name), **given)
 
-    # time
+    # Time.
 
     def do_at(self, seconds: float) -> None:
-        """Time passes, up to so many seconds after the start; the sweep runs in each minute that has something for it."""
+        """Let time pass to a number of seconds after the start. The sweep runs in each minute with due work."""
         until = max(START + seconds, self.time)
         while True:
             idle = max(0.0, min(self.due(until), until) - self.next_minute)
@@ -117,7 +116,7 @@ class Town(Sights):
         self.time = max(self.time, until)
 
     def due(self, until: float) -> float:
-        """When the sweep has something to do, as far as that is before a time."""
+        """Return the times before `end` at which the sweep has work."""
         store, few = self.shell.store, len(self.names) < 5  # then to get them costs less than to find them
         found = [store.get(name) for name in self.names.values()] if few else store.find(list(Status), MOST)
         times = [self._silent(stored) for stored in found if stored]
@@ -127,7 +126,7 @@ class Town(Sights):
         return min(times, default=float("inf"))
 
     def _silent(self, stored: StoredIncident) -> float:
-        """When an incident becomes quiet, if nothing more is heard of it."""
+        """Return the time at which an incident becomes quiet, without further events."""
         at: float = stored.heard_at + LIFE.quiet_after * 2 ** min(stored.flaps, LIFE.flap_limit)
         match stored.incident.status:
             case Status.OPENED | Status.DIAGNOSED | Status.REGRESSED:
@@ -140,21 +139,21 @@ class Town(Sights):
         self.shell.minute()
         self._spread()
 
-    # what happens to incidents
+    # Incidents.
 
     def do_see(self, name: str, count: int = 1, *, hold: bool = False, **about: Any) -> None:
-        """Errors are seen. With `hold` nobody hears of what changed yet."""
+        """Report errors. With `hold` their changes are not delivered yet."""
         incident = self.incident(name, **about)
         place = self._positions[name] = self._positions.get(name, 0) + 1
         seen = Sighting(incident, "shard", place, place, ((place, count),))
         self.seen(incident, seen, hold=hold)
 
     def seen(self, incident: Incident, seen: Sighting, *, hold: bool = False) -> None:
-        """A batch is applied to what is known of its incident."""
+        """Apply a batch to the stored incident."""
         self._applied(incident.id, lambda known: advance(known, seen, self.time), hold=hold)
 
     def do_many(self, count: int, every: float = 0.0, name: str = "m", **about: Any) -> None:
-        """Many incidents open."""
+        """Open many incidents."""
         for number in range(count):
             self.do_see(f"{name}{number}", **about)
             self.time += every
@@ -179,36 +178,36 @@ class Town(Sights):
         self._applied(self.names[name], lambda known: mute(known, self.time, until, by) if known else None)
 
     def do_foretold(self, wanted: Mapping[str, list[str]]) -> None:
-        """What `cali alerts test` says of incidents, in the shell that has it."""
+        """Check the prediction of `cali alerts test`, in the shell that has it."""
         tell = getattr(self.shell, "foretold", None)
         for name, places in wanted.items():
             found = tell(self.names[name]) if tell else places
             assert found == places, f"foretold of {name}: expected {places}, found {found}"
 
-    # how it is delivered
+    # Deliveries.
 
     def do_hear(self, names: list[str]) -> None:
-        """Changes by name and number, such as a#2, are heard (again)."""
+        """Deliver changes by name and number, such as a#2, once more."""
         for name in names:
             self.shell.hear([self.changes[name]])
 
     def do_again(self, seed: int) -> None:
-        """All changes so far are heard again, in any order."""
+        """Deliver all changes so far again, in any order."""
         changes = list(self.changes.values()) * 2
         random.Random(seed).shuffle(changes)
         self.shell.hear(changes)
 
-    # what happens to sinks
+    # Sinks.
 
     def do_slack(self, mode: str, pause: int | str | None = 30) -> None:
         self.slack.mode, self.slack.pause = mode, pause
 
     def do_refuse(self, error: str, of: str = "all") -> None:
-        """Slack refuses with an error; with an empty one no more."""
+        """Make Slack reject with an error; an empty error ends this."""
         self.slack.refuses = {of: error} if error else {}
 
     def do_token(self, token: str) -> None:
-        """The secret changes. A process that is new knows it at once."""
+        """Change the secret. A new process knows it at once."""
         self.secrets["bot_token"] = token or TOKEN
         self.shell.restart()
 
@@ -228,26 +227,26 @@ class Town(Sights):
         self.shell.restart()
 
     def do_rules(self, rules: Mapping[str, Any]) -> None:
-        """The file with the rules changes."""
+        """Change the file of rules."""
         self.shell.rule(self.written(rules))
 
     def do_clock(self, seconds: float) -> None:
-        """Our clock is put forward or back."""
+        """Change CALI's clock by a number of seconds."""
         self.time += seconds
         self.skew += seconds
 
-    # what people do
+    # People.
 
     def do_press(
         self, answer: str, of: str, by: str = "anna", *, at: float | None = None, same: bool = False
     ) -> None:
-        """Somebody answers. `same` sends the very same answer again."""
+        """Press a button. `same` sends the identical request again."""
         press = Press(answer, self.names.get(of, of), by, self.time if at is None else at)
         self.results.append(self.shell.again() if same else self.shell.say(press))
         self._spread()
 
     def do_write(self, cause: str, of: str, by: str = "anna") -> None:
-        """Somebody says the cause."""
+        """Enter a cause."""
         self.results.append(self.shell.say(Cause(cause, self.names[of], by)))
         self._spread()
 
@@ -256,7 +255,7 @@ class Town(Sights):
         self._spread(hold=hold)
 
     def _spread(self, *, hold: bool = False) -> None:
-        """What changed is heard, unless it is held."""
+        """Deliver the changes, unless they are held."""
         fresh = self.shell.fresh()
         for change in fresh:
             name = next(key for key, value in self.names.items() if value == change.incident)
@@ -265,7 +264,7 @@ class Town(Sights):
             self.shell.hear(fresh)
 
     def incident(self, name: str, **about: Any) -> Incident:
-        """An incident as it is seen now."""
+        """Return an incident in its current state."""
         scope = Scope(*about.get("scope", "prod/shop/orders/api").split("/"))
         template = Template(f"{name:0>16}", about.get("title", f"error {name}"))
         key = incident_id(scope, template.id)

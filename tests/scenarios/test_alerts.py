@@ -1,4 +1,4 @@
-"""Alert scenarios through the core: what happens, and what people have read in the end."""
+"""Alert scenarios through the core: the events, and the messages that people have read at the end."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def town() -> Iterator[Town]:
 
 
 def asked(town: Town, headers: Mapping[str, str], body: bytes) -> int:
-    """The status of a request to the api function."""
+    """Return the status of a request to the api function."""
     assert isinstance(town.shell, Functions)
     return town.shell.client.http.post("/slack/actions", headers={**FORM, **headers}, body=body).status_code
 

@@ -1,7 +1,7 @@
 """Every scenario through the analysis that `cali analyze` runs; some through the command itself.
 
-given: lines of a log.
-expect: its incidents in the order shown, `any_order` where that does not matter. Of each the fields that count:
+given: lines of a log. expect: its incidents in the order shown, `any_order` where that does not matter. The fields to
+compare:
     title, cause, severity, scope, shows, hides: patterns; hides: a pattern that is nowhere in the incident
     count, lines (of the evidence or the samples, at least), origin; follows: the place of the incident it followed
 """

@@ -1,4 +1,4 @@
-"""A record's base64 is read in the quick way where that gives what binascii gives."""
+"""A record's base64 is decoded by the fast path if that gives the result of binascii."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def test_what_was_encoded_comes_back(raw):
 @given(st.text(alphabet="ABab09+/=-_ \né\udc80\x00", max_size=12))
 @example("QUI")  # no padding
 @example("QQ=A")
-@example("QR==")  # bits behind the end
-@example("ab-_")  # the alphabet of URLs
+@example("QR==")  # extra bits at the end
+@example("ab-_")  # the URL-safe alphabet
 @example("QUJD\n")
 @example("====")
 def test_odd_data_is_read_or_refused_as_binascii_does(data):

@@ -1,4 +1,5 @@
-"""Reservations are left out, in one line, where the account has no room for them: Lambda would refuse them in the middle of a deployment."""
+"""Reservations beyond the account's quota are left out, with one line. Lambda would reject them in the middle of a
+deployment."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ WANTED = sum(function.reserved or 0 for function in FUNCTIONS)
 
 
 class Lambda:
-    """Lambda's account: what it runs at once, and what functions have reserved of it. It refuses as AWS does."""
+    """A fake Lambda with an account's quota and the reservations of its functions. It rejects as AWS does."""
 
     def __init__(self, limit: int, reserved: dict[str, int] | None = None) -> None:
         self.limit = limit
@@ -37,7 +38,7 @@ class Lambda:
 
 
 def deployed(account: Lambda) -> tuple[str, Lambda]:
-    """What was told, and the account after the deployment of what was declared for it."""
+    """Return the output, and the account after the deployment."""
     held = local()
     why = fitted(held, "local", lambda _: account)
     for name, section in stage("local", held)["lambda_functions"].items():

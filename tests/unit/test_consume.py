@@ -1,4 +1,4 @@
-"""The checkpoint of a reader: it moves over what is done, and over nothing else."""
+"""The checkpoint of a reader moves over records that are done, and over no others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.functional.aws_fakes import MemoryNotes
 
 
 class Stream:
-    """Shards whose records are numbered from 1; `closed` ones say when they have ended."""
+    """Shards whose records are numbered from 1. `closed` names the shards that end after their last record."""
 
     name = "logs"
 
@@ -42,7 +42,7 @@ class Stream:
 
 
 class Taker:
-    """Takes records, but stops before those in `broken`."""
+    """A consumer that stops before the records in `broken`."""
 
     def __init__(self, broken: frozenset[str] = frozenset()) -> None:
         self.broken = broken
@@ -125,9 +125,9 @@ def test_a_process_whose_checkpoint_was_overtaken_goes_on_from_the_others():
     behind.turn()
     ahead = reader(stream, fast, notes, limit=5)
     ahead.turn()
-    behind.turn()  # its write meets a newer one
+    behind.turn()  # its write conflicts with a newer one
     behind.turn()
-    assert slow.took == ["logs/a:1", "logs/a:2"]  # the third turn found nothing left
+    assert slow.took == ["logs/a:1", "logs/a:2"]  # the third turn found no records
     assert fast.took[-1] == "logs/a:6"
 
 
@@ -142,7 +142,7 @@ def test_a_shard_that_takes_records_again_is_one_of_a_new_stream_and_is_read_fro
 
 
 class Kinesis:
-    """A client of a stream that was made anew: it knows no sequence number of the one before."""
+    """A client of a recreated stream, which knows no sequence number of the earlier one."""
 
     class exceptions:  # noqa: N801 - boto3's name
         class ExpiredIteratorException(Exception): ...

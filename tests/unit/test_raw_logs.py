@@ -1,4 +1,4 @@
-"""Logs that were kept, as Firehose and others write them: told apart, in order, in bounded memory."""
+"""Stored logs of Firehose and other writers: recognised, in order, in bounded memory."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_damaged_member_costs_no_line_behind_it(size: int) -> None:
     found = told_apart(raw, size)
 
     assert (found[0], found[-1]) == (b"one", b"two")
-    assert b"".join(found[1:-1]) != b""  # what is left of it goes to quarantine
+    assert b"".join(found[1:-1]) != b""  # the rest of it goes to quarantine
 
 
 def test_a_line_that_does_not_end_does_not_fill_the_memory() -> None:
@@ -150,7 +150,7 @@ def test_what_is_no_source_is_one_clear_line(source: str, tmp_path: Path) -> Non
 
 
 class Bucket:
-    """A client of S3 with one object, whose transfer breaks off some times. `size` is what the listing says."""
+    """A client of S3 with one object, whose transfer breaks off a number of times. `size` is the listed size."""
 
     def __init__(self, body: bytes, breaks: int = 0, size: int | None = None) -> None:
         self._body = body
@@ -223,7 +223,7 @@ def test_a_time_at_the_end_of_the_calendar_is_a_time(tmp_path: Path, since: floa
 
 
 class Listed:
-    """A bucket of one object, of which a list says what it was asked to begin after."""
+    """A bucket of one object that records the start keys of its listings."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -251,4 +251,4 @@ def test_bytes_that_only_look_like_gzip_cost_little() -> None:
     def read(count: int) -> None:
         assert len(told_apart(b"\n\x1f\x8b\x08\xff" * count, 262_144)) == count
 
-    assert growth(read, 6_000) < LINEAR  # more when each of them costs a copy of the chunk
+    assert growth(read, 6_000) < LINEAR  # larger if each of them costs a copy of the chunk

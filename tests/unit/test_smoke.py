@@ -1,4 +1,4 @@
-"""What a deployment's own look at itself sees."""
+"""The smoke test of a deployment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RECORD = {
 
 
 class Functions:
-    """Lambda as far as it is asked: the states that a function goes through, and what it answers."""
+    """A fake Lambda: the states that a function passes through, and its answers."""
 
     def __init__(self, states: list[tuple[str, str]], error: str = "") -> None:
         self.states = states

@@ -1,4 +1,4 @@
-"""The incidents of a stream, by a clock of the test."""
+"""The incidents of a stream, with a clock of the test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REFUSED = f"{STAMP} WARN dial tcp 10.0.0.9:5432: connect: connection refused, re
 
 
 class Watch:
-    """A watcher under a clock: lines go in, seconds pass in looks, news comes out."""
+    """A watcher with a fake clock: feed lines, let seconds pass, read news."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()

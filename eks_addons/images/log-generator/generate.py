@@ -1,4 +1,4 @@
-"""Runs `cali simulate` again and again, each time with the next seed, until it is told to stop.
+"""Program that runs `cali simulate` repeatedly, each time with the next seed, until it is stopped.
 
 generate.py [--first SEED] [--runs COUNT] ANY OPTION OF cali simulate ...
 """
@@ -15,7 +15,7 @@ from types import FrameType
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Ends with 0 on SIGTERM, or with the code of a run that failed."""
+    """Return 0 after SIGTERM, or the exit code of a failed run."""
     parser = argparse.ArgumentParser("generate.py", description=__doc__)
     parser.add_argument("--first", type=int, default=1, help="seed of the first run")
     parser.add_argument("--runs", type=int, help="how many runs; without it there is no end")

@@ -1,4 +1,4 @@
-"""A function small enough to test the local cloud with: it copies what it reads, and misbehaves when a record says so."""
+"""A tiny function for tests of the local cloud. It copies its records, and misbehaves if a record asks for it."""
 
 # mypy: ignore-errors
 import json
@@ -52,7 +52,7 @@ def echo(event, context):
 
 @app.lambda_function(name="stray")
 def stray(event, context):
-    """What it imports is installed for developers and not deployed."""
+    """Import a package that developers have and the deployment lacks."""
     import pytest
 
     return pytest.__version__

@@ -1,4 +1,4 @@
-"""The benchmarks run on small input and say what they measured."""
+"""The benchmarks run on small input and report their figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of docs/scale.md are what the script says, and they grow as the formulas say."""
+"""The figures in docs/scale.md are those of the script, and they grow as the formulas state."""
 
 from __future__ import annotations
 

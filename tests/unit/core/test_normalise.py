@@ -1,4 +1,4 @@
-"""Lines that differ only in digits and ids are one line to the rules, and remembering them changes no result."""
+"""The rules treat lines that differ only in digits and ids as one line, and the cache changes no result."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_what_was_seen_before_changes_neither_redaction_nor_template(before: lis
     assert redacted == Redactor().text(message)
     assert template == fresh.template(message)
 
-    # and the same if the caller knows what it shares with others, twice: the second time it is from memory
+    # the same if the caller passes the normalised form, twice: the second result is cached
     form = normalise_ids(message.encode().translate(ZEROS))
     for _ in range(2):
         assert used._templates.redacted(message, form) == (redacted, template)

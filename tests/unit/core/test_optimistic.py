@@ -1,4 +1,4 @@
-"""Optimistic updates: the newest value is changed, and a conflict is retried."""
+"""Optimistic updates change the newest value, and retry after a conflict."""
 
 from __future__ import annotations
 

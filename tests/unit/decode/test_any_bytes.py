@@ -1,4 +1,4 @@
-"""Whatever the bytes: nothing raises, nothing readable is lost, and the memo is never seen from outside."""
+"""For any bytes: nothing raises, nothing readable is lost, and the cache is invisible."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ objects = st.dictionaries(st.sampled_from(KEYS), values, max_size=6).map(orjson.
 
 
 def decoded(decoder: Decoder, raw: bytes) -> Record | Quarantined | None:
-    """What the decoder makes of a line after which nothing comes."""
+    """Return the record of a line after which the input ends."""
     return decoder.decode(raw, 3) or next(iter(decoder.rest()), None)
 
 
@@ -89,9 +89,9 @@ def next_digit(digits: list[int], at: int) -> int:
 @settings(max_examples=300)
 @given(st.binary(max_size=200) | mangled | objects | renumbered)
 def test_any_bytes_give_a_record_a_reason_or_nothing(raw):
-    # when any bytes are decoded, by a decoder that has seen other lines, and by a new one
+    # when a decoder that has read other lines, and a new one, decode any bytes
     found, fresh = decoded(SHARED, raw), decoded(Decoder("prod", year=2026), raw)
-    # then the answer is one of three, it holds something, and both decoders agree
+    # then the answer is one of three, it is not empty, and both decoders agree
     assert found == fresh or repr(found) == repr(fresh)
     if isinstance(found, Record):
         assert found.message.strip()
@@ -180,9 +180,9 @@ def test_the_memos_are_bounded():
 )
 @pytest.mark.parametrize("unit", [b" ", b"a.", b"[a] ", b'[a="b"]', b"a=b ", b'a="', b"- "])
 def test_no_line_costs_its_length_squared(head, unit):
-    # given a line as long as any that the rules see, made of one thing over and over
+    # given a line of the maximum length that the rules read, made of one repeated part
     def decode(size):
         Decoder().decode(head + unit * (size // len(unit)) + b"\n}", 1)
 
-    # when it is decoded, then no rule gives back what it took
+    # when it is decoded, then no rule backtracks
     assert growth(decode, 8_000) < LINEAR

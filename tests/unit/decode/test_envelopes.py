@@ -1,4 +1,4 @@
-"""Lines in Fluent Bit's envelope are read in parts when they can be, and that gives what reading them whole gives."""
+"""Lines in Fluent Bit's envelope are read in parts if possible. The result equals that of a full parse."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def line(log: object, **more: object) -> bytes:
 
 
 def told(decoder: Decoder, raw: bytes) -> object:
-    """What a line gives, but for blanks at its end and for `normalised`, which a line of JSON read whole has not."""
+    """Return the parts of a line, without blanks at its end and without `normalised`, which a fully parsed object
+    lacks."""
     record = decoder.decode(raw, 1) or next(iter(decoder.rest()), None)
     if isinstance(record, Quarantined):
         return record._replace(raw=record.raw.rstrip(b" "))
@@ -51,7 +52,7 @@ def told(decoder: Decoder, raw: bytes) -> object:
 
 
 class Both:
-    """Two decoders of the same lines: a blank behind an object is all it takes to have it read whole."""
+    """Two decoders of the same lines. A blank after an object forces a full parse."""
 
     def __init__(self) -> None:
         self.in_parts, self.whole = Decoder("prod"), Decoder("prod")
@@ -77,7 +78,7 @@ def test_the_pod_and_the_line_in_it_are_both_read():
 )
 def test_what_is_told_beside_the_line_is_heard(log, more):
     both = Both()
-    for _ in range(2):  # the second time from memory
+    for _ in range(2):  # the second time from the cache
         assert both.agree_on(line(log, **more))
 
 
@@ -109,12 +110,12 @@ def test_a_broken_envelope_is_read_as_if_whole(lines):
 
 
 def test_a_line_that_is_no_json_takes_no_pod_from_its_end():
-    # given the end of an envelope that was seen before
+    # given the end of an earlier envelope
     used, raw = Decoder("prod"), line(LOGS[0])
     used.decode(raw, 1)
-    # when the same end follows what is no object
+    # when the same end follows a text that is no object
     record = used.decode(raw.replace(b'"stream"', b'stream"'), 2)
-    # then it is a line as it stands
+    # then the line is plain text
     assert isinstance(record, Record)
     assert record.scope.workload == ""
     assert record.message.startswith('{"@timestamp"')

@@ -1,4 +1,4 @@
-"""Each format as a table: the line, and the record that it must become."""
+"""The formats as a table: the line, and its record."""
 
 from __future__ import annotations
 
@@ -31,33 +31,34 @@ def expected(case: dict[str, Any]) -> Record:
 
 
 def decoded(decoder: Decoder, line: str) -> Record | Quarantined | None:
-    """What the decoder makes of a line after which nothing comes."""
+    """Return the record of a line after which the input ends."""
     return decoder.decode(line.encode(), 7) or next(iter(decoder.rest()), None)
 
 
 def rounded(record: Record | Quarantined | None) -> Record:
-    """The record as a case can tell it: its time rounded, and without `normalised`, which the message decides."""
+    """Return the record as a case states it: with rounded time, and without `normalised`, which follows from the
+    message."""
     assert isinstance(record, Record)
     return record._replace(time=None if record.time is None else round(record.time, 4), normalised=b"")
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_line_becomes_its_record(case):
-    # given a decoder that has seen nothing
+    # given a decoder without cached lines
     decoder = Decoder("prod", year=2026)
     # when a line of the format arrives
     record = rounded(decoded(decoder, case["line"]))
-    # then its parts are where they belong
+    # then its parts are in the right fields
     assert record == expected(case)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_line_seen_before_becomes_the_same_record(case):
     decoder = Decoder("prod", year=2026)
-    # given a line that differs in its digits alone has been decoded
+    # given a decoded line that differs only in its digits
     decoder.decode(case["line"].translate(str.maketrans("123456789", "213456798")).encode(), 6)
     decoder.rest()
     # when the line arrives
     record = rounded(decoded(decoder, case["line"]))
-    # then the memo changes nothing
+    # then the cache changes nothing
     assert record == expected(case)

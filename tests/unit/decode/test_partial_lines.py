@@ -1,4 +1,4 @@
-"""Lines that a runtime cut: decoded once and whole, whatever comes between their pieces, and none of them lost."""
+"""Lines that a runtime cut are decoded once and whole, whatever lies between their pieces, and none is lost."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_an_object_is_read_though_it_was_cut(wrap):
     raw = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines]
     # when its lines are decoded
     (record,) = records(*raw)
-    # then it is read as if it were one line
+    # then it is read like one line
     assert record.message == "order lost err=disk is full"
     assert record.severity is Severity.ERROR
     assert (record.line, record.time, record.partial) == (1, 1795168800.5, False)
@@ -145,10 +145,10 @@ def test_only_what_has_waited_is_given_out_when_asked_for():
 
 
 def test_a_line_that_never_ends_is_given_out_in_bounded_parts_and_none_of_it_is_lost():
-    # given two megabytes in one line that does not end
+    # given two megabytes in one line without an end
     parts = [f"{number:04d}" + "x" * 16_380 for number in range(128)]
     found = records(*(cri("stdout", "P", part) for part in parts))
-    # then all of it comes, in parts that go on
+    # then all of it is returned, in parts that continue
     assert "".join(record.message for record in found) == "".join(parts)
     assert all(record.partial and len(record.message) <= LINE + 16_384 for record in found)
 
@@ -178,10 +178,10 @@ def test_an_object_of_many_pieces_is_read():
 
 def test_a_rest_that_comes_too_late_is_another_line():
     early = cri("stdout", "P", "cut off")
-    # by the clock
+    # by time
     late = cri("stdout", "F", "started", "2026-11-20T10:00:09Z")
     assert sorted(record.message for record in records(early, late)) == ["cut off", "started"]
-    # or by the lines between
+    # or by the number of lines between
     between = [cri("stderr", "F", "x")] * (GAP + 1)
     found = events(early, *between, cri("stdout", "F", "started"))
     assert sorted(set(found)) == ["cut off", "started", "x"]
@@ -215,7 +215,7 @@ lines_of_a_stream = st.lists(st.lists(words, min_size=1, max_size=4), max_size=4
 @settings(max_examples=150)
 @given(lines_of_a_stream, lines_of_a_stream, st.randoms(use_true_random=False), st.integers(0, 40))
 def test_however_streams_interleave_each_line_comes_once(first, second, order, cut):
-    # given two streams of lines, cut anywhere, interleaved anyhow
+    # given two streams of lines, with any cuts and in any interleaving
     left = {"stdout": pieces(first), "stderr": pieces(second)}
     lines = []
     while any(left.values()):
@@ -223,12 +223,12 @@ def test_however_streams_interleave_each_line_comes_once(first, second, order, c
         part, said = left[out].pop(0)
         lines.append(cri(out, part, said))
     numbered = list(enumerate(lines, 1))
-    # when they are decoded in one go, and with a hand-over at any point
+    # when they are decoded at once, and with a hand-over at any place
     whole = events(*lines)
     before = decoded(numbered[:cut], Decoder())
     after = decoded(numbered[cut:], Decoder().apart(lasts(before)))
     handed = joined([*before, *after])
-    # then each line comes once, whole
+    # then each line is returned once and whole
     plain = [line for line in (*first, *second) if "".join(line).strip()]
     for found in (whole, handed):
         assert len(found) == len(plain)

@@ -1,4 +1,5 @@
-"""A line that differs from one seen before in digits and ids alone is read by comparing, and that gives what reading gives."""
+"""A line that differs from an earlier one only in digits and ids is read by comparison. The result equals that of
+parsing."""
 
 from __future__ import annotations
 
@@ -33,27 +34,27 @@ LOGS = [
 def line(
     log: str, pod: str = "carts-9qg2xcq8rd-gpq5q", time: str = "2026-11-20T12:00:00.5Z", **more: object
 ) -> bytes:
-    """A line in the envelope of Fluent Bit, which writes the time last."""
+    """Return a line in the envelope of Fluent Bit, which writes the time last."""
     metadata = {"pod_name": pod, "namespace_name": "shop", "container_name": "carts"}
     doc = {"stream": "stdout", "log": log, **more, "kubernetes": metadata, "@timestamp": time}
     return json.dumps(doc, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def metadata_last(raw: bytes) -> bytes:
-    """The same line with the order of other collectors."""
+    """Return the same line with the order of other collectors."""
     doc = json.loads(raw)
     doc["kubernetes"] = doc.pop("kubernetes")
     return json.dumps(doc, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def told(decoder: Decoder, raw: bytes) -> object:
-    """What a line gives, but for `normalised`, which an object has only from its like."""
+    """Return the parts of a line, without `normalised`, which an object has only after the first of its shape."""
     record = decoder.decode(raw, 1) or next(iter(decoder.rest()), None)
     return record._replace(normalised=b"") if isinstance(record, Record) else record
 
 
 def knowing(*lines: bytes) -> Decoder:
-    """A decoder that has the forms of these lines: those of objects are kept when they come again."""
+    """Return a decoder with the shapes of these lines. Shapes of objects are stored at their second occurrence."""
     decoder = Decoder("prod")
     for raw in lines * 3:
         decoder.decode(raw, 1)
@@ -61,7 +62,7 @@ def knowing(*lines: bytes) -> Decoder:
 
 
 def is_known(decoder: Decoder, raw: bytes) -> bool:
-    return decoder._shape_cache.read(raw, 1) is not None  # that it is used cannot be told from results
+    return decoder._shape_cache.read(raw, 1) is not None  # results do not show whether the cache was used
 
 
 @pytest.mark.parametrize("log", LOGS[:11])
@@ -133,10 +134,10 @@ def test_digits_that_tell_a_severity_are_looked_at():
 
 
 def test_a_piece_of_a_line_is_never_taken_for_a_whole_one():
-    # given a line that is known, and a piece that waits for its rest
+    # given a line with a known shape, and a piece that waits for its rest
     decoder = knowing(line("took 17 ms"))
     assert decoder.decode(line("took ", logtag="P"), 1) is None
-    # when the known line comes on the same stream
+    # when the line with the known shape arrives on the same stream
     record = decoder.decode(line("took 17 ms"), 2)
     # then it is the rest
     assert isinstance(record, Record)
@@ -149,7 +150,7 @@ places = st.lists(
 
 
 def ladder(raw: bytes, steps: list[tuple[float, str]]) -> bytes:
-    """The line with other digits: the next one from each place on, or letter, if it is one of an id."""
+    """Return the line with other digits: the next one at each place, or the next letter if it is in an id."""
     made = bytearray(raw)
     for where, digit in steps:
         for at in range(int(where * len(made)), len(made)):

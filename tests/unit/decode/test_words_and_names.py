@@ -1,4 +1,4 @@
-"""Level words, level numbers, stamps, and the workload behind a pod's name."""
+"""Level words, level numbers, time stamps, and the workload of a pod's name."""
 
 from __future__ import annotations
 
@@ -131,10 +131,10 @@ def test_no_moment(value):
     ["2026-11-20T10:00:Z", "2026-11-20T10:00:1_0Z", "2026-11-20T10:00:nanZ", "2026-11-20T10:00:05.5Z"],
 )
 def test_a_known_minute_changes_no_answer(value):
-    # given a clock that knows the minute
+    # given a parser with the minute in its cache
     clock = TimestampParser()
     clock.value("2026-11-20T10:00:00Z")
-    # then it reads as one that does not
+    # then the result equals that of a new parser
     assert clock.value(value) == TimestampParser().value(value)
 
 

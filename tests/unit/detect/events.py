@@ -1,4 +1,4 @@
-"""Events and incidents as tests of detect need them."""
+"""Events and incidents for tests of detect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What broke first comes first, and what is not tied stays apart."""
+"""The order of cause and consequence: the first failure comes first, and unrelated incidents stay separate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cali.stages.detect.features import features_of
 
 
 def follows(incidents: list[Incident], **options: Any) -> dict[str, str | None]:
-    """What followers say, and what that says which they follow."""
+    """Return the messages of followers, each with the message of its root."""
     found = ordered(incidents, **options)
     said = {one.id: one.samples[0].message for one in found}
     return {said[one.id]: said[one.follows] for one in found if one.follows}
@@ -263,7 +263,7 @@ def test_the_order_of_the_input_does_not_matter_and_nothing_is_lost():
 
 
 def crowd(size: int) -> list[Incident]:
-    """Incidents that all may be the cause of one another."""
+    """Return incidents that may all be causes of one another."""
     return [
         incident(
             f"postgres {'z' * (n % 90)} connection refused by http://service-{n % 7}:80, shutting down",

@@ -1,4 +1,4 @@
-"""What opens an incident, what does not, and that memory stays bounded."""
+"""The events that open an incident, those that do not, and the bounds of memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of an incident, and that redelivery, disorder and overlap change nothing."""
+"""The life of an incident. Redelivery, reordering and overlap change nothing."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_late_batch_counts_and_wakes_nothing():
 
 @pytest.mark.parametrize("wrong", [HOUR * 24, 253_402_387_139.0, -62_135_683_140.0])
 def test_a_clock_that_is_wrong_lets_an_incident_wake_all_the_same(wrong: float):
-    # Given a line that tells a time of tomorrow, or of no calendar, when silence follows and then news
+    # Given a line with a time of tomorrow, or outside the calendar, then silence, then another event
     stored = advance(None, seen(1, 5, time=wrong), 100.0, POLICY).stored
     quiet = sweep(stored, 100.0 + HOUR, POLICY).stored
     back = advance(quiet, seen(6, 9, time=200.0 + HOUR), 200.0 + HOUR, POLICY)
@@ -130,7 +130,7 @@ def test_a_clock_that_is_wrong_lets_an_incident_wake_all_the_same(wrong: float):
 
 def test_what_comes_and_goes_changes_less_and_less_often():
     stored, now, position, changes = opened(0.0), 0.0, 6, 0
-    while now < 24 * HOUR:  # one error every 11 minutes, silence is 10
+    while now < 24 * HOUR:  # one error every 11 minutes; quiet after 10
         now += 60.0
         changes += len((swept := sweep(stored, now, POLICY)).events)
         stored = swept.stored
@@ -214,7 +214,8 @@ batches = st.lists(
 
 
 def _sighting(source: str, start: int, length: int) -> Sighting | None:
-    """A batch of a source in which each third position holds an event: what a batch says follows from its positions."""
+    """Return a batch of a source in which each third position holds an event, so that positions determine the
+    content."""
     end = start + length
     at = [p for p in range(start, end + 1) if p % 3 == 0]
     if not at:
@@ -234,7 +235,7 @@ def test_any_order_overlap_and_duplication_gives_the_same_count_and_each_change_
     for _ in range(3):
         delivered = given * chance.randint(1, 3)
         chance.shuffle(delivered)
-        delivered += given  # every batch at least once, after all disorder
+        delivered += given  # every batch at least once, in any order
         stored: Any = None
         changes: list[Change] = []
         for now, one in enumerate(delivered):

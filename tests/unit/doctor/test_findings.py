@@ -1,4 +1,4 @@
-"""What checks make of what they see, without AWS and without a network."""
+"""The results of checks for given facts, without AWS or network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cali.doctor.health import Age, aged, concurrency_limit, quotas, shard_limit
 
 
 class Client:
-    """A client of AWS that answers from a table: what is not in it is refused."""
+    """A client of AWS with a table of answers. Any other call is rejected."""
 
     def __init__(self, **answers: Any) -> None:
         self._answers = answers

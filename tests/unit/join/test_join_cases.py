@@ -1,4 +1,4 @@
-"""Every runtime's multi-line events, as data in cases.yaml: alone, interleaved with all others, wrapped, and cut."""
+"""Multi-line events of every runtime, as data in cases.yaml: alone, interleaved with all others, wrapped, and cut."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_hand_over_before_every_line_changes_nothing(case):
     assert [text(block) for block in blocks + joiner.flush()] == _events(case)
 
 
-# With a time the line above counts as logged, so rows without a logger may be its own.
+# With a time, the line above counts as logged, so rows without a logger may belong to it.
 TIMED = [case for case in CASES if not any(event.startswith(" ") for event in _events(case)[1:])]
 
 

@@ -1,4 +1,4 @@
-"""What holds for any input: nothing lost, nothing twice, nothing moved, and no dependence on how streams interleave."""
+"""Properties for any input: nothing is lost, repeated or moved, and interleaving of streams changes no block."""
 
 from __future__ import annotations
 
@@ -124,13 +124,13 @@ def test_a_released_block_is_complete_and_no_record_is_lost(rows, bounds, looks,
 @quick
 @given(inputs)
 def test_the_form_that_lines_share_changes_no_block(rows):
-    # given the same records as decode gives them when it knows what their messages share with others
+    # given the same records with the normalised messages that decode passes on
     known = [
         row._replace(normalised=normalise_ids(row.message.encode("utf-8", "surrogatepass").translate(ZEROS)))
         for row in rows
     ]
 
-    # when they are joined, then they are joined as if it did not know
+    # then they are joined as without them
     def lines(blocks):
         return [[record.line for record in block.records] for block in blocks]
 

@@ -1,4 +1,4 @@
-"""The joiner's promises beyond the look of lines: structure, cut lines, order, limits, hand-over."""
+"""The joiner's promises besides the look of lines: structure, cut lines, order, limits, hand-over."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""The shipped knowledge says nothing about lines in which nothing is wrong, nor about errors that only their program knows.
-
-A line without a level is raised for an entry of severity error or critical, so such a signature must not hold here.
+"""The shipped knowledge matches neither healthy lines nor errors that only their own program knows. A line without a
+level opens an incident if it matches an entry of severity error or critical, so these signatures must not match here.
 """
 
 from __future__ import annotations

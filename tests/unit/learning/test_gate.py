@@ -1,4 +1,4 @@
-"""The replay gate on drafts at hand."""
+"""The replay gate on given drafts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The other jobs: templates, people's words, the index, what goes, and the week."""
+"""The other jobs: templates, feedback, the index, retention, and the weekly report."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_a_week_is_told_once():
     assert town.night("weekly_report", DAY)["report"]["again"]
     assert (town.objects.puts, len(town.posts)) == (puts, 1)
     town.night("weekly_report", DAY - timedelta(days=1))
-    assert len(town.posts) == 1  # one week, one post, whichever day it is run for
+    assert len(town.posts) == 1  # one post per week, for any day of it
 
 
 def test_every_job_runs_on_an_empty_place_and_again():

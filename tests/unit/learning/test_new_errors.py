@@ -1,4 +1,4 @@
-"""learn_new_errors: what nobody knew becomes an entry in force, or says why it does not."""
+"""learn_new_errors: an unknown error becomes an entry in force, or gets a reason why not."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_values_of_one_event_are_not_part_of_a_cause():
     one = incident(SHARD, diagnosis=told("The ledger shard 7 is epochs behind, so batch 812 is rejected."))
     town = Town().saw(one)
     town.night(JOB)
-    # One character is no value that could be told from a word.
+    # A value of one character looks like a word.
     assert "812" not in town.parts.knowledge().entries[town.knows(SHARD)].cause
 
 

@@ -1,4 +1,4 @@
-"""Parts in memory and new errors as `diagnose` keeps them."""
+"""Parts in memory, and new errors as `diagnose` stores them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CARD = "gift card 4411 locked after redemption replay, balance journal shows ver
 
 
 def told(cause: str, confidence: float = 0.6, fix: tuple[str, ...] = ("Look at it.",)) -> Diagnosis:
-    """What a model said."""
+    """Return the answer of a model."""
     return Diagnosis(Origin.MODEL, (Evidence(1, "x"),), cause, fix, confidence, versions={"model": "m"})
 
 
@@ -55,7 +55,7 @@ def incident(
     severity: Severity = Severity.ERROR,
     seen: float = NOON,
 ) -> Incident:
-    """An incident of messages that have one template."""
+    """Return an incident of messages that have one template."""
     scope = Scope("eu", "shop", workload, "main")
     template = REFINER.template(texts[0])
     samples = tuple(
@@ -79,7 +79,7 @@ def incident(
 
 
 class Town:
-    """A bucket, people, and jobs."""
+    """A bucket, people, and the jobs."""
 
     def __init__(self, approval: Approval = Approval.AUTO, **policy: Any) -> None:
         self.objects = MemoryObjects()
@@ -125,7 +125,7 @@ class Town:
         return self
 
     def saw(self, *incidents: Incident) -> Town:
-        """Incidents are kept, and those that nobody knew also under `new_errors/`."""
+        """Store incidents, and the unknown ones under `new_errors/`."""
         for one in incidents:
             stored = self.incidents.put(StoredIncident(one, NOON))
             if one.diagnosis is not None and one.diagnosis.origin is not Origin.KNOWLEDGE:
@@ -151,10 +151,10 @@ class Town:
         return self
 
     def night(self, job: str, day: date = DAY) -> dict[str, Any]:
-        """All steps of a job."""
+        """Run all steps of a job."""
         return {step: run(job, step, day, self.parts) for step in JOBS[job]}
 
     def knows(self, text: str) -> str:
-        """The entry by which a text is known now; empty if it is not."""
+        """Return the id of the entry that explains a text now, or an empty text."""
         found = self.parts.knowledge().signatures().matching(text)
         return found[0] if found else ""

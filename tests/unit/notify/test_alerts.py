@@ -1,4 +1,4 @@
-"""Alerts when processes meet, die, or find what was kept damaged."""
+"""Alerts when processes compete, die, or find damaged data."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RULES = parse("routes: [{send: [{sink: s, channel: C}]}]", "rules.yaml")
 
 
 class Killed(BaseException):
-    """The process dies here."""
+    """The process dies at this point."""
 
 
 class World:
@@ -44,7 +44,7 @@ class World:
         self.alerts = self.process()
 
     def process(self, rules: Rules = RULES) -> Alerts:
-        """Another process over the same stores and the same place."""
+        """Return another process with the same stores and the same sink."""
         now, sink = (lambda: self.time), (lambda _: self.sink)
         return Alerts(
             AlertPorts(
@@ -62,7 +62,7 @@ class World:
 
 
 class Dying(RecordingSink):
-    """Takes the first message, and the process dies before it hears so."""
+    """A sink that takes the first message, and whose process dies before the response."""
 
     dies = True
 
@@ -97,7 +97,7 @@ def test_a_process_that_dies_after_sending_leaves_one_message():
 
     again = world.process()
     with pytest.raises(Retryable, match="by another process"):
-        again.handle(change)  # its lease still runs
+        again.handle(change)  # its lease has not expired
     world.time += 61
     assert again.flush().looked == 1
     assert len(world.sink.posts) == 1
@@ -195,7 +195,7 @@ def test_what_cannot_be_looked_at_is_put_off_and_holds_up_nobody():
 
 
 def test_two_functions_at_once_tell_each_incident_once(tmp_path: Path):
-    """Two processes over one store hear all the same changes at the same time, in another order each."""
+    """Two processes with one store get the same changes at the same time, each in another order."""
     path, sink = tmp_path / "state.db", RecordingSink()
     store = SqliteIncidents(path)
     changes: list[Change] = []
@@ -220,7 +220,7 @@ def test_two_functions_at_once_tell_each_incident_once(tmp_path: Path):
             change = waiting.pop(0)
             try:
                 alerts.handle(change)
-            except Retryable:  # the other one is telling it: as its record, it comes again
+            except Retryable:  # the other process is sending it, so its record is repeated
                 waiting.append(change)
 
     with ThreadPoolExecutor(3) as pool:

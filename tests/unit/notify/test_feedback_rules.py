@@ -1,4 +1,4 @@
-"""How feedback counts, and which incidents it suppresses."""
+"""The effect of feedback, and the incidents that it suppresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fault that writes a million error lines in an hour: one message, changed once a minute at most, five replies at most."""
+"""A fault with a million error lines in an hour: one message, at most one edit a minute, at most five replies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_a_million_error_lines_in_an_hour_are_one_message():
     batches = LINES // BATCH
     for number in range(batches):
         town.do_at(number * HOUR / batches)
-        severity = "critical" if number > batches // 2 else "error"  # it gets worse on the way
+        severity = "critical" if number > batches // 2 else "error"  # the severity increases on the way
         incident = town.incident("a", severity=severity)
         seen = Sighting(incident, "shard", number, number, ((number, BATCH),))
         town.seen(incident, seen)

@@ -1,4 +1,4 @@
-"""The rules file: what it means, and that whatever is wrong in it is one line with its place."""
+"""The file of alert rules: its meaning, and one line with the place for every fault in it."""
 
 from __future__ import annotations
 
@@ -123,9 +123,9 @@ def at(text: str) -> float:
     [
         ("2026-11-20T12:59", None),  # a Friday, 21:59 in Seoul
         ("2026-11-20T13:00", "2026-11-20T22:00"),
-        ("2026-11-20T21:59", "2026-11-20T22:00"),  # Saturday morning belongs to Friday's night
+        ("2026-11-20T21:59", "2026-11-20T22:00"),  # Saturday morning belongs to the night of Friday
         ("2026-11-20T22:00", None),
-        ("2026-11-21T13:30", None),  # Saturday night is none
+        ("2026-11-21T13:30", None),  # the night of Saturday is not listed
     ],
 )
 def test_quiet_hours_pass_midnight_and_belong_to_the_day_they_begin_on(now: str, until: str | None):

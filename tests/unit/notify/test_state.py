@@ -1,4 +1,4 @@
-"""What is kept of an alert: small JSON that is read back as it was, and changes that are heard once."""
+"""The stored state of an alert: small JSON that survives a round trip, and changes that count once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Given what a model says, only what its lines bear out is asserted."""
+"""The answer gate: of a model's answer, only what its lines support is asserted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Given a log that speaks to the model, and a model that obeys whatever it reads, nothing changes but the lines shown."""
+"""Given a log with instructions, and a model that obeys them, only the shown lines change."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OBEYED = "The certificate expired on the gateway."
 
 
 def gullible(request: Request) -> str:
-    """Obeys any line that speaks of a certificate, cites it, boasts, and is honest otherwise."""
+    """Obey any line about a certificate, cite it, and claim high confidence; otherwise answer honestly."""
     lines = lines_of(request)
     order = next((name for name, text in lines.items() if "certificate" in text), None)
     if order:
@@ -71,7 +71,7 @@ def test_an_order_cannot_name_a_known_error() -> None:
 
 
 def test_a_lie_that_gives_no_order_does_not_pass_when_only_the_context_tells_it() -> None:
-    """A neighbouring line may say anything: without a line of the incident itself there is no proof."""
+    """Without a line of the incident itself there is no proof, whatever a neighbouring line contains."""
     lie = event("certificate of everything is expired", 50)
     model = ScriptedModel([lambda request: explanation(OBEYED, [max(lines_of(request))])])
     found = reasoner(model).diagnose(incident(ERROR), [lie])

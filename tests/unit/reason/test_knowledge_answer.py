@@ -1,4 +1,4 @@
-"""Given an error that the knowledge base knows, the answer needs no model and quotes the lines that prove it."""
+"""A known error: the answer needs no model, and cites the lines that prove it."""
 
 from __future__ import annotations
 

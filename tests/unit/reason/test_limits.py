@@ -1,4 +1,4 @@
-"""Given a model that fails, costs or is slow, the run neither hangs nor overspends."""
+"""A model that fails, is slow or expensive: the run neither hangs nor exceeds its budget."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_model_that_is_down_is_called_a_few_times_for_many_errors() -> None:
     done = reasoner(model, clock=clock).diagnose_all(
         [incident(f"ERROR strange {word}") for word in "abcdefghij"]
     )
-    assert 3 <= len(model.history) <= 6  # three failures open it; three other threads may be under way
+    assert 3 <= len(model.history) <= 6  # three failures open it; three other threads may be waiting
     assert all(
         one.diagnosis and one.diagnosis.origin is Origin.NONE and one.diagnosis.evidence for one in done
     )

@@ -1,4 +1,4 @@
-"""Given many incidents of one template, the model is asked once, and each incident is answered in its own words."""
+"""Many incidents of one template: one call of the model, and each incident gets its own values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A template book finds parameters that look like words, and depends on nothing but what it was learnt from."""
+"""A template book finds parameters that look like words, and depends only on its input."""
 
 from __future__ import annotations
 

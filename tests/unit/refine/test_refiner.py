@@ -1,4 +1,4 @@
-"""Objects printed over several lines: read as objects, not as words."""
+"""Objects printed over several lines are read as objects, not as words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def refined(*lines: str) -> list[Event]:
 
 @pytest.mark.parametrize(("level", "severity"), [("info", Severity.INFO), ("error", Severity.ERROR)])
 def test_a_level_in_a_printed_object_counts_and_its_words_do_not(level, severity):
-    # given an object over several lines, whose words say another thing than its level
+    # given an object over several lines whose words contradict its level
     said = {
         "level": level,
         "msg": "2 failed, retrying",
@@ -28,7 +28,7 @@ def test_a_level_in_a_printed_object_counts_and_its_words_do_not(level, severity
     }
     # when it is joined and refined
     (event,) = refined(*json.dumps(said, indent=2).split("\n"))
-    # then it is the event that it would be on one line
+    # then it is the same event as on one line
     (on_one_line,) = refined(json.dumps(said))
     assert (event.message, event.severity, event.levelled) == ("2 failed, retrying", severity, True)
     assert event.template == on_one_line.template

@@ -1,4 +1,4 @@
-"""What is a parameter and what is not, and that nothing but the message decides it."""
+"""Parameters and constants of templates, which depend on nothing but the message."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_words_with_other_digits_are_other_templates():
 def test_any_text_has_a_template_and_it_is_its_own(message: str):
     first, again = templater().template(message), templater()
     assert again.template(message) == first
-    assert again.template(message) == first  # from memory
+    assert again.template(message) == first  # from the cache
 
 
 @given(st.text(alphabet="uv 0.:/-_,", max_size=60), st.integers(0, 9))
@@ -105,7 +105,7 @@ def test_order_and_memory_change_nothing():
 
 
 def test_other_processes_and_pythons_agree():
-    """Hash seeds, processes and Python versions have no say in a fingerprint."""
+    """Hash seeds, processes and Python versions do not change a fingerprint."""
     script = (
         "import json, sys; from tests.unit.refine.test_template import *;"
         "print(json.dumps([templater().template(m) for m in [m for m, _ in MASKED] + KEPT]))"
@@ -146,7 +146,7 @@ def test_long_messages_fill_a_memo_as_many_short_ones_do() -> None:
     memo: _Memo[int, None] = _Memo(100)
     for key in range(1_000):
         memo.keep(key, None, LONGEST)
-        memo.keep(key, None, LONGEST)  # known already: counts once
+        memo.keep(key, None, LONGEST)  # already known: counts once
         assert len(memo) <= 1 + 100 // (LONGEST // ENTRY)
     memo.keep(-1, None, LONGEST + 1)
     assert -1 not in memo

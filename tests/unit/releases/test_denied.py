@@ -1,4 +1,4 @@
-"""S3 answers 403, not 404, for what is not there to who may list only some prefixes: before the first release that is no error."""
+"""S3 answers 403 instead of 404 if the caller may list only some prefixes. Before the first release that is no error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def refused(call: str) -> ClientError:
 
 
 class Prefixed:
-    """A client of S3 that may read and list below some prefixes alone."""
+    """A client of S3 that may read and list only some prefixes."""
 
     def __init__(self, kept: dict[str, bytes] | None = None, lists: str = "", reads: str = "") -> None:
         self.kept = kept or {}
@@ -45,7 +45,7 @@ class Prefixed:
 
 
 class Process:
-    """A function's process: what it has loaded, what it said, and its clock."""
+    """A function's process: its loaded releases, its warnings, and its clock."""
 
     def __init__(self, client: Prefixed) -> None:
         self.now = 0.0
@@ -76,7 +76,7 @@ def test_a_refusal_that_nobody_explains_is_no_release_and_is_said_once():
     process = Process(client)
     process.minutes(5)
     assert process.watch.failures == 0
-    assert client.asked == 5  # once a minute: the first release is seen as soon as it is there
+    assert client.asked == 5  # the pointer is checked once a minute, so the first release is noticed
     (line,) = process.said
     assert line.startswith(f"s3://logs/{POINTER}: ")
     assert "AccessDenied" in line

@@ -1,4 +1,4 @@
-"""Releases: versions that never change, one pointer, the way back, and a process that follows."""
+"""Releases: immutable versions, one pointer, the rollback, and a process that follows."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_two_writers_both_get_theirs_in():
 
     def mine(learnt: LearntKnowledge) -> LearntKnowledge:
         if DISK.id not in learnt.entries and TLS.id not in learnt.entries:
-            add(made, TLS)  # somebody else, between our reading and our writing
+            add(made, TLS)  # another process writes between the read and the write
         return replace(learnt, entries={**learnt.entries, DISK.id: DISK})
 
     version = made.change(mine, DAY, AT, "mine", SHIPPED).versions.knowledge
@@ -145,7 +145,7 @@ def test_what_is_in_force_and_before_it_cannot_be_forgotten():
 
 
 class Asked(MemoryObjects):
-    """Counts how often the pointer was asked for."""
+    """A counter of the pointer's reads."""
 
     def __init__(self) -> None:
         super().__init__()

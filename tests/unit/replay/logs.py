@@ -1,4 +1,4 @@
-"""Small logs to replay: lines of CRI's, with a time, and a knowledge base of a few entries."""
+"""Small logs to replay: CRI lines with a time, and a knowledge base of a few entries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BEGIN = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
 
 
 def line(minutes: float, text: str) -> bytes:
-    """A line that an application wrote so many minutes after BEGIN."""
+    """Return a line that an application wrote a number of minutes after BEGIN."""
     at = BEGIN + timedelta(minutes=minutes)
     return f"{at:%Y-%m-%dT%H:%M:%S.%f}Z {text}".encode()
 
@@ -41,5 +41,5 @@ def entry(
 
 
 def knowing(*entries: KnowledgeEntry) -> Knowledge:
-    """Knowledge of these entries, and of one that nothing matches: a base is never empty."""
+    """Return a knowledge base of these entries, and one that matches nothing: a knowledge base is never empty."""
     return knowledge_of((*entries, entry("other-thing", "a thing that is in no log")), "2026-11-20")

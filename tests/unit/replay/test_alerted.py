@@ -1,4 +1,4 @@
-"""Who would have been told: the rules over the lives of a replay, in the time of the lines."""
+"""The alerts of a replay: the rules applied to the lifecycles, in the time of the lines."""
 
 from __future__ import annotations
 

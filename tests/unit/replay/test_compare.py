@@ -1,4 +1,4 @@
-"""What differs between two replays of the same lines."""
+"""The differences between two replays of the same lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A replay: what it finds, what the clock and the order of a process have no say in, and what it would cost."""
+"""A replay: its incidents, its independence of clock and order, and its cost."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_an_incident_that_comes_back_after_silence_has_a_life_of_several_changes
         (ChangeKind.OPENED, at(0), 1),
         (ChangeKind.QUIET, at(35), 2),
         (ChangeKind.RECURRED, at(60), 3),
-        (ChangeKind.QUIET, at(121), 4),  # it came back soon, so the silence that it needs has doubled
+        (ChangeKind.QUIET, at(121), 4),  # it recurred soon, so the required silence has doubled
     ]
     assert [one.number for one in changes] == [1, 2, 3, 4]
 

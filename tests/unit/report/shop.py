@@ -1,5 +1,5 @@
-"""A shop on a bad night: the database runs out of connections and takes others with it, a worker is killed for its
-memory, one error nobody knows, and a service that logs what its attackers send."""
+"""An outage of a shop: the database runs out of connections and other services fail with it, a worker is killed for
+its memory, one error is unknown, and a service logs the text of attackers."""
 
 from __future__ import annotations
 

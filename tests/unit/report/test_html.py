@@ -34,7 +34,7 @@ VOID = {"meta", "input", "rect", "line"}
 
 
 class Page(HTMLParser):
-    """The elements of a page, its text, and what is wrong with its nesting."""
+    """The elements of a page, its text, and the errors in its nesting."""
 
     def __init__(self, source: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -180,7 +180,7 @@ def test_unknown_is_said_plainly() -> None:
     assert "Cause unknown: not in the knowledge base, and no model is configured." in text
     assert "payments-idempotency (0.34)" in text
     assert "cali kb add FILE.yaml" in text
-    assert "Versionsknowledge 2026-11-20, masks 2026-11-20Sample" in text  # the reason is no version
+    assert "Versionsknowledge 2026-11-20, masks 2026-11-20Sample" in text  # not shown as a version
 
 
 def test_followers_are_nested_in_the_card_of_their_root() -> None:

@@ -1,4 +1,4 @@
-"""The page in a real browser: its own script runs, nothing else does, and its controls work."""
+"""The page in a real browser: its own script runs, no other code does, and its controls work."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def folder(tmp_path: Path) -> Iterator[str]:
 
 
 def opened(address: str, profile: Path) -> tuple[str, str]:
-    """What the page is once its scripts have run, and what the browser had to say."""
+    """Return the page after its scripts have run, and the browser's messages."""
     assert BROWSER
     flags = [
         "--headless",

@@ -1,4 +1,4 @@
-"""`cali kb`, through click and nothing else."""
+"""`cali kb`, through click alone."""
 
 from __future__ import annotations
 

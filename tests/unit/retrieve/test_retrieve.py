@@ -22,7 +22,7 @@ SIGNATURES = Signatures(KNOWLEDGE.entries.values(), KNOWLEDGE.needed)
 
 
 class CountingIndex(LexicalIndex):
-    """The index in memory, and how often it was asked."""
+    """The index in memory, with the number of searches."""
 
     asked = 0
 

@@ -147,7 +147,7 @@ def test_a_run_of_nothing_is_refused(size):
 
 
 class Time:
-    """A clock that only sleeping moves."""
+    """A clock that advances only by sleeping."""
 
     def __init__(self) -> None:
         self.now = 100.0

@@ -1,4 +1,4 @@
-"""The fake Slack refuses what Slack refuses, in Slack's words."""
+"""The fake Slack rejects the same requests as Slack, with the same errors."""
 
 from __future__ import annotations
 
