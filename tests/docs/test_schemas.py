@@ -9,7 +9,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from cali.cli import root
-from cali.stages.retrieve.schema import EntryShape, FileShape
+from cali.stages.retrieve.schema import BranchShape, EntryShape, FileShape
 
 PAGE = (Path(__file__).parents[2] / "docs" / "schemas.md").read_text("utf-8")
 
@@ -22,6 +22,7 @@ def fields(head: str) -> set[str]:
 
 def test_the_knowledge_file_is_as_the_page_says() -> None:
     assert fields("field of an entry") == set(EntryShape.model_fields)
+    assert fields("field of a branch") == set(BranchShape.model_fields)
     assert fields("field") == set(FileShape.model_fields)
 
 

@@ -131,7 +131,9 @@ def search(folders: KnowledgeFolders, text: str, limit: int, form: str) -> None:
 @click.argument("paths", nargs=-1, type=EXISTING)
 @click.pass_context
 def check(context: click.Context, paths: tuple[Path, ...]) -> None:
-    """Check knowledge files or folders: schema, ids, signatures, patterns and references.
+    """Check knowledge files or folders: schema, ids, signatures, products, patterns, causes and references.
+
+    A cause that lists several causes is a fault, unless `menus.txt` beside the file lists the entry.
 
     Without PATHS, the shipped knowledge and the team's entries are checked. Each fault is one line, with exit code 2.
     """
@@ -179,7 +181,7 @@ def add(folders: KnowledgeFolders, file: Path, replace: bool) -> None:
 
 def _check(layers: list[Path], alone: bool) -> tuple[int, list[SchemaFault]]:
     """Check each layer on top of the layers before it, and of the shipped knowledge unless `alone`."""
-    from cali.stages.retrieve.audit import audit, gather
+    from cali.stages.retrieve.audit import accepted_menus, audit, gather, menus
 
     under: dict[str, KnowledgeEntry] = {}
     if not alone:
@@ -187,7 +189,7 @@ def _check(layers: list[Path], alone: bool) -> tuple[int, list[SchemaFault]]:
     count, faults = 0, []
     for layer in layers:
         sources, wrong = gather(yaml_files(layer))
-        faults += [*wrong, *audit(sources, under)]
+        faults += [*wrong, *audit(sources, under), *menus(sources, accepted_menus(layer))]
         under |= {source.entry.id: source.entry for source in sources}
         count += len(sources)
     return count, faults

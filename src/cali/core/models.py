@@ -159,7 +159,11 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeEntry:
-    """A known error. One group of patterns in `match` must match the event before the cause is asserted."""
+    """A known error. One group of patterns in `match` must match the event before the cause is asserted.
+
+    `products` are the programs that can write it; empty means any. A `broad` entry, such as a crash loop, loses to any
+    specific one. An entry with `asserts` off only suggests: it has branches, and none of them matched.
+    """
 
     id: str
     title: str
@@ -172,3 +176,6 @@ class KnowledgeEntry:
     unless: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    broad: bool = False
+    asserts: bool = True

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cali.stages.retrieve.audit import audit, gather, slow
+from cali.stages.retrieve.audit import accepted_menus, audit, gather, menus, slow
 from cali.stages.retrieve.knowledge import load, shipped, yaml_files
 
 FIXTURES = Path(__file__).parent / "knowledge"
@@ -115,3 +115,61 @@ def test_a_pattern_that_may_take_for_ever_is_told_and_not_tried(tmp_path: Path) 
         tmp_path, ('["the frob is stuck"]', f'["{text}"]'), ('["frob is stuck"]', '["(a+)+$"]')
     )
     assert fault.startswith("frob-stuck: pattern '(a+)+$' repeats a part that itself repeats")
+
+
+BRANCHES = """
+    branches:
+      - id: dry
+        title: Dry
+        when: ["dry"]
+        symptoms: ["the frob is stuck: dry"]
+        cause: The frob has no oil.
+        fix: ["Oil it."]
+"""
+MENU = (
+    "The frob is stuck because it has no oil or the wrong oil, or its belt is broken or too long, or the motor "
+    "is off, too hot, jammed, unplugged or gone."
+)
+
+
+def test_a_branch_is_an_entry_and_its_parent_only_suggests(tmp_path: Path) -> None:
+    path = tmp_path / "frob.yaml"
+    path.write_text(FILE.rstrip() + BRANCHES)
+    sources, faults = gather([path])
+    assert faults == []
+    parent, branch = (source.entry for source in sources)
+    assert (parent.id, parent.asserts) == ("frob-stuck", False)
+    assert (branch.id, branch.asserts, branch.match) == ("frob-stuck.dry", True, (("frob is stuck", "dry"),))
+    assert (branch.references, branch.severity) == (parent.references, parent.severity)
+    assert list(audit(sources, {})) == []
+
+
+def test_a_branch_has_one_signature_and_an_example(tmp_path: Path) -> None:
+    (fault,) = faults_of(tmp_path, more=BRANCHES.replace('        when: ["dry"]\n', ""))
+    assert "give either `when` or `match`" in fault
+    (fault,) = faults_of(tmp_path, more=BRANCHES.replace('        symptoms: ["the frob is stuck: dry"]\n', ""))
+    assert fault == "frob-stuck.dry: the branch matches no example of its entry; give it `symptoms`"
+
+
+def test_an_unknown_product_is_a_fault(tmp_path: Path) -> None:
+    (fault,) = faults_of(tmp_path, ("area: frob", "area: frob\nproducts: [frobber]"))
+    assert fault == "frob-stuck: product 'frobber' is unknown; add it to products.py or use 'any'"
+
+
+def test_a_menu_of_causes_is_a_fault_unless_it_is_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "frob.yaml"
+    path.write_text(FILE.replace("The frob needs oil.", MENU))
+    sources, _ = gather([path])
+    (fault,) = menus(sources, ())
+    assert "its cause is a menu of causes" in fault.what
+    assert list(menus(sources, ["frob-stuck"])) == []
+    path.write_text(FILE)
+    sources, _ = gather([path])
+    (fault,) = menus(sources, ["frob-stuck"])
+    assert fault.what == "its cause is no menu: remove it from menus.txt"
+
+
+def test_menus_are_accepted_by_a_list_beside_the_file(tmp_path: Path) -> None:
+    assert accepted_menus(tmp_path) == frozenset()
+    (tmp_path / "menus.txt").write_text("frob-stuck\n")
+    assert accepted_menus(tmp_path) == accepted_menus(tmp_path / "frob.yaml") == {"frob-stuck"}

@@ -1,6 +1,7 @@
 """The audit of well-formed knowledge entries, for `cali kb check`: one fault per line.
 
-An entry must match its own examples and rank first for them. Its patterns must run in linear time on any text.
+An entry must match its own examples and rank first for them. Its patterns must run in linear time on any text. It asserts
+one cause, not a menu of causes.
 """
 
 from __future__ import annotations
@@ -10,16 +11,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cali.stages.retrieve.knowledge import knowledge_of
+from cali.stages.retrieve.products import ANY, NAMES
 from cali.stages.retrieve.schema import SchemaFault, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from cali.core.models import KnowledgeEntry
     from cali.stages.retrieve.signatures import Signatures
 
 WIDE_AT_MOST = 3  # maximum open-ended wildcards in one pattern; each one adds a power of the text's length
+LONG = 25  # words of a cause; a longer one with several "or" is a menu of causes
+MENUS = "menus.txt"  # ids of the entries of a folder that are still menus; the list may only shrink
 MANY = 64  # a repeat with a higher limit counts as open-ended
 
 
@@ -60,9 +64,34 @@ def audit(sources: Sequence[KnowledgeFile], others: Mapping[str, KnowledgeEntry]
                 yield SchemaFault(file, entry.id, what)
         for what in late[entry.id]:
             yield SchemaFault(file, entry.id, what)
+        for product in entry.products:
+            if product not in NAMES:
+                yield SchemaFault(file, entry.id, f"product {product!r} is unknown; add it to products.py or use {ANY!r}")
         for reference in entry.references:
             if not re.fullmatch(r"https://[^\s/]+\.[^\s/]+(/\S*)?", reference):
                 yield SchemaFault(file, entry.id, f"reference {reference!r} is not an https URL")
+
+
+def accepted_menus(place: Path) -> frozenset[str]:
+    """Return the ids that the folder of some knowledge files still accepts as menus."""
+    listed = (place if place.is_dir() else place.parent) / MENUS
+    return frozenset(listed.read_text(encoding="utf-8").split()) if listed.is_file() else frozenset()
+
+
+def menus(sources: Sequence[KnowledgeFile], accepted: Collection[str]) -> Iterator[SchemaFault]:
+    """Yield the asserted causes that are menus and not accepted, and the accepted ids that need it no longer."""
+    found = {source.entry.id: source.file for source in sources if is_menu(source.entry)}
+    for name in sorted(found.keys() - set(accepted)):
+        yield SchemaFault(found[name], name, "its cause is a menu of causes: give each cause a branch of its own")
+    files = {source.entry.id: source.file for source in sources}
+    for name in sorted(set(accepted) & (files.keys() - found.keys())):
+        yield SchemaFault(files[name], name, f"its cause is no menu: remove it from {MENUS}")
+
+
+def is_menu(entry: KnowledgeEntry) -> bool:
+    """Return True if an entry asserts a long cause that lists alternatives."""
+    cause = entry.cause
+    return entry.asserts and len(cause.split()) > LONG and len(re.findall(r"\bor\b", cause)) > 1
 
 
 def _slow_patterns(entry: KnowledgeEntry) -> Iterator[str]:
@@ -93,7 +122,9 @@ def _claim(own: str, symptom: str, signatures: Signatures) -> str:
     matches = signatures.matches(symptom)
     if own not in {match.id for match in matches}:
         return f"its signature does not match its symptom {_short(symptom)}"
-    if matches[0].id != own:
+    if matches[0].id != own and not matches[0].id.startswith(
+        f"{own}."
+    ):  # a branch of the entry may rank first
         return f"its symptom {_short(symptom)} also matches {matches[0].id}, which ranks first"
     return ""
 

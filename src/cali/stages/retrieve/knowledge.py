@@ -27,7 +27,7 @@ from cali.stages.retrieve.signatures import Signatures
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-CACHE_FORMAT = "2"  # format of the cached JSON; increase it when the code that writes it changes
+CACHE_FORMAT = "3"  # format of the cached JSON; increase it when the code that writes it changes
 DAY = 86_400.0
 LAYER = "cali_knowledge"  # folder in the Lambda layer that holds the knowledge files and their validated form
 
@@ -202,6 +202,9 @@ def _entry(item: dict[str, Any]) -> KnowledgeEntry:
         unless=tuple(item["unless"]),
         references=tuple(item["references"]),
         tags=tuple(item["tags"]),
+        products=tuple(item["products"]),
+        broad=item["broad"],
+        asserts=item["asserts"],
     )
 
 

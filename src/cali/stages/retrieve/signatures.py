@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cali.core.models import Hit
 from cali.stages.retrieve.literals import Needs, needs
+from cali.stages.retrieve.products import fits
 from cali.stages.retrieve.ranking import NO_RANKING, Ranking, broader, likeness, words
 
 if TYPE_CHECKING:
@@ -65,12 +66,13 @@ class Match(NamedTuple):
     """An entry whose signature matches.
 
     `weight` is the number of literal characters in its patterns. `at` is the place in the text where its last pattern
-    matches.
+    matches. If `asserts` is false, the entry can only be suggested.
     """
 
     id: str
     weight: int
     at: int
+    asserts: bool = True
 
 
 def retrieve(
@@ -109,7 +111,7 @@ def decide(
     if not best:
         return UNKNOWN
     margin = round(best[0].score - (best[1].score if len(best) > 1 else 0.0), 4)
-    return Retrieved(tuple(best[:limit]), bool(matches), margin, tuple(verified))
+    return Retrieved(tuple(best[:limit]), bool(matches) and matches[0].asserts, margin, tuple(verified))
 
 
 class _Alternative(NamedTuple):
@@ -180,7 +182,10 @@ class Signatures:
         return tuple(match.id for match in self.matches(text))
 
     def matches(self, text: str) -> tuple[Match, ...]:
-        """Return the entries whose signature matches, most likely first. The best alternative of each entry counts."""
+        """Return the entries whose signature matches, most likely first. The best alternative of each entry counts.
+
+        An entry is left out if another product wrote the text (`products.py`).
+        """
         if len(text) > LONGEST:
             text = f"{text[: LONGEST // 2]}\n{text[-(LONGEST // 2) :]}"
         best: dict[int, Match] = {}
@@ -190,12 +195,13 @@ class Signatures:
                 continue
             at = self._holds(option.patterns, text)
             if at is not None:
-                best[option.entry] = Match(self._entries[option.entry].id, option.weight, at)
+                entry = self._entries[option.entry]
+                best[option.entry] = Match(entry.id, option.weight, at, entry.asserts)
         for number in list(best):
-            for pattern in self._entries[number].unless:
-                if self._pattern(pattern).search(text):
-                    del best[number]
-                    break
+            entry = self._entries[number]
+            excluded = any(self._pattern(pattern).search(text) for pattern in entry.unless)
+            if excluded or not fits(entry.products, text):
+                del best[number]
         return self._ranked(best, text) if len(best) > 1 else tuple(best.values())
 
     def _candidates(self, text: str) -> list[_Alternative]:
@@ -231,10 +237,11 @@ class Signatures:
         wider = broader([match.id for match in held.values()], self._ranking)
         found = words(text)
 
-        def place(item: tuple[int, Match]) -> tuple[float, float, int, str]:
+        def place(item: tuple[int, Match]) -> tuple[bool, bool, float, float, int, str]:
             number, match = item
-            like = likeness(found, self._entries[number], self._ranking)
-            return (wider[match.id], -like, -match.weight, match.id)
+            entry = self._entries[number]
+            like = likeness(found, entry, self._ranking)
+            return (not entry.asserts, entry.broad, wider[match.id], -like, -match.weight, match.id)
 
         return tuple(match for _, match in sorted(held.items(), key=place))
 
