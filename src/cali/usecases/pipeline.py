@@ -160,6 +160,9 @@ def explained(
         return (entry.area, *entry.tags) if entry else ()
 
     def weight(incident: Incident) -> float:
+        entry = _entry(incident, knowledge)
+        if entry and entry.broad:  # any specific finding explains more
+            return 0.0
         return incident.diagnosis.confidence if incident.diagnosis else 0.0
 
     def known(incident: Incident) -> str | None:

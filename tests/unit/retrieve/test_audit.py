@@ -147,7 +147,9 @@ def test_a_branch_is_an_entry_and_its_parent_only_suggests(tmp_path: Path) -> No
 def test_a_branch_has_one_signature_and_an_example(tmp_path: Path) -> None:
     (fault,) = faults_of(tmp_path, more=BRANCHES.replace('        when: ["dry"]\n', ""))
     assert "give either `when` or `match`" in fault
-    (fault,) = faults_of(tmp_path, more=BRANCHES.replace('        symptoms: ["the frob is stuck: dry"]\n', ""))
+    (fault,) = faults_of(
+        tmp_path, more=BRANCHES.replace('        symptoms: ["the frob is stuck: dry"]\n', "")
+    )
     assert fault == "frob-stuck.dry: the branch matches no example of its entry; give it `symptoms`"
 
 

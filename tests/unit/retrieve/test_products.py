@@ -21,9 +21,12 @@ def test_every_shipped_entry_names_its_products() -> None:
     [
         ("WARN org.apache.hadoop.hdfs.LeaseRenewer: Failed to renew lease for [DFSClient_1]", "hadoop"),
         ("=ERROR REPORT==== 30-Nov-2026::10:00:00 ===\nFailed to start Ranch listener", "rabbitmq"),
-        ("2026/11/30 10:00:00 [emerg] 31#31: unknown directive \"servr\"", "nginx"),
+        ('2026/11/30 10:00:00 [emerg] 31#31: unknown directive "servr"', "nginx"),
         ("W1130 10:00:00.000000       1 reflector.go:324] failed to list *v1.Pod", "kubernetes"),
-        ("Traceback (most recent call last):\n  File \"app.py\", line 3, in <module>\nKeyError: 'a'", "python"),
+        (
+            "Traceback (most recent call last):\n  File \"app.py\", line 3, in <module>\nKeyError: 'a'",
+            "python",
+        ),
     ],
 )
 def test_structure_shows_the_writer(text: str, writer: str) -> None:

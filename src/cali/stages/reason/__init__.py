@@ -1,7 +1,8 @@
 """The reason stage: finds the cause of an incident together with the lines that prove it, or no cause.
 
     Incident --retrieve--> known?   --> knowledge answer    known_error.py
-                           unknown? --> model answer        question.py -> ask_model.py -> model_answer.py -> answer_gate.py
+                           a trace? --> trace answer        stack_trace.py -> trace_answer.py
+                         unknown? --> model answer        question.py -> ask_model.py -> model_answer.py -> answer_gate.py
                            neither? --> no cause, the event's own lines, and the reason
 
 Log lines are data at every step. Prompt injections are withheld (prompt_injection.py), and the other lines are fenced

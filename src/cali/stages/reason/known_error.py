@@ -6,6 +6,7 @@ Confidence is computed from facts that code has verified. It never comes from a 
 |---|---|---|
 | knowledge, signature matches | specificity of the signature, lead over the next entry, more than one event | 0.70 to 0.97 |
 | knowledge, only near | similarity and lead | 0.40 to 0.60 |
+| knowledge, stack trace | a known exception with a frame of the application, more than one event | 0.70 to 0.72 |
 | model | share of the cause in its evidence, agreement with a near entry, more than one event | 0.25 to 0.60 |
 | none | nothing | 0 |
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 SHARED = 2  # minimum words that a line shares with an example to support an entry that is only near
 WEAKEST = 0.5  # score of the weakest matching signature (retrieve.Calibration)
 CLEAR = 0.15  # lead over the next entry that gives full confidence
+TRACE = 0.72  # confidence in what a stack trace proves
 ONCE = 0.02  # subtracted for an error that occurred once
 
 
@@ -88,6 +90,11 @@ def knowledge_confidence(found: Retrieved, incident: Incident) -> float:
         specific = max(0.0, (score - WEAKEST) / (1 - WEAKEST))
         return round(min(0.97, max(0.70, 0.74 + 0.18 * specific + 0.05 * lead - once)), 2)
     return round(min(0.60, max(0.40, 0.30 + 0.20 * score + 0.10 * lead - once)), 2)
+
+
+def trace_confidence(incident: Incident) -> float:
+    """Return the confidence in the answer of a stack trace."""
+    return round(TRACE - (ONCE if incident.count < 2 else 0.0), 2)
 
 
 def model_confidence(supported: float, agrees: bool, incident: Incident) -> float:

@@ -15,6 +15,7 @@ from cali.stages.reason.ask_model import ModelGateway, NoAnswerError
 from cali.stages.reason.cached_answer import found_again
 from cali.stages.reason.prompt_injection import MARK, honest
 from cali.stages.reason.spend import Spend
+from cali.stages.reason.trace_answer import trace_answer
 from cali.stages.retrieve import UNKNOWN, Retrieved
 
 if TYPE_CHECKING:
@@ -150,11 +151,29 @@ class Reasoner:
     def _from_knowledge(self, incident: Incident, lookup: _Lookup) -> Diagnosis | None:
         found = lookup.found
         entry = self._knowledge.entries.get(found.hits[0].id) if found.known and found.hits else None
-        if entry is None:
+        if entry is None or entry.broad:
+            return self._from_trace(incident, lookup) or (
+                self._from_entry(incident, lookup, entry) if entry else None
+            )
+        return self._from_entry(incident, lookup, entry)
+
+    def _from_trace(self, incident: Incident, lookup: _Lookup) -> Diagnosis | None:
+        """Return what the stack trace of an unknown error itself proves, or None."""
+        answer = trace_answer(self._honest_lines(lookup.event))
+        if answer is None:
             return None
-        lines = numbered_lines.numbered(lookup.event, self._redact, own=True)
-        for place, line in enumerate(lines):
-            lines[place] = line._replace(text=honest(line.text).removesuffix(MARK).rstrip())
+        return Diagnosis(
+            origin=Origin.KNOWLEDGE,
+            evidence=answer.evidence,
+            cause=answer.cause,
+            fix=answer.fix,
+            confidence=known_error.trace_confidence(incident),
+            versions=dict(self._versions),
+        )
+
+    def _from_entry(self, incident: Incident, lookup: _Lookup, entry: KnowledgeEntry) -> Diagnosis | None:
+        found = lookup.found
+        lines = self._honest_lines(lookup.event)
         if entry.id in found.verified:
             evidence = known_error.proof(entry, lines) or numbered_lines.telling(lines)
         else:
@@ -170,6 +189,10 @@ class Reasoner:
             knowledge=found.hits,
             versions=dict(self._versions),
         )
+
+    def _honest_lines(self, event: Event) -> list[numbered_lines.NumberedLine]:
+        lines = numbered_lines.numbered(event, self._redact, own=True)
+        return [line._replace(text=honest(line.text).removesuffix(MARK).rstrip()) for line in lines]
 
     def _from_model(self, incident: Incident, lookup: _Lookup, context: Sequence[Event]) -> Diagnosis:
         if self._gateway is None:

@@ -66,7 +66,9 @@ def audit(sources: Sequence[KnowledgeFile], others: Mapping[str, KnowledgeEntry]
             yield SchemaFault(file, entry.id, what)
         for product in entry.products:
             if product not in NAMES:
-                yield SchemaFault(file, entry.id, f"product {product!r} is unknown; add it to products.py or use {ANY!r}")
+                yield SchemaFault(
+                    file, entry.id, f"product {product!r} is unknown; add it to products.py or use {ANY!r}"
+                )
         for reference in entry.references:
             if not re.fullmatch(r"https://[^\s/]+\.[^\s/]+(/\S*)?", reference):
                 yield SchemaFault(file, entry.id, f"reference {reference!r} is not an https URL")
@@ -82,7 +84,9 @@ def menus(sources: Sequence[KnowledgeFile], accepted: Collection[str]) -> Iterat
     """Yield the asserted causes that are menus and not accepted, and the accepted ids that need it no longer."""
     found = {source.entry.id: source.file for source in sources if is_menu(source.entry)}
     for name in sorted(found.keys() - set(accepted)):
-        yield SchemaFault(found[name], name, "its cause is a menu of causes: give each cause a branch of its own")
+        yield SchemaFault(
+            found[name], name, "its cause is a menu of causes: give each cause a branch of its own"
+        )
     files = {source.entry.id: source.file for source in sources}
     for name in sorted(set(accepted) & (files.keys() - found.keys())):
         yield SchemaFault(files[name], name, f"its cause is no menu: remove it from {MENUS}")
