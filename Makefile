@@ -69,9 +69,9 @@ reference: setup ## write docs/cli.md, docs/settings.md and docs/architecture.sv
 lock: setup ## pin the newest versions of everything, by hash
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-	  --extra aws --output-file requirements/run.txt pyproject.toml
+	  --extra aws --extra milvus --extra openai --output-file requirements/run.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-	  --extra aws --output-file requirements/all.txt pyproject.toml requirements/dev.in
+	  --extra all --output-file requirements/all.txt pyproject.toml requirements/dev.in
 
 lock-airflow: setup ## pin Airflow with what it was released with, by hash
 	@mkdir -p $(AIRFLOW)

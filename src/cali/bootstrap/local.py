@@ -216,9 +216,14 @@ class LocalParts:
         return found if found.known else retrieve(text, self.signatures, self.index)
 
     def reasoner(self, refiner: Refiner, versions: dict[str, str]) -> Reasoner:
+        from cali.bootstrap.extras import require
         from cali.bootstrap.reasoner import build_reasoner
 
         model = self.model
+        if model:
+            require("openai")
+        if self.settings.milvus_uri:
+            require("pymilvus")
         gateway = self._gateway(model, refiner) if model else None
         return build_reasoner(
             self.settings, self.knowledge, self.retrieve, refiner.redactor, versions, gateway, model

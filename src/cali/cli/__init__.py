@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import click
 
+from cali.bootstrap.extras import EXTRAS, missing
 from cali.core.errors import CaliError, Misconfigured
 
 COMMANDS = {
@@ -35,8 +36,6 @@ COMMANDS = {
     "watch": "cali.cli.watch",
     "worker": "cali.cli.worker",
 }
-
-
 PROGRESS_LINES = 20_000  # between two reads of the clock
 PROGRESS_SECONDS = 0.5  # between two updates of the progress line
 
@@ -68,7 +67,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="cali", prog_name="cali")
+@click.version_option(package_name="cali-insight", prog_name="cali")
 def root() -> None:
     """Find the incidents in logs, and explain each: what broke, why, and how to fix it.
 
@@ -97,6 +96,11 @@ def main(args: Sequence[str] | None = None, clock: Clock | None = None) -> None:
         code = _fail(error.format_message())
     except CaliError as error:
         code = _fail(str(error))
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        code = _fail(missing(package))
     except BrokenPipeError:
         # The interpreter flushes stdout again at exit, which must not raise a second error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
