@@ -180,10 +180,15 @@ class LocalParts:
 
     @cached_property
     def knowledge(self) -> Knowledge:
+        from cali.adapters.files.build_lock import build_lock
         from cali.stages.retrieve import knowledge
 
         team = self.settings.knowledge_dir
-        return knowledge.load(team=Path(team).expanduser() if team else None, cache=self.cache)
+        return knowledge.load(
+            team=Path(team).expanduser() if team else None,
+            cache=self.cache,
+            validating=build_lock(self.cache / ".knowledge.lock"),
+        )
 
     @cached_property
     def signatures(self) -> Signatures:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from importlib.resources import files
@@ -26,6 +26,7 @@ from cali.stages.retrieve.signatures import Signatures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from contextlib import AbstractContextManager
 
 CACHE_FORMAT = "3"  # format of the cached JSON; increase it when the code that writes it changes
 DAY = 86_400.0
@@ -78,10 +79,16 @@ def in_layer() -> Path | None:
     return Path(places[0]) if places else None
 
 
-def load(folder: Path | None = None, team: Path | None = None, cache: Path | None = None) -> Knowledge:
+def load(
+    folder: Path | None = None,
+    team: Path | None = None,
+    cache: Path | None = None,
+    validating: AbstractContextManager[object] | None = None,
+) -> Knowledge:
     """Return the knowledge of `folder` (default: as shipped), overridden by the entries of `team`.
 
     Raise Misconfigured with one line that names file, entry and fault. `cache` is the folder for the validated form.
+    `validating` is held while that form is made, so that other processes wait for it instead of making it too.
     """
     layers = [_sources(folder or shipped())]
     if team:
@@ -90,9 +97,13 @@ def load(folder: Path | None = None, team: Path | None = None, cache: Path | Non
     cached = _from_cache(cache, key)
     if cached:
         return cached
-    knowledge = _parse(layers)
-    _to_cache(cache, key, knowledge)
-    return knowledge
+    with validating or nullcontext():
+        cached = _from_cache(cache, key) if validating else None
+        if cached:
+            return cached
+        knowledge = _parse(layers)
+        _to_cache(cache, key, knowledge)
+        return knowledge
 
 
 def knowledge_of(entries: Iterable[KnowledgeEntry], date: str) -> Knowledge:
