@@ -17,6 +17,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -33,6 +35,8 @@ HOME = Path("layers")
 NAME = "cali"
 BUDGET = 150  # MB unzipped; Lambda's limit for a function with its layers is 250
 ZIPPED = 60  # MB zipped; each deployment uploads it through S3, because a request holds at most 50
+BUILDING = ".building-"  # begins the name of a folder in which a layer is being built
+ABANDONED = 3600.0  # seconds after which such a folder belongs to a build that was killed
 KEY = "chalice/layer.zip"  # in the state bucket, where the release role may write
 PLATFORMS = {
     "x86_64": (
@@ -65,9 +69,35 @@ USELESS_PLACES = (
 
 
 def build(python: str, arch: str, home: Path = HOME) -> Path:
-    """Build the layer, and return its folder. Raise Misconfigured if it is larger than the budget."""
-    target = home / "build" / "python"
-    shutil.rmtree(home / "build", ignore_errors=True)
+    """Build the layer, and return its folder. Raise Misconfigured if it is larger than the budget.
+
+    Each build works in a folder of its own and then replaces `build`. An interrupted build, or one that still runs,
+    does not disturb the next.
+    """
+    _forget_interrupted(home)
+    place = Path(tempfile.mkdtemp(dir=home, prefix=BUILDING))
+    try:
+        _build(python, arch, home, place / "python")
+        if (home / "build").exists():
+            (home / "build").rename(place / "before")
+        (place / "built").mkdir()
+        for made in ("python", "layer.zip"):
+            (place / made).rename(place / "built" / made)
+        (place / "built").rename(home / "build")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    print(f"{home / 'build' / 'layer.zip'}: {size_of(home / 'build' / 'layer.zip'):.1f} MB")
+    return home / "build" / "python"
+
+
+def _forget_interrupted(home: Path) -> None:
+    """Delete the folders of builds that were killed."""
+    for left in home.glob(f"{BUILDING}*"):
+        if time.time() - left.stat().st_mtime > ABANDONED:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _build(python: str, arch: str, home: Path, target: Path) -> None:
     _install(python, arch, home / "requirements.txt", target)
     for path in useless(target):
         if path.is_dir():
@@ -82,9 +112,8 @@ def build(python: str, arch: str, home: Path = HOME) -> Path:
     print("largest: " + ", ".join(f"{name} {megabytes:.1f}" for megabytes, name in largest))
     if size > BUDGET:
         raise Misconfigured(f"the layer is {size:.1f} MB, its budget is {BUDGET} MB")
-    _zip(target, home / "build" / "layer.zip")
-    _fits(home / "build" / "layer.zip")
-    return target
+    _zip(target, target.with_name("layer.zip"))
+    _fits(target.with_name("layer.zip"))
 
 
 def useless(root: Path) -> Iterable[Path]:
@@ -122,7 +151,7 @@ def _knowledge(target: Path) -> None:
     from cali.stages.retrieve.knowledge import LAYER, load, shipped
 
     place = target / LAYER
-    place.mkdir()
+    place.mkdir(parents=True)
     shutil.copytree(shipped(), place / shipped().name)
     (place / "__init__.py").write_text(
         '"""The knowledge base of the release that this layer was built with."""\n'
@@ -158,7 +187,6 @@ def _zip(target: Path, path: Path) -> None:
             entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, file.read_bytes())
-    print(f"{path}: {path.stat().st_size / 1_000_000:.1f} MB")
 
 
 def lock(python: str, arch: str, home: Path = HOME) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cali_ops.layer import KEY, ZIPPED
+from cali_ops.layer import KEY, ZIPPED, build
 from tests.functional.aws_account import REGION, Account, account
 
 ROOT = Path(__file__).parents[2]
@@ -70,3 +70,25 @@ def test_a_layer_above_its_zipped_budget_is_refused_in_one_line(aws: Account, tm
     assert done.stderr.count("\n") == 1
     assert f"{ZIPPED + 1}.0 MB zipped, the budget is {ZIPPED} MB" in done.stderr
     assert "Contents" not in aws.client("s3").list_objects_v2(Bucket=STATE)
+
+
+def test_a_build_does_not_depend_on_what_an_interrupted_one_left(tmp_path: Path) -> None:
+    # Given a layer of an earlier build, of which a part is in the way, and the folders of builds that were killed
+    home = tmp_path / "layers"
+    (home / "build" / "python" / "cali_knowledge").mkdir(parents=True)
+    (home / "build" / "python" / "left.txt").write_text("of an earlier build")
+    for name in (".building-old", ".building-running"):
+        (home / name / "python" / "cali_knowledge").mkdir(parents=True)
+    os.utime(home / ".building-old", (1_000, 1_000))
+    (home / "requirements.txt").write_text("# nothing\n")
+
+    # When the layer is built
+    place = build(f"{sys.version_info.major}.{sys.version_info.minor}", "x86_64", home)
+
+    # Then it is whole, nothing of the earlier build is in it, and only a build that may still run keeps its folder
+    assert place == home / "build" / "python"
+    with zipfile.ZipFile(home / "build" / "layer.zip") as archive:
+        names = archive.namelist()
+    assert any(name.startswith("python/cali_knowledge/knowledge-") for name in names)
+    assert not [name for name in names if "left.txt" in name]
+    assert sorted(path.name for path in home.iterdir()) == [".building-running", "build", "requirements.txt"]
