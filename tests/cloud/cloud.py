@@ -218,8 +218,14 @@ class Cloud:
                 self.schedule.run_now()  # it releases pending blocks and retries failed messages
                 quiet_since = time.monotonic()
             time.sleep(0.1)
-        self._say("not everything came to rest in time")
+        self._say(f"not everything came to rest in time: {self._unfinished()}")
         return False
+
+    def _unfinished(self) -> str:
+        """What keeps the cloud from resting, in one line."""
+        pending = {name: state for name, state in self._states().items() if is_pending(state)}
+        busy = "" if self.fleet.idle else "functions run; "
+        return f"{busy}{self._waiting()} blocks wait; {len(pending)} alerts are pending {list(pending.items())[:2]}"
 
     def _explained(self, seconds: float = 240.0) -> None:
         """Wait until the recovered model was asked for the missing diagnoses. The circuit first allows one trial

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from cali.adapters.aws.aws_clock import TOLERATED, AwsClock
 from cali.adapters.aws.dynamodb_breaker import SharedBreaker
 from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
 from cali.adapters.aws.dynamodb_shared import DynamoAnswers, DynamoBlobs, DynamoBudget, DynamoClaims
@@ -268,3 +271,34 @@ def test_slack_takes_a_message_or_says_what_to_do_about_it() -> None:
     with pytest.raises(Retryable, match="cannot be reached") as away:
         webhook.post({})
     assert "SECRET" not in str(away.value)
+
+
+def test_a_clock_that_is_wrong_by_more_than_a_lease_follows_the_clock_of_the_table(aws: Account) -> None:
+    # Given a clock that stands in the far future
+    clock, client = AwsClock(lambda: 1e10), aws.client("dynamodb")
+    clock.follow(client)
+    assert clock() == 1e10
+
+    # When the table answers
+    before = time.time()
+    client.list_tables()
+
+    # Then it shows the time of that answer, which has whole seconds
+    assert before - 1.0 <= clock() <= time.time() + 1.0
+
+
+def test_a_clock_that_is_nearly_right_stays_as_it_is() -> None:
+    answer = SimpleNamespace(headers={"Date": "Mon, 30 Nov 2026 12:00:00 GMT"})
+    noon = 1796040000.0
+    events: dict[str, Any] = {}
+    client = SimpleNamespace(meta=SimpleNamespace(events=SimpleNamespace(register=events.__setitem__)))
+    shown = []
+    for now in (noon + TOLERATED, noon + 101.0, noon - 101.0):
+        clock = AwsClock(lambda now=now: now)  # type: ignore[misc]
+        clock.follow(client)
+        events["after-call"](http_response=answer, parsed={})
+        shown.append(clock())
+        events["after-call"](http_response=SimpleNamespace(headers={}), parsed={})
+        assert clock() == shown[-1]
+
+    assert shown == [noon + TOLERATED, noon + 0.5, noon + 0.5]

@@ -37,7 +37,8 @@ def _moved():
 
 if _NAME:
     _bootstrap.FOLDER = _LEVERS / "kept"
-    _bootstrap.begin(_bootstrap.AwsParts(_settings.from_environment(), now=_moved, warn=_bootstrap.log_warning))
+    _clock = _bootstrap.AwsClock(_moved)
+    _bootstrap.begin(_bootstrap.AwsParts(_settings.from_environment(), _clock, warn=_bootstrap.log_warning))
 """
 
 

@@ -10,7 +10,9 @@ from itertools import pairwise
 from typing import Any
 
 from cali.core.life import StoredIncident
+from cali.stages.notify.state import loads
 from cali.testing.slack import Slack, SlackMessage
+from tests.cloud.observe import is_pending
 from tests.scenarios.alert_servers import Mailbox, marked
 from tests.scenarios.alert_shells import Shell
 
@@ -47,6 +49,12 @@ class Sights:
 
     def is_edits(self) -> int:
         return sum(len(one.edits) for one in self.slack.messages)
+
+    def is_pending(self) -> list[str]:
+        """Incidents of which a message is still to be sent, by what is stored of them."""
+        notes = {name: self.shell.alerts_store.get(f"incident/{key}") for name, key in self.names.items()}
+        states = {name: loads(note.body) for name, note in notes.items() if note and note.body}
+        return sorted(name for name, state in states.items() if is_pending(state))
 
     def is_pages(self) -> list[str]:
         return [body["event_action"] for _, body in self.pagerduty.got]

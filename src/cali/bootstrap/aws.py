@@ -14,9 +14,10 @@ import logging
 import time
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cali.adapters.aws import clients as aws
+from cali.adapters.aws.aws_clock import AwsClock
 from cali.adapters.aws.dynamodb_alerts import DynamoFeedback
 from cali.adapters.aws.dynamodb_incidents import DynamoIncidents
 from cali.adapters.aws.dynamodb_shared import DynamoAnswers, DynamoBlobs, DynamoBudget
@@ -156,12 +157,20 @@ class AwsParts:
         return known_severity(event, self.knowledge, self._of_knowledge.signatures)
 
     @cached_property
+    def table_client(self) -> Any:
+        """The client of the table. Its answers correct the clock of these parts."""
+        client = aws.client("dynamodb")
+        if isinstance(self.now, AwsClock):
+            self.now.follow(client)
+        return client
+
+    @cached_property
     def incidents(self) -> DynamoIncidents:
-        return DynamoIncidents(aws.client("dynamodb"), self.settings.incidents_table)
+        return DynamoIncidents(self.table_client, self.settings.incidents_table)
 
     @cached_property
     def blobs(self) -> DynamoBlobs:
-        return DynamoBlobs(aws.client("dynamodb"), self.settings.incidents_table, self.now)
+        return DynamoBlobs(self.table_client, self.settings.incidents_table, self.now)
 
     @cached_property
     def bucket(self) -> S3Objects:
@@ -218,7 +227,7 @@ class AwsParts:
         from cali.stages.reason.limits import BreakerSettings
 
         self.api_key()  # fail now if the key is missing, not at each question
-        client, table = aws.client("dynamodb"), wanted.incidents_table
+        client, table = self.table_client, wanted.incidents_table
         return model_gateway(
             wanted,
             wanted.model,
@@ -247,7 +256,7 @@ class AwsParts:
 
         return AwsAlertParts(
             self.settings.need("incidents_table"),
-            aws.client("dynamodb"),
+            self.table_client,
             self.incidents,
             self._alert_secret,
             self._alert_rules,
@@ -376,7 +385,7 @@ class BookParts:
 
         parts = self._parts
         wanted = parts.settings.need("logs_bucket", "incidents_table", "incidents_stream")
-        feedback = DynamoFeedback(aws.client("dynamodb"), wanted.incidents_table)
+        feedback = DynamoFeedback(parts.table_client, wanted.incidents_table)
         return Analyze(
             parts.decoder,
             self.refiner,
@@ -417,7 +426,7 @@ def aws_parts() -> AwsParts:
     They are built from the environment, unless `begin` has set others.
     """
     if not _process:
-        begin(AwsParts(from_environment(), warn=log_warning))
+        begin(AwsParts(from_environment(), AwsClock(), warn=log_warning))
     return _process[0].renewed()
 
 

@@ -136,7 +136,7 @@ class Alerts:
     def _await_diagnosis(self, change: Change) -> None:
         """Wait for the diagnosis of an opened incident, if one of its messages cannot be edited later."""
         ports = self._ports
-        until = change.at + ports.wait
+        until = min(change.at, ports.now()) + ports.wait  # the clock that wrote the change may be ahead
         if change.kind is not ChangeKind.OPENED or ports.now() >= until:
             return
         stored = ports.incidents.get(change.incident)

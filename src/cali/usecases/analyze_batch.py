@@ -98,8 +98,8 @@ class Analyze:
 
         Raise Retryable if a dependency failed. Then the same batch must be repeated.
         """
-        now = self._now()  # before the work, which may take seconds in a new process
         checkpoint = self._checkpoint(shard)
+        now = self._now()  # before the work, which may take seconds in a new process
         fresh = _unread(items, checkpoint)
         if not fresh and not (checkpoint.held and not items):
             return BatchReport(records=len(items), again=len(items))

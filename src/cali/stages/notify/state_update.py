@@ -48,7 +48,8 @@ def after_success(state: AlertState, effect: Effect, target: Target, ref: str, n
             waiting = tuple(line for line in sent.waiting if line.key != effect.line.key)
             sent = replace(sent, waiting=waiting, replies=sent.replies + 1, trying="", tried_at=0.0)
         case Follow():
-            sent = replace(sent, under=effect.root)
+            # The root's thread lists it, so a message that failed before is not sent any more.
+            sent = replace(sent, under=effect.root, trying="", tried_at=0.0)
         case Digest():
             sent = replace(sent, folded=effect.which, trying="", tried_at=0.0)
         case Skip():
