@@ -166,7 +166,7 @@ class AwsParts:
 
     @cached_property
     def incidents(self) -> DynamoIncidents:
-        return DynamoIncidents(self.table_client, self.settings.incidents_table)
+        return DynamoIncidents(self.table_client, self.settings.incidents_table, self.warn)
 
     @cached_property
     def blobs(self) -> DynamoBlobs:

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from cali.core.errors import Retryable
+from cali.core.errors import CaliError, Retryable
 from cali.core.models import Status
 from cali.stages.detect import LifePolicy, Outcome, sweep
 
@@ -52,6 +52,7 @@ class _SweepCount(NamedTuple):
 
     done: int = 0
     failed: int = 0
+    error: CaliError | None = None  # the first one that is not Retryable
 
 
 class Sweep:
@@ -76,12 +77,17 @@ class Sweep:
         self._most = most
 
     def run(self) -> SweepReport:
-        """Run all tasks. One that fails does not stop the others."""
+        """Run all tasks. One task or incident that fails does not stop the others.
+
+        Raise the first error that the next sweep will not mend, such as a denied call, after the other work is done.
+        """
         now = self._now()
         tasks = (self._release, self._silence, self._publish, self._ask)
-        released, silent, published, asked = (_tried(task, now) for task in tasks)
-        failed = released.failed + silent.failed + published.failed + asked.failed
-        return SweepReport(silent.done, asked.done, released.done, failed)
+        counts = released, silent, _, asked = [_tried(task, now) for task in tasks]
+        for count in counts:
+            if count.error is not None:
+                raise count.error
+        return SweepReport(silent.done, asked.done, released.done, sum(count.failed for count in counts))
 
     def _release(self, _now: float) -> _SweepCount:
         return _each(partial(self._released, shard) for shard in self._shards.shards())
@@ -137,20 +143,26 @@ def gauge(status: Status) -> str:
 def _tried(task: Callable[[float], _SweepCount], now: float) -> _SweepCount:
     try:
         return task(now)
-    except Retryable:
-        return _SweepCount(failed=1)
+    except CaliError as error:
+        return _SweepCount(failed=1, error=_lasting(error))
 
 
 def _each(steps: Iterable[Callable[[], int]]) -> _SweepCount:
     done = failed = 0
+    first: CaliError | None = None
     for step in steps:
         try:
             done += step()
-        except Retryable:
+        except CaliError as error:
             failed += 1
+            first = first or _lasting(error)
             if failed >= HOPELESS:
                 break
-    return _SweepCount(done, failed)
+    return _SweepCount(done, failed, first)
+
+
+def _lasting(error: CaliError) -> CaliError | None:
+    return None if isinstance(error, Retryable) else error
 
 
 def _since(stored: StoredIncident) -> float:

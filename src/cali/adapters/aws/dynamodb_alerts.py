@@ -44,7 +44,7 @@ class DynamoAlerts:
         if item is None:
             return None
         due = float(item["heard_at"]["N"]) if "heard_at" in item else None
-        return Note(key_, _unpacked(bytes(item["body"]["B"])), due, int(item["version"]["N"]))
+        return Note(key_, _unpacked(item.get("body", {}).get("B", b"")), due, int(item["version"]["N"]))
 
     def put(self, note: Note) -> Note:
         new = replace(note, version=note.version + 1)
@@ -78,9 +78,18 @@ def _unpacked(body: bytes) -> str:
     """Return the unpacked body. Return an invalid text for a damaged body, so that the reader starts with a new
     state."""
     try:
-        return zlib.decompress(body).decode()
-    except (zlib.error, ValueError):
+        return zlib.decompress(bytes(body)).decode()
+    except (zlib.error, TypeError, ValueError):
         return "damaged"
+
+
+def _feedback(item: dict[str, Any]) -> Feedback | None:
+    """Return the record of an item; None if it is damaged, so that the others are still found."""
+    try:
+        plain = json.loads(item["body"]["S"])
+        return Feedback(**{**plain, "verdict": Verdict(plain["verdict"]), "scope": Scope(*plain["scope"])})
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 class DynamoFeedback:
@@ -113,13 +122,9 @@ class DynamoFeedback:
     def find(self, limit: int, incident: str = "") -> list[Feedback]:
         found = []
         for item in _of_status(self._client, self._table, FEEDBACK, 100_000, latest=True):
-            if incident in ("", item["incident"]["S"]):
-                plain = json.loads(item["body"]["S"])
-                found.append(
-                    Feedback(
-                        **{**plain, "verdict": Verdict(plain["verdict"]), "scope": Scope(*plain["scope"])}
-                    )
-                )
+            record = _feedback(item)
+            if record is not None and incident in ("", record.incident):
+                found.append(record)
             if len(found) >= limit:
                 break
         return found

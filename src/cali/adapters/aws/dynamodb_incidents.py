@@ -6,8 +6,9 @@
     mark#<key>             a claim                                     free_at
     spent#<day>            calls and cost of a day                     calls, micros
     note#<key>             a blob that several processes change        version, body
+    damaged#<id>           an incident that could not be read          all that it had
 
-Old items expire (`expires_at`). The last four are in `dynamodb_shared.py`.
+Old items expire (`expires_at`). Answers, marks, spent and notes are in `dynamodb_shared.py`.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cali.adapters.aws.clients import mapped_errors
-from cali.core.errors import Conflict, Misconfigured, Poison
+from cali.core.errors import CaliError, Conflict, Poison
 from cali.core.models import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from cali.core.life import StoredIncident
 
@@ -30,6 +31,7 @@ EXPIRES = "expires_at"
 DAY = 86_400
 KEPT = 120 * DAY  # seconds without a change after which an incident expires
 PAGE = 100
+SET_ASIDE = "set_aside"  # attribute of the empty item of a damaged incident: where that is now
 
 TABLE: Mapping[str, Any] = {
     "AttributeDefinitions": [
@@ -54,11 +56,16 @@ TABLE: Mapping[str, Any] = {
 
 
 class DynamoIncidents:
-    """IncidentStore in DynamoDB. A put is one conditional write, so the slower of two writers gets a Conflict."""
+    """IncidentStore in DynamoDB. A put is one conditional write, so the slower of two writers gets a Conflict.
 
-    def __init__(self, client: Any, table: str) -> None:
+    A damaged item blocks nothing: it is set aside as `damaged#<id>`, reported through `warn`, and its incident starts
+    again when it occurs again.
+    """
+
+    def __init__(self, client: Any, table: str, warn: Callable[[str], None] = lambda _: None) -> None:
         self._client = client
         self._table = table
+        self._warn = warn
 
     def get(self, incident: str) -> StoredIncident | None:
         with mapped_errors(f"table {self._table}"):
@@ -66,7 +73,7 @@ class DynamoIncidents:
                 TableName=self._table, Key=key("incident", incident), ConsistentRead=True
             )
         item = answer.get("Item")
-        return self._read(item) if item else None
+        return self._read(item) if item and SET_ASIDE not in item else None
 
     def put(self, stored: StoredIncident) -> StoredIncident:
         new = replace(stored, version=stored.version + 1)
@@ -80,7 +87,9 @@ class DynamoIncidents:
         }
         if not (incident.status is Status.MUTED and new.muted_until is None):
             item[EXPIRES] = number(int(max(new.heard_at, new.muted_until or 0.0)) + KEPT)
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        condition: dict[str, Any] = {
+            "ConditionExpression": f"attribute_not_exists(pk) OR attribute_exists({SET_ASIDE})"
+        }
         if stored.version:
             condition = {
                 "ConditionExpression": "version = :read",
@@ -132,7 +141,7 @@ class DynamoIncidents:
                 answer = self._client.query(**asked, Limit=min(left, PAGE))
             items = answer.get("Items", [])
             left -= len(items)
-            yield from map(self._read, items)
+            yield from filter(None, map(self._read, items))
             if "LastEvaluatedKey" not in answer:
                 return
             asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -146,15 +155,38 @@ class DynamoIncidents:
             "ExpressionAttributeValues": {":status": {"S": status.value}},
         }
 
-    def _read(self, item: Mapping[str, Any]) -> StoredIncident:
+    def _read(self, item: Mapping[str, Any]) -> StoredIncident | None:
         from cali.stages.detect.incident_json import loads  # imports pydantic, which only readers need
 
-        name = item["pk"]["S"]
         try:
             text = zlib.decompress(item["body"]["B"]).decode()
             return loads(text, int(item["version"]["N"]))
-        except (Poison, KeyError, ValueError, zlib.error) as error:
-            raise Misconfigured(f"table {self._table}: {name}: damaged: {error}; delete it") from error
+        except (Poison, AttributeError, KeyError, TypeError, ValueError, zlib.error) as error:
+            self._set_aside(item, " ".join(str(error).split())[:200] or type(error).__name__)
+            return None
+
+    def _set_aside(self, item: Mapping[str, Any], why: str) -> None:
+        """Copy a damaged item to `damaged#<id>`, and replace it by an empty one, which is in no index.
+
+        Functions may not delete items. If another process has changed the item meanwhile, its item stays.
+        """
+        name = item["pk"]["S"].partition("#")[2]
+        copy = {field: value for field, value in item.items() if field not in ("status", EXPIRES)}
+        unchanged: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(version)"}
+        if "version" in item:
+            unchanged = {
+                "ConditionExpression": "version = :read",
+                "ExpressionAttributeValues": {":read": item["version"]},
+            }
+        empty = {**key("incident", name), SET_ASIDE: {"S": f"damaged#{name}"}}
+        try:
+            with mapped_errors(f"table {self._table}"):
+                self._client.put_item(TableName=self._table, Item={**copy, **key("damaged", name)})
+                self._client.put_item(TableName=self._table, Item=empty, **unchanged)
+        except CaliError as error:
+            self._warn(f"incident {name} is damaged: {why}; it could not be set aside: {error}")
+        else:
+            self._warn(f"incident {name} is damaged and starts again: {why}; see item damaged#{name}")
 
 
 def key(kind: str, name: str) -> dict[str, Any]:

@@ -171,7 +171,7 @@ class DynamoBlobs:
         with mapped_errors(f"table {self._table}"):
             answer = self._client.get_item(TableName=self._table, Key=key("note", name), ConsistentRead=True)
         item = answer.get("Item")
-        return (bytes(item["body"]["B"]), int(item["version"]["N"])) if item else (b"", 0)
+        return (bytes(item.get("body", {}).get("B", b"")), int(item["version"]["N"])) if item else (b"", 0)
 
     def write(self, name: str, body: bytes, version: int) -> None:
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
