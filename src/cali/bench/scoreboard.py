@@ -16,7 +16,7 @@ from cali.bench.judge import ALARMING, Card, Judgement, judge, shows
 from cali.bench.recording import SPLITS, InjectedFault, Recording
 
 BROKEN = "CALI, causes shuffled"
-_Z = 1.96  # 95%
+_Z = 1.96  # standard normal quantile of a 95% interval
 _RESAMPLES = 1000
 
 

@@ -12,7 +12,7 @@ from cali.stages.join import Joiner
 from cali.stages.refine.refiner import Refiner
 from cali.usecases.pipeline import Pipeline
 
-START = 1_795_168_800.0  # a fixed time, so that all runs have the same lines
+START = 1_795_168_800.0  # fixed, so that all runs have the same lines
 
 
 class Pace(NamedTuple):

@@ -36,8 +36,8 @@ COMMANDS = {
     "watch": "cali.cli.watch",
     "worker": "cali.cli.worker",
 }
-PROGRESS_LINES = 20_000  # between two reads of the clock
-PROGRESS_SECONDS = 0.5  # between two updates of the progress line
+PROGRESS_LINES = 20_000  # lines between two reads of the clock
+PROGRESS_SECONDS = 0.5  # seconds between two updates of the progress line
 
 
 class Clock(NamedTuple):

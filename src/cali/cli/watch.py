@@ -23,7 +23,7 @@ from cali.report.terminal import one_line
 from cali.report.wording import has_cause
 from cali.usecases.watch_stream import GRACE, News, StreamWatcher, follow
 
-SUMMED = 20  # incidents in the summary
+SUMMED = 20  # maximum incidents in the summary
 
 
 @click.command("watch")

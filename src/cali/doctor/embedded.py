@@ -30,7 +30,7 @@ OTHERS = {
     "GITHUB_REPOSITORY",
     "LEARNING_APPROVAL",
 }
-_INCIDENTS = 0x43414C49  # what `cali watch --state` writes into the header of its file
+_INCIDENTS = 0x43414C49  # application id in the header of a file of `cali watch --state`
 
 
 def settings(context: DoctorContext) -> Iterator[CheckResult]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cali.doctor.context import DoctorContext
 
 LOOKED = timedelta(minutes=15)
-NEAR = 0.8  # share of a limit that gives a warning
+NEAR = 0.8  # share of a limit from which the check warns
 LONG = {"diagnose": 300.0}  # maximum delay in seconds, the same as in the alarms
 TOO_LONG = 60.0
 UNRESERVED = 100  # executions that Lambda never lets an account reserve

@@ -18,7 +18,7 @@ from cali.core.models import Block, Record, Scope, Severity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PLACES = 20  # bits of a position for the lines of one record
+PLACES = 20  # bits of a position that number the lines of one record
 READ = 64  # maximum spans of batches in a checkpoint
 LATE = 16  # number of later batches after which a late batch still counts completely
 HELD = 200  # maximum pending blocks

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from cali.stages.decode import Decoder
     from cali.stages.refine.refiner import Refiner
 
-MOST = 5_900_000  # bytes of a response; Lambda gives Firehose 6,291,556
-SHORT = 2_000  # characters of a message when a response would be too large
+MOST = 5_900_000  # maximum bytes of a response; Lambda allows 6,291,556
+SHORT = 2_000  # characters to which messages are cut if a response is too large
 NO_YEAR = 253_402_300_800  # seconds: the year 10000, which neither Python nor OpenSearch supports
-AROUND = 120  # bytes of a record's JSON besides its id and data
+AROUND = 120  # bytes of a record's JSON without its id and data
 
 
 class Result(StrEnum):

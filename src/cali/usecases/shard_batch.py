@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cali.stages.refine.refiner import Refiner
 
 MASK = (1 << PLACES) - 1
-FULL = 5_000_000  # bytes of base64 in a batch; Lambda ends one at 6 MB
+FULL = 5_000_000  # bytes of base64 from which a batch counts as full; Lambda ends one at 6 MB
 
 
 class ShardBatch:

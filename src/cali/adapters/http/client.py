@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 5.0
 LONGEST_PAUSE = 3_600.0  # seconds; a longer Retry-After is cut to an hour
-LARGEST = 4_000_000  # bytes of a body that are read
+LARGEST = 4_000_000  # maximum bytes read of a body
 
 
 class HttpResponse(NamedTuple):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cali.core.ports import KnowledgeIndex
 
 LARGEST = 4_000_000  # maximum bytes of a file; a larger one is started again
-DEPTH = 10  # hits cached per query
+DEPTH = 10  # maximum hits cached per query
 
 
 class RememberedHits:

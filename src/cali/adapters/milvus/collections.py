@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cali.core.ports import Embedder
 
 ALIAS = "cali_knowledge"
-AT_ONCE = 100  # texts in one search
+AT_ONCE = 100  # maximum texts in one search
 
 
 class MilvusCollections:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from openai import OpenAI
 
-BATCH = 256  # texts in a request; the service takes 2048, smaller servers less
+BATCH = 256  # maximum texts per request; OpenAI accepts 2048, smaller servers less
 
 
 class OpenAIEmbedder:

@@ -36,7 +36,7 @@ MESSAGE_LIMIT = 64 * 1024
 
 _MEMO_LINES = 16_384
 _MEMO_LENGTH = 1024  # longer lines rarely repeat and would make the cache large
-_NESTING = 3  # an envelope, the line in it, and the line inside that one
+_NESTING = 3  # maximum nesting: an envelope, its line, and the line inside that one
 _OBJECT = b"{"
 _POD = b"[pod/"
 _POD_NAME = re.compile(rb"pod/[\w.-]+/[\w.-]+").fullmatch

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 _METADATA = b',"kubernetes":{'
 _TIME_LAST = b'},"@timestamp":"'
 
-_ENDS = 4_096  # containers; the end of an envelope has about 400 bytes
+_ENDS = 4_096  # maximum cached ends of envelopes, one per container, of about 400 bytes
 _HEADS = 16_384
 _new = tuple.__new__
-_KEYS = 8_192  # each with its shapes takes 1 to 2 KB
-_EACH = 6  # shapes per key: words that differ in a to f, ids that begin with a digit or a letter, statuses
+_KEYS = 8_192  # maximum cached keys; a key with its shapes takes 1 to 2 KB
+_EACH = 6  # maximum shapes per key, which differ in words, statuses and the first characters of ids
 _LONGEST = 2_048  # maximum bytes of an envelope's beginning
 _MINUTES = 4_096
 _STATUSES = {b"%03d" % code: from_status(f"{code:03}") for code in range(1000)}

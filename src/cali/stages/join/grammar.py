@@ -30,7 +30,7 @@ _PLAIN = (TraceFormat.PLAIN, TraceFormat.TEXT, TraceFormat.ANNOUNCED)
 _BEFORE_FRAMES = (TraceFormat.HEAD, TraceFormat.HEAD_TEXT)
 _FREE_TEXT = (TraceFormat.HEAD_TEXT, TraceFormat.STARTUP_TEXT)
 _FREE_LINES = 30  # maximum lines of free text in a block; real messages are shorter
-_HEAD = 400  # characters of a head that are searched for words
+_HEAD = 400  # maximum searched characters of a head
 
 
 class Shape(NamedTuple):

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _suspect = SUSPECT.match
 _new = tuple.__new__  # half the time of Block(...), which calls a Python function
 _PAGE = 12  # bits: a record counts once plus once per 4 KiB, so that `gap` also bounds memory
-_MEMO = 16_384  # cached lines of at most 1 KB
-_HOLD = 8  # gaps after which a block is released even if it still grows
+_MEMO = 16_384  # maximum cached lines, each of at most 1 KB
+_HOLD = 8  # times `gap` records after which even a growing block is released
 _CAP = 2048  # maximum characters of a gist that is the whole text: enough to distinguish two documents
 _SCAN = 600  # maximum lines scanned; a block holds fewer
 
@@ -33,7 +33,7 @@ _EXCEPTION = re.compile(
 )
 _LINK = re.compile(r"Caused by: |\s+---> |\s+\[cause\]: |Next ")
 _SIDE = re.compile(r"\s+(?:Suppressed|Caused by): ")  # indented, so not part of the chain of causes
-_NATIVE = re.compile(r"\[signal SIG|fatal error: ")  # Go, below the head
+_NATIVE = re.compile(r"\[signal SIG|fatal error: ")  # Go writes these lines below the head
 _FIELD = re.compile(r"(?:.*[\s\]])?(?:DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION):  ")
 _SKIPPED_HEAD = re.compile(
     r"\s*(?:\+ )?(?:Exception Group )?Traceback \(most recent call last\):\s*$"

@@ -34,7 +34,7 @@ SHARED = 2  # minimum words that a line shares with an example to support an ent
 WEAKEST = 0.5  # score of the weakest matching signature (retrieve.Calibration)
 CLEAR = 0.15  # lead over the next entry that gives full confidence
 TRACE = 0.72  # confidence in what a stack trace proves
-ONCE = 0.02  # subtracted for an error that occurred once
+ONCE = 0.02  # subtracted from the confidence if the error occurred only once
 
 
 def proof(entry: KnowledgeEntry, lines: Sequence[NumberedLine]) -> tuple[Evidence, ...]:

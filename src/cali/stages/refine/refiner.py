@@ -25,7 +25,7 @@ from cali.stages.refine.masks import SIGNS, WILDCARD, Mask, Masks, load
 from cali.stages.refine.redact import RedactionRule, Redactor
 from cali.stages.refine.severity import by_words, needs_digits, worst
 
-MESSAGES = 50_000  # entries of a cache before it is dropped
+MESSAGES = 50_000  # maximum entries of a cache; a full cache is cleared
 ENTRY = 512  # bytes of a key that count as one entry, so that long messages fill a cache sooner
 LONGEST = 4_096  # longer messages are not cached, because that would cost more than it saves
 

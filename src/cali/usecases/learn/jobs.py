@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cali.usecases.learn.learn_context import LearnContext
     from cali.usecases.learn.step_results import JobStep
 
-FIRST = date(2000, 1, 1)  # no log is older
+FIRST = date(2000, 1, 1)  # the earliest possible day of a log
 
 _STEPS: Mapping[str, Mapping[str, JobStep]] = {
     "learn_new_errors": new_errors.STEPS,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cali.stages.retrieve.knowledge import Knowledge
 
 EVERY = 60.0  # seconds
-AWAY = 240.0  # additional seconds after a failure of the store: each wait for it delays the lines
+AWAY = 240.0  # more seconds after a failure of the store, because each attempt delays the lines
 
 
 class ReleaseWatch:

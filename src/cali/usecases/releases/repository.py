@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HOME = "releases/"
 POINTER = f"{HOME}current.json"
 KNOWLEDGE, BOOKS = "knowledge", "books"
-_FIELD = {KNOWLEDGE: "knowledge", BOOKS: "book"}  # of Versions
+_FIELD = {KNOWLEDGE: "knowledge", BOOKS: "book"}  # kind of release -> field of ReleaseVersions
 
 
 class ReleaseVersions(NamedTuple):
