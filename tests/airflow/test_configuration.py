@@ -192,5 +192,5 @@ def test_the_configuration_is_the_whole_of_ours(addon: Release, airflow: Airflow
     import_ = "import sys, json; from airflow.configuration import conf; print(json.dumps(conf.configuration_description))"
     known = yaml.safe_load(airflow.python(import_))
     for section, keys in addon.values["config"].items():
-        if section != "celery":  # of a provider that is not installed here
+        if section != "celery":  # its provider is not installed here
             assert keys.keys() <= known[section]["options"].keys(), section

@@ -36,7 +36,7 @@ class Statement:
     resources: tuple[str, ...] = ("*",)
     not_resources: tuple[str, ...] = ()
     conditions: tuple[tuple[str, str, tuple[str, ...]], ...] = ()  # operator, key, values
-    principals: tuple[str, ...] = ()  # of a trust policy
+    principals: tuple[str, ...] = ()  # only in a trust policy
 
     def covers(self, request: Request) -> bool:
         """Return whether it applies to the call."""

@@ -42,8 +42,8 @@ class LogStream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SettleRules:
-    """The rules that decide when a block at the end of a batch is complete: `settle` seconds after its last line
-    without another record. If the stream cannot be read, a batch counts as the newest one if it has fewer than
+    """The rules that decide when a block at the end of a batch is complete: if the stream had no record for `settle`
+    seconds after the block's last line. If the stream cannot be read, a batch counts as the newest one if it has fewer than
     `batch` records and is at most `fresh` seconds old."""
 
     settle: float = 0.5

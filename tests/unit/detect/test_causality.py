@@ -134,7 +134,7 @@ def test_an_error_that_stops_nothing_must_come_just_before():
 
 def test_who_suffers_is_named_or_it_is_no_consequence():
     given = [
-        incident("GET http://orders:8080/api returned 502", "orders", 90.0, 300.0),  # of itself
+        incident("GET http://orders:8080/api returned 502", "orders", 90.0, 300.0),  # an error of its own
         incident("panic: nil map", "payments", 91.0, 300.0, CRITICAL),
         incident("http://payments:80 order has an invalid tariff", "carts", 92.0, 300.0),  # no symptom
     ]

@@ -20,7 +20,7 @@ SHIPPED = knowledge.knowledge_of((MEMORY, HOST), "2026-01-01")
 
 def refused(call: str) -> ClientError:
     said = {"Error": {"Code": "AccessDenied", "Message": "Access Denied"}}
-    return ClientError(said, call)  # type: ignore[arg-type]  # what the code looks at
+    return ClientError(said, call)  # type: ignore[arg-type]  # only the fields that the code reads
 
 
 class Prefixed:

@@ -62,9 +62,9 @@ class LineShape(NamedTuple):
     minute: int  # start of the time
     second: int
     zone: int
-    start: int  # of the message
+    start: int  # start of the message
     end: int
-    pieces: tuple[Span, ...]  # of a message that has several
+    pieces: tuple[Span, ...]  # parts of the message, if it has several
     escaped: bool
     more: str  # text appended to the message
     severity: Severity | None

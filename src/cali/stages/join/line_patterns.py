@@ -105,7 +105,7 @@ _PYDANTIC = (
     _row(_VALIDATION + r"errors for \S", TraceFormat.FIELDS),
     _row(_VALIDATION + r"error for \S", TraceFormat.ONE_FIELD),
 )
-_LOCATION = r"[A-Za-z_][\w.\[\]-]*(?: -> [\w.]+)*$"  # of a field, as "user.address.0.zip"
+_LOCATION = r"[A-Za-z_][\w.\[\]-]*(?: -> [\w.]+)*$"  # the path of a field, such as "user.address.0.zip"
 # First words of the lines of a statement, as SQLAlchemy prints it.
 _CLAUSE = (
     r"(?:SELECT|FROM|WHERE|(?:LEFT |RIGHT |FULL |INNER |CROSS )?(?:OUTER )?JOIN|ORDER BY|GROUP BY|HAVING|LIMIT|OFFSET"
