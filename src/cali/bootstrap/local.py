@@ -19,7 +19,7 @@ from cali.core.settings import Settings
 if TYPE_CHECKING:
     from cali.adapters.sinks.registry import Sinks
     from cali.adapters.sources.tail import Tail
-    from cali.core.ports import AlertStore, IncidentStore, KnowledgeIndex
+    from cali.core.ports import AlertStore, KnowledgeIndex
     from cali.stages.notify.content import Message
     from cali.stages.notify.rules import Rules, SinkUse
     from cali.stages.reason import ModelGateway, Reasoner
@@ -39,7 +39,6 @@ __all__ = [
     "alert_store",
     "benchmark_indexes",
     "build_refiner",
-    "empty_store",
     "local_sinks",
     "preview_message",
     "read_lines",
@@ -80,13 +79,6 @@ def preview_message(sink: SinkUse, message: Message) -> Any:
     from cali.adapters.sinks.registry import preview
 
     return preview(sink, message)
-
-
-def empty_store() -> IncidentStore:
-    """Build a store in memory, for one preview."""
-    from cali.adapters.memory.incidents import MemoryIncidents
-
-    return MemoryIncidents()
 
 
 def alert_store(state: Path) -> AlertStore:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from cali.bootstrap.incident_stores import in_file
 from cali.bootstrap.local import LocalParts, alert_store, local_sinks
 from cali.core.errors import Misconfigured
+from cali.core.models import Incident
 from cali.core.settings import Settings
+from cali.stages.notify.context import ContextBuilder
 from cali.stages.notify.rules import Rules
 from cali.stages.notify.rules_file import parse
 from cali.stages.notify.words import words
 from cali.usecases.alert import AlertPorts, Alerts
+from cali.usecases.preview_alerts import AlertPreview, preview_alerts
 from cali.usecases.send_unsent import SendResult, send_unsent
 
 
@@ -50,6 +53,23 @@ def alert_sender(
         )
     )
     return partial(send_unsent, stores.incidents, stores.apply, alerts, warn)
+
+
+def alert_previews(
+    settings: Settings, rules: Rules, incidents: Sequence[Incident], now: float
+) -> list[AlertPreview]:
+    """Return the alerts that the rules would send for incidents. Raise Misconfigured if a sink cannot be built."""
+    from cali.adapters.memory.incidents import MemoryIncidents
+
+    store, parts = MemoryIncidents(), LocalParts(settings, ask_model=False)
+    sinks = local_sinks(rules, _no_secret, lambda: now, lambda _: None)
+    entry = lambda name: parts.knowledge.entries.get(name)  # noqa: E731 - loads the knowledge only when needed
+    contexts = ContextBuilder(rules, sinks, store, words(settings.language), entry)
+    return preview_alerts(incidents, store, contexts, now)
+
+
+def _no_secret(key: str) -> str:
+    raise Misconfigured(f"{key}: a test sends nothing")
 
 
 def read_rules(path: Path) -> Rules:

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cali.bootstrap.local import LocalParts, empty_store, local_sinks, preview_message
-from cali.bootstrap.local_alerts import read_rules
+from cali.bootstrap.local import preview_message
+from cali.bootstrap.local_alerts import alert_previews, read_rules
 from cali.cli import clock
 from cali.cli.alerts_send import send
 from cali.core import settings
 from cali.core.errors import Misconfigured
-from cali.core.life import Change, ChangeKind, StoredIncident
-from cali.core.models import Incident, Status
 from cali.report.incident_file import incidents
-from cali.stages.notify.context import ContextBuilder
-from cali.stages.notify.decide import Digest, Effect, Follow, Post, Skip, decide, enroll, record_change
+from cali.stages.notify.decide import Digest, Effect, Follow, Skip
 from cali.stages.notify.rules import Rules
 from cali.stages.notify.sink import Style
-from cali.stages.notify.state import AlertState
-from cali.stages.notify.words import Words, words
+from cali.usecases.preview_alerts import AlertPreview, PreviewedEffect
 
 _STYLES = {
     Style.LIVING: "one message, updated in place, with replies in its thread",
@@ -83,10 +78,10 @@ def test(
     if not found:
         raise Misconfigured(f"{incident}: no incident{f' with the id {name}' if name else ''}")
     try:
-        tester = _Tester(read, found, words(chosen.language), now, LocalParts(chosen, ask_model=False))
+        previews = alert_previews(chosen, read, found, now)
     except Misconfigured as error:
         raise Misconfigured(f"{rules}: {error}") from error
-    rows = [tester.row(one) for one in found]
+    rows = [_row(preview, read) for preview in previews]
     if form == "json":
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
@@ -94,59 +89,33 @@ def test(
         click.echo(_text(row, show=show))
 
 
-class _Tester:
-    """Dry run of the alert function on the first change of each incident."""
-
-    def __init__(
-        self, rules: Rules, found: list[Incident], say: Words, now: float, parts: LocalParts
-    ) -> None:
-        store = empty_store()
-        for one in found:
-            if store.get(one.id) is None:
-                store.put(_stored(one, now))
-        entry = lambda name: parts.knowledge.entries.get(name)  # noqa: E731 - loads the knowledge only when needed
-        self._rules = rules
-        self._now = now
-        self._sinks = local_sinks(rules, _no_secret, lambda: now, lambda _: None)
-        self._contexts = ContextBuilder(rules, self._sinks, store, say, entry)
-
-    def row(self, incident: Incident) -> dict[str, Any]:
-        stored = _stored(incident, self._now)
-        kind = _KINDS.get(incident.status, ChangeKind.OPENED)
-        change = Change(incident.id, 1, kind, self._now, incident.severity, incident.count)
-        routed = self._contexts.route(incident)
-        places = self._contexts.places(stored, AlertState())
-        state = record_change(enroll(AlertState(), places), change)
-        context = self._contexts.build(stored, state, change, self._now, places)
-        rows = []
-        for effect in decide(change, state, context, self._now):
-            target = context.targets[effect.target]
-            use = self._rules.use(target.destination.sink)
-            shown = replace(target.message, key=f"{incident.id}/preview", kind=kind.value)
-            rows.append(
-                {
-                    "sink": target.destination.sink,
-                    "kind": use.kind,
-                    "channel": target.destination.channel,
-                    "mention": target.destination.mention,
-                    "action": type(effect).__name__.lower(),
-                    "why": effect.why,
-                    "gets": _STYLES[target.style],
-                    **_until(effect),
-                    "sends": preview_message(use, shown) if isinstance(effect, Post) else None,
-                }
-            )
-        title, severity = incident.title, incident.severity.label
-        about = {"incident": incident.id, "title": title, "severity": severity, "scope": str(incident.scope)}
-        return {**about, "status": incident.status.value, "why": list(routed.why), "places": rows}
+def _row(preview: AlertPreview, rules: Rules) -> dict[str, Any]:
+    incident = preview.incident
+    about = {
+        "incident": incident.id,
+        "title": incident.title,
+        "severity": incident.severity.label,
+        "scope": str(incident.scope),
+        "status": incident.status.value,
+        "why": list(preview.why),
+    }
+    return {**about, "places": [_place(one, rules) for one in preview.effects]}
 
 
-_KINDS = {
-    Status.REGRESSED: ChangeKind.REGRESSED,
-    Status.QUIET: ChangeKind.QUIET,
-    Status.RESOLVED: ChangeKind.RESOLVED,
-    Status.MUTED: ChangeKind.MUTED,
-}
+def _place(previewed: PreviewedEffect, rules: Rules) -> dict[str, Any]:
+    destination, effect = previewed.target.destination, previewed.effect
+    use = rules.use(destination.sink)
+    return {
+        "sink": destination.sink,
+        "kind": use.kind,
+        "channel": destination.channel,
+        "mention": destination.mention,
+        "action": type(effect).__name__.lower(),
+        "why": effect.why,
+        "gets": _STYLES[previewed.target.style],
+        **_until(effect),
+        "sends": None if previewed.message is None else preview_message(use, previewed.message),
+    }
 
 
 def _text(row: dict[str, Any], *, show: bool) -> str:
@@ -182,17 +151,9 @@ def _until(effect: Effect) -> dict[str, str]:
     return {"digest": effect.which} if isinstance(effect, Digest) else {}
 
 
-def _stored(incident: Incident, now: float) -> StoredIncident:
-    return StoredIncident(incident, incident.last_seen or now, changes=1)
-
-
 def _time(at: str) -> float:
     try:
         when = datetime.fromisoformat(at)
     except ValueError as error:
         raise Misconfigured(f"--at: {at!r} is not a time; write it like 2026-11-20T23:30:00+09:00") from error
     return when.astimezone().timestamp() if when.tzinfo is None else when.timestamp()
-
-
-def _no_secret(key: str) -> str:
-    raise Misconfigured(f"{key}: a test sends nothing")
