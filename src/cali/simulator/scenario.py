@@ -6,15 +6,95 @@ Every text is a phrase (`phrase.py`): literal text with values in braces.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
 
 from cali.core.errors import Misconfigured
-from cali.simulator.datafile import Node, data_file, read
+from cali.simulator.datafile import DataModel, data_file, read
 
-POD_KINDS = ("deployment", "statefulset", "daemonset")
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
+
+
+class LineEntry(DataModel):
+    """A message in a file. `in` is the service that writes it, `form` its form in the file of that service."""
+
+    in_: str = Field("", alias="in")
+    w: float = Field(1.0, ge=0)
+    form: str = ""
+    text: str
+    fields: str = ""
+    stream: Literal["stdout", "stderr"] = "stdout"
+
+
+class ServiceFile(DataModel):
+    """A file under `services/`. `forms` are the frames of its lines, which place time, level and text."""
+
+    namespace: str
+    container: str = ""
+    pods: Literal["deployment", "statefulset", "daemonset"]
+    replicas: int = Field(ge=1)
+    share: float = Field(ge=0)
+    image: str
+    forms: dict[str, str] = Field(default_factory=dict)
+    lines: list[LineEntry] = Field(min_length=1)
+
+
+class FaultFile(DataModel):
+    """A file under `faults/`."""
+
+    service: str
+    known: bool
+    cause_any: list[Pattern]
+    markers: list[Pattern]
+    one_pod: bool = False
+    first: list[LineEntry] = Field(default_factory=list)
+    says: list[LineEntry] = Field(min_length=1)
+    last: list[LineEntry] = Field(default_factory=list)
+
+
+class ServiceUse(DataModel):
+    """A service in a scenario file. Its values override those of the service's file."""
+
+    use: str
+    replicas: int | None = Field(None, ge=1)
+    share: float | None = Field(None, ge=0)
+    namespace: str = ""
+
+
+class FaultEntry(DataModel):
+    """A fault in a scenario file; see PlantedFault."""
+
+    id: str
+    kind: str
+    at: float = Field(ge=0)
+    lasts: float = Field(ge=0)
+    rate: float = Field(ge=0.001)
+    root: str = ""
+
+
+class ScenarioFile(DataModel):
+    """A file under `scenarios/`."""
+
+    name: str
+    lines: int = Field(ge=1, lt=10**15)
+    seconds: float = Field(ge=0.001, lt=1e15)
+    services: list[ServiceUse] = Field(min_length=1)
+    faults: list[FaultEntry] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,21 +187,17 @@ def load_scenario(path_or_name: str | Path) -> Scenario:
     path = Path(path_or_name)
     if not path.suffix:
         path = data_file("scenarios", str(path_or_name), str(path_or_name))
-    node = read(path)
-    node.only("name", "lines", "seconds", "services", "faults")
-    services = tuple(_service(entry) for entry in node.nodes("services"))
-    _no_doubles((service.name for service in services), "service", node)
-    by_name = {service.name: service for service in services}
-    faults = tuple(_fault(entry, by_name) for entry in node.nodes("faults", needed=False))
-    _no_doubles((fault.id for fault in faults), "fault", node)
-    _roots_hold(faults, node)
-    return Scenario(
-        name=node.text("name"),
-        lines=node.whole("lines", least=1),
-        seconds=node.number("seconds", least=0.001),
-        services=services,
-        faults=faults,
+    file = read(path, ScenarioFile)
+    services = {}
+    for place, use in enumerate(file.services):
+        if use.use in services:
+            raise Misconfigured(f"{path}: service {use.use!r} is listed twice")
+        services[use.use] = _service(use, f"{path}: services[{place}]")
+    faults = tuple(
+        _fault(entry, services, f"{path}: faults[{place}]") for place, entry in enumerate(file.faults)
     )
+    _roots_hold(faults, path)
+    return Scenario(file.name, file.lines, file.seconds, tuple(services.values()), faults)
 
 
 def truth(scenario: Scenario) -> tuple[Truth, ...]:
@@ -143,106 +219,79 @@ def truth(scenario: Scenario) -> tuple[Truth, ...]:
     )
 
 
-def _service(entry: Node) -> Service:
-    entry.only("use", "replicas", "share", "namespace")
-    name = entry.text("use")
-    node = read(data_file("services", name, entry.where))
-    node.only("namespace", "container", "pods", "replicas", "share", "image", "forms", "lines")
-    forms = node.forms()
+def _service(use: ServiceUse, where: str) -> Service:
+    file = _service_file(use.use, where)
     return Service(
-        name=name,
-        namespace=entry.text("namespace", node.text("namespace")),
-        workload=name,
-        container=node.text("container", name),
-        pods_are=node.one_of("pods", POD_KINDS),
-        replicas=entry.whole("replicas", least=1, default=node.whole("replicas", least=1)),
-        share=entry.number("share", least=0.0, default=node.number("share", least=0.0)),
-        image=node.text("image"),
-        lines=tuple(_say(line, name, forms) for line in node.nodes("lines")),
+        name=use.use,
+        namespace=use.namespace or file.namespace,
+        workload=use.use,
+        container=file.container or use.use,
+        pods_are=file.pods,
+        replicas=use.replicas or file.replicas,
+        share=file.share if use.share is None else use.share,
+        image=file.image,
+        lines=tuple(_phrase(line, use.use, where) for line in file.lines),
     )
 
 
-def _fault(entry: Node, services: Mapping[str, Service]) -> PlantedFault:
-    entry.only("id", "kind", "at", "lasts", "rate", "root")
-    at = entry.number("at", least=0.0)
-    lasts = entry.number("lasts", least=0.0)
-    if at + lasts > 1:
+def _fault(entry: FaultEntry, services: Collection[str], where: str) -> PlantedFault:
+    if entry.at + entry.lasts > 1:
         raise Misconfigured(
-            f"{entry.where}: at + lasts is {at + lasts:g}; it must be at most 1, the end of the run"
+            f"{where}: at + lasts is {entry.at + entry.lasts:g}; it must be at most 1, the end of the run"
         )
-    return PlantedFault(
-        id=entry.text("id"),
-        kind=_kind(entry.text("kind"), entry, services),
-        at=at,
-        lasts=lasts,
-        rate=entry.number("rate", least=0.001),
-        root=entry.text("root", "") or None,
-    )
+    file = read(data_file("faults", entry.kind, where), FaultFile)
+    place = f"{where}: kind {entry.kind!r}"
+    lines = (*file.first, *file.says, *file.last)
+    for name in (file.service, *(line.in_ for line in lines if line.in_)):
+        if name not in services:
+            raise Misconfigured(f"{place} needs the service {name!r}, which the scenario does not list")
 
-
-def _kind(name: str, entry: Node, services: Mapping[str, Service]) -> FaultKind:
-    node = read(data_file("faults", name, entry.where))
-    node.only("service", "known", "cause_any", "markers", "one_pod", "first", "says", "last")
-    service = node.text("service")
-    asked = f"{entry.where}: kind {name!r}"
-    if service not in services:
-        raise Misconfigured(f"{asked} needs the service {service!r}, which the scenario does not list")
-
-    def spoken(key: str, *, needed: bool) -> tuple[WeightedPhrase, ...]:
-        return tuple(_fault_say(line, service, services, asked) for line in node.nodes(key, needed=needed))
+    def phrases(lines: Iterable[LineEntry]) -> tuple[WeightedPhrase, ...]:
+        return tuple(_phrase(line, line.in_ or file.service, place) for line in lines)
 
     kind = FaultKind(
-        name=name,
-        service=service,
-        known=node.flag("known"),
-        cause_any=node.texts("cause_any"),
-        markers=node.texts("markers"),
-        one_pod=node.flag("one_pod", default=False),
-        first=spoken("first", needed=False),
-        says=spoken("says", needed=True),
-        last=spoken("last", needed=False),
+        name=entry.kind,
+        service=file.service,
+        known=file.known,
+        cause_any=tuple(file.cause_any),
+        markers=tuple(file.markers),
+        one_pod=file.one_pod,
+        first=phrases(file.first),
+        says=phrases(file.says),
+        last=phrases(file.last),
     )
-    for pattern in (*kind.cause_any, *kind.markers):
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise Misconfigured(f"{node.where}: {pattern!r} is not a regular expression: {error}") from None
-    return kind
+    return PlantedFault(entry.id, kind, entry.at, entry.lasts, entry.rate, entry.root or None)
 
 
-def _fault_say(line: Node, default: str, services: Mapping[str, Service], asked: str) -> WeightedPhrase:
-    name = line.text("in", default)
-    if name not in services:
-        raise Misconfigured(f"{asked} needs the service {name!r}, which the scenario does not list")
-    return _say(line, name, read(data_file("services", name, line.where)).forms())
+def _service_file(name: str, where: str) -> ServiceFile:
+    return read(data_file("services", name, where), ServiceFile)
 
 
-def _say(line: Node, service: str, forms: Mapping[str, str]) -> WeightedPhrase:
-    line.only("in", "w", "form", "text", "fields", "stream")
-    return WeightedPhrase(
-        service=service,
-        weight=line.number("w", least=0.0, default=1.0),
-        text=line.phrase(forms),
-        stream=line.one_of("stream", ("stdout", "stderr"), "stdout"),
-    )
+def _phrase(line: LineEntry, service: str, where: str) -> WeightedPhrase:
+    """Return a line within its form. Within a JSON form, the text is escaped as a JSON string."""
+    text, forms = line.text, _service_file(service, where).forms
+    if line.form:
+        if line.form not in forms:
+            raise Misconfigured(f"{where}: unknown form {line.form!r}; use one of {', '.join(forms)}")
+        form = forms[line.form]
+        if form.startswith('{"'):
+            text = json.dumps(text, ensure_ascii=False)[1:-1]
+        text = form.replace("$fields", line.fields).replace("$text", text)
+    return WeightedPhrase(service, line.w, text, line.stream)
 
 
-def _no_doubles(names: Iterable[str], what: str, node: Node) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise Misconfigured(f"{node.where}: {what} {name!r} is listed twice")
-        seen.add(name)
-
-
-def _roots_hold(faults: tuple[PlantedFault, ...], node: Node) -> None:
-    starts = {fault.id: fault.at for fault in faults}
+def _roots_hold(faults: tuple[PlantedFault, ...], path: Path) -> None:
+    starts: dict[str, float] = {}
+    for fault in faults:
+        if fault.id in starts:
+            raise Misconfigured(f"{path}: fault {fault.id!r} is listed twice")
+        starts[fault.id] = fault.at
     for fault in faults:
         if fault.root is None:
             continue
         if fault.root not in starts or fault.root == fault.id:
             raise Misconfigured(
-                f"{node.where}: fault {fault.id!r} names the root {fault.root!r}, which is not another fault"
+                f"{path}: fault {fault.id!r} names the root {fault.root!r}, which is not another fault"
             )
         if starts[fault.root] >= fault.at:
-            raise Misconfigured(f"{node.where}: fault {fault.id!r} must start after its root {fault.root!r}")
+            raise Misconfigured(f"{path}: fault {fault.id!r} must start after its root {fault.root!r}")

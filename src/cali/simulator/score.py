@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
+from pydantic import BaseModel, ValidationError
 
 from cali.core.errors import Misconfigured
 from cali.simulator.scenario import Truth
@@ -77,18 +77,21 @@ def score(truth: Sequence[Truth], labels_by_line: Mapping[int, str], incidents_j
 def read_truth(path: Path) -> tuple[tuple[Truth, ...], dict[int, str]]:
     """Read the faults and labels that `cali simulate --truth` wrote. Raise Misconfigured if the file is invalid."""
     try:
-        data = orjson.loads(path.read_bytes())
-        faults = tuple(_truth(fault) for fault in data["faults"])
-        return faults, {int(line): str(fault) for line, fault in data["labels"].items()}
+        file = _TruthFile.model_validate_json(path.read_bytes())
     except OSError as error:
         raise Misconfigured(f"{path}: cannot be read: {error.strerror}") from None
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Misconfigured(f"{path}: not a file written by cali simulate --truth: {error}") from None
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        place = ".".join(map(str, wrong["loc"]))
+        raise Misconfigured(
+            f"{path}: not a file written by cali simulate --truth: {place}: {wrong['msg']}"
+        ) from None
+    return file.faults, file.labels
 
 
-def _truth(fault: Mapping[str, Any]) -> Truth:
-    lists = {name: tuple(fault[name]) for name in ("cause_any", "markers")}
-    return Truth(**{**fault, **lists})
+class _TruthFile(BaseModel):
+    faults: tuple[Truth, ...]
+    labels: dict[int, str]
 
 
 def _incidents(report: Any) -> list[Mapping[str, Any]]:
