@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, Field, ValidationError
+
 from cali.adapters.aws import clients
 from cali.adapters.slack.api import URL as SLACK_URL
 from cali.core import settings as settings_
@@ -22,6 +24,18 @@ if TYPE_CHECKING:
     from cali.usecases.releases import Releases
 
 CONFIG = Path(".chalice/config.json")
+
+
+class FunctionSection(BaseModel):
+    """The checked part of a function's section in .chalice/config.json."""
+
+    environment_variables: dict[str, str] = Field(default_factory=dict, strict=True)
+
+
+class StageSection(FunctionSection):
+    """The checked part of a stage's section."""
+
+    lambda_functions: dict[str, FunctionSection] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,23 +143,16 @@ def _declared(config: Path, stage: str | None) -> Mapping[str, Any] | None:
         return None
     except (OSError, ValueError, AttributeError) as error:
         raise Misconfigured(f"--config {config}: cannot be read: {error}") from error
-    if section is not None:
-        _check(section, f"--config {config}: stage {stage}")
-    return section  # type: ignore[no-any-return]
+    return None if section is None else _checked(section, f"--config {config}: stage {stage}")
 
 
-def _check(section: Any, where: str) -> None:
-    """Raise Misconfigured unless a section has the types that Chalice expects: objects, and strings for variables."""
-    if not isinstance(section, dict):
-        raise Misconfigured(f"{where}: not an object")
-    functions = section.get("lambda_functions", {})
-    for name, value in {
-        "lambda_functions": functions,
-        **(functions if isinstance(functions, dict) else {}),
-    }.items():
-        if not isinstance(value, dict):
-            raise Misconfigured(f"{where}: {name}: not an object")
-    for each in (section, *functions.values()):
-        variables = each.get("environment_variables", {})
-        if not isinstance(variables, dict) or not all(isinstance(value, str) for value in variables.values()):
-            raise Misconfigured(f"{where}: environment_variables: not an object of strings")
+def _checked(section: Any, where: str) -> Mapping[str, Any]:
+    """Return a section. Raise Misconfigured unless it has the types that Chalice expects."""
+    try:
+        StageSection.model_validate(section)
+    except ValidationError as invalid:
+        error = invalid.errors()[0]
+        place = ": ".join(map(str, error["loc"]))
+        raise Misconfigured(f"{where}: {place + ': ' if place else ''}{error['msg']}") from None
+    checked: Mapping[str, Any] = section
+    return checked
