@@ -83,11 +83,15 @@ def group(context: click.Context, folder: Path, plugins: Path | None, name: str,
 
 @group.command()
 @click.pass_obj
-def bootstrap(here: Installation) -> None:
+def bootstrap(target: Installation) -> None:
     """Create the bucket for Terraform's state, and run `terraform init` with it."""
-    _prepare(here)
+    _prepare(target)
 
 
+AUTO_APPROVE = click.option(
+    "--auto-approve", is_flag=True, envvar="AUTO_APPROVE", help="Do not ask for confirmation. For pipelines."
+)
+TAG = click.option("--tag", help="The images' tag.  [default: the last commit that changed their sources]")
 KEEP_DAYS = click.option(
     "--keep-days",
     type=click.IntRange(1, 365),
@@ -106,19 +110,19 @@ KEEP_DAYS = click.option(
 )
 @click.option("--drift", is_flag=True, help="Print a line for each change, and exit with 1 if there is any.")
 @click.pass_obj
-def plan(here: Installation, hash_to: Path | None, drift: bool) -> None:
+def plan(target: Installation, hash_to: Path | None, drift: bool) -> None:
     """Show the changes that an apply would make, and write the plan to cali.tfplan in the root. Nothing is changed."""
-    clients = _prepare(here)
+    clients = _prepare(target)
     # -lock=false: a plan writes no state, and a read-only role cannot write a lock
-    _plan(here, clients, "-lock=false")
-    file = here.terraform.folder / PLAN
+    _plan(target, clients, "-lock=false")
+    file = target.terraform.folder / PLAN
     digest = installation.sha256(file)
     click.echo(f"{file.name}: sha256 {digest}")
     if hash_to is not None:
         with hash_to.open("a", encoding="utf-8") as written:
             written.write(f"sha256={digest}\n")
     if drift:
-        found = installation.changes(json.loads(here.terraform.run("show", "-json", PLAN)))
+        found = installation.changes(json.loads(target.terraform.run("show", "-json", PLAN)))
         for line in found:
             click.echo(f"drift: {line}")
         if found:
@@ -126,33 +130,33 @@ def plan(here: Installation, hash_to: Path | None, drift: bool) -> None:
 
 
 @group.command()
-@click.option("--auto-approve", is_flag=True, envvar="AUTO_APPROVE", help="Apply without asking. For CI.")
+@AUTO_APPROVE
 @KEEP_DAYS
 @click.pass_obj
-def up(here: Installation, auto_approve: bool, keep_days: int) -> None:
+def up(target: Installation, auto_approve: bool, keep_days: int) -> None:
     """Create or update the infrastructure: state bucket, plan, confirmation, apply, OpenSearch roles."""
-    clients = _prepare(here)
-    _plan(here, clients)
+    clients = _prepare(target)
+    _plan(target, clients)
     if not auto_approve:
         click.confirm("Apply this plan?", abort=True)
-    _apply(here, clients, keep_days)
+    _apply(target, clients, keep_days)
 
 
 @group.command()
 @click.option("--sha256", envvar="PLAN_SHA256", required=True, help="SHA-256 of the reviewed plan.")
 @KEEP_DAYS
 @click.pass_obj
-def apply(here: Installation, sha256: str, keep_days: int) -> None:
+def apply(target: Installation, sha256: str, keep_days: int) -> None:
     """Apply the reviewed plan, cali.tfplan in the root. Terraform refuses it if the state has changed since."""
-    installation.same(here.terraform.folder / PLAN, sha256)
-    _apply(here, _prepare(here), keep_days)
+    installation.same(target.terraform.folder / PLAN, sha256)
+    _apply(target, _prepare(target), keep_days)
 
 
 @group.command()
 @click.pass_obj
-def outputs(here: Installation) -> None:
+def outputs(target: Installation) -> None:
     """Print the outputs of the last `up`, as `terraform output -json` does. Needs neither Terraform nor its state."""
-    click.echo(_shared(here, here.clients()))
+    click.echo(_shared(target, target.clients()))
 
 
 @group.command()
@@ -173,13 +177,13 @@ def outputs(here: Installation) -> None:
     help="Second Terraform root folder.",
 )
 @click.pass_obj
-def settings(here: Installation, first: str, second: str, root: Path) -> None:
+def settings(target: Installation, first: str, second: str, root: Path) -> None:
     """Write terraform.tfvars of both roots. For pipelines: the file is not committed."""
     if not first.strip():
         raise Misconfigured(
             "TERRAFORM_TFVARS is empty: Terraform's defaults would take the team's access away"
         )
-    for folder, text in ((here.terraform.folder, first), (root, second)):
+    for folder, text in ((target.terraform.folder, first), (root, second)):
         if installation.settings(folder / "terraform.tfvars", text):
             click.echo(f"written: {folder.name}/terraform.tfvars")
 
@@ -187,9 +191,9 @@ def settings(here: Installation, first: str, second: str, root: Path) -> None:
 @group.command("search-access")
 @KEEP_DAYS
 @click.pass_obj
-def search_access(here: Installation, keep_days: int) -> None:
+def search_access(target: Installation, keep_days: int) -> None:
     """Set OpenSearch's master password, roles, index template and retention."""
-    _grant(here, here.clients(), keep_days)
+    _grant(target, target.clients(), keep_days)
 
 
 @group.command()
@@ -212,10 +216,10 @@ def search_access(here: Installation, keep_days: int) -> None:
     help="Daily budget of the model in dollars: the variable model_dollars_per_day.",
 )
 @click.pass_obj
-def cost(here: Installation, file: Any, gb_per_day: float | None, model_dollars: float) -> None:
+def cost(target: Installation, file: Any, gb_per_day: float | None, model_dollars: float) -> None:
     """Print the cost per day of each resource at 1, 10 and 100 times the volume."""
     try:
-        shown = planned_without_aws(here.terraform) if file is None else json.load(file)
+        shown = planned_without_aws(target.terraform) if file is None else json.load(file)
     except ValueError as error:
         raise Misconfigured(f"{file.name}: not JSON: {error}") from error
     click.echo(
@@ -224,32 +228,34 @@ def cost(here: Installation, file: Any, gb_per_day: float | None, model_dollars:
 
 
 @group.command()
-@click.option("--tag", help="The images' tag.  [default: the last commit that changed what they are made of]")
+@TAG
 @click.option("--platform", default="linux/amd64", show_default=True, help="Platform of the nodes.")
 @click.option(
     "--dry-run", is_flag=True, help="Stage the build contexts, and print the commands without running them."
 )
 @click.pass_obj
-def images(here: Installation, tag: str | None, platform: str, dry_run: bool) -> None:
+def images(target: Installation, tag: str | None, platform: str, dry_run: bool) -> None:
     """Build the project's images with Docker, push them to ECR, and wait for its scans. Needs no Terraform."""
     chosen = tag or images_.tag()
     if dry_run:
         images_.stage()
-        anywhere = {image.repository: f"REGISTRY/{here.name}/{image.repository}" for image in images_.IMAGES}
+        anywhere = {
+            image.repository: f"REGISTRY/{target.name}/{image.repository}" for image in images_.IMAGES
+        }
         for step in images_.plan(anywhere, chosen, frozenset(), platform):
             click.echo(" ".join(step.command))
         return
-    clients = here.clients()
-    applied = {name: one["value"] for name, one in json.loads(_shared(here, clients)).items()}
+    clients = target.clients()
+    applied = {name: one["value"] for name, one in json.loads(_shared(target, clients)).items()}
     repositories = addons_.needed(applied)["image_repositories"]
-    there = images_.present(chosen, here.name, clients)
+    there = images_.present(chosen, target.name, clients)
     for repository in sorted(there):
         click.echo(f"there already: {repositories[repository]}:{chosen}")
     steps = images_.plan(repositories, chosen, there, platform)
     if steps:
         images_.stage()
         images_.perform_all([images_.login(repositories, clients), *steps])
-    _safe(here, chosen, clients)
+    _safe(target, chosen, clients)
 
 
 @group.command()
@@ -267,15 +273,13 @@ def images(here: Installation, tag: str | None, platform: str, dry_run: bool) ->
     show_default=True,
     help="Environment: values-ENVIRONMENT.yaml overrides values.yaml.",
 )
-@click.option("--tag", help="The images' tag.  [default: the last commit that changed what they are made of]")
+@TAG
 @click.option("--dags", help="Git repository of the DAGs, over https.  [default: this checkout's origin]")
 @click.option("--plan-only", is_flag=True, help="Show the plan and exit.")
-@click.option(
-    "--auto-approve", is_flag=True, envvar="AUTO_APPROVE", help="Apply without asking, for pipelines."
-)
+@AUTO_APPROVE
 @click.pass_obj
 def addons(
-    here: Installation,
+    target: Installation,
     root: Path,
     environment: str,
     tag: str | None,
@@ -285,26 +289,26 @@ def addons(
 ) -> None:
     """Install the add-ons in the cluster: secrets, check of the images, plan, confirmation, apply."""
     chosen, repository = tag or images_.tag(), addons_.https(dags) if dags else addons_.origin()
-    clients = _prepare(here)
-    outputs = addons_.needed(here.terraform.outputs())
-    absent = {image.repository for image in images_.IMAGES} - images_.present(chosen, here.name, clients)
+    clients = _prepare(target)
+    outputs = addons_.needed(target.terraform.outputs())
+    absent = {image.repository for image in images_.IMAGES} - images_.present(chosen, target.name, clients)
     if absent:
         raise Misconfigured(f"no image {chosen} in {', '.join(sorted(absent))}: run `make images` first")
-    _safe(here, chosen, clients)
+    _safe(target, chosen, clients)
     if plan_only and (empty := addons_.empty(outputs["secrets"], clients)):
         raise Misconfigured(f"{', '.join(empty)}: empty, and a plan reads them; `make addons` fills them")
     for made in addons_.fill(outputs["secrets"], clients):
         click.echo(f"made: {made}")
-    bucket = state_bucket.bucket_name(here.name, _account(clients))
-    second = Terraform(root.resolve(), here.terraform.plugins)
-    second.init(*installation.backend(bucket, here.region), shown=True)
+    bucket = state_bucket.bucket_name(target.name, _account(clients))
+    second = Terraform(root.resolve(), target.terraform.plugins)
+    second.init(*installation.backend(bucket, target.region), shown=True)
     given = {
         "state_bucket": bucket,
         "environment": environment,
         "image_tag": chosen,
         "dags_repository": repository,
     }
-    variables = (*here.variables(), *(f"-var={name}={value}" for name, value in given.items()))
+    variables = (*target.variables(), *(f"-var={name}={value}" for name, value in given.items()))
     second.run("plan", "-input=false", f"-out={PLAN}", *variables, shown=True)
     if plan_only:
         return
@@ -319,82 +323,80 @@ def addons(
     "--stage", default="dev", show_default=True, help="Chalice stage whose functions are deleted too."
 )
 @click.option("--with-data", is_flag=True, help="Delete the log bucket and the add-ons' volumes as well.")
-@click.option(
-    "--auto-approve",
-    is_flag=True,
-    envvar="AUTO_APPROVE",
-    help="Destroy without confirmation, for rehearsals.",
-)
+@AUTO_APPROVE
 @click.pass_obj
-def down(here: Installation, stage: str, with_data: bool, auto_approve: bool) -> None:
+def down(target: Installation, stage: str, with_data: bool, auto_approve: bool) -> None:
     """Destroy the infrastructure. The log bucket is kept unless --with-data is given."""
-    clients = _prepare(here)
-    vpc = here.terraform.outputs().get("vpc_id", "")
-    found = teardown.look(here.name, stage, vpc, clients) if vpc else teardown.Leftovers()
-    left = undeploy.calls(here.name, stage, state_bucket.bucket_name(here.name, _account(clients)), clients)
+    clients = _prepare(target)
+    vpc = target.terraform.outputs().get("vpc_id", "")
+    found = teardown.look(target.name, stage, vpc, clients) if vpc else teardown.Leftovers()
+    left = undeploy.calls(
+        target.name, stage, state_bucket.bucket_name(target.name, _account(clients)), clients
+    )
     for call in (*teardown.plan(found, with_data), *left):
         click.echo(f"{call.service} {call.action} {' '.join(map(str, call.params.values()))}: {call.why}")
     for volume in () if with_data else found.volumes:
         click.echo(f"kept: volume {volume}")
     if not auto_approve:
         click.confirm(
-            f"Destroy {here.name} in {here.region}{' with all its data' if with_data else ''}?", abort=True
+            f"Destroy {target.name} in {target.region}{' with all its data' if with_data else ''}?",
+            abort=True,
         )
-        if click.prompt("Type its name to go on") != here.name:
+        if click.prompt("Type its name to go on") != target.name:
             raise click.Abort
     teardown.clear(found, with_data, clients)
     for call in left:
         perform(call, clients)
-    for command in installation.down(here.terraform.addresses(), with_data):
+    for command in installation.down(target.terraform.addresses(), with_data):
         click.echo(f"terraform {command.arguments[0]}: {command.why}")
-        variables = () if command.arguments[0] == "state" else here.variables()
-        here.terraform.run(command.arguments[0], *command.arguments[1:], *variables, shown=True)
+        variables = () if command.arguments[0] == "state" else target.variables()
+        target.terraform.run(command.arguments[0], *command.arguments[1:], *variables, shown=True)
 
 
-def _prepare(here: Installation) -> Clients:
-    clients = here.clients()
-    bucket = state_bucket.bucket_name(here.name, _account(clients))
-    for call in state_bucket.ensure(bucket, here.region, clients):
+def _prepare(target: Installation) -> Clients:
+    clients = target.clients()
+    bucket = state_bucket.bucket_name(target.name, _account(clients))
+    for call in state_bucket.ensure(bucket, target.region, clients):
         click.echo(f"{call.service} {call.action} {bucket}: {call.why}")
-    here.terraform.init(*installation.backend(bucket, here.region), shown=True)
+    target.terraform.init(*installation.backend(bucket, target.region), shown=True)
     return clients
 
 
-def _plan(here: Installation, clients: Clients, *arguments: str) -> None:
-    bucket = f"{here.name}-logs-{_account(clients)}"
+def _plan(target: Installation, clients: Clients, *arguments: str) -> None:
+    bucket = f"{target.name}-logs-{_account(clients)}"
     exists = ask(Call("s3", "head_bucket", {"Bucket": bucket}), clients) is not None
-    adopted = installation.adopt(exists, here.terraform.addresses())
-    here.terraform.run(
-        "plan", "-input=false", f"-out={PLAN}", *arguments, *here.variables(), *adopted, shown=True
+    adopted = installation.adopt(exists, target.terraform.addresses())
+    target.terraform.run(
+        "plan", "-input=false", f"-out={PLAN}", *arguments, *target.variables(), *adopted, shown=True
     )
 
 
-def _apply(here: Installation, clients: Clients, keep_days: int) -> None:
-    here.terraform.run("apply", "-input=false", PLAN, shown=True)
-    (here.terraform.folder / PLAN).unlink(missing_ok=True)  # the copy of the state's outputs
-    _share(here, clients)
-    _grant(here, clients, keep_days)
+def _apply(target: Installation, clients: Clients, keep_days: int) -> None:
+    target.terraform.run("apply", "-input=false", PLAN, shown=True)
+    (target.terraform.folder / PLAN).unlink(missing_ok=True)  # the copy of the state's outputs
+    _share(target, clients)
+    _grant(target, clients, keep_days)
 
 
-def _share(here: Installation, clients: Clients) -> None:
+def _share(target: Installation, clients: Clients) -> None:
     """Store Terraform's outputs for deployments. None of them is a secret."""
-    bucket = state_bucket.bucket_name(here.name, _account(clients))
-    body = here.terraform.run("output", "-json").encode()
+    bucket = state_bucket.bucket_name(target.name, _account(clients))
+    body = target.terraform.run("output", "-json").encode()
     perform(Call("s3", "put_object", {"Bucket": bucket, "Key": OUTPUTS, "Body": body}), clients)
 
 
-def _shared(here: Installation, clients: Clients) -> str:
+def _shared(target: Installation, clients: Clients) -> str:
     """Return the state that `_share` stored. Raise Misconfigured if there is none."""
-    bucket = state_bucket.bucket_name(here.name, _account(clients))
+    bucket = state_bucket.bucket_name(target.name, _account(clients))
     kept = ask(Call("s3", "get_object", {"Bucket": bucket, "Key": OUTPUTS}), clients)
     if kept is None:
         raise Misconfigured(f"s3://{bucket}/{OUTPUTS}: nothing was raised yet: run `make infra` first")
     return str(kept["Body"].read().decode())
 
 
-def _safe(here: Installation, tag: str, clients: Clients) -> None:
+def _safe(target: Installation, tag: str, clients: Clients) -> None:
     """Wait for ECR's scans. Raise Misconfigured if an image has a critical flaw that is not accepted."""
-    names = [f"{here.name}/{image.repository}" for image in images_.IMAGES]
+    names = [f"{target.name}/{image.repository}" for image in images_.IMAGES]
     found = scans.flaws(names, tag, clients, scans.accepted(images_.ACCEPTED))
     if found:
         raise Misconfigured(
@@ -406,8 +408,8 @@ def _account(clients: Clients) -> str:
     return str(perform(Call("sts", "get_caller_identity"), clients)["Account"])
 
 
-def _grant(here: Installation, clients: Clients, keep_days: int) -> None:
-    search = here.terraform.outputs().get("search")
+def _grant(target: Installation, clients: Clients, keep_days: int) -> None:
+    search = target.terraform.outputs().get("search")
     if search is None:
         raise Misconfigured("terraform output search: nothing is applied yet")
     wanted = {name: search[name] for name in search_admin.Domain.__slots__}

@@ -35,7 +35,7 @@ GRACE = 5.0  # seconds beyond the timeout of the model that the end of a pipe wa
 WINDOW = 2.0  # minimum life of a detector; a warning waits as long for a line that reports success
 OLDEST = 10.0  # seconds after which a detector ends although a warning waits
 SWEEP = 30.0  # seconds between two looks for incidents that have gone quiet
-HEARD = 2_000  # maximum incidents with data of this run
+WATCHED = 2_000  # maximum incidents with data of this run
 JUDGED = 20_000  # maximum templates whose known severity is cached
 AGAIN = 3_600.0  # seconds before another burst of the same incident is news
 _TELLS = {ChangeKind.OPENED, ChangeKind.ESCALATED, ChangeKind.RECURRED, ChangeKind.REGRESSED}
@@ -198,7 +198,7 @@ class StreamWatcher:
         self._policy = policy or LifePolicy()
         self._settled = 0  # number of lines before the last look
         self._judged: dict[tuple[str, Severity, bool], Severity | None] = {}
-        self._heard: OrderedDict[str, _WatchedIncident] = OrderedDict()
+        self._watched: OrderedDict[str, _WatchedIncident] = OrderedDict()
         self._window = _Window(Detector(self._known), now)
         self._run = f"watch {now:.3f}"  # the source of positions, unique for each run
         self._looks = 0
@@ -229,15 +229,15 @@ class StreamWatcher:
         """Store a diagnosis from the background, and return the news of it."""
         if diagnosis.origin is Origin.NONE:
             return []
-        stored = self._kept(name, lambda known: diagnose(known, diagnosis, now).stored if known else None)
+        stored = self._update(name, lambda known: diagnose(known, diagnosis, now).stored if known else None)
         if stored is None:
             return []
         self._remember(stored.incident)
         return [News("diagnosed", stored.incident)]
 
     def incidents(self) -> list[Incident]:
-        """Return the latest incidents of this run (at most HEARD), most severe first, with the counts of this run."""
-        found = [replace(heard.incident, count=heard.fresh) for heard in self._heard.values()]
+        """Return the latest incidents of this run (at most WATCHED), most severe first, with the counts of this run."""
+        found = [replace(watched.incident, count=watched.fresh) for watched in self._watched.values()]
         return sorted(found, key=lambda incident: (-incident.severity, -incident.count, incident.first_line))
 
     def _observe(self, events: Iterable[Event]) -> None:
@@ -277,8 +277,8 @@ class StreamWatcher:
         return now - self._window.waiting.setdefault(incident.id, now) < WINDOW
 
     def _sighted(self, incident: Incident, fresh: int, now: float) -> list[News]:
-        heard = self._heard.get(incident.id) or _WatchedIncident(incident)
-        burst = self._bursts(heard, incident, fresh, now)
+        watched = self._watched.get(incident.id) or _WatchedIncident(incident)
+        burst = self._bursts(watched, incident, fresh, now)
         sighting = Sighting(
             replace(incident, burst=incident.burst or burst),
             self._run,
@@ -298,7 +298,7 @@ class StreamWatcher:
                     stored = diagnose(stored, found, now).stored
             return stored  # changes stay unsent; `cali alerts send` publishes them
 
-        stored = self._kept(incident.id, applied)
+        stored = self._update(incident.id, applied)
         assert stored is not None  # noqa: S101 - `applied` always returns one
         self._remember(stored.incident, fresh)
         if stored.incident.status is Status.MUTED:
@@ -309,28 +309,28 @@ class StreamWatcher:
             whats = ["burst"]
         return [News(what, stored.incident) for what in whats]
 
-    def _bursts(self, heard: _WatchedIncident, incident: Incident, fresh: int, now: float) -> bool:
+    def _bursts(self, watched: _WatchedIncident, incident: Incident, fresh: int, now: float) -> bool:
         """Return whether the rate is far above the baseline of this run, and no burst was reported within AGAIN seconds."""
         at = incident.last_seen if incident.last_seen is not None else now
-        baseline = heard.baseline._replace(burst=False)
+        baseline = watched.baseline._replace(burst=False)
         for _ in range(fresh):
             baseline = count_event(baseline, at)
-        heard.baseline = baseline
-        self._heard[incident.id] = heard
-        if not baseline.burst or now - heard.burst_at < AGAIN:
+        watched.baseline = baseline
+        self._watched[incident.id] = watched
+        if not baseline.burst or now - watched.burst_at < AGAIN:
             return False
-        heard.burst_at = now
+        watched.burst_at = now
         return True
 
     def _remember(self, incident: Incident, fresh: int = 0) -> None:
-        heard = self._heard.setdefault(incident.id, _WatchedIncident(incident))
-        heard.incident = incident
-        heard.fresh += fresh
-        self._heard.move_to_end(incident.id)
-        if len(self._heard) > HEARD:
-            self._heard.popitem(last=False)
+        watched = self._watched.setdefault(incident.id, _WatchedIncident(incident))
+        watched.incident = incident
+        watched.fresh += fresh
+        self._watched.move_to_end(incident.id)
+        if len(self._watched) > WATCHED:
+            self._watched.popitem(last=False)
 
-    def _kept(
+    def _update(
         self, name: str, change: Callable[[StoredIncident | None], StoredIncident | None]
     ) -> StoredIncident | None:
         """Change one incident under its lock."""
@@ -342,7 +342,7 @@ class StreamWatcher:
         for stored in self._store.find(active, 500, now - self._policy.quiet_after):
             outcome = sweep(stored, now, self._policy)
             if outcome.events:
-                self._kept(
+                self._update(
                     stored.incident.id,
                     lambda known: sweep(known, now, self._policy).stored if known else None,
                 )
