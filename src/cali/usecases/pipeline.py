@@ -140,14 +140,20 @@ def _alone(record: Record) -> list[Block]:
 def known_severity(event: Event, knowledge: Knowledge, signatures: Signatures) -> Severity | None:
     """Return the severity of the known error that an event is; None for any other event.
 
-    An event below `warning` counts only if the known error is at least an error: many healthy lines match entries for
-    warnings.
+    The level is one piece of evidence. An event below `warning` counts only if the known error is at least an error:
+    many healthy lines match entries for warnings. An event with a level of its own, such as `info`, counts only if the
+    entry asserts a cause and is specific.
     """
-    known = signatures.matching(event.message)
+    known = signatures.matches(event.message)
     if not known:
         return None
-    severity = max(knowledge.entries[known[0]].severity, event.severity)
-    return severity if severity >= Severity.ERROR or event.severity >= Severity.WARNING else None
+    entry = knowledge.entries[known[0].id]
+    severity = max(entry.severity, event.severity)
+    if event.severity >= Severity.WARNING:
+        return severity
+    if event.levelled:
+        return severity if entry.severity >= Severity.ERROR and entry.asserts and not entry.broad else None
+    return severity if severity >= Severity.ERROR else None
 
 
 def explained(

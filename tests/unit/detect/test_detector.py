@@ -53,9 +53,15 @@ def test_a_warning_opens_one_only_if_it_is_a_known_error():
     assert one.severity == CRITICAL
 
 
-@pytest.mark.parametrize("severity", [Severity.TRACE, Severity.DEBUG, INFO, Severity.NOTICE])
-def test_a_line_whose_level_says_that_all_is_well_is_believed(severity):
+@pytest.mark.parametrize("severity", [Severity.TRACE, Severity.DEBUG])
+def test_a_debug_line_opens_none(severity):
     assert found(event("panic: everything failed", severity), raises=always) == []
+
+
+@pytest.mark.parametrize("severity", [INFO, Severity.NOTICE])
+def test_an_info_line_opens_one_only_if_it_is_a_known_error(severity):
+    assert found(event("server process was terminated by signal 9", severity)) == []
+    assert len(found(event("server process was terminated by signal 9", severity), raises=always)) == 1
 
 
 def test_words_that_say_nothing_open_one_if_it_is_a_known_error():
@@ -76,7 +82,7 @@ def test_knowledge_is_asked_once_for_each_template_level_and_severity():
             for levelled in (True, False):
                 for text in ("one", "two"):
                     detector.observe(event(text, severity, levelled=levelled))
-    assert len(asked) == len(set(asked)) == 2 * (1 + 5)  # levelled WARNING; not levelled up to WARNING
+    assert len(asked) == len(set(asked)) == 2 * (3 + 5)  # levelled INFO to WARNING; not levelled up to WARNING
 
 
 def test_one_incident_for_each_scope_and_fingerprint():
@@ -157,7 +163,10 @@ def test_a_warning_of_what_then_worked_is_dropped(trouble, success):
     ],
 )
 def test_another_success_does_not_undo_a_warning(trouble, success):
-    assert len(found(event(trouble, WARNING), event(success, INFO), raises=always)) == 1
+    def raises(given: Event) -> Severity | None:
+        return CRITICAL if given.severity == WARNING else None
+
+    assert len(found(event(trouble, WARNING), event(success, INFO), raises=raises)) == 1
 
 
 def test_an_error_is_never_undone():

@@ -82,7 +82,8 @@ class Detector:
         verdict = _PASS
         if event.severity < Severity.ERROR:
             heals = speaks_of_success(event.message)
-            asked = event.severity == Severity.WARNING or not (event.levelled or heals)
+            least = Severity.INFO if event.levelled else Severity.TRACE
+            asked = event.severity == Severity.WARNING or (event.severity >= least and not heals)
             severity = self._known_severity(event) if asked else None
             verdict = _HEALS if heals else _PASS
         if severity is not None:

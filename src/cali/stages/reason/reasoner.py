@@ -253,12 +253,16 @@ class Reasoner:
     def _silent(
         self, incident: Incident, found: Retrieved, why: str, asked: Mapping[str, str] | None = None
     ) -> Diagnosis:
-        """Return a diagnosis without a cause: the event's own lines, with the reason in `gate`."""
+        """Return a diagnosis without a cause: the event's own lines, with the reason in `gate`.
+
+        An entry that is only near is no finding, so it is left out. One whose signature matches is a suggestion.
+        """
+        suggested = tuple(hit for hit in found.hits if hit.id in found.verified)
         return Diagnosis(
             origin=Origin.NONE,
             evidence=numbered_lines.telling(numbered_lines.own_lines(incident, self._redact))
             or _title(incident),
-            knowledge=found.hits,
+            knowledge=suggested,
             versions={**self._versions, **(asked or {}), "gate": why},
         )
 

@@ -33,7 +33,7 @@ def _java(packages: str) -> str:
 
 
 PRODUCTS = (
-    Product("hadoop", r"hadoop|hdfs|namenode|datanode|yarn|DFSClient", _java(r"org\.apache\.hadoop|hdfs|dfs"), "java"),
+    Product("hadoop", r"hadoop|hdfs|namenode|datanode|yarn|DFSClient", r"\[?DFSClient_|\bblk_-?\d+|" + _java(r"org\.apache\.hadoop|hdfs|dfs"), "java"),
     Product("spark", r"\bspark", _java(r"org\.apache\.spark"), "java"),
     Product("flink", r"flink", _java(r"org\.apache\.flink"), "java"),
     Product("hbase", r"hbase", _java(r"org\.apache\.hadoop\.hbase"), "java"),
