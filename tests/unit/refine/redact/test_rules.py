@@ -92,7 +92,7 @@ def test_a_rule_that_never_settles_hides_the_line() -> None:
 
 
 def test_the_version_names_the_table_and_the_option() -> None:
-    assert Redactor().version == default_table().version == "redaction-2026-11-20"
+    assert Redactor().version == default_table().version == "redaction-2026-11-30"
     assert Redactor(addresses=True).version.endswith("+addresses")
 
 
@@ -106,7 +106,9 @@ ADVERSARIAL = (
     "mysql ", "curl -u ", "--a-", "--password ", "</", "&lt;password", "\\", '"', "a:", "0.0.", "x-amz-", "한글", "name=\"password\"\r\n",
     "password is ", "password a a a is \"", "password:\n  ", "cookie: {", "vault ", "vault s.", "s.a", "htpasswd -b ", "htpasswd -", "snmp ",
     "snmpwalk -c", "snmp community ", "비밀번호", "비밀번호는 ", "API 키: a", "토큰", "OTP ", "verification code ", "PIN ", "ssn ", "social security ",
-    "dockerconfig:", "eyJhdXRocyI0", "hvs.",
+    "dockerconfig:", "eyJhdXRocyI0", "hvs.", "kind: Secret\n", "kind: Secret\ndata:\n  a: b\n", "data:\n  a: b\n", '"data":{', 'data: {a} kind: Secret ',
+    'curl -u "', "curl -u a:", "curl \\\n", "login a password ", "login ", 'Credential("a", "', "auth('a',", "-u a -p ", "-u ", "key - '", "secretA",
+    "token_a=", "key ::: string = ", "BUNDLE_A__", "sk-ant-", "npm_a", "dp.pt.", "AZDO", "xoxe.xoxp-", "a!AQ", "00000|", "operator unseal ", "<aToken>  ",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ _ID, _NO_DASH = b"\x02", re.compile(b"[^-]")  # the placeholder for a character 
 _TOKENS = 100_000  # maximum cached tokens; a full cache is cleared
 _BLIND = str.maketrans("123456789", "000000000")
 _SHAPES, _LONGEST = 1_024, 4_096  # maximum cached texts and bytes per text: 4 MB in total
+_REPEATED = 16  # minimum length of a value that is hidden everywhere in the text
 _PASSES = 6  # a replacement can create a match of another rule; more rounds than this mean a broken rule
 
 
@@ -109,20 +110,30 @@ def _hide(s: str, rule: RedactionRule) -> str:
         # Most candidates do not match. A search costs half of a substitution.
         if not any(verify is None or verify(match) for match in rule.pattern.finditer(s)):
             return s
-        return rule.pattern.sub(lambda match: _hidden(match, rule), s)
+        values: set[str] = set()
+        s = rule.pattern.sub(lambda match: _hidden(match, rule, values), s)
     except Exception as error:
         raise _RuleFailedError(rule.name) from error
+    for value in sorted(values, key=len, reverse=True):  # a line can repeat a secret where no word names it
+        s = s.replace(value, rule.placeholder)
+    return s
 
 
-def _hidden(match: re.Match[str], rule: RedactionRule) -> str:
+def _hidden(match: re.Match[str], rule: RedactionRule, values: set[str]) -> str:
     if rule.verify is not None and not rule.verify(match):
         return match[0]
     whole, begin = match[0], match.start()
     for name in ("v", "w"):
         start, end = match.span(name) if name in rule.pattern.groupindex else (-1, -1)
         if start >= 0:
+            if end - start >= _REPEATED and _distinct(match[name]):
+                values.add(match[name])
             return whole[: start - begin] + rule.placeholder + whole[end - begin :]
     return rule.placeholder
+
+
+def _distinct(value: str) -> bool:
+    return any(map(str.isdigit, value)) and any(map(str.isalpha, value)) and " " not in value
 
 
 @cache
@@ -139,14 +150,21 @@ class Prefilter(dict[str, int]):
     def __init__(self, rules: Sequence[RedactionRule]) -> None:
         solid: dict[str, int] = defaultdict(int)
         spaced: dict[str, int] = defaultdict(int)
+        cased: dict[str, int] = defaultdict(int)
         for place, rule in enumerate(rules):
+            for literal in rule.cased_needs:
+                cased[literal] |= 1 << place
             for literal in rule.needs:
                 # A blank at the end of a literal means only that the token ends there.
                 (spaced if " " in literal.strip() else solid)[literal.strip()] |= 1 << place
-        self._solid, self._spaced = tuple(solid.items()), _grouped(spaced)
-        self._in_ids = tuple((each, _in_id(each)) for each in (*solid, *spaced) if _may_lie_in_id(each))
+        self._solid, self._spaced, self._cased = tuple(solid.items()), _grouped(spaced), tuple(cased.items())
+        apart = sum(1 << place for place, rule in enumerate(rules) if rule.outside_ids)
+        literals = (*solid.items(), *spaced.items(), *cased.items())
+        self._in_ids = tuple(
+            (each, _in_id(each)) for each, bits in literals if bits & ~apart and _may_lie_in_id(each)
+        )
         self._maybe_in_ids = _grouped({each: 1 for each, _ in self._in_ids})
-        self._any = re.compile(_trie(list(solid))) if solid else re.compile(r"(?!)")
+        self._any, self._any_cased = _any_of(list(solid)), _any_of(list(cased))
         self._within = tuple((1 << place, rule.pattern) for place, rule in enumerate(rules) if rule.within)
 
     def __missing__(self, token: str) -> int:
@@ -156,13 +174,15 @@ class Prefilter(dict[str, int]):
         return found
 
     def _bits(self, token: str) -> int:
-        low = token.lower()
-        if not self._any.search(low):
-            return 0
-        found = 0
-        for literal, bits in self._solid:
-            if literal in low:
-                found |= bits
+        low, found = token.lower(), 0
+        if self._any_cased.search(token):
+            for literal, bits in self._cased:
+                if literal in token:
+                    found |= bits
+        if self._any.search(low):
+            for literal, bits in self._solid:
+                if literal in low:
+                    found |= bits
         for bit, pattern in self._within:
             if found & bit and not pattern.search(token):
                 found ^= bit
@@ -221,11 +241,18 @@ def _found(groups: _Groups, low: str) -> int:
     return bits
 
 
-def _trie(literals: list[str]) -> str:
+def _any_of(literals: list[str]) -> re.Pattern[str]:
+    return re.compile(_trie(literals) if literals else r"(?!)")
+
+
+def _trie(literals: list[str], depth: int = 3) -> str:
     """Return a pattern for any of the literals that shares common prefixes. The engine would try each one separately."""
     if "" in literals:
         return ""
+    if depth == 0:
+        return "(?:" + "|".join(map(re.escape, sorted(literals))) + ")"
     by_first: dict[str, list[str]] = defaultdict(list)
     for literal in literals:
         by_first[literal[0]].append(literal[1:])
-    return "(?:" + "|".join(re.escape(first) + _trie(rest) for first, rest in sorted(by_first.items())) + ")"
+    branches = (re.escape(first) + _trie(rest, depth - 1) for first, rest in sorted(by_first.items()))
+    return "(?:" + "|".join(branches) + ")"

@@ -13,11 +13,24 @@ from typing import Any, NamedTuple
 import yaml
 
 from cali.core.errors import Misconfigured
+from cali.stages.refine.redact.tokens import parse_forms
 from cali.stages.refine.redact.verify import VERIFIERS
 
-VERSION = "redaction-2026-11-20"
+VERSION = "redaction-2026-11-30"
 
-_FIELDS = {"name", "placeholder", "needs", "pattern", "verify", "cased", "option", "also", "within"}
+_FIELDS = {
+    "name",
+    "placeholder",
+    "needs",
+    "pattern",
+    "tokens",
+    "verify",
+    "cased",
+    "option",
+    "also",
+    "within",
+    "outside_ids",
+}
 _PLACEHOLDER = re.compile(r"<[a-z][a-z0-9-]*>")
 _NOT_A_LITERAL_DIGIT = re.compile(r"\{\d*,?\d*\}|0-9|\\d")
 _NEED_WITH_DIGIT_OR_CAPITAL = re.compile(r"[1-9A-Z]")
@@ -33,7 +46,7 @@ class RedactionRule:
 
     The lower-cased, digit-blind line must contain one of the literals in `needs` and, if given, one of those in `also`.
     `verify` can reject a match. A rule with an `option` is used only if that option is on. `within` means that no match
-    contains a blank or depends on one.
+    contains a blank or depends on one. `cased_needs` replaces `needs` for tokens of exact case. `outside_ids` means that no match overlaps an id.
     """
 
     name: str
@@ -44,6 +57,8 @@ class RedactionRule:
     option: str = ""
     also: tuple[str, ...] = ()
     within: bool = False
+    outside_ids: bool = False
+    cased_needs: tuple[str, ...] = ()
 
 
 class RuleTable(NamedTuple):
@@ -94,12 +109,15 @@ def parse_table(text: str, source: str) -> RuleTable:
 def _rule(entry: Mapping[str, Any], fragments: Mapping[str, str]) -> RedactionRule:
     if unknown := entry.keys() - _FIELDS:
         raise ValueError(f"unknown field {', '.join(sorted(map(str, unknown)))}")
-    missing = [field for field in ("placeholder", "pattern") if not isinstance(entry.get(field), str)]
+    needed = ("placeholder",) if "tokens" in entry else ("placeholder", "pattern")
+    missing = [field for field in needed if not isinstance(entry.get(field), str)]
     if missing:
         raise ValueError(f"`{missing[0]}` is missing")
     placeholder = entry["placeholder"]
     if not _PLACEHOLDER.fullmatch(placeholder):
         raise ValueError(f"placeholder {placeholder!r} must have the form <name>")
+    if "tokens" in entry:
+        return _token_rule(entry)
     verify = entry.get("verify")
     if verify is not None and verify not in VERIFIERS:
         raise ValueError(f"unknown verify function {verify!r}")
@@ -115,6 +133,27 @@ def _rule(entry: Mapping[str, Any], fragments: Mapping[str, str]) -> RedactionRu
         option=str(entry.get("option", "")),
         also=_needs(entry["also"]) if "also" in entry else (),
         within=bool(entry.get("within")),
+    )
+
+
+def _token_rule(entry: Mapping[str, Any]) -> RedactionRule:
+    forms = entry["tokens"]
+    if not isinstance(forms, list) or not forms or not all(isinstance(form, str) for form in forms):
+        raise ValueError("`tokens` must be a list of forms")
+    if other := entry.keys() & {"needs", "pattern", "verify", "cased", "also"}:
+        raise ValueError(f"`tokens` replaces {', '.join(sorted(other))}")
+    outside_ids = bool(entry.get("outside_ids"))
+    parsed = parse_forms(forms, outside_ids=outside_ids)
+    return RedactionRule(
+        name=entry["name"],
+        placeholder=entry["placeholder"],
+        pattern=parsed.pattern,
+        needs=(),
+        cased_needs=parsed.needs,
+        verify=parsed.verify,
+        option=str(entry.get("option", "")),
+        within=True,
+        outside_ids=outside_ids,
     )
 
 

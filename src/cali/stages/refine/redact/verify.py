@@ -43,7 +43,7 @@ _PROSE = re.compile(
 _NAMED = re.compile(
     r"""
       arn:.* | (?:sha\d+|md5|sha\d+-\d+):.* | [a-z][a-z0-9+.-]*://.* | 0x[0-9a-f]{1,16} | [\w.$]+@[0-9a-f]{1,16}
-    | \d{4}-\d\d-\d\d.* | \d[\d.,:]* (?:ms|s|m|h|d|kb|mb|gb|b|%)? | (?:\d{1,3}\.){3}\d{1,3}(?::\d+)? | v?\d+(?:\.\d+)+.*
+    | \d{4}-\d\d-\d\d.* | \d[\d.,:]* (?:ms|s|m|h|d|kb|mb|gb|b|%)? | (?:\d{1,3}\.){3}\d{1,3}(?::\d+)? | v?\d+(?:\.\d+)+.{0,40}
     | (?:/[\w.@-]+){2,}/? | \.{1,2}/.* | [A-Z]:\\.* | (?:projects|secret|kv|prod|dev|staging)/.* | .*\.(?:ya?ml|json|pem|key|crt|txt|env|conf|properties|java|py|go|js|ts)(?::\d+)?
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -57,11 +57,13 @@ _WORD = re.compile(
     r"\d{0,6}|[A-Za-z]{1,3}\d{1,4}[a-z]?|\d{1,3}[a-z]{1,3}|(?:[a-z]{2,15}|[A-Z]{2,15}|[A-Z]?[a-z]{1,12}(?:[A-Z][a-z]{2,12}|[A-Z]{1,4}(?=[A-Z][a-z]|\Z)){0,5})\d{0,3}"
 )
 _VOWEL = re.compile(r"[aeiouyAEIOUY]")
+_HUMP = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+_CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{5}", re.IGNORECASE)
 _SPLIT = re.compile(r"[^A-Za-z0-9]+")
 _NOT_A_SECRETS_NAME = re.compile(
-    r"(?:next|page|pagination|continuation|continue|cancell?ation|request|idempotency|client_?request|fencing|lease|sync|resume|cursor"
-    r"|unexpected|pull|unknown|max|min|input|output|prompt|completion|total|num|per|start|end|syntax|parse[dr]?|first|last|stop|eos|bos|pad|unk|mask|sep)[ _-]?$",
-    re.IGNORECASE,
+    r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z]))(?i:next|page|pagination|continuation|continue|cancell?ation|request|idempotency|client_?request"
+    r"|fencing|lease|sync|resume|cursor|unexpected|pull|unknown|max|min|input|output|prompt|completion|total|num|per|start|end|syntax|parse[dr]?"
+    r"|first|last|stop|eos|bos|pad|unk|mask|sep|range|partition|ring|shard|sequence|position)[ _-]?$"
 )  # fmt: skip
 
 
@@ -77,6 +79,15 @@ def looks_random(value: str) -> bool:
     if _GENERATED_NAME.fullmatch(value) and not _UUID.fullmatch(value):
         return False
     return not all(_is_word(part) for part in _SPLIT.split(value))
+
+
+def generated(value: str) -> bool:
+    """Return True if a value cannot be read as words: it has digits, case without humps, or too few vowels."""
+    return (
+        any(map(str.isdigit, value))
+        or len(value) < 3 * len(_HUMP.findall(value))
+        or _CONSONANTS.search(value) is not None
+    )
 
 
 def _is_word(part: str) -> bool:
@@ -146,11 +157,14 @@ def secret_value(match: re.Match[str]) -> bool:
     value = match["v"]
     if _named_otherwise(match):
         return False
+    if value.isdigit():  # a range of a ring has up to 19 digits
+        return len(value) >= (15 if _before(match, 1).strip(" \"'({[,") else 20)
     if match["k"].lower() == "auth" or "," in match["s"]:
         return looks_random(value)
     return (
         looks_random(value)
         or _mixes(value)
+        or (_STRONG.search(value) is not None and says_something(value) and " " not in value)
         or (len(value) >= 16 and value.isalpha() and value.islower() and says_something(value))
     )
 
@@ -162,6 +176,7 @@ def _mixes(value: str) -> bool:
     return not _NAMED.fullmatch(value) and not _ALGORITHM.match(value)
 
 
+_STRONG = re.compile(r"\w[#$%^&*!]+\w")  # a sign that passwords have and names do not
 _ALGORITHM = re.compile(
     r"(?:sha|md|base|utf|v|pbkdf|oauth|rfc|scram|aes|rs|hs|es|bcrypt|argon)-?\d", re.IGNORECASE
 )
@@ -180,6 +195,81 @@ def beside(match: re.Match[str]) -> bool:
         (any(c.isdigit() for c in value), any(c.islower() for c in value), any(c.isupper() for c in value))
     )
     return kinds >= 2 and "=" not in value.rstrip("=") and looks_random(value)
+
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]*\Z")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+# Keys that identify or order things. The list is not complete, so the value must look generated too.
+_OTHER_KEYS = re.compile(
+    r"array|attribute|batch|blob|block|bucket|build|cache|checksum|cluster|column|command|composite|config|"
+    r"configuration|correlation|cursor|customer|data|date|dedup|deduplication|default|dictionary|digest|document|"
+    r"duplicate|entity|entry|etag|event|field|file|filter|first|foreign|group|hash|host|hot|http|i|idempotency|"
+    r"idempotent|idx|image|index|item|job|json|label|last|layer|leaf|lock|locale|lookup|map|member|memo|message|"
+    r"metric|natural|node|object|order|other|page|pagination|parent|part|partition|path|pattern|primary|product|pub|"
+    r"public|query|queue|quick|range|record|redis|ref|request|resource|resume|root|row|s|sequence|series|shard|"
+    r"slot|sort|span|state|surrogate|table|tag|task|tenant|thread|topic|trace|translation|tree|unique|unknown|user|"
+    r"variable|vertex|view|watermark|x|y",
+    re.IGNORECASE,
+)
+_NOT_VALUES = re.compile(
+    r"account|age|alg|algorithm|alias|arn|at|audience|bucket|checksum|class|count|created|date|digest|dir|encoding|"
+    r"endpoint|etag|exp|expiration|expires|expiry|field|fields|file|fingerprint|format|hash|host|id|ids|index|"
+    r"issuer|kind|label|len|length|limit|manager|md|name|names|namespace|offset|path|policy|position|prefix|"
+    r"provider|ref|region|request|response|revision|scope|service|sha|size|source|state|status|store|time|timestamp|"
+    r"total|ttl|type|uid|uri|url|usage|used|user|username|uuid|version",
+    re.IGNORECASE,
+)
+
+
+def strictly_random(value: str) -> bool:
+    """Return True if most of a long value cannot be read, and it is neither a UUID, a path nor an address."""
+    if len(value) < 16 or _UUID.fullmatch(value) or not looks_random(value) or ":" in value:
+        return False
+    if 16 * value.count("/") > len(value) + 48 or not any(map(str.isdigit, value)):
+        return False
+    unreadable = (part for part in _SPLIT.split(value) if not part.isdigit() and not _is_word(part))
+    return 2 * sum(map(len, unreadable)) > len(value)
+
+
+def named_key(match: re.Match[str]) -> bool:
+    """Accept a generated value of a name that ends in `key` or `auth`, except the names of other keys."""
+    value, key = match["v"], match["k"].lower()
+    found = _NAME.search(_before(match, 60))
+    words = _WORDS.findall((found[0] if found else "") + match["k"])
+    if key.startswith("access"):
+        return len(value) >= 12 and looks_random(value) and _mixes_case(value)
+    if key not in {"key", "auth"}:
+        return strictly_random(value)
+    if words and words[-1].lower() not in {"key", "auth"}:  # monkey, oauth
+        return False
+    if len(words) < 2:
+        return strictly_random(value) and _mixes_case(value)
+    if _OTHER_KEYS.fullmatch(words[-2]):
+        return False
+    if "".join(words).isupper() and _UUID.fullmatch(value):
+        return True  # an environment variable
+    return strictly_random(value)
+
+
+def _mixes_case(value: str) -> bool:
+    return any(map(str.isupper, value)) and any(map(str.islower, value)) and any(map(str.isdigit, value))
+
+
+def longer_name(match: re.Match[str]) -> bool:
+    """Accept a generated value of a name with a secret word inside, except a name for something else, such as an id."""
+    words = _WORDS.findall(match["k"] + match["rest"])
+    if _named_otherwise(match) or not words or any(map(_NOT_VALUES.fullmatch, words)):
+        return False
+    return strictly_random(match["v"])
+
+
+def user_password(match: re.Match[str]) -> bool:
+    """Accept the password after a user name, except a variable of a shell script."""
+    value = _value(match)
+    return _NOTHING.fullmatch(value) is None and _VARIABLE.fullmatch(value) is None
+
+
+_VARIABLE = re.compile(r"\$(?:\d|[A-Za-z_]+)")
 
 
 def credential(match: re.Match[str]) -> bool:
@@ -328,7 +418,7 @@ VERIFIERS: Mapping[str, Callable[[re.Match[str]], bool]] = {
     check.__name__: check
     for check in (
         something, random, password, keyed, secret_value, beside, credential, basic, pairs, cookie_object, mixed, korean,
-        query_value, flag_value,
+        query_value, flag_value, named_key, longer_name, user_password,
         quoted_password, key_body, email, numbers.card, numbers.resident_number, numbers.phone_word,
         numbers.phone_international, numbers.phone_national, numbers.ipv4, numbers.ipv6,
     )
