@@ -68,7 +68,9 @@ def test_a_trace_answers_with_exception_and_place(message: str, named: str, plac
         "ZeroDivisionError: division by zero",  # no trace: nothing shows where
         PYTHON.replace("ZeroDivisionError", "shop.errors.GuestError"),  # only its program knows what it means
         JAVA.replace("java.lang.NullPointerException", "com.shop.CartException"),
-        PYTHON.replace("/srv/shop", "/srv/venv/lib/python3.11/site-packages/shop"),  # only libraries
+        PYTHON.replace("/srv/shop", "/srv/venv/lib/python3.11/site-packages/shop").replace(
+            "ZeroDivision", "Type"
+        ),
     ],
 )
 def test_an_error_of_the_application_itself_stays_unknown(message: str) -> None:
@@ -78,3 +80,10 @@ def test_an_error_of_the_application_itself_stays_unknown(message: str) -> None:
 def test_a_known_error_answers_before_its_trace() -> None:
     diagnosis = reasoner().diagnose(incident(f"{PYTHON}\nno space left on device"))
     assert [hit.id for hit in diagnosis.knowledge] == ["disk-full"]
+
+
+def test_a_bug_in_a_trace_of_libraries_has_no_place() -> None:
+    only_libraries = PYTHON.replace("/srv/shop", "/srv/venv/lib/python3.11/site-packages/shop")
+    diagnosis = reasoner().diagnose(incident(only_libraries))
+    assert diagnosis.cause.startswith("ZeroDivisionError: division by zero.")
+    assert diagnosis.cause.endswith("The trace has no frame of the application.")

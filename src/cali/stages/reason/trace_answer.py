@@ -99,6 +99,8 @@ _CHANGED = Meaning(
     "changes a collection while iterating over it", "Iterate over a copy, or collect the changes first."
 )
 
+ALWAYS_BUGS = (_NULL, _INDEX, _KEY, _NUMBER)  # also in a trace of libraries only
+
 MEANINGS = {
     "python": {
         "KeyError": _KEY, "IndexError": _INDEX, "AttributeError": _ATTRIBUTE, "NameError": _NAME, "UnboundLocalError": _LOCAL,
@@ -157,8 +159,10 @@ def trace_answer(lines: Sequence[NumberedLine]) -> TraceAnswer | None:
     """Return the answer of the trace in an event's lines, or None if there is no trace of a programming error."""
     trace = read_trace(lines)
     meaning = _meaning(trace) if trace else None
-    if trace is None or meaning is None or trace.frame is None:
+    if trace is None or meaning is None or (trace.frame is None and meaning not in ALWAYS_BUGS):
         return None
+    if trace.frame is None:
+        return _without_frame(trace, meaning)
     name = trace.type.rsplit(".", 1)[-1].rsplit("\\", 1)[-1]
     detail = f": {trace.message}" if trace.message else ""
     shown = sorted({trace.line.number: trace.line, trace.frame.line.number: trace.frame.line}.items())
@@ -166,6 +170,16 @@ def trace_answer(lines: Sequence[NumberedLine]) -> TraceAnswer | None:
         f"{name}{detail}. A bug or unexpected input: the code at {trace.frame} {meaning.means}.",
         (f"Look at {trace.frame}. {meaning.fix}",),
         tuple(Evidence(number, window(line.text, 0)) for number, line in shown),
+    )
+
+
+def _without_frame(trace: Trace, meaning: Meaning) -> TraceAnswer:
+    name = trace.type.rsplit(".", 1)[-1]
+    detail = f": {trace.message}" if trace.message else ""
+    return TraceAnswer(
+        f"{name}{detail}. A bug or unexpected input: the code {meaning.means}. The trace has no frame of the application.",
+        (meaning.fix,),
+        (Evidence(trace.line.number, window(trace.line.text, 0)),),
     )
 
 
