@@ -164,6 +164,13 @@ def test_a_known_cause_comes_before_the_bare_symptom_beside_it():
     assert titles(apart, weight=weight) == [known, symptom]
 
 
+def test_an_explained_failure_comes_before_one_without_a_cause():
+    vague, told = "Error on AMQP connection", "login refused: user 'shop' - invalid credentials"
+    given = [incident(vague, "a", 0.0), incident(told, "b", 9_000.0)]
+    assert titles(given) == [vague, told]
+    assert titles(given, weight=lambda one: 0.9 if one.title == told else 0.0) == [told, vague]
+
+
 def test_two_lines_of_one_known_outage_are_one_trouble():
     slots = "FATAL: remaining connection slots are reserved"
     given = [incident(FULL, "postgres", 10.0, 60.0), incident(slots, "postgres", 12.0, 60.0, line=2)]

@@ -82,7 +82,9 @@ def test_knowledge_is_asked_once_for_each_template_level_and_severity():
             for levelled in (True, False):
                 for text in ("one", "two"):
                     detector.observe(event(text, severity, levelled=levelled))
-    assert len(asked) == len(set(asked)) == 2 * (3 + 5)  # levelled INFO to WARNING; not levelled up to WARNING
+    assert (
+        len(asked) == len(set(asked)) == 2 * (3 + 5)
+    )  # levelled INFO to WARNING; not levelled up to WARNING
 
 
 def test_one_incident_for_each_scope_and_fingerprint():

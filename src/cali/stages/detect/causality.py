@@ -66,8 +66,8 @@ def ordered(
 ) -> list[Incident]:
     """Return the incidents in causal order, with `follows` set to the id of the root.
 
-    Groups are sorted by severity, then by time. A group starts with its root. A single symptom without a known cause comes
-    after other groups of its severity. The callbacks describe the known error that an incident matches: `tags` returns its
+    Groups are sorted by severity, then by time. A group starts with its root. Groups without a known cause come after the
+    others of their severity, and a single symptom without one comes last. The callbacks describe the known error that an incident matches: `tags` returns its
     tags, `known` its id, `weight` how specific its cause is (0: unknown). The order of the input does not matter.
 
     Each incident is compared with a bounded number of candidates, so the cost is linear.
@@ -112,10 +112,11 @@ def _began(case: Case) -> float:
     return case.place if time is None else time
 
 
-def _rank(group: Sequence[Case]) -> tuple[int, bool, int]:
+def _rank(group: Sequence[Case]) -> tuple[int, bool, bool, int]:
     root = group[0]
+    unknown = all(case.weight <= 0 for case in group)
     bare = len(group) == 1 and root.features.symptom and not root.features.outage and root.weight <= 0
-    return (-max(case.incident.severity for case in group), bare, root.place)
+    return (-max(case.incident.severity for case in group), bare, unknown, root.place)
 
 
 def _causes(cases: Sequence[Case], near: Nearness) -> tuple[dict[int, int], list[int]]:
