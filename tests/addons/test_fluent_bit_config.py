@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cali.usecases.checkpoint import record_mark
 from tests.addons.fluent_bit_rules import RULES, START, read
 
 FOLDER = Path(__file__).parents[2] / "eks_addons" / "fluent_bit"
@@ -120,3 +121,12 @@ def test_cali_reads_what_the_application_wrote() -> None:
     assert FILTERS[0]["merge_log"] is False
     assert FILTERS[0]["k8s-logging.parser"] is False
     assert OUTPUT["time_key"] == "@timestamp"
+
+
+def test_a_copy_of_a_record_can_be_told_from_another_line_with_its_text() -> None:
+    stamp = OUTPUT["time_key_format"].replace("%9N", "123456789")
+    stamp = "2026-11-30T15:38:06" + stamp.removeprefix("%Y-%m-%dT%H:%M:%S")
+    record = f'{{"stream":"stdout","log":"ERROR","kubernetes":{{}},"@timestamp":"{stamp}"}}'.encode()
+
+    assert record_mark(record)
+    assert record_mark(record) != record_mark(record.replace(b"789Z", b"790Z"))

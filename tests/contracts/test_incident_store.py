@@ -71,6 +71,7 @@ FULL = replace(
     flaps=1,
     quiet_at=3.0,
     muted_until=99.0,
+    marks=(1, 2**32 - 1),
 )
 
 

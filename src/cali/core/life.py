@@ -70,6 +70,7 @@ class StoredIncident:
     quiet_at: float | None = None
     resolved_at: float | None = None
     muted_until: float | None = None  # the end of a mute; None means for ever
+    marks: tuple[int, ...] = ()  # hashes of the records that were counted last, to recognise copies of them
     version: int = 0
 
 

@@ -201,17 +201,16 @@ class Analyze:
         for incident in ordered(detector.incidents()):
             if incident.id in self._suppressed:
                 continue
-            at = [
-                (place(line), count)
-                for line, count in detector.positions(incident.scope, incident.template.id)
-            ]
+            lines = detector.positions(incident.scope, incident.template.id)
+            at = [(place(line), count) for line, count in lines]
+            marks = {place(line): mark for line, _ in lines if (mark := batch.mark(line))}
             placed, arrived = _placed(incident, place), batch.arrived(incident.last_line)
             claims = [(claim, [pair for pair in at if claim.start <= pair[0] <= claim.end]) for claim in own]
             claims += [
                 (Span(pair[0], pair[0]), [pair]) for pair in at if span is None or pair[0] < span.start
             ]
             seen[incident.id] = [
-                Sighting(placed, shard, claim.start, claim.end, tuple(inside), unsettled, arrived)
+                Sighting(placed, shard, claim.start, claim.end, tuple(inside), unsettled, arrived, marks)
                 for claim, inside in sorted(claims)
                 if inside
             ]

@@ -15,7 +15,7 @@ from cali.core.models import Block, Quarantined, Severity
 from cali.stages.decode.kinesis_records import PACKED, lines_of, unwrapped
 from cali.stages.join.line_patterns import SUSPECT
 from cali.stages.refine.severity import by_words
-from cali.usecases.checkpoint import PLACES, PendingBlock, newest, position
+from cali.usecases.checkpoint import PLACES, PendingBlock, newest, position, record_mark
 from cali.usecases.pipeline import Pipeline, Tally
 
 if TYPE_CHECKING:
@@ -67,6 +67,21 @@ class ShardBatch:
             return self._carried[line]
         return position(self._items[place - 1]["kinesis"]["sequenceNumber"], line & MASK)
 
+    def mark(self, line: int) -> int:
+        """Return the mark of a line's record; see `record_mark`. Only the first line of a pending block has one."""
+        place = line >> PLACES
+        if not place:
+            first = 0
+            for held in self._waiting:
+                if first == line:
+                    return held.mark
+                first += len(held.block.records)
+            return 0
+        try:
+            return record_mark(unwrapped(self._items[place - 1]["kinesis"]["data"]))
+        except (ValueError, TypeError, KeyError):
+            return 0
+
     def read(self) -> None:
         """Read all records. The rest of a line that the batch cut stays partial."""
         self._take(self._pipeline.feed(self._lines()))
@@ -87,7 +102,8 @@ class ShardBatch:
             records = (
                 record._replace(line=self.position(record.line), normalised=b"") for record in block.records
             )
-            left.append(PendingBlock(Block(tuple(records)), self._arrived_last(block)))
+            mark = self.mark(block.records[0].line)
+            left.append(PendingBlock(Block(tuple(records)), self._arrived_last(block), mark))
         return tuple(left)
 
     def _arrived_last(self, block: Block) -> float:

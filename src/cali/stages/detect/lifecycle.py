@@ -14,14 +14,19 @@ redelivered batch publishes the changes. A crash before the last write publishes
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from cali.core.life import Change, ChangeKind, Span, StoredIncident
 from cali.core.models import Diagnosis, Event, Incident, Severity, Status
-from cali.stages.detect.positions import covers, unread, with_span
+from cali.stages.detect.positions import covers, uncopied, unread, with_span
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 UNSENT = 32  # maximum unpublished changes; beyond it the oldest change after the first is dropped
 SAMPLES = 5
+COPIED_WITHIN = 3_600.0  # seconds of silence after which no copy of an earlier record is expected
 AHEAD = 60.0  # maximum seconds by which a line's clock may be ahead
 
 
@@ -45,7 +50,8 @@ class Sighting:
 
     The batch read all of `source` from `start` to `end`. `positions` holds (position, number of events that began there).
     The count is the sum of these; `incident.count` is not used. From `unsettled` on, positions may still arrive: they were
-    deferred, or belong to a late batch. `arrived` is the time at which its newest line reached the source.
+    deferred, or belong to a late batch. `arrived` is the time at which its newest line reached the source. `marks` holds
+    hashes of the records at some positions; two records with the same hash are the same record, sent twice.
     """
 
     incident: Incident
@@ -55,6 +61,7 @@ class Sighting:
     positions: tuple[tuple[int, int], ...]
     unsettled: int | None = None
     arrived: float | None = None
+    marks: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +83,10 @@ def advance(known: StoredIncident | None, seen: Sighting, now: float, policy: Li
     span = Span(seen.start, seen.end)
     if covers(known.reads, seen.source, span):
         return Outcome(known)
-    fresh = unread(known.reads, seen.source, seen.positions)
-    stored = replace(known, reads=with_span(known.reads, seen.source, span, now, seen.unsettled))
+    marks = known.marks if now - known.heard_at <= COPIED_WITHIN else ()
+    fresh, marks = uncopied(marks, unread(known.reads, seen.source, seen.positions), seen.marks)
+    reads = with_span(known.reads, seen.source, span, now, seen.unsettled)
+    stored = replace(known, reads=reads, marks=marks)
     if not fresh:
         return Outcome(stored)
     before = known.incident
@@ -149,12 +158,11 @@ def _timely(incident: Incident, arrived: float) -> Incident:
 
 
 def _opened(seen: Sighting, now: float) -> Outcome:
-    count = sum(events for _, events in seen.positions)
+    count, marks = uncopied((), seen.positions, seen.marks)
     incident = replace(seen.incident, count=count, status=Status.OPENED)
     reads = with_span((), seen.source, Span(seen.start, seen.end), now, seen.unsettled)
-    return _changed(
-        StoredIncident(incident, heard_at=now, reads=reads), (ChangeKind.OPENED,), now, arrived=seen.arrived
-    )
+    stored = StoredIncident(incident, heard_at=now, reads=reads, marks=marks)
+    return _changed(stored, (ChangeKind.OPENED,), now, arrived=seen.arrived)
 
 
 def _returned(

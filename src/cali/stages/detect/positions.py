@@ -9,23 +9,44 @@ lines leaves gaps. Its caller passes the first position that the mark must not p
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cali.core.life import ReadPositions, Span
 
 SPANS = 32  # maximum spans per source
 MOST = 512  # maximum spans per source while lines are deferred
 SOURCES = 128  # maximum sources per incident; the least recently read one is dropped first
+MARKS = 500  # maximum records whose copies an incident recognises; a PutRecords call holds as many
 
 Positions = Sequence[tuple[int, int]]
 
 
-def unread(reads: Sequence[ReadPositions], source: str, positions: Positions) -> int:
-    """Return how many events at these (position, count) pairs were not counted before."""
+def unread(reads: Sequence[ReadPositions], source: str, positions: Positions) -> Positions:
+    """Return those (position, count) pairs that were not counted before."""
     read = next((read for read in reads if read.source == source), None)
     if read is None:
-        return sum(count for _, count in positions)
-    return sum(count for position, count in positions if not _holds(read, position))
+        return positions
+    return [(position, count) for position, count in positions if not _holds(read, position)]
+
+
+def uncopied(
+    known: Sequence[int], positions: Positions, marks: Mapping[int, int]
+) -> tuple[int, tuple[int, ...]]:
+    """Return how many events at these positions are no copies of counted ones, and the marks to know from now on.
+
+    A collector that sends a batch again gives its records new positions, maybe in another shard. A copy has the mark of
+    the original. A position without a mark is never a copy.
+    """
+    seen, fresh, events = set(known), [], 0
+    for position, count in positions:
+        mark = marks.get(position)
+        if mark is not None:
+            if mark in seen:
+                continue
+            seen.add(mark)
+            fresh.append(mark)
+        events += count
+    return events, (*known, *fresh)[-MARKS:]
 
 
 def with_span(
