@@ -1,46 +1,36 @@
-"""The joiner: groups the records of one event into a block, also when streams interleave; text and gist of a block."""
+"""The joiner: groups the records of one event into a block, also when streams or writers of one stream interleave."""
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from cali.core.errors import Misconfigured
-from cali.core.models import Block, Record
-from cali.stages.join.grammar import Shape, following, opening
-from cali.stages.join.line_patterns import FRAMES, SUSPECT
+from cali.core.models import Block, Record, Severity
+from cali.stages.join.grammar import (
+    Resumption,
+    Shape,
+    awaits,
+    following,
+    has_header,
+    opening,
+    resumption,
+    same_call,
+)
+from cali.stages.join.line_patterns import SUSPECT, TraceFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _suspect = SUSPECT.match
+_WARNING = Severity.WARNING
+_PLAIN = Shape(TraceFormat.PLAIN, 0)
 _new = tuple.__new__  # half the time of Block(...), which calls a Python function
 _PAGE = 12  # bits: a record counts once plus once per 4 KiB, so that `gap` also bounds memory
 _MEMO = 16_384  # maximum cached lines, each of at most 1 KB
 _HOLD = 8  # times `gap` records after which even a growing block is released
-_CAP = 2048  # maximum characters of a gist that is the whole text: enough to distinguish two documents
-_SCAN = 600  # maximum lines scanned; a block holds fewer
-
-_NAME = r"(?:[A-Za-z_][\w$]*[.+])*[\w$]*"
-# A line that names an exception, after any prefix of the runtime. Group 1 is the exception and its message.
-_EXCEPTION = re.compile(
-    r"\s*(?:\| )?(?:Caused by: |Suppressed: |Wrapped by: |---> |\[cause\]: |Next |Uncaught |Unhandled exception\. )?"
-    r"\[?(" + _NAME + r"(?:Exception|Error|Throwable|Failure|Fault|Warning|Exit|Interrupt|Group|Rejection)"
-    r"(?:`\d+)?(?: \[\w+\])?(?:: .*|:?\s*$))"
-)
-_LINK = re.compile(r"Caused by: |\s+---> |\s+\[cause\]: |Next ")
-_SIDE = re.compile(r"\s+(?:Suppressed|Caused by): ")  # indented, so not part of the chain of causes
-_NATIVE = re.compile(r"\[signal SIG|fatal error: ")  # Go writes these lines below the head
-_FIELD = re.compile(r"(?:.*[\s\]])?(?:DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION):  ")
-_SKIPPED_HEAD = re.compile(
-    r"\s*(?:\+ )?(?:Exception Group )?Traceback \(most recent call last\):\s*$"
-    r"|(?:(?:file://)?/\S*|node:\S+|[A-Z]:\\\S*):\d+$|\s+File \""
-)
-_CHAINED = re.compile(r"During handling of the above|The above exception was")
-_GOROUTINE = re.compile(r"goroutine \d+ |stack backtrace:|Stack trace:|\[stacktrace\]|" + r"\S+\.rb:\d+:in ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +57,39 @@ class Limits:
 
 
 class _OpenStream:
-    """The open block of one stream. `shape` is None while the block is one ordinary line."""
+    """The open block of one stream. `shape` is None while the block is one ordinary line.
 
-    __slots__ = ("block", "first_count", "last_count", "shape", "size")
+    `interrupted` holds earlier blocks of the stream, oldest first, whose rest may still come: another writer of the
+    stream wrote a line in between.
+    """
+
+    __slots__ = ("block", "first_count", "interrupted", "last_count", "shape", "size")
 
     def __init__(self, block: list[Record], shape: Shape | None, count: int) -> None:
         self.block = block
         self.shape = shape
         self.size = 0  # bytes, counted from the second record on
         self.last_count = self.first_count = count
+        self.interrupted: list[_Interrupted] = []
+
+
+class _Interrupted:
+    """A block that waits for its rest while its stream begins at most `room` other blocks."""
+
+    __slots__ = ("block", "first_count", "fresh", "last_count", "room", "shape", "size")
+
+    def __init__(self, stream: _OpenStream, shape: Shape, room: int) -> None:
+        self.block, self.shape, self.size, self.room = stream.block, shape, stream.size, room
+        self.first_count, self.last_count = stream.first_count, stream.last_count
+        self.fresh = True  # no block began since
+
+    def outlasts(self, first: Record) -> bool:
+        """Return whether the block still waits after a block with this first record began."""
+        if self.fresh and not has_header(first, self.block[-1]):
+            return False
+        self.fresh = False
+        self.room -= 1
+        return self.room >= 0
 
 
 class Joiner:
@@ -90,8 +104,7 @@ class Joiner:
         self._queue: deque[list[Record]] = deque()  # unreleased blocks; the last block of each stream is open
         self._count = 0  # records pushed so far; a long record counts as several
         self._due = 0  # the count at which the first block of the queue is checked again
-        for block in pending:
-            self._resume(block)
+        self._resume(pending)
 
     def push(self, record: Record) -> list[Block]:
         """Add a record and return the blocks that are now complete, usually the previous line."""
@@ -110,6 +123,9 @@ class Joiner:
         last = stream.block
         stream.block = fresh = [record]
         stream.last_count = stream.first_count = count
+        severity = record.severity
+        if severity is not None and severity >= _WARNING:
+            stream.shape = _PLAIN
         queue.append(fresh)
         if queue[0] is last:
             queue.popleft()
@@ -135,8 +151,12 @@ class Joiner:
                 continue
             found.append(block)
             stream = self._streams.get(records[0].stream)
-            if stream is not None and stream.block is records:
+            if stream is None:
+                continue
+            if stream.block is records:
                 del self._streams[records[0].stream]
+            else:
+                stream.interrupted = [held for held in stream.interrupted if held.block is not records]
         self._due = 0  # the front of the queue may have changed
         return found
 
@@ -149,14 +169,56 @@ class Joiner:
         if stream is None:
             self._streams[record.stream] = stream = _OpenStream([record], _shape(record), self._count)
             self._queue.append(stream.block)
-        elif not self._joins(stream, record):
-            stream.block, stream.shape, stream.size = [record], _shape(record), 0
-            stream.first_count = self._count
-            self._queue.append(stream.block)
+        elif _is_headed(stream.block, record) or not self._continues(stream, record):
+            self._begin(stream, record)
         stream.last_count = self._count
         return self._drain([])
 
-    def _joins(self, stream: _OpenStream, record: Record) -> bool:
+    def _continues(self, stream: _OpenStream, record: Record) -> bool:
+        """Add the record to the open block of its stream or to an interrupted one; return False if it starts an event."""
+        if not stream.interrupted:
+            return self._joins(stream, record)
+        shape = stream.shape or opening(stream.block[0])
+        return (
+            self._resumes(stream, shape, record, certain=True)
+            or self._joins(stream, record)
+            or self._resumes(stream, shape, record, certain=False)
+        )
+
+    def _resumes(self, stream: _OpenStream, shape: Shape, record: Record, *, certain: bool) -> bool:
+        """Add the record to the newest interrupted block that it continues."""
+        last = stream.block[-1].time
+        for held in reversed(stream.interrupted):
+            then = held.block[-1].time
+            if last is not None and then is not None and last - then > self._limits.seconds:
+                continue
+            found = resumption(held.shape, held.block, record, shape, stream.block)
+            if found and (found is Resumption.CERTAIN) is certain and self._joins(held, record):
+                stream.interrupted.remove(held)
+                self._interrupt(stream)
+                stream.block, stream.shape, stream.size = held.block, held.shape, held.size
+                stream.first_count = held.first_count
+                return True
+        return False
+
+    def _begin(self, stream: _OpenStream, record: Record) -> None:
+        """Start a block. The open one is interrupted if the new line has a header and the rest may still come."""
+        self._interrupt(stream)
+        held = stream.interrupted
+        if held:
+            held = stream.interrupted = [each for each in held if each.outlasts(record)]
+        stream.block, stream.size = [record], 0
+        stream.shape = _shape(record) or (_PLAIN if held else None)
+        stream.first_count = self._count
+        self._queue.append(stream.block)
+
+    def _interrupt(self, stream: _OpenStream) -> None:
+        shape = stream.shape or opening(stream.block[0])
+        room = awaits(shape, stream.block)
+        if room:
+            stream.interrupted.append(_Interrupted(stream, shape, room))
+
+    def _joins(self, stream: _OpenStream | _Interrupted, record: Record) -> bool:
         block, limits = stream.block, self._limits
         before = block[-1].time
         if len(block) >= limits.lines or self._count - stream.last_count > limits.gap:
@@ -180,37 +242,81 @@ class Joiner:
             front = queue[0]
             name = front[0].stream
             stream = streams.get(name)
-            if stream is not None and stream.block is front:
-                self._due = min(stream.last_count + gap, stream.first_count + gap * _HOLD)
+            held: _OpenStream | _Interrupted | None = stream
+            if stream is not None and stream.block is not front:
+                held = _interrupted(stream, front) if stream.interrupted else None
+            if stream is not None and held is not None:
+                self._due = min(held.last_count + gap, held.first_count + gap * _HOLD)
                 if count <= self._due:
                     break
-                del streams[name]
+                if held is stream:
+                    del streams[name]
+                else:
+                    stream.interrupted = [each for each in stream.interrupted if each is not held]
             queue.popleft()
             out.append(_new(Block, (tuple(front),)))
         return out
 
-    def _resume(self, block: Block) -> None:
-        """Restore an open block. Its shape is computed from its records."""
-        records = list(block.records)
-        if not records:
-            return
-        shape = _shape(records[0])
-        size = _size(records[0])
-        for last, record in pairwise(records):
-            shape = following(shape or opening(records[0]), (records[0], last), record) or shape
-            size += _size(record)
-        stream = self._streams[records[0].stream] = _OpenStream(records, shape, 0)
-        stream.size = size
-        self._queue.append(records)
+    def _resume(self, pending: Iterable[Block]) -> None:
+        """Restore the open blocks. Their shapes, and which of them were interrupted, follow from their records."""
+        streams: dict[str, list[_OpenStream]] = {}
+        for block in pending:
+            if block.records:
+                restored = _restored(list(block.records))
+                self._queue.append(restored.block)
+                streams.setdefault(restored.block[0].stream, []).append(restored)
+        for name, blocks in streams.items():
+            firsts = sorted((each.block[0] for each in blocks), key=attrgetter("line"))
+            blocks.sort(key=lambda each: each.block[-1].line)
+            stream = self._streams[name] = blocks.pop()
+            for each in blocks:
+                shape = each.shape or opening(each.block[0])
+                room = awaits(shape, each.block)
+                held, last = _Interrupted(each, shape, room), each.block[-1].line
+                if room and all(held.outlasts(first) for first in firsts if first.line > last):
+                    stream.interrupted.append(held)
+            if stream.interrupted and stream.shape is None:
+                stream.shape = opening(stream.block[0])
+
+
+def _restored(records: list[Record]) -> _OpenStream:
+    shape, size, before = _shape(records[0]), _size(records[0]), records[:1]
+    for record in records[1:]:
+        shape = following(shape or opening(records[0]), before, record) or shape
+        size += _size(record)
+        before.append(record)
+    stream = _OpenStream(records, shape, 0)
+    stream.size = size
+    return stream
+
+
+def _interrupted(stream: _OpenStream, block: list[Record]) -> _Interrupted | None:
+    for held in stream.interrupted:
+        if held.block is block:
+            return held
+    return None
 
 
 def _shape(record: Record) -> Shape | None:
-    return None if _is_ordinary(record.message) and not record.partial else opening(record)
+    """Return the shape of a new block; None for an ordinary line that no trace may follow later."""
+    normalised = record.normalised
+    if record.partial or not (_ordinary[normalised] if normalised else _is_ordinary(record.message)):
+        return opening(record)
+    severity = record.severity
+    return _PLAIN if severity is not None and severity >= _WARNING else None
 
 
 def _is_ordinary(message: str) -> bool:
     """Return True if a line neither opens a block of several lines nor continues an ordinary line."""
     return _suspect(message) is None and ":  " not in message and message[-1:] != ":"
+
+
+def _is_headed(block: list[Record], record: Record) -> bool:
+    """Return True if a logger's header on an ordinary line shows that it starts an event."""
+    if record.severity is None or block[-1].partial or same_call(block, record):
+        return False
+    normalised = record.normalised
+    return not record.partial and (_ordinary[normalised] if normalised else _is_ordinary(record.message))
 
 
 class _Ordinary(dict[bytes, bool]):
@@ -229,96 +335,3 @@ _ordinary = _Ordinary()
 def _size(record: Record) -> int:
     message = record.message
     return len(message) if message.isascii() else len(message.encode("utf-8", "surrogatepass"))
-
-
-def text(block: Block) -> str:
-    """Return the text of a log call: lines joined by newlines, pieces of a cut line without one."""
-    records = block.records
-    if len(records) == 1:
-        return records[0].message
-    parts: list[str] = []
-    for record in records:
-        parts.append(record.message)
-        parts.append("" if record.partial else "\n")
-    return "".join(parts[:-1])
-
-
-def gist(text: str) -> str:
-    """Return the text from which the template is made.
-
-    The gist of one line is that line. The gist of a trace is the head, the outermost exception and the root exception,
-    without frames. The gist of any other block is its text on one line, cut to a bounded length.
-    """
-    if "\n" not in text:
-        return text
-    lines = text.split("\n", _SCAN)[:_SCAN]
-    if _is_trace(lines):
-        return _of_trace(lines)
-    # Cut a Postgres error before its fields: the failed statement would give each error its own template.
-    field = next((place for place, line in enumerate(lines) if place and _FIELD.match(line)), None)
-    if field is not None and (error := _flat(lines[:field])):
-        return error
-    return _flat(lines)
-
-
-def _flat(lines: list[str]) -> str:
-    return " ".join(" ".join(lines).split())[:_CAP]
-
-
-def _is_trace(lines: list[str]) -> bool:
-    if _SKIPPED_HEAD.match(lines[0]) or lines[0].startswith(("panic: ", "fatal error: ", "thread '")):
-        return True
-    return any(
-        _GOROUTINE.match(line) or _LINK.match(line) or any(frame.match(line) for frame, _ in FRAMES)
-        for line in lines
-    )
-
-
-def _of_trace(lines: list[str]) -> str:
-    head = None if _SKIPPED_HEAD.match(lines[0]) else lines[0]
-    if head is not None and "panicked at" in head and head.endswith(":") and len(lines) > 1:
-        return f"{head}\n{lines[1]}"
-    named = _exceptions(lines[1:] if head is not None else lines)
-    parts = [] if head is None else [head]
-    ends = named[:1] + named[1:][-1:]
-    if head is not None and ends and ends[0].is_cause:
-        ends = ends[-1:]  # the head already names the outermost exception
-    for name, _ in ends:
-        if not any(name in line for line in parts):
-            parts.append(name)
-    return "\n".join(parts) or next((line.strip() for line in reversed(lines) if line.strip()), "")
-
-
-class _NamedException(NamedTuple):
-    name: str
-    is_cause: bool = False  # the trace marks it as the cause of the exception above it
-
-
-def _exceptions(lines: list[str]) -> list[_NamedException]:
-    """Return the exceptions that a trace names, in order.
-
-    The first and the last are the ends of the chain of causes. The runtime determines which end is the root, so both count.
-    """
-    found: list[_NamedException] = []
-    code = False  # the previous line is a Python frame, so an indented line is its source code
-    in_python = False  # a Python frame followed the last exception
-    for line in lines:
-        is_frame = line.lstrip(" |").startswith('File "')
-        if is_frame or (code and line[:1].isspace()):
-            code, in_python = is_frame, True
-            continue
-        code = False
-        if _NATIVE.match(line):
-            found.append(_NamedException(line))
-        elif not _SIDE.match(line) and (match := _EXCEPTION.match(line)):
-            name = match[1].rstrip(" {")  # Node opens its properties on the same line
-            found.append(
-                _NamedException(name if "[" in name else name.rstrip("]"), _LINK.match(line) is not None)
-            )
-            in_python = False
-        elif in_python and not line[:1].isspace() and not _CHAINED.match(line) and line:
-            found.append(
-                _NamedException(line)
-            )  # an exception without a telling suffix, such as "mypkg.Halt: x"
-            in_python = False
-    return found

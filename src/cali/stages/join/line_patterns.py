@@ -40,6 +40,8 @@ class TraceFormat(IntEnum):
     BOX = 22  # Spring Boot: the first line of a box of stars
     STARTUP = 23  # ... around APPLICATION FAILED TO START
     STARTUP_TEXT = 24  # ... its description and action
+    MARKED = 26  # MyBatis, Spring: "### Error querying database.", "; bad SQL grammar"
+    WARNED = 27  # Python: "app.py:3: UserWarning: ...", before the source line
 
 
 Row = tuple[re.Pattern[str], TraceFormat]
@@ -51,7 +53,10 @@ def _row(pattern: str, fmt: TraceFormat) -> Row:
 
 # A qualified exception name, as Java, .NET and Python print it: "java.io.IOException: x", "a.b.MyError"
 _TYPE = r"(?:[A-Za-z_][\w$]*[.+])+[\w$]*(?:Exception|Error|Throwable|Failure|Fault)(?:`\d+)?(?=:|\s*$)"
+QUALIFIED = re.compile(r"(?:[a-z_][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable)\b")
+EXCEPTION_NAME = re.compile(r"[A-Z]\w*(?:Exception|Error)\b|\bError: ")
 _TRACEBACK = r"Traceback \(most recent call last\):"
+_WARNING = r"\S+:\d+: \w*Warning: "  # Python: warnings.warn
 _VALIDATION = r"(?:\w+\.)+ValidationError: \d+ validation "  # Python: pydantic
 _STARS = r"\*{10,}$"
 _GOROUTINE = r"goroutine \d+ (?:\S+ )*\["
@@ -93,6 +98,10 @@ _LINKS = _row(
     TraceFormat.TRACE,
 )
 
+# Ruby's first line of an uncaught exception, and of its cause: "app.rb:3:in `fetch': key not found (KeyError)".
+_RUBY_HEAD = _row(r"\S+\.(?:rb|erb|rake|ru):\d+:in [`'][^']*': .*\([\w:]+\)$", TraceFormat.TRACE)
+_MARK = _row(r"#{2,4} [A-Z]|; [a-zA-Z]", TraceFormat.MARKED)
+
 _CHAIN = r"During handling of the above exception|The above exception was the direct cause"
 _LEVELS = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)\b"
 _RUST = (_row(r"stack backtrace:|note: (?:run with|Some details)", TraceFormat.RUST),)
@@ -111,14 +120,16 @@ _CLAUSE = (
     r"(?:SELECT|FROM|WHERE|(?:LEFT |RIGHT |FULL |INNER |CROSS )?(?:OUTER )?JOIN|ORDER BY|GROUP BY|HAVING|LIMIT|OFFSET"
     r"|VALUES|RETURNING|SET|AND|OR|ON|UNION|FOR UPDATE)\b"
 )
+CAUSE = re.compile(r"\s*(?:Caused by|Suppressed): \S")
 _CAUSE = _row(r"Caused by: \S", TraceFormat.HEAD)
 _CHAINED = _row(_CHAIN, TraceFormat.PYTHON_CHAIN)
 _SPRING_PART = _row(r"(?:Description|Action):$", TraceFormat.STARTUP_TEXT)
 
 CONTINUES: dict[TraceFormat, tuple[Row, ...]] = {
-    TraceFormat.TRACE: (_CAUSE, _LINKS),
-    TraceFormat.HEAD: (_CAUSE, _LINKS, _row(r"[A-Z][a-z][^:]*:$", TraceFormat.HEAD_TEXT)),
-    TraceFormat.HEAD_TEXT: (_CAUSE, _LINKS),
+    TraceFormat.TRACE: (_CAUSE, _LINKS, _RUBY_HEAD),
+    TraceFormat.MARKED: (_MARK, _CAUSE, _row(_TYPE, TraceFormat.HEAD)),
+    TraceFormat.HEAD: (_CAUSE, _LINKS, _RUBY_HEAD, _MARK, _row(r"[A-Z][a-z][^:]*:$", TraceFormat.HEAD_TEXT)),
+    TraceFormat.HEAD_TEXT: (_CAUSE, _LINKS, _MARK),
     TraceFormat.PYTHON: (
         *_PYDANTIC,
         _row(
@@ -189,9 +200,13 @@ CONTINUES: dict[TraceFormat, tuple[Row, ...]] = {
         _row(r"(?:Uncaught )?\[?[\w.$]*(?:Error|Exception|Rejection)\b", TraceFormat.TRACE),
         _row(r"Node\.js v\d|Thrown at:", TraceFormat.TRACE),
     ),
-    TraceFormat.PHP: (_row(r"Stack trace:|Next \S+|\[stacktrace\]|\"\}\s*$", TraceFormat.PHP),),
+    TraceFormat.PHP: (
+        _row(r"Stack trace:|Next \S+|\[(?:stacktrace|previous exception)\]|\"\}\s*$", TraceFormat.PHP),
+    ),
     TraceFormat.POSTGRES: (),  # grammar.py checks its fields together with the process id
-    TraceFormat.ERLANG: (_row(r"\*\* ", TraceFormat.ERLANG),),  # "** Reason for termination == "
+    TraceFormat.ERLANG: (
+        _row(r"\*\* |[\[{(#<]", TraceFormat.ERLANG),
+    ),  # "** Reason for termination == ", a term
 }
 
 ADOPTED: tuple[Row, ...] = (
@@ -204,6 +219,10 @@ ADOPTED: tuple[Row, ...] = (
     _row(r"Stack trace:$|\[stacktrace\]$", TraceFormat.PHP),  # PHP, Laravel
     _row(r"stack backtrace:|note: run with", TraceFormat.RUST),  # Rust
     _LINKS,
+    _MARK,
+    _row(
+        r"(?:future|handle|protocol|transport|task|source_traceback): ", TraceFormat.PYTHON_CHAIN
+    ),  # asyncio
     _row(
         r"\*\* (?:Last message|When Server|Reason for)", TraceFormat.ERLANG
     ),  # Erlang, after a log line of its own
@@ -224,6 +243,9 @@ OPENINGS: tuple[Row, ...] = (
         r"=[A-Z ]+ REPORT====|\*\* (?:Generic server|State machine|gen_event handler) ", TraceFormat.ERLANG
     ),  # Erlang
     _row(_STARS, TraceFormat.BOX),  # Spring Boot
+    _row(_WARNING, TraceFormat.WARNED),  # Python
+    _row(r"#<Thread:\S+ .*terminated with exception", TraceFormat.HEAD),  # Ruby
+    _RUBY_HEAD,
     *_PYDANTIC,
     _row(_TYPE, TraceFormat.HEAD),  # Java, .NET, Python: an exception as first line
     _row(
@@ -234,14 +256,19 @@ OPENINGS: tuple[Row, ...] = (
 # A fast check of every line. A line that fails it and holds no ":  " neither continues a plain line nor opens a block.
 # The check must accept every line that the tables above accept, and may accept more.
 SUSPECT = re.compile(
-    r"[\s#})\]^|]|\[s|Traceback |Caused by|Suppressed|Wrapped by|--- End|During handling|The above exc|\.\.\. \d|Node\.js v|From prev"
+    r"[\s#;})\]^|]|\[[ps]|Traceback |Caused by|Suppressed|Wrapped by|--- End|During handling|The above exc|\.\.\. \d|Node\.js v|From prev"
     r"|goroutine |panic: |fatal error: |SIG[A-Z]+: |runtime: |stack backtrace|note: |thread '|Stack trace:|=[A-Z ]+ REPORT"
     r"|\*\* |\*{10}|(?:file:/)?/\S+:\d+$|node:|[A-Z]:\\|(?:PHP )?(?:Fatal|Recoverable fatal|Parse) error|"
     + _TYPE
     + "|"
+    + _WARNING
+    + "|"
     + _GO_FUNCTION
     + "|"
     + _RUBY_FRAME
+    + "|"
+    + _RUBY_HEAD[0].pattern
+    + r"|(?:future|handle|protocol|transport|task|source_traceback): "
 )
 
 # Rows of `kubectl describe`, of YAML and of tables: indented, but each is a separate statement.
