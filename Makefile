@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help docs audit sbom setup demo test airflow lock-airflow check lint types lint-workflows lint-infra lock-checkov bench reference lock infra infra-plan infra-apply infra-drift tfvars cost destroy layer deploy deployed smoke deploy-back tell images addons addons-plan cloud-local prove fuzz mutation clean
+.PHONY: help docs audit sbom setup demo test airflow lock-airflow check lint types lint-workflows lint-infra lock-checkov bench quality lab lab-record reference lock infra infra-plan infra-apply infra-drift tfvars cost destroy layer deploy deployed smoke deploy-back tell images addons addons-plan cloud-local prove fuzz mutation clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,16 @@ bench: setup ## measure cali beside a peer in the same run
 	$(BIN)/cali bench refine
 	$(BIN)/cali bench pipeline
 	$(BIN)/cali bench retrieval
+
+quality: setup ## score CALI on recordings of real failures, beside baselines: docs/quality.md, out/quality.html
+	@mkdir -p out
+	$(BIN)/cali bench quality --json out/quality.json --html out/quality.html --doc docs/quality.md --floors lab/floors.json $(ARGS)
+
+lab: setup ## run 20 real faults now, and score CALI on them; needs root, Linux and Debian's packages
+	$(BIN)/python -m lab live $(ARGS)
+
+lab-record: setup ## run and record real faults; ARGS="redis postgres-deadlock"
+	$(BIN)/python -m lab record $(ARGS)
 
 reference: setup ## write docs/cli.md, docs/settings.md and docs/architecture.svg from their sources
 	@$(BIN)/python -m cali_ops.reference > docs/cli.md

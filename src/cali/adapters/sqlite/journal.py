@@ -63,7 +63,7 @@ Target = Callable[[Sequence[JournalTask]], None]
 
 
 class SqliteJournal:
-    """An open journal, created if it is missing. One process writes to a file; `bytes_limit` bounds the file."""
+    """An open journal, created if it is missing. Processes of one machine may share a file. `bytes_limit` bounds it."""
 
     def __init__(
         self, path: Path, bytes_limit: int = 1 << 30, remembered: int = 100_000, patience: float = 5.0

@@ -1,0 +1,1 @@
+"""Real servers, real faults, and recordings of them. docs/lab.md shows how to add a fault."""
