@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.causes import PORT_TAKEN
+from lab.causes import NO_ANSWER, PORT_TAKEN
 from lab.namespace import ADDRESSES, name_hosts
 from lab.rig import Rig
 from lab.system import System
@@ -99,7 +99,7 @@ def unknown_option(rig: Rig) -> Iterator[None]:
 
 @bind.fault(
     "forwarder-down", kind="dependency-unreachable", what="the forwarder does not answer",
-    cause="The forwarder does not answer, so other names cannot be resolved.", accept=("forward|upstream|resolver", "not answer|unreachable|down|timed out|not reach|timeout|refused|no answer"),
+    cause="The forwarder does not answer, so other names cannot be resolved.", accept=NO_ANSWER,
     signal="connection refused resolving|SERVFAIL|timed out resolving|unexpected RCODE", affected=("named", "lookup"), cold=True,
 )  # fmt: skip
 def forwarder_down(rig: Rig) -> Iterator[None]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab.causes import DISK_FULL, NOT_RUNNING
+from lab.causes import DISK_FULL, NO_ANSWER, NOT_RUNNING
 from lab.rig import Rig
 from lab.system import System
 
@@ -232,7 +232,7 @@ def bad_receiver(rig: Rig) -> Iterator[None]:
 
 @alertmanager.fault(
     "mail-refused", kind="smarthost-unreachable", what="alerts go by e-mail, and no mail server listens",
-    cause="The SMTP server (smarthost) is not reachable.", accept=("smtp|smarthost|mail", "unreach|not reach|refus|down|not running|cannot connect|connect"),
+    cause="The SMTP server (smarthost) is not running.", accept=NO_ANSWER,
     signal="establish connection to server|connection refused", affected=("alertmanager",), cold=True, target="mail",
 )  # fmt: skip
 def mail_refused(rig: Rig) -> Iterator[None]:

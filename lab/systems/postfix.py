@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab.causes import DISK_FULL
+from lab.causes import DISK_FULL, NO_ANSWER
 from lab.rig import Rig
 from lab.system import System
 
@@ -98,7 +98,7 @@ def relay_denied(rig: Rig) -> Iterator[None]:
 
 @postfix.fault(
     "next-hop-down", kind="smarthost-unreachable", what="the relay host does not listen",
-    cause="The relay host is not reachable, so mail is deferred.", accept=("relay|next hop|smarthost|remote|destination|mail server", "unreach|not reach|refus|down|not running|cannot connect|not listening"),
+    cause="The relay host does not answer: nothing listens there. Mail is deferred.", accept=NO_ANSWER,
     signal="Connection refused|status=deferred", cold=True,
 )  # fmt: skip
 def next_hop(rig: Rig) -> Iterator[None]:

@@ -38,6 +38,7 @@ def card(cause: str = "", text: str = "OOM command not allowed", **more) -> Card
             "Connection refused. Reasons: it is down, a wrong port, a firewall, a restart.",
             "Connection refused. Reasons",
         ),
+        ("Two or more threads wait; none goes on.", "Two or more threads wait; none goes on."),
         ("It is down, or it is slow, or it is gone.", ""),
     ],
 )

@@ -15,7 +15,7 @@ from cali.core.errors import Misconfigured
 
 ALARMING = frozenset({"error", "critical", "fatal", "alert", "emergency", "panic"})
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9\"'`(])")
-_ALTERNATIVE = re.compile(r"\bor\b|;", re.IGNORECASE)
+_ALTERNATIVE = re.compile(r"\bor\b(?! (?:more|less|later|newer|worse)\b)|;", re.IGNORECASE)
 _MANY_COMMAS = 3
 
 
