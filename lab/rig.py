@@ -231,7 +231,8 @@ class Rig:
         import socket
 
         packed = socket.inet_aton(socket.gethostbyname(host))[::-1].hex().upper()
-        wanted = {f"{address}:{port:04X}" for address in (packed, "0" * 8, "0" * 32)}
+        mapped = f"0000000000000000FFFF0000{packed}"  # an IPv4 address as IPv6 shows it
+        wanted = {f"{address}:{port:04X}" for address in (packed, mapped, "0" * 8, "0" * 32)}
 
         def listens() -> bool:
             tables = [Path("/proc/net", name).read_text() for name in ("tcp", "tcp6")]

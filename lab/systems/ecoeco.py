@@ -360,15 +360,27 @@ def s3_denied(rig: Rig) -> Iterator[None]:
 
 
 @ecoeco.fault(
-    "journal-full", kind="quota-exceeded", what="the journal of the AI worker may hold 128 kB while PostgreSQL refuses its login",
+    "journal-full", kind="quota-exceeded", what="the journal of the AI worker may hold 128 kB, and it is not synchronised",
     cause="The worker's journal is full.", accept=("journal|disk|volume", "full|limit|no space"),
     signal="tasks.db: holds", target="worker-ai", affected=("worker-ai",),
 )  # fmt: skip
 def journal_full(rig: Rig) -> Iterator[None]:
-    worker(
-        rig, "worker-ai", JOURNAL_BYTES="131072", SYNC_SECONDS="600", JOURNAL="/srv/journal-small/tasks.db"
+    small = {
+        "JOURNAL_BYTES": "131072",
+        "SYNC_SECONDS": "600",
+        "JOURNAL": "/srv/journal-small/tasks.db",
+        "ANALYSE_SECONDS": "0",
+    }
+    worker(rig, "worker-ai", **small)
+    many = "for n in range(900): queue.send_task('ai.analyse', args=[f'p{n}', 9], queue='q.ai', task_id=f'ai.analyse-p{n}')"
+    rig.run(
+        PYTHON,
+        "-c",
+        f"import sys; sys.path.insert(0, '{OPT}'); from waste import queue; exec(sys.argv[1])",
+        many,
     )
-    use(rig, 90, 0)
+    rig.wait_line("worker-ai", "tasks.db: holds", 60)
+    use(rig, 3)
     yield
     worker(rig, "worker-ai")
 

@@ -125,20 +125,6 @@ def port_taken(rig: Rig) -> Iterator[None]:
     yield
 
 
-@mosquitto.fault(
-    "same-client-id", kind="duplicate-identity", what="two gateways use one client id and disconnect each other",
-    cause="Two clients use the same client id, so each ends the other's session.", accept=("client ?id|same id|identifier|already connected|taken over|duplicate",),
-    signal="already connected, closing old connection|session taken over", affected=("gateway",), target="gateway",
-)  # fmt: skip
-def same_id(rig: Rig) -> Iterator[None]:
-    for number in range(2):
-        rig.spawn(f"gateway-{number}", "mosquitto_sub", "-d", "-h", "mqtt", "-i", "gateway", "-t", "bins/#")
-    rig.pause(8)
-    yield
-    for number in range(2):
-        rig.kill(f"gateway-{number}")
-
-
 @mosquitto.healthy("load")
 def busy(rig: Rig) -> None:
     publish(rig, 40)
