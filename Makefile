@@ -130,6 +130,10 @@ $(AUDIT)/.ready: requirements/audit.txt
 
 STAGE ?= dev
 # the installation: its name, and in AWS_REGION its region; a second one in the account takes another name
+# boto3 and Chalice read the region from AWS_DEFAULT_REGION alone
+ifdef AWS_REGION
+export AWS_DEFAULT_REGION := $(AWS_REGION)
+endif
 NAME ?= cali
 OPS = $(BIN)/python -m cali_ops --name $(NAME)
 

@@ -43,7 +43,7 @@ def _aws(context: DoctorContext) -> Iterator[CheckResult]:
 
     results = list(examine([account.credentials], context))
     if any(result.state is not State.OK for result in results):
-        then = "set AWS_PROFILE or the keys and AWS_REGION, see docs/access.md; nothing else on AWS was looked at"
+        then = "set AWS_PROFILE or the keys and AWS_DEFAULT_REGION, see docs/access.md; nothing else on AWS was looked at"
         yield from (result._replace(then=then) for result in results)
         return
     yield from results
