@@ -27,7 +27,7 @@ def test_boto3_uses_the_region_that_make_was_given(
 ) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE"))}
     done = subprocess.run(
-        ["make", "--silent", "--no-print-directory", f"--eval={SHOWN}", "shown", f"PY={sys.executable}"],
+        ["make", "--silent", "--no-print-directory", f"--eval={SHOWN}", "shown", f"PY={sys.executable}"],  # noqa: S607
         cwd=ROOT,
         env={**kept, **given, "AWS_CONFIG_FILE": str(tmp_path / "none")},
         capture_output=True,

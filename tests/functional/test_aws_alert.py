@@ -169,3 +169,27 @@ def test_nobody_hears_of_what_is_muted() -> None:
     scene.lives().apply(scene.opened.incident, lambda known: mute(known, NOON, None) if known else None)
     assert scene.alert(scene.opened) is AlertResult.NOTHING
     assert scene.chat.posts == []
+
+
+@pytest.mark.parametrize("minutes", range(12))
+def test_an_alert_waits_for_its_secret_and_is_sent_within_six_minutes_after_it_has_a_value(
+    minutes: int,
+) -> None:
+    # Given an alert without a key in the secret, and a sweep each minute
+    scene = Scene()
+    scene.chat.script = [Misconfigured("secret cali/slack: has no string under the key 'webhook_url'")] * 100
+    assert scene.alert(scene.opened) is AlertResult.LATER
+    for _ in range(minutes):
+        scene.clock.sleep(60.0)
+        scene.alerts().flush()
+
+    # When the key gets a value
+    scene.chat.script, filled = [], scene.clock.time
+    while not scene.chat.posts:
+        scene.clock.sleep(60.0)
+        scene.alerts().flush()
+
+    # Then the alert is sent once
+    assert scene.clock.time - filled <= 360.0
+    scene.alerts().flush()
+    assert len(scene.chat.posts) == 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.unit.detect.events import INFO, WARNING, event
 
 from cali.core.models import KnowledgeEntry, Severity
 from cali.stages.retrieve.knowledge import knowledge_of
 from cali.usecases.pipeline import known_severity
-from tests.unit.detect.events import INFO, WARNING, event
 
 KILLED = KnowledgeEntry(
     id="killed",
