@@ -30,8 +30,8 @@ def lookalikes() -> list[str]:
 
 
 def test_the_corpora_are_large_enough() -> None:
-    assert len(planted()) >= 250
-    assert len(lookalikes()) >= 220
+    assert len(planted()) >= 375
+    assert len(lookalikes()) >= 380
 
 
 @pytest.mark.parametrize(

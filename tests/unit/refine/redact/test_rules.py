@@ -108,7 +108,7 @@ ADVERSARIAL = (
     "snmpwalk -c", "snmp community ", "비밀번호", "비밀번호는 ", "API 키: a", "토큰", "OTP ", "verification code ", "PIN ", "ssn ", "social security ",
     "dockerconfig:", "eyJhdXRocyI0", "hvs.", "kind: Secret\n", "kind: Secret\ndata:\n  a: b\n", "data:\n  a: b\n", '"data":{', 'data: {a} kind: Secret ',
     'curl -u "', "curl -u a:", "curl \\\n", "login a password ", "login ", 'Credential("a", "', "auth('a',", "-u a -p ", "-u ", "key - '", "secretA",
-    "token_a=", "key ::: string = ", "BUNDLE_A__", "sk-ant-", "npm_a", "dp.pt.", "AZDO", "xoxe.xoxp-", "a!AQ", "00000|", "operator unseal ", "<aToken>  ",
+    "token_a=", "key ::: string = ", "BUNDLE_A__", "sk-ant-", "npm_a", "dp.pt.", "AZDO", "xoxe.xoxp-", "a!AQ", "00000|", "operator unseal ", "<aToken>  ", "<token>\n ", "password(\"",
 )  # fmt: skip
 
 

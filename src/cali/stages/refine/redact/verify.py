@@ -126,7 +126,7 @@ def password(match: re.Match[str]) -> bool:
     value = match["v"]
     if not says_something(value):
         return False
-    if match["s"].lstrip("\\\"'").startswith(","):
+    if match["s"].lstrip("\\\"'").startswith((",", "(")):
         return looks_like_password(value)  # ("password", "email") is a list of field names
     if match["k"].lower().endswith("pwd"):
         return not value.startswith(("/", "~", ".")) and value[1:3] != ":\\"  # the working directory
@@ -147,7 +147,7 @@ def keyed(match: re.Match[str]) -> bool:
     value = match["v"]
     if not says_something(value) or _named_otherwise(match):
         return False
-    if match["s"].lstrip("\\\"'").startswith(","):
+    if match["s"].lstrip("\\\"'").startswith((",", "(")):
         return looks_like_password(value)
     return not (_NAMED.fullmatch(value) and not value.isdigit()) and not value.lower().startswith("arn:")
 
@@ -159,7 +159,7 @@ def secret_value(match: re.Match[str]) -> bool:
         return False
     if value.isdigit():  # a range of a ring has up to 19 digits
         return len(value) >= (15 if _before(match, 1).strip(" \"'({[,") else 20)
-    if match["k"].lower() == "auth" or "," in match["s"]:
+    if match["k"].lower() == "auth" or "," in match["s"] or "(" in match["s"]:
         return looks_random(value)
     return (
         looks_random(value)
@@ -260,6 +260,8 @@ def longer_name(match: re.Match[str]) -> bool:
     words = _WORDS.findall(match["k"] + match["rest"])
     if _named_otherwise(match) or not words or any(map(_NOT_VALUES.fullmatch, words)):
         return False
+    if match["k"].lower().startswith("passw") and _STRONG.search(match["v"]) and " " not in match["v"]:
+        return says_something(match["v"])
     return strictly_random(match["v"])
 
 
