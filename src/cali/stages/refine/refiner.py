@@ -23,7 +23,8 @@ from cali.stages.join import gist, text
 from cali.stages.refine.book import Book
 from cali.stages.refine.masks import SIGNS, WILDCARD, Mask, Masks, load
 from cali.stages.refine.redact import RedactionRule, Redactor
-from cali.stages.refine.severity import by_words, needs_digits, worst
+from cali.stages.refine.severity import by_words, calm, judge, needs_digits, numbers_decide, worst
+from cali.stages.refine.severity_model import Opinion
 
 MESSAGES = 50_000  # maximum entries of a cache; a full cache is cleared
 ENTRY = 512  # bytes of a key that count as one entry, so that long messages fill a cache sooner
@@ -40,10 +41,15 @@ _new = tuple.__new__  # half the cost of a named tuple's own constructor; this r
 
 
 class _WordSeverity(NamedTuple):
-    """The severity by the words of a template, and a flag: the values of its numbers can change it."""
+    """The severity by the words of a template and the model's opinion.
+
+    `needs_digits`: the values of its numbers can change the severity. `calm`: nothing else is in its words.
+    """
 
     severity: Severity | None
+    opinion: Opinion
     needs_digits: bool
+    calm: bool
 
 
 class Refiner:
@@ -79,8 +85,12 @@ class Refiner:
                 self._words.clear()
             # Parameters do not count for the severity: a path can be named /error.
             plain = template.text.replace(WILDCARD, "000")
-            words = self._words[template.id] = _WordSeverity(by_words(plain), needs_digits(plain))
-        found = by_words(message) if words.needs_digits else words.severity
+            opinion = judge(plain)
+            words = _WordSeverity(by_words(plain, opinion), opinion, needs_digits(plain), calm(plain))
+            self._words[template.id] = words
+        found = words.severity
+        if words.needs_digits and (not words.calm or numbers_decide(message)):
+            found = by_words(message, words.opinion)
         return Severity.INFO if found is None else found
 
     def _joined(self, records: tuple[Record, ...]) -> Event:

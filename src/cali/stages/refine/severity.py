@@ -1,14 +1,17 @@
 """Severity by the words of a line, for lines whose structure gives none.
 
     message --a level at its head?--> that level
-            --no root of a trouble word?--> None
+            --no trouble word?--> ERROR if the model is sure of it, else None
             --a sign of success?--> INFO
-            --harmless phrases removed--> the first table that matches: CRITICAL, ERROR, WARNING; none: INFO
+            --zero counts and harmless phrases removed--> facts: CRITICAL, ERROR
+                                                      --> other trouble words: ERROR unless the model vetoes them
+                                                      --> warnings: WARNING; none: INFO
 
-The tables here cover English. languages.py covers other languages, and is called only for lines that may contain them.
+The model (severity_model.py) was learnt from logging statements. The tables here hold what no statement says: numbers that
+decide, the kernel, runtimes, Kubernetes. A table that grows needs its reason in CHANGELOG.md. languages.py covers other
+languages, and is called only for lines that may contain them.
 
-The tables are data. To change a verdict, change a row. `needs_digits` finds lines in which a digit decides ("0 errors",
-"exit code 1"). All other verdicts are cached per digit-blind shape.
+`needs_digits` finds lines in which a digit decides ("0 errors", "exit code 1"). All other verdicts are cached per template.
 """
 
 from __future__ import annotations
@@ -16,22 +19,9 @@ from __future__ import annotations
 import re
 
 from cali.core.models import Severity
-from cali.stages.refine import languages
+from cali.stages.refine import languages, severity_model
+from cali.stages.refine.severity_model import Opinion
 
-# Fast check: a lower-cased line without these has no match.
-_ROOTS = (
-    "err", "fail", "exception", "fatal", "panic", "traceback", "cannot", "can't", "can not", "couldn't", "could not", "unable",
-    "refused", "denied", "unauthor", "forbidden", "timed", "time-out", "timeout", "timing out", "oom", "memory", "kill", "segfault",
-    "segmentation", "core dumped", "crash", "backoff", "back-off", "evict", "unhealthy", "not ready", "notready", "unreachable",
-    "space left", "disk full", "disk is full", "corrupt", "deadlock", "reject", "throttl", "exceed", "expired", "lost", "reset", "broken",
-    "no such", "no route", "abort", "exit", "warn", "deprecat", "retr", "invalid", "not found", "critical", "emergency", "e: ",
-    "violat", "degraded", "insufficient", "stack ", "unavailable", "econn", "enoent", "eacces", "eperm", "enospc", "eaddr", "etimed",
-    "epipe", "ehost", "enetun", "emfile", "enfile", "eai_again", "enotfound", "enomem", "erofs", "enodev", "ebusy", "eio", "sigsegv", "sigabrt",
-    "sigbus", "rolled back", "undefined", "unhandled", "uncaught", "conflict", "mismatch", "unexpected", "bug:", "kernel bug", "oops",
-    "stall", "starv", "not responding", "dropped", "already in use", "too many open", "missing", "data loss", "split", "leader",
-    "not authori", "not exist", "no healthy", "return", "terminate called",
-    "unsuccess", "not able", "n't able",
-)  # fmt: skip
 _SERVER_ERROR = re.compile(r"(?<![\w.:-])5\d\d(?![\w.:-])")
 _DIGIT_ROOTS = ("err", "fail", "exception", "crash", "timeout", "warn", "reject", "abort", "drop", "retries", "panic", "kill", "denied",
     "unhealthy", "evict", "conflict", "unreachable", "corrupt", "lost", "missing", "expired", "exit", "return", "rc=", "rc:", "rc 0", " code", "_code", "code=", "status",
@@ -39,11 +29,11 @@ _DIGIT_ROOTS = ("err", "fail", "exception", "crash", "timeout", "warn", "reject"
 
 # A level within the text, near its head.
 _LEVEL = re.compile(
-    r"(?:\A|(?<=[\s\[|(<\]]))(EMERG(?:ENCY)?|ALERT|FATAL|CRIT(?:ICAL)?|PANIC|ERROR|ERR|SEVERE|WARN(?:ING)?|NOTICE|INFO|DEBUG|TRACE)(?=[\]:|)>\s])"
+    r"(?:\A|(?<=[\s\[|(<\]]))(EMERG(?:ENCY)?|ALERT|FATAL|CRIT(?:ICAL)?|PANIC|ERROR|ERR|SEVERE|WARN(?:ING)?|NOTICE|INFO|DEBUG|TRACE)(?=[\]:|)>\s])|(?<!\S)(FATA|ERRO)(?=\[\d)"
 )
 _LEVELS = {
     "EMERG": Severity.CRITICAL, "EMERGENCY": Severity.CRITICAL, "ALERT": Severity.CRITICAL, "FATAL": Severity.CRITICAL,
-    "CRIT": Severity.CRITICAL, "CRITICAL": Severity.CRITICAL, "PANIC": Severity.CRITICAL, "ERROR": Severity.ERROR, "ERR": Severity.ERROR,
+    "FATA": Severity.CRITICAL, "ERRO": Severity.ERROR, "CRIT": Severity.CRITICAL, "CRITICAL": Severity.CRITICAL, "PANIC": Severity.CRITICAL, "ERROR": Severity.ERROR, "ERR": Severity.ERROR,
     "SEVERE": Severity.ERROR, "WARN": Severity.WARNING, "WARNING": Severity.WARNING, "NOTICE": Severity.NOTICE, "INFO": Severity.INFO,
     "DEBUG": Severity.DEBUG, "TRACE": Severity.TRACE,
 }  # fmt: skip
@@ -58,6 +48,10 @@ _ZERO_ROWS = (
     rf"\b (?:num|total|count)_? {_BAD} [\"']? \s? [=:] \s? {{n}} (?![\d\w])",
     r"\b exit(?:ed|s)? [ _-]? (?:with[ ])? (?:normally[ ])? (?:code|status|value)? [\"']? \s? [=:(]? \s? {n} (?![\d\w.])",
     r"\b (?:return(?:ed)?[ ](?:code|status)|rc|error[ _]?code|errno|err_?code|code) [\"']? \s? [=:]? \s? {n} (?![\d\w.])",
+)
+_COUNT_ROWS = (  # totals of tests and builds
+    r"\b (?:errors?|failures?|failed) [\"']? \s? [=:] \s? [\"']? {n} (?![\d\w.])",
+    r"(?<![\w.,:/-]) {n} \s (?:tests?\s|checks?\s)? (?:errors?|failures?|failed) \b",
 )
 _DONE_ROWS = (
     r"\b exit(?:ed)? [ _-]? (?:with[ ])? (?:code|status) [\"']? \s? [=:(]? \s? {n} (?!\d)",
@@ -85,7 +79,8 @@ _ZERO = _numbers(_ZERO_ROWS, r"0+(?:\.0+)?(?!\.?\d)")
 _DONE = _numbers(_DONE_ROWS, r"(?:130|143)")
 _EXIT = _numbers(_EXIT_ROWS, r"-?0*[1-9]\d*")
 _HTTP = _numbers(_HTTP_ROWS, r"5\d\d")
-_ANY_NUMBER = _numbers(_ZERO_ROWS + _DONE_ROWS + _EXIT_ROWS + _HTTP_ROWS, r"-?\d+(?:\.\d+)?")
+_COUNT = _numbers(_COUNT_ROWS, r"0*[1-9]\d*")
+_ANY_NUMBER = _numbers(_ZERO_ROWS + _COUNT_ROWS + _DONE_ROWS + _EXIT_ROWS + _HTTP_ROWS, r"-?\d+(?:\.\d+)?")
 
 # Signs of success, which outweigh all words of trouble.
 _WELL = re.compile(
@@ -100,47 +95,34 @@ _WELL = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+_NOUN = r"(?: errors? | failures? | fails? | exceptions? | crash(?:es)? | timeouts? | time-outs? | warnings? | problems? | corruption | conflicts? | deadlocks? | retr(?:y|ies) )"
 # Phrases that contain a trouble word but report none. They are removed before the tables are applied.
 _HARMLESS = re.compile(
-    r"""
+    rf"""
       (?<! \w ) (?= [\w/-] ) (?:  # every phrase starts at a word; one check for all is six times faster
-      # a client asked for what is not there: Django, Python's http.server
-      \A \s* Not[ ]Found: [ ] (?= / | 000 ) | \b code[ ]\d{3},[ ]message[ ] [\w ()'"/]* \Z
-      # nothing happened
-    |      \b (?: no | without | zero | never | any | free\sof ) \s (?: any \s | more \s | new \s | known \s | fatal \s | critical \s | such \s | further \s )? (?: \w+ \s )? (?: errors? | failures? | exceptions? | crash(?:es)? | timeouts? | warnings? | problems? | corruption | conflicts? | deadlocks? | retries ) \b
-    | \b (?: did | does | do | has | have | was | were | is | are | will | would | should ) (?: \snot | n't ) \s (?: been\s )? (?: fail(?:ed)? | crash(?:ed)? | time[d]?\sout | abort(?:ed)? | expired? | exceed(?:ed)? | corrupt(?:ed)? | panic | reject(?:ed)? | killed | lost )\b
-    | \b [\w.-]{0,80} (?: err(?:or)?s? | exceptions? | fail(?:ed|ures?)? | timeouts? | warnings? | crash(?:ed)? | oom_?killed | expired | retry ) \w* ["']? \s? [=:] \s? (?: ["']? (?: null | nil | none | (?: false | no | never | off | n/a | undefined ) (?= ["']? (?: [,;)}\]] | \Z | \s \w+= ) ) ) \b ["']? | <(?:nil|null|none)> | "" | '' | \[\] | \{\} )
-    | \b error-?free \b | \b fail-?(?:safe|fast|over|open|closed|back)\w* | \b non-?fatal \b
-      # names: options, keys, classes, files, paths, routes
-    | (?<![\w-]) --? [a-z][\w-]* (?: err | fail | timeout | retry | warn | crash | kill | reject | abort | exit | expire | corrupt ) [\w-]*
-    | (?<![\w-]) -- (?: err | fail | timeout | retry | warn | crash | kill | reject | abort | exit ) [\w-]* (?: [ =] (?:error|warn(?:ing)?|fatal|\d+\w*) \b )?
-    | (?<![\w:.)]) / [\w./%~+-]+
-    | \b [\w-]{0,80} (?: err(?:or)?s? | exceptions? | fail\w* | timeouts? | warnings? | crash ) [\w-]* \. (?: log | go | py | js | ts | java | rb | php | cs | c | cpp | rs | h | html? | ya?ml | json | conf | txt | properties | xml | out | jsp | tmpl | vm ) \b (?: : \d+ )?
-    | (?-i: \b [a-z][a-z0-9]* (?: _ [a-z0-9]+ ){0,12} _ (?: err(?:or)?s? | exceptions? | fail(?:ed|ures?)? | timeouts? | retr(?:y|ies) | warnings? | exit | crash(?:ed)? | kill(?:ed)? | status | expired | exceeded | aborted | rejected ) (?: _ [a-z0-9]+ ){0,12} \b )
-    | (?-i: \b (?: err(?:or)?s? | exceptions? | fail(?:ed|ures?)? | timeouts? | retr(?:y|ies) | warnings? | exit | crash(?:ed)? | kill | reject(?:ed)? | abort ) (?: _ [a-z0-9]+ ){1,12} \b )
-    | (?-i: (?<![\w.]) (?:[a-z]\w*\.)* (?!Failed[A-Z]|Err[A-Z]) [A-Za-z$]{0,80}? (?: [Ee]rrors? | [Ee]xceptions? | [Ff]ail(?:ure|ed|s|ing)? | [Tt]ime[Oo]ut | [Rr]etry | [Cc]rash | [Ww]arning | [Rr]eject(?:ed|ion)? | [Aa]bort | [Ee]xpired | [Cc]orrupt(?:ion)? ) [A-Z] (?: \w (?! Error\b | Exception\b | Exceeded\b | BackOff\b | Failed\b | Killed\b ) ){0,80} \w? \b (?: \.[a-z]\w* )* (?! :\s ) )
-    | \b (?: error | fail(?:ure)? | exception | timeout | crash | retry | deadlock | panic | corruption | abort | warning | oom | kill | eviction ) s? [ -] (?: handl(?:er|ers|ing) | report(?:s|er|ing)? | pages? | tracking | budgets? | thresholds? | logs? | logger | logging | channel | stream | detect(?:ion|or) | recovery | tolerance | injection | polic(?:y|ies)
-        | templates? | mapp(?:ing|er)s? | output | boundar(?:y|ies) | callbacks? | hooks? | correction | counters? | listeners? | mode | middleware | metrics? | settings? | configuration | config | interval | limit | domain | queue | topic | notifications? | checks? | monitor(?:ing)? | dumps?\s(?:dir|path|enabled) | resolvers? | translators? | filters? | messages | views? | controllers? | endpoint | routes? | codes?\s(?:loaded|registered|table) | strateg(?:y|ies) | analysis | classes | types ) \b
-      # settings
+      \A \s* Not[ ]Found: [ ] (?= / | 000 ) | \b code[ ]\d{{3}},[ ]message[ ] [\w ()'"/]* \Z      # a client asked for what is not there
+    | \b (?: no | without | zero | never | any | free\sof ) \s (?: \w+ \s ){{0,2}}? {_NOUN} \b | \b error-?free \b | \b non-?fatal \b
+    | \b (?: did | does | do | has | have | was | were | is | are | will | would | should ) (?: \snot | n't ) \s (?: been\s )? (?: fail | crash | time[d]?\sout | abort | expire | exceed | corrupt | panic | reject | killed | lost ) \w*
     | \b log [_. -]? (?: level | threshold | severity )? s? [\w.]* ["']? \s? (?: [=:] | is | set\sto | to ) \s? ["']? (?: error | warn(?:ing)? | fatal | critical | err ) \b
+      # names and values: options, keys, routes, files
+    | \b [\w.-]{{0,80}} (?: err(?:or)?s? | exceptions? | fail(?:ed|ures?)? | timeouts? | warnings? | crash(?:ed)? | oom_?killed | expired | retry ) \w* ["']? \s? [=:] \s? (?: ["']? (?: null | nil | none | (?: false | no | never | off | n/a | undefined ) (?= ["']? (?: [,;)}}\]] | \Z | \s \w+= ) ) ) \b ["']? | <(?:nil|null|none)> | "" | '' | \[\] | \{{\}} )
+    | (?<![\w-]) --? [a-z][\w-]* | (?<![\w:.)]) / [\w./%~+-]+ | \b [\w-]{{1,80}} \. (?: log | go | py | js | ts | java | rb | php | cs | c | cpp | rs | h | html? | ya?ml | json | conf | txt | properties | xml | out | jsp | tmpl | vm ) \b (?: : \d+ )?
+    | (?-i: \b (?!out-of-) [a-z0-9.+]+ (?: - [a-z0-9.+]+ ){{2,12}} \b ) | (?-i: \b [a-z0-9]+ (?: _ [a-z0-9]+ ){{1,12}} \b ) | (?-i: (?<![\w.]) (?:[a-z]\w*\.)* (?!Failed[A-Z]|Err[A-Z]) (?=\w*[a-z][A-Z]|[a-z]+\.\w) [A-Za-z$]\w{{0,80}} (?<!Error) (?<!Exception) (?<!Exceeded) (?<!BackOff) (?<!Failed) (?<!Failure) (?<!Killed) (?<!NotReady) (?<!Evicted) \b (?: \.[a-z]\w* )* (?! :\s ) )
+    | \b [\w.-]{{0,80}} time-?out [\w.]* ["']? \s? (?: [=:] | is | of | to | set\sto | was\sset\sto | value | \( )? \s? ["']? (?: \d+ (?:\.\d+)? \s? (?: ms | s | m | h | sec(?:ond)?s? | min(?:ute)?s? | millis(?:econds)? | \b ) | none | never | disabled | default )
+      # error as an attribute, and what follows from one
+    | \b {_NOUN} [ -] (?: handl | report | page | track | budget | threshold | log | channel | stream | detect | recover | toler | inject | polic | templ | mapp | output | bound | callback | hook | correction | count | listen | mode | middle | metric | setting | config | interval | limit | domain | queue | topic | notif | check | monitor | dump | resolv | translat | filter | messages | view | control | endpoint | route | strateg | analy | class | type ) \w*
     | \b (?: fail | error | exit | abort | stop | retry | restart | warn | panic ) [ -] (?: on | if | when ) [ -]? (?: [=:] \s? )? ["']? (?: error | failure | warning | exception | critical | crash | oom | never | always )? \b
-    | \b (?: on | upon | in\scase\sof | restart | restartpolicy | handle[sd]? | handling | catch(?:es)? | if | ignores? | reports? | expected | simulated | injected | test | previous | last | past | known | resolved | cleared ) [ :=-]{1,3} (?: an?\s | the\s | any\s | all\s | no\s )? (?: errors? | exceptions? | failures? | timeouts? | crash(?:es)? | 404 ) \b
-    | \b [\w.-]{0,80} time-?out [\w.]* ["']? \s? (?: [=:] | is | of | to | set\sto | was\sset\sto | value | \( )? \s? ["']? (?: \d+ (?:\.\d+)? \s? (?: ms | s | m | h | sec(?:ond)?s? | min(?:ute)?s? | millis(?:econds)? | \b ) | none | never | disabled | default )
-    | \b (?: connect(?:ion)? | read | write | idle | request | session | socket | default | configured | using | with | set | setting ) \s time-?out s? (?= \s (?: is | set | to | configured | enabled | disabled | value ) )
-    | \b (?: max | min | maximum | minimum ) [_ -]? (?: retr(?:y|ies) | errors? | failures? ) \b
-    | \b (?: ready | back ) \s to \b
-      # housekeeping
-    | \b (?: remov(?:ing|ed) | purg(?:ing|ed) | delet(?:ing|ed) | evict(?:ing|ed) | clean(?:ing|ed)\sup ) \s (?:\d+\s)? expired \b | \b oom \s score
-    | \b (?: check(?:ing|ed)? | scan(?:ning|ned)? | watch(?:ing)? | monitor(?:ing)? | look(?:ing)? ) \s for \s (?: \w+\s )? (?: errors? | failures? | exceptions? | problems? | deadlocks? | corruption ) \b
+    | \b (?: on | upon | in\scase\sof | restart | restartpolicy | handle[sd]? | handling | catch(?:es)? | if | ignores? | reports? | expected | simulated | injected | test | previous | last | past | known | resolved | cleared ) [ :=-]{{1,3}} (?: an?\s | the\s | any\s | all\s | no\s )? (?: errors? | exceptions? | failures? | timeouts? | crash(?:es)? | 404 ) \b
+    | \b (?: remov(?:ing|ed) | purg(?:ing|ed) | delet(?:ing|ed) | evict(?:ing|ed) | clean(?:ing|ed)\sup ) \s (?:\w+\s)? expired \b | \b oom \s score
     | \b (?: session | cache | entr(?:y|ies) | keys? | items? | records? | lease | segments? | snapshots? | files? | rows? | messages? | cookies? | logs? ) s? \s (?: has\s | have\s )? expired | \b expired \s (?: sessions? | cache | entr(?:y|ies) | keys? | items? | records? | leases? | segments? | snapshots? | files? | rows? | messages? | logs? | tokens \b )
-    | \b cache [ ] (?:entry[ ])? (?: not\sfound | missing | invalidated ) | \b not\sfound ,? \s (?: in\scache | using | falling\sback | creating | will\sbe\screated | ignoring | skipping | so\b ) | \b (?: 404 | \d{3} ) \s not\sfound \b
-    | \b (?: password | offset | counter | circuit\sbreaker | state | position | cursor | timer | statistics | stats | sequence )s? \s (?: has\s | was\s )? (?:been\s)? reset | \b reset \s (?: to | the | state | offset | counter | password )
-    | \b (?: error | exception | failure | crash ) s? \s (?: will | would | may | can | are | is ) \s (?: be\s )? (?: now\s )? (?: logged | reported | written | sent | ignored | handled | shown | collected | tracked | retried | enabled | disabled ) | \b (?:writing|redirecting|sending|logging|reporting) \s errors? \s to
+    | \b (?: not \s found | does \s not \s exist ) ,? \s (?: in\scache | using | falling\sback | creating | will\sbe\screated | ignoring | skipping | so\b ) | \b (?: 404 | \d{{3}} ) \s not\sfound \b
+    | \b errors? \s (?: will | would | may | can ) \s be \s | \b (?: check | scan | watch | look ) (?:s|ed|ing)? \s for \s (?: \w+ \s )? {_NOUN} \b
     | \b (?: received | caught | got | sent | sending | on | handling ) \s (?: signal \s )? (?: SIGTERM | SIGINT | SIGHUP | SIGUSR\d | SIGCHLD ) \b | \b terminated \s (?: normally | by \s (?:user|SIGTERM|request) ) )
     """,
     re.IGNORECASE | re.VERBOSE,
 )  # fmt: skip
 
+# What the kernel, runtimes and disks say, never in a logging statement of an application.
 _CRITICAL = re.compile(
     r"""
       (?<! \w ) (?= \w ) (?:
@@ -152,32 +134,37 @@ _CRITICAL = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_ERROR = re.compile(
+# Facts that the model cannot veto: texts and constants of errno, exceptions, reasons of Kubernetes, ends of processes.
+_FACT = re.compile(
     r"""
       (?<! \w ) (?= \w ) (?:
-      \b errors? \b | \b errored \b | \b (?: does\snot | doesn't | do\snot ) \s exist \b | \b no \s healthy \b | \b exceptions? \b | \b err \b [:!=\]\s]
-    | \b fail(?:ed|ures?|s|ing)? \b | (?-i: \b Failed[A-Z] | \bErr[A-Z][a-z]) | \b traceback \b | (?-i: \b E: \s )
-    | \b (?: cannot | can't | can\snot | could\snot | couldn't | unable\sto | (?: wasn't | weren't | isn't | aren't | not ) \s able \s to | unsuccessful(?:ly)? ) \b
-    | \b refused \b | \b (?: access | permission | request ) \s denied | \b denied \b | \b unauthori[sz]ed \b | \b forbidden \b | \b not\sauthori[sz]ed \b
-    | \b tim(?:ed|ing)[- ]?out \b | \b time-?outs? \b | \b killed \b | \b crash(?:ed|es|ing)? \b | \b back-?off \s restarting | \b back-?off \s pulling
-    | \b evicted \b | \b unhealthy \b | (?:probe|check) \s failed | \b not \s? ready \b | \b unreachable \b | \b unavailable \b | \b not \s responding
-    | \b deadlock(?:ed)? \b | \b rejected \b | \b rejecting \b | \b exceed(?:ed|s|ing) \b | \b expired \b | (?-i: \bExpired[A-Z] )
-    | \b lost \s (?: connection | leadership | leader | quorum | contact | connectivity | heartbeat ) | \b (?: connection | leader(?:ship)? | quorum | heartbeat ) \s (?: was\s | is\s | has\sbeen\s )? (?: lost | broken | dropped | aborted )
-    | \b reset \s by \s peer | \b connection \s reset | \b broken \s pipe | \b no \s such \b | \b no \s route \s to | \b abort(?:ed|ing)? \b | \b unexpected \s (?: eof | end | token | response | status | error | close | shutdown )
-    | \b E(?: CONNREFUSED | CONNRESET | CONNABORTED | TIMEDOUT | PIPE | NOENT | ACCES | PERM | ADDRINUSE | HOSTUNREACH | NETUNREACH | MFILE | NFILE | IO | AI_AGAIN | NOTFOUND | BUSY | NOMEM | ROFS | NODEV ) \b
-    | \b (?: un(?:handled|caught) ) \b | \b invalid \b | \b not \s found \b | \b (?: constraint | policy ) \s violation | \b violat(?:es|ed|ion) \b | \b insufficient \b
-    | \b rolled \s back \b | \b undefined \s (?: method | variable | symbol | reference | function | index ) | \b address \s already \s in \s use | \b too \s many \s open | \b missing \s (?: required | mandatory ) | \b checksum \s mismatch )
+      (?-i: E: \s ) | \A (?: Killed | Unauthorized | Traceback | Uncaught | Unhandled | error ) \b
+    | E(?: CONNREFUSED | CONNRESET | CONNABORTED | TIMEDOUT | PIPE | NOENT | ACCES | PERM | ADDRINUSE | HOSTUNREACH | NETUNREACH | MFILE | NFILE | IO | AI_AGAIN | NOTFOUND | BUSY | NOMEM | ROFS | NODEV ) \b
+    | connection \s (?: refused | reset | lost | was \s lost ) \b | reset \s by \s peer | broken \s pipe | no \s such \s (?: file | host ) | no \s route \s to | (?: permission | access ) \s denied | address \s already \s in \s use | too \s many \s open
+    | probe \s (?: failed | errored ) | back-?off \s (?: restarting | pulling ) | evicted \b | unhealthy \b | not \s? ready \b | no \s healthy \b | lost \s (?: connection | leadership | leader | quorum ) | quorum \s (?: was\s )? lost
+    | (?: exited | killed | terminated ) \s (?:by|with|on) \s [\"']? signal \b | disk \s (?: space | watermark ) \b (?=.* \b (?: insufficient | low | exceeded | exhausted ) \b ) | (?: certificate | token ) \s (?: has \s )? expired | deadlock \s found | command \s not \s found )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-# Names that end in a trouble word: exception classes, reasons of Kubernetes, error constants.
-_ERROR_NAME = re.compile(
-    r"(?:[Ee]rror|[Ee]xception)s?\b|(?:Exceeded|Failed|Failure|NotReady|BackOff)\b|ERR_[A-Z]|_ERR(?:OR)?(?:\b|_[A-Z])"
+# Names of exceptions, reasons of Kubernetes, constants.
+_NAME = re.compile(
+    r"(?:[a-z]|\b)(?:Error|Exception)s?\b|(?:Exceeded|Failed|Failure|NotReady|BackOff)\b|Failed[A-Z]|\bErr[A-Z][a-z]|\bERR_[A-Z]|_ERR(?:OR)?(?:\b|_[A-Z])"
+)
+# Words that mean trouble in most lines. The model decides the others.
+_WORDS = re.compile(
+    r"""
+      (?<! \w ) (?= \w ) (?:
+      errors? | errored | err (?= [:!=\]\s] ) | fail(?:ed|ures?|s|ing)? | exceptions? | traceback | crash(?:es|ed|ing)? | killed | un(?:handled|caught) | abort(?:ed|ing)?
+    | cannot | can't | can\snot | could\snot | couldn't | unable\sto | (?: wasn't | weren't | isn't | aren't | not ) \s able \s to | unsuccessful(?:ly)? | (?: does\snot | doesn't | do\snot ) \s exist | not \s (?: found | responding | authori[sz]ed )
+    | refused | denied | unauthori[sz]ed | forbidden | reject(?:ed|ing) | tim(?:ed|ing)[- ]?out | time-?outs? | unreachable | unavailable | exceed(?:ed|s|ing) | expired | deadlock(?:ed)? | rolled \s back
+    | lost \s (?: contact | connectivity | heartbeat ) | (?: connection | leader(?:ship)? | heartbeat ) \s (?: was\s | is\s | has\sbeen\s )? (?: lost | broken | dropped | aborted ) | no \s such | unexpected | invalid | undefined | insufficient | violat(?:es|ed|ion) | missing \s (?: required | mandatory ) | mismatch ) \b
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 _WARNING = re.compile(
     r"""
       \b warn(?:ing)?s? \b | \b deprecat(?:ed|ion|ions|es) \b | \b retrying \b | \b retry \b (?= \s (?: in | after | attempt | \d | now | with ) | \.\.\. | \s* \Z ) | \b will \s (?:be\s)? retr | \b throttl(?:ed|ing) \b | \b degraded \b
-    | \b dropped \b | \b stall(?:ed)? \b | \b starv(?:ed|ation) \b | \b conflict \b | \b mismatch \b
+    | \b dropped \b | \b stall(?:ed)? \b | \b starv(?:ed|ation) \b | \b conflict \b
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -189,46 +176,65 @@ _SOFT = re.compile(
 )
 
 
-def by_words(message: str) -> Severity | None:
-    """Return the severity by the words of a message: None without a trouble word, INFO if all are harmless."""
+def by_words(message: str, opinion: Opinion | None = None) -> Severity | None:
+    """Return the severity by the words of a message: None without a trouble word, INFO if all are harmless.
+
+    `opinion` is the model's opinion of the message's template, if it is known.
+    """
     level = _LEVEL.search(message, 0, _HEAD)
     if level:
-        return _LEVELS[level[1]]
-    low = message.lower()
-    abroad = languages.speaks(message, low)
-    if abroad:
-        return _judge(message, abroad)
-    for root in _ROOTS:
-        if root in low:
-            return _judge(message, abroad)
-    return _judge(message, abroad) if _SERVER_ERROR.search(message) else None
-
-
-def _judge(message: str, abroad: bool) -> Severity | None:
-    if not _bad(message, abroad) and not _warns(message, abroad):
-        return None  # most lines with a root end here; the rest is slower
+        return _LEVELS[level[1] or level[2]]
+    abroad = languages.speaks(message, message.lower())
+    if not _worded(message, abroad=abroad) and not numbers_decide(message):
+        return Severity.ERROR if (opinion or judge(message)) is Opinion.REPORT else None
     if _WELL.search(message):
         return Severity.INFO
     left = _HARMLESS.sub(" ", _DONE.sub(" ", _ZERO.sub(" ", message)))
     if abroad:
         left = languages.without_harmless(left)
-    found = _bad(left, abroad)
+    found = _fact(left, abroad)
+    if found is None and _WORDS.search(left) and (opinion or judge(message)) is not Opinion.VETO:
+        found = Severity.ERROR
     if found is None:
         return Severity.WARNING if _warns(left, abroad) else Severity.INFO
     soft = _SOFT.search(message) or (abroad and languages.soft(message))
     return Severity.WARNING if soft else found
 
 
-def _bad(text: str, abroad: bool) -> Severity | None:
+def judge(message: str) -> Opinion:
+    """Return the model's opinion of a message."""
+    return severity_model.load().opinion(message)
+
+
+def calm(message: str) -> bool:
+    """Return True if only the values of digits can make this message one of trouble."""
+    return not (languages.speaks(message, message.lower()) or _worded(message, abroad=False))
+
+
+def numbers_decide(message: str) -> bool:
+    """Return True if a number of the message is one of trouble: an exit code, a total of errors, HTTP 5xx."""
+    return bool(
+        _EXIT.search(message)
+        or _COUNT.search(message)
+        or (_SERVER_ERROR.search(message) and _HTTP.search(message))
+    )
+
+
+def _worded(text: str, *, abroad: bool) -> bool:
+    return bool(
+        _WORDS.search(text)
+        or _CRITICAL.search(text)
+        or _FACT.search(text)
+        or _NAME.search(text)
+        or _warns(text, abroad)
+        or (abroad and (languages.critical(text) or languages.error(text)))
+    )
+
+
+def _fact(text: str, abroad: bool) -> Severity | None:
     if _CRITICAL.search(text) or (abroad and languages.critical(text)):
         return Severity.CRITICAL
-    if (
-        _ERROR_NAME.search(text)
-        or _ERROR.search(text)
-        or _EXIT.search(text)
-        or (_SERVER_ERROR.search(text) and _HTTP.search(text))
-        or (abroad and languages.error(text))
-    ):
+    if _FACT.search(text) or _NAME.search(text) or numbers_decide(text) or (abroad and languages.error(text)):
         return Severity.ERROR
     return None
 
