@@ -11,11 +11,7 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help docs audit sbom setup demo test airflow lock-airflow check lint types lint-workflows lint-infra lock-checkov bench quality lab lab-record reference lock infra infra-plan infra-apply infra-drift tfvars cost destroy layer deploy deployed smoke deploy-back tell images addons addons-plan cloud-local prove fuzz mutation clean
-=======
-.PHONY: help docs audit sbom setup demo test airflow lock-airflow check lint types lint-workflows lint-infra lock-checkov bench train reference lock infra infra-plan infra-apply infra-drift tfvars cost destroy layer deploy deployed smoke deploy-back tell images addons addons-plan cloud-local prove fuzz mutation clean
->>>>>>> 0c3606b (train: mine logging statements and train the severity model)
+.PHONY: help docs audit sbom setup demo test airflow lock-airflow check lint types lint-workflows lint-infra lock-checkov bench train quality lab lab-record reference lock infra infra-plan infra-apply infra-drift tfvars cost destroy layer deploy deployed smoke deploy-back tell images addons addons-plan cloud-local prove fuzz mutation clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,7 +61,6 @@ bench: setup ## measure cali beside a peer in the same run
 	$(BIN)/cali bench pipeline
 	$(BIN)/cali bench retrieval
 
-<<<<<<< HEAD
 quality: setup ## score CALI on recordings of real failures, beside baselines: docs/quality.md, out/quality.html
 	@mkdir -p out
 	$(BIN)/cali bench quality --json out/quality.json --html out/quality.html --doc docs/quality.md --floors lab/floors.json $(ARGS)
@@ -75,10 +70,9 @@ lab: setup ## run 20 real faults now, and score CALI on them; needs root, Linux 
 
 lab-record: setup ## run and record real faults; ARGS="redis postgres-deadlock"
 	$(BIN)/python -m lab record $(ARGS)
-=======
+
 train: setup ## learn the severity model from the pinned packages; ARGS="--cache FOLDER" keeps the downloads
 	$(BIN)/python -m cali_ops.train train $(ARGS)
->>>>>>> 0c3606b (train: mine logging statements and train the severity model)
 
 reference: setup ## write docs/cli.md, docs/settings.md and docs/architecture.svg from their sources
 	@$(BIN)/python -m cali_ops.reference > docs/cli.md
