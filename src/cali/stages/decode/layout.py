@@ -26,7 +26,10 @@ _OTHER_RULES = RULES[""]
 _OTHER_AFTER = AFTER_STAMP[""]
 _BLANK = re.compile(r"\s*\Z")
 _GAP = (" ", "\t")
-_MARKS = {"#": Severity.WARNING, "*": Severity.NOTICE, "-": Severity.INFO, ".": Severity.DEBUG}
+_MARKS = {
+    "#": Severity.WARNING, "*": Severity.NOTICE, "-": Severity.INFO, ".": Severity.DEBUG,  # Redis
+    "CRASH": Severity.ERROR, "SUPERVISOR": Severity.ERROR, "PROGRESS": Severity.INFO,  # Erlang
+}  # fmt: skip
 
 # logfmt: `level=error msg="failed to sync" err=timeout`
 _KEY = r"[A-Za-z_@][\w.@/-]*"

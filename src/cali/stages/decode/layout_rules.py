@@ -71,6 +71,37 @@ RULES = by_first(
             LOWER + UPPER + DIGITS,
             rf"(?P<who>[A-Za-z\d][\w.-]*(?:[-_]\d+(?= )|(?=  ))) +\| {REST}",
         ),
+        # a process or a name before the time stamp: NATS, etcd's raft
+        rule("pid, stamp", "[", r"\[\d+\] (?P<rest>\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d.*)"),
+        rule("name, stamp", LOWER, r"[a-z]{2,12}(?P<rest>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d.*)"),
+        # Mosquitto, squid: seconds since the epoch
+        rule("epoch", DIGITS, rf"(?P<t>\d{{7}})(?P<s>\d{{3}}): +{M}"),
+        rule(
+            "squid access",
+            DIGITS,
+            r"(?P<t>\d{7})(?P<s>\d{3}\.\d{3}) +\d+ \S+ (?P<m>[A-Z_]+/(?P<n>\d{3}) \d+ [A-Z]+ \S+)",
+        ),
+        # slapd: hexadecimal time and thread
+        rule("slapd", DIGITS + "abcdef", rf"[\da-f]{{8}}(?:\.[\da-f]{{8}})? 0x[\da-f]+ {M}"),
+        rule("slapd before 2.5", DIGITS + "abcdef", r"[\da-f]{8} (?P<m>(?:conn=|daemon: |slapd ).*)"),
+        rule("haproxy", "[", rf"\[{ANYCASE}\] +(?:\d{{3}}/\d{{6}} )?\(\d+\) : {M}"),
+        # Python: warnings.warn
+        rule(
+            "python warning",
+            "/<." + LOWER + UPPER,
+            r"(?P<m>(?:\S+\.py|<\w+>):\d+: \w*(?P<lvl>Warning): (?=\S).*)",
+        ),
+        # Erlang's reports, with the message below
+        rule(
+            "erlang report",
+            "=",
+            r"(?P<m>=(?P<lvl>ERROR|WARNING|INFO|NOTICE) REPORT==== (?P<t>\d\d?-[A-Z][a-z]{2}-\d{4}::\d\d:\d\d):(?P<s>\d\d(?:\.\d+)?) ===)",
+        ),
+        rule(
+            "erlang crash report",
+            "=",
+            r"(?P<m>=(?P<mark>CRASH|SUPERVISOR|PROGRESS) REPORT==== (?P<t>\d\d?-[A-Z][a-z]{2}-\d{4}::\d\d:\d\d):(?P<s>\d\d(?:\.\d+)?) ===)",
+        ),
         # Kubernetes' own components
         rule(
             "klog",
@@ -187,6 +218,8 @@ _LOGGER = r"[A-Za-z_$][\w$/-]*(?:(?:\.|::?)[\w$\[\]/-]+)+"  # com.acme.Orders, o
 _CLASS = r"\((?:[a-z]\w*\.)+[\w$.]+\)"  # (kafka.server.KafkaServer)
 _BRACKETS = r"(?:\[[^\]]*\] ?|\([^)]*\) )"
 
+_PART = r"(?:\[[\w.:/#@ -]{1,40}\]|\([\w.:/#@ -]{1,40}\)|<[\d.]+>|\d++(?![.,:])|[a-z][\w./-]{1,30}:)"
+
 AFTER_STAMP = by_first(
     (
         # container runtime: the application's line is decoded too
@@ -208,6 +241,7 @@ AFTER_STAMP = by_first(
         rule("loguru", "|", rf"\| {LEVEL} +\| [\w.<>:-]+ - {M}"),
         rule("tomcat", UPPER, rf"{LEVEL} +\[[^\]]*\] (?:[a-z]\w*+\.){{2}}(?:\w++\.)*+[\w$]++ {M}"),
         rule("piped", "|", rf"\| {ANYCASE} +\| {M}"),
+        rule("squid", "|", rf"\|(?: {LEVEL}:)? {M}"),
         # brackets: RabbitMQ, nginx, Fluent Bit, Elasticsearch, MySQL, gunicorn, PHP-FPM
         rule("elasticsearch", "[", rf"\[{ANYCASE} *\]\[[\w.$]+ *\] (?:\[[^\]]+\] ?)?{M}"),
         rule("rabbitmq", "[", rf"\[{ANYCASE}\] <\d+\.\d+\.\d+> {M}"),
@@ -259,6 +293,10 @@ AFTER_STAMP = by_first(
         rule("laravel", LOWER, rf"[a-z]+\.{LEVEL}: {M}"),
         rule("python basic", ":", rf":{LEVEL}:[\w.]+:{M}"),
         rule("envoy", '"', r'(?P<m>"[A-Z-]+ [^"]*" (?P<n>\d{3}))\b'),
+        # any other header: process, thread and names in brackets or with a colon, then the level
+        rule("tokens, level in brackets", ANY, rf"(?:{_PART} +){{1,4}}?\[ *{ANYCASE} *\]:? {M}"),
+        rule("tokens, level", ANY, rf"(?:{_PART} +){{1,4}}?(?P<lvl>{_WORDS}|LOG|NOISE):? +{M}"),
+        rule("tokens, level, colon", ANY, rf"(?:{_PART} +){{1,4}}?(?!panic){ANYCASE}(?: \d)?: {M}"),
         # syslog and journal: `host program[pid]: message`
         rule("syslog", ANY, r"(?:[\w.:-]+ )?[\w./@-]+(?:\(\w+\))?\[\d+\]: (?P<rest>(?=\s*+\S).*)"),
     )

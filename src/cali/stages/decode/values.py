@@ -82,7 +82,7 @@ _MINUTES = (
     re.compile(r"(?P<y>\d{4})?(?P<mo>\d\d)(?P<d>\d\d) (?P<h>\d\d):(?P<mi>\d\d)", re.ASCII),
     re.compile(r"(?:\w{3},? )?(?P<mo>[A-Za-z]{3}) +(?P<d>\d\d?) (?P<h>\d\d):(?P<mi>\d\d)", re.ASCII),
     re.compile(
-        r"(?P<d>\d\d?)[-/ ](?P<mo>[A-Za-z]{3})[-/ ](?P<y>\d{4})[: ](?P<h>\d\d):(?P<mi>\d\d)", re.ASCII
+        r"(?P<d>\d\d?)[-/ ](?P<mo>[A-Za-z]{3})[-/ ](?P<y>\d{4})[: ]{1,2}(?P<h>\d\d):(?P<mi>\d\d)", re.ASCII
     ),
 )
 _ZONE = re.compile(r" ?(?P<sign>[+-])(?P<h>\d\d):?(?P<m>\d\d)?", re.ASCII)
@@ -113,6 +113,7 @@ _ISO = re.compile(
 )
 _PLAIN_SECONDS = re.compile(r"\d\d(?:\.\d{1,12})?Z\Z", re.ASCII).match
 _LIMIT = 4096
+_KILOSECONDS = 7  # digits of an epoch in seconds without its last three
 _TO_MINUTE = len("2026-11-20T10:00")
 
 
@@ -171,6 +172,8 @@ class TimestampParser:
         return start
 
     def _minute(self, minute: str, tail: str) -> float | None:
+        if len(minute) == _KILOSECONDS and minute.isdigit():
+            return int(minute) * 1000.0
         for pattern in _MINUTES:
             match = pattern.fullmatch(minute)
             if match:

@@ -30,6 +30,7 @@ _SKIPPED_HEAD = re.compile(
     r"|(?:(?:file://)?/\S*|node:\S+|[A-Z]:\\\S*):\d+$|\s+File \""
 )
 _ERLANG_REASON = re.compile(r"\*\* [Rr]eason for termination|\s+exception (?:error|exit|throw): (.*)")
+_PYTHON_WARNING = re.compile(r"\S+:\d+: \w*Warning: ")
 _ERLANG_WHO = re.compile(r"\s+initial call: (.*)")
 _CHAINED = re.compile(r"During handling of the above|The above exception was")
 _GOROUTINE = re.compile(r"goroutine \d+ |stack backtrace:|Stack trace:|\[stacktrace\]|" + r"\S+\.rb:\d+:in ")
@@ -56,6 +57,8 @@ def gist(text: str) -> str:
     if "\n" not in text:
         return text
     lines = text.split("\n", _SCAN)[:_SCAN]
+    if _PYTHON_WARNING.match(lines[0]):
+        return _flat([line for line in lines if not line[:1].isspace()])  # without its source line
     if (report := _of_erlang(lines)) is not None:
         return report
     if _is_trace(lines):
