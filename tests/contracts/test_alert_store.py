@@ -13,7 +13,7 @@ from tests.functional.aws_account import Account, account
 from cali.adapters.aws.dynamodb_alerts import DynamoAlerts, DynamoFeedback
 from cali.adapters.aws.dynamodb_shared import DynamoClaims
 from cali.adapters.memory.alerts import MemoryAlerts, MemoryClaims, MemoryFeedback
-from cali.adapters.sqlite.alerts import SqliteAlerts, SqliteClaims, SqliteFeedback
+from cali.adapters.sqlite.alerts import SqliteAlerts, SqliteFeedback
 from cali.adapters.sqlite.incidents import SqliteIncidents
 from cali.core.errors import Conflict, Misconfigured
 from cali.core.life import Feedback, Verdict
@@ -36,7 +36,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[AlertStore, 
         return MemoryAlerts(), MemoryFeedback(), MemoryClaims()
     if request.param == "sqlite":
         path = tmp_path / "state.db"
-        return SqliteAlerts(path), SqliteFeedback(path), SqliteClaims(path)
+        return SqliteAlerts(path), SqliteFeedback(path), MemoryClaims()
     made: Account = request.getfixturevalue("cloud")
     client, table = made.client("dynamodb"), made.new_table(f"cali-{uuid4().hex[:8]}")
     return (

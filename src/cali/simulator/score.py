@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
-
-from pydantic import BaseModel, ValidationError
 
 from cali.core.errors import Misconfigured
 from cali.simulator.scenario import Truth
@@ -33,14 +30,6 @@ class Score:
     false_alarms: tuple[str, ...]
     incidents: int
     faults: int
-
-    @property
-    def recall(self) -> float:
-        return len(self.found) / self.faults if self.faults else 1.0
-
-    @property
-    def precision(self) -> float:
-        return 1 - len(self.false_alarms) / self.incidents if self.incidents else 1.0
 
 
 class IncidentView(NamedTuple):
@@ -72,26 +61,6 @@ def score(truth: Sequence[Truth], labels_by_line: Mapping[int, str], incidents_j
         incidents=len(seen),
         faults=len(truth),
     )
-
-
-def read_truth(path: Path) -> tuple[tuple[Truth, ...], dict[int, str]]:
-    """Read the faults and labels that `cali simulate --truth` wrote. Raise Misconfigured if the file is invalid."""
-    try:
-        file = _TruthFile.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise Misconfigured(f"{path}: cannot be read: {error.strerror}") from None
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        place = ".".join(map(str, wrong["loc"]))
-        raise Misconfigured(
-            f"{path}: not a file written by cali simulate --truth: {place}: {wrong['msg']}"
-        ) from None
-    return file.faults, file.labels
-
-
-class _TruthFile(BaseModel):
-    faults: tuple[Truth, ...]
-    labels: dict[int, str]
 
 
 def _incidents(report: Any) -> list[Mapping[str, Any]]:

@@ -2,11 +2,12 @@ import json
 
 import pytest
 from click.testing import CliRunner, Result
+from pydantic import TypeAdapter
 
 from cali.cli.simulate import command
 from cali.core.errors import Misconfigured
-from cali.simulator import load_scenario, truth
-from cali.simulator.score import read_truth, score
+from cali.simulator import Truth, load_scenario, truth
+from cali.simulator.score import score
 
 
 def run(*arguments: object) -> Result:
@@ -34,7 +35,9 @@ def test_the_truth_labels_the_lines_that_were_written(tmp_path):
     out, truth_path = tmp_path / "log", tmp_path / "truth.json"
     run("--lines", 4000, "--format", "raw", "--out", out, "--truth", truth_path)
 
-    faults, labels = read_truth(truth_path)
+    written = json.loads(truth_path.read_text())
+    faults = TypeAdapter(tuple[Truth, ...]).validate_python(written["faults"])
+    labels = {int(line): fault for line, fault in written["labels"].items()}
     lines = out.read_text().split("\n")
 
     assert faults == truth(load_scenario("shop"))

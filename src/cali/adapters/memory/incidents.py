@@ -24,7 +24,6 @@ class MemoryIncidents:
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
         self._incidents: OrderedDict[str, StoredIncident] = OrderedDict()
-        self.forgotten = 0
 
     def get(self, incident: str) -> StoredIncident | None:
         return self._incidents.get(incident)
@@ -38,7 +37,6 @@ class MemoryIncidents:
         self._incidents.move_to_end(name)
         if self._limit is not None and len(self._incidents) > self._limit:
             self._incidents.popitem(last=False)
-            self.forgotten += 1
         return new
 
     def find(

@@ -1,11 +1,11 @@
-"""Alert notes, feedback and claims, in the SQLite file of the incidents."""
+"""Alert notes and feedback, in the SQLite file of the incidents."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
 
-from cali.adapters.sqlite.file import CLAIM, SqliteFile
+from cali.adapters.sqlite.file import SqliteFile
 from cali.core.errors import Conflict
 from cali.core.life import Feedback, Verdict
 from cali.core.models import Scope
@@ -18,7 +18,6 @@ CREATE TABLE IF NOT EXISTS feedback (
     place INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, incident TEXT NOT NULL, verdict TEXT NOT NULL, body TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS feedback_incident ON feedback (incident);
-CREATE TABLE IF NOT EXISTS claims (name TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
 """
 _INSERT = "INSERT INTO alerts (version, due, body, key) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _UPDATE = "UPDATE alerts SET version = ?, due = ?, body = ? WHERE key = ? AND version = ?"
@@ -80,19 +79,6 @@ class SqliteFeedback(_AlertsFile):
             AND verdict = ?"""
         with self._errors():
             return frozenset(row[0] for row in self._db.execute(query, (Verdict.NOT_AN_ERROR.value,)))
-
-
-class SqliteClaims(_AlertsFile):
-    """The Claims of one machine."""
-
-    def claim(self, name: str, now: float, seconds: float) -> bool:
-        with self._errors():
-            self._db.execute("DELETE FROM claims WHERE until <= ?", (now - 86_400.0,))
-            return self._db.execute(CLAIM, (name, now + seconds, now)).rowcount == 1
-
-    def release(self, name: str) -> None:
-        with self._errors():
-            self._db.execute("DELETE FROM claims WHERE name = ?", (name,))
 
 
 def _feedback(body: str) -> Feedback:

@@ -73,7 +73,7 @@ class LineShape(NamedTuple):
     normalised: bytes
 
 
-class _Frame(NamedTuple):
+class _EnvelopePlaces(NamedTuple):
     """The places of time and line in an envelope, and the name of its stream."""
 
     time: Span
@@ -105,7 +105,7 @@ def fits(shape: LineShape, head: bytes, blind: bytes) -> bool:
 
 def of_text(head: bytes, where: KeyPlan, text: str, plain: Plain) -> LineShape | None:
     """Return the shape of a text line with the layout `plain`, or None if it has none."""
-    frame = _frame(head, where)
+    frame = _envelope_places(head, where)
     if frame is None:
         return None
     at = _places(head, frame.log)
@@ -119,7 +119,7 @@ def of_text(head: bytes, where: KeyPlan, text: str, plain: Plain) -> LineShape |
 
 def of_object(head: bytes, where: KeyPlan, text: str) -> LineShape | None:
     """Return the shape of an object with a level and a plain message, or of a Kubernetes event; otherwise None."""
-    frame = _frame(head, where)
+    frame = _envelope_places(head, where)
     try:
         doc = orjson.loads(text)
     except ValueError:
@@ -167,7 +167,7 @@ def _named(doc: dict[str, Any], keys: KeyPlan) -> tuple[tuple[str, ...], set[str
 
 def _shape(
     head: bytes,
-    frame: _Frame,
+    frame: _EnvelopePlaces,
     checks: Checks | None,
     spans: tuple[Span, ...],
     more: str,
@@ -193,7 +193,7 @@ def _shape(
     )
 
 
-def _frame(head: bytes, where: KeyPlan) -> _Frame | None:
+def _envelope_places(head: bytes, where: KeyPlan) -> _EnvelopePlaces | None:
     """Return the frame of an envelope. Return None if digits count in members other than time and line."""
     found = list(_members(head, 1))
     members = {m[1].decode(): m.span(2) for m in found}
@@ -211,7 +211,7 @@ def _frame(head: bytes, where: KeyPlan) -> _Frame | None:
         or any(_digit(head[one[1] : other[0]]) for one, other in pairwise(free))
     ):
         return None
-    return _Frame(members[time], members[log], head[start:end].decode())
+    return _EnvelopePlaces(members[time], members[log], head[start:end].decode())
 
 
 def _places(head: bytes, log: Span) -> list[int]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from cali.core.errors import CaliError
 from cali.core.life import Feedback, Verdict
-from cali.core.models import Incident
 from cali.core.ports import FeedbackStore
 
 
@@ -37,11 +36,6 @@ def summarise(records: Iterable[Feedback]) -> FeedbackSummary:
         if record.verdict is Verdict.WRONG and record.cause:
             causes[record.template, record.cause] = None
     return FeedbackSummary(dict(sorted(scores.items())), tuple(sorted(causes)))
-
-
-def unsuppressed(incidents: Iterable[Incident], suppressed: Container[str]) -> list[Incident]:
-    """Return the incidents that no person marked as "not an error"."""
-    return [incident for incident in incidents if incident.id not in suppressed]
 
 
 class Suppressions:
