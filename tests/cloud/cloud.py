@@ -37,8 +37,8 @@ from tests.cloud.opensearch import OpenSearch
 from tests.cloud.poller import Deliveries
 from tests.cloud.runtime import LogLine
 from tests.cloud.schedule import Schedule
-from tests.cloud.stand_in import Mode
 from tests.cloud.streams import Streams
+from tests.stand_in import Mode
 
 AT_ONCE = 500
 Got = TypeVar("Got")

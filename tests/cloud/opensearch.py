@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.cloud.stand_in import Asked, Said, StandIn
+from tests.stand_in import Asked, Said, StandIn
 
 
 @dataclass(slots=True)

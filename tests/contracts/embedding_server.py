@@ -3,48 +3,31 @@
 from __future__ import annotations
 
 import json
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
+
+from tests.stand_in import Asked, OneCallServer, Said
 
 from cali.adapters.memory.knowledge_index import HashedEmbedder
 
 
-class EmbeddingServer:
+class EmbeddingServer(OneCallServer):
     """A server that records the size of each request in `sizes`. With a `status` other than 200 it rejects every
     request."""
 
     def __init__(self, status: int = 200, size: int = 256) -> None:
         self.sizes: list[int] = []
         self.paths: list[str] = []
-        outer = self
+        self._status, self._size = status, size
+        super().__init__(self._embed)
+        self.url += "/v1"
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                outer.sizes.append(len(asked["input"]))
-                outer.paths.append(self.path)
-                body = json.dumps(
-                    _answer(asked, size) if status == 200 else {"error": {"message": "no"}}
-                ).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args: Any) -> None:
-                """Log nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def _embed(self, asked: Asked) -> Said:
+        content = json.loads(asked.body)
+        self.sizes.append(len(content["input"]))
+        self.paths.append(asked.path)
+        good = self._status == 200
+        answer = _answer(content, self._size) if good else {"error": {"message": "no"}}
+        return Said(self._status, json.dumps(answer).encode())
 
 
 def _answer(asked: dict[str, Any], size: int) -> dict[str, Any]:

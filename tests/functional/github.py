@@ -6,15 +6,15 @@ import json
 import re
 from base64 import b64decode, b64encode
 from hashlib import sha1
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.stand_in import Asked, OneCallServer, Said
 
 TOKEN = "github_pat_local"
 
 
-class GitHubServer:
+class GitHubServer(OneCallServer):
     """One repository, `team/knowledge`. `branches` hold files by path, `pulls` the pull requests, `calls` the
     requests. A call in `fails` (method and last part of the path) gets that status once. A call in `says` gets
     that body each time. `headers` are in every response."""
@@ -26,52 +26,24 @@ class GitHubServer:
         self.fails: dict[str, int] = {}
         self.says: dict[str, bytes] = {}
         self.headers: dict[str, str] = {}
-        outer = self
+        super().__init__(self._respond)
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def _any(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                status, said = outer._answer(self.command, self.path, body, self.headers)
-                sent = outer._said(self.command, self.path) or json.dumps(said).encode()
-                self.send_response(status)
-                for name, value in outer.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Type", "application/json; charset=utf-8")
-                self.send_header("Content-Length", str(len(sent)))
-                self.end_headers()
-                self.wfile.write(sent)
-
-            do_GET = do_POST = do_PUT = _any  # noqa: N815 - the names are http.server's
-
-            def log_message(self, *args: Any) -> None:
-                """Log nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def _respond(self, asked: Asked) -> Said:
+        status, said = self._found(asked.method, asked.path, asked.body, asked.headers)
+        sent = self._said(asked.method, asked.path) or json.dumps(said).encode()
+        return Said(status, sent, self.headers, "application/json; charset=utf-8")
 
     def _said(self, method: str, target: str) -> bytes:
         path = unquote(urlsplit(target).path).removeprefix("/repos/team/knowledge/")
         return next((said for call, said in self.says.items() if f"{method} {path}".startswith(call)), b"")
 
-    def _answer(self, method: str, target: str, body: bytes, headers: Any) -> tuple[int, Any]:
+    def _found(self, method: str, target: str, body: bytes, headers: Any) -> tuple[int, Any]:
         url = urlsplit(target)
         path = unquote(url.path).removeprefix("/repos/team/knowledge/")
         self.calls.append(f"{method} {path}")
-        if headers.get("Authorization") != f"Bearer {TOKEN}":
+        if headers.get("authorization") != f"Bearer {TOKEN}":
             return 401, {"message": "Bad credentials"}
-        if not headers.get("User-Agent") or headers.get("X-GitHub-Api-Version") != "2022-11-28":
+        if not headers.get("user-agent") or headers.get("x-github-api-version") != "2022-11-28":
             return 403, {"message": "Request forbidden by administrative rules."}
         for call in list(self.fails):
             if f"{method} {path}".startswith(call):

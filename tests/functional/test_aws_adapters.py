@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,6 +24,7 @@ from cali.stages.reason import BreakerSettings
 from cali.testing.clock import NOON, FakeClock
 from tests.functional.aws_account import INCIDENTS, INCIDENTS_TABLE, LOGS, Account, account
 from tests.functional.aws_fakes import Failing
+from tests.stand_in import Asked, OneCallServer, Said
 
 NOW = FakeClock(NOON).now
 
@@ -211,47 +210,27 @@ def test_functions_leave_a_failing_model_alone_together(dynamo: Any) -> None:
     assert other.allows(NOON + 32)
 
 
-class Chat:
+class Chat(OneCallServer):
     """A webhook with scripted responses."""
 
-    def __init__(self, *script: tuple[int, str, dict[str, str]]) -> None:
-        self.script = list(script)
+    def __init__(self, *script: Said) -> None:
         self.bodies: list[Any] = []
-        outer = self
+        self._script = iter(script)
+        super().__init__(self._next)
+        self.url += "/services/SECRET"
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.bodies.append(json.loads(body))
-                status, text, headers = outer.script.pop(0)
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text.encode())
-
-            def log_message(self, *_: Any) -> None:
-                """Log nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/services/SECRET"
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
-        self.thread.start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+    def _next(self, asked: Asked) -> Said:
+        self.bodies.append(json.loads(asked.body))
+        return next(self._script)
 
 
 def test_slack_takes_a_message_or_says_what_to_do_about_it() -> None:
     chat = Chat(
-        (200, "ok", {}),
-        (429, "rate_limited", {"Retry-After": "7"}),
-        (503, "", {}),
-        (400, "invalid_blocks", {}),
-        (404, "no_service", {}),
+        Said(200, b"ok"),
+        Said(429, b"rate_limited", {"Retry-After": "7"}),
+        Said(503),
+        Said(400, b"invalid_blocks"),
+        Said(404, b"no_service"),
     )
     webhook = SlackWebhook(lambda: chat.url)
     try:

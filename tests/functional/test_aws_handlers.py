@@ -27,6 +27,7 @@ from tests.functional.aws_fakes import fluent
 from tests.functional.aws_functions import Functions, emitted, kinesis_event
 from tests.functional.shell import analysed
 from tests.functional.test_aws_adapters import Chat
+from tests.stand_in import Said
 
 UNKNOWN = "ERROR zulu coupling lost its phase on rack 7"
 
@@ -62,9 +63,8 @@ def model() -> Iterator[ModelServer]:
 
 @pytest.fixture
 def slack() -> Iterator[Chat]:
-    chat = Chat((503, "", {}), *[(200, "ok", {})] * 20)
-    yield chat
-    chat.close()
+    with Chat(Said(503), *[Said(200, b"ok")] * 20) as chat:
+        yield chat
 
 
 def published(aws: Account) -> list[bytes]:

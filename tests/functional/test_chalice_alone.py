@@ -7,58 +7,36 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from cali_ops import chalice_config, functions
+from tests.stand_in import Asked, OneCallServer, Said
 
 ROOT = Path(__file__).parents[2]
 CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
 LAYER = "arn:aws:lambda:eu-west-1:111122223333:layer:cali-dependencies:1"
 
 
-class Aws:
+class Aws(OneCallServer):
     """An address that stands for all of AWS, refuses everything, and counts the calls."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
-        calls = self.calls
+        super().__init__(self._refuse)
 
-        class Refuse(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                calls.append(self.path)
-                self.send_response(403)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def do_POST(self) -> None:
-                self.do_GET()
-
-            def do_PUT(self) -> None:
-                self.do_GET()
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self._server = HTTPServer(("127.0.0.1", 0), Refuse)
-        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    def _refuse(self, asked: Asked) -> Said:
+        self.calls.append(asked.path)
+        return Said(403)
 
 
 @pytest.fixture
 def aws() -> Iterator[Aws]:
-    server = Aws()
-    yield server
-    server.close()
+    with Aws() as server:
+        yield server
 
 
 @pytest.fixture
@@ -105,7 +83,7 @@ def chalice(project: Path, endpoint: str, *arguments: str) -> subprocess.Complet
 def test_a_fresh_clone_is_refused_in_one_line_before_aws_is_called(
     project: Path, aws: Aws, command: tuple[str, ...]
 ) -> None:
-    done = chalice(project, aws.endpoint, *command)
+    done = chalice(project, aws.url, *command)
 
     stage = "prod" if "prod" in command else "dev"
     assert done.returncode == 2
@@ -130,9 +108,9 @@ def test_the_stage_of_the_local_cloud_is_never_deployed_to_aws(project: Path) ->
 
 def test_a_stage_without_its_layer_or_sources_is_refused(project: Path, aws: Aws) -> None:
     configure(project, "dev", layer="")
-    without_layer = chalice(project, aws.endpoint, "deploy")
+    without_layer = chalice(project, aws.url, "deploy")
     configure(project, "dev")
-    without_sources = chalice(project, aws.endpoint, "deploy")
+    without_sources = chalice(project, aws.url, "deploy")
 
     assert "has no layer with the dependencies; run `make deploy STAGE=dev`" in without_layer.stderr
     assert "are not staged in chalice_app/vendor/cali; run `make deploy STAGE=dev`" in without_sources.stderr
@@ -146,8 +124,8 @@ def test_a_configured_stage_is_deployed_and_packaged(project: Path, aws: Aws) ->
     functions.stage(project / "vendor" / "cali")
 
     # When Chalice packages and deploys
-    packaged = chalice(project, aws.endpoint, "package", "out")
-    deployed = chalice(project, aws.endpoint, "deploy")
+    packaged = chalice(project, aws.url, "package", "out")
+    deployed = chalice(project, aws.url, "deploy")
 
     # Then the package holds the sources, and the deployment gets as far as AWS, which refuses here
     assert packaged.returncode == 0, packaged.stderr
@@ -158,7 +136,7 @@ def test_a_configured_stage_is_deployed_and_packaged(project: Path, aws: Aws) ->
 
 
 def test_commands_that_deploy_nothing_need_no_stage(project: Path, aws: Aws) -> None:
-    done = chalice(project, aws.endpoint, "dev", "appgraph")
+    done = chalice(project, aws.url, "dev", "appgraph")
 
     assert done.returncode == 0, done.stderr
     assert "sweep" in done.stdout

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from cali.bootstrap.doctor import doctor_context
 from cali.core.settings import Settings
 from cali.doctor import CheckResult, State, examine, reach
 from tests.functional.shell import inside, outside
+from tests.stand_in import Asked, OneCallServer, Said
 
 NOWHERE = "http://127.0.0.1:9"
 STAGE = "dev"
@@ -154,24 +153,11 @@ def test_a_declaration_of_another_form_is_one_line(cache: Path, tmp_path: Path, 
 def serving(status: int, body: bytes) -> Iterator[str]:
     """Start a server that gives every GET the same response, and requires a key."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            good = self.headers["Authorization"] == "Bearer right-key"
-            self.send_response(status if good else 401)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(request: Asked) -> Said:
+        return Said(status if request.headers["authorization"] == "Bearer right-key" else 401, body)
 
-        def log_message(self, *_: Any) -> None:
-            """Log nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with OneCallServer(answer) as server:
+        yield f"{server.url}/v1"
 
 
 def asked(url: str, key: str = "right-key", model: str = "small") -> CheckResult:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +12,7 @@ from cali.core.errors import Misconfigured, Retryable
 from cali_ops.search_access import plan, wanted
 from cali_ops.search_admin import Domain, draw_password, grant
 from cali_ops.shape import holds
+from tests.stand_in import Asked, OneCallServer, Said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +22,7 @@ GRAFANA = "arn:aws:iam::111122223333:role/cali-grafana"
 DOCUMENTS = wanted("cali-logs", FIREHOSE, GRAFANA, keep_days=7)
 
 
-class OpenSearch:
+class OpenSearch(OneCallServer):
     """A domain that requires a password, stores documents, and returns them in OpenSearch's form."""
 
     def __init__(self) -> None:
@@ -31,33 +30,19 @@ class OpenSearch:
         self.kept: dict[str, Any] = {}
         self.versions: dict[str, int] = {}
         self.forbids = False
-        domain = self
+        super().__init__(self._respond)
 
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *_: Any) -> None:
-                """Log nothing."""
-
-            def do_GET(self) -> None:
-                self._answer(*domain.get(self.path, self.headers))
-
-            def do_PUT(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                self._answer(*domain.put(self.path, body, self.headers))
-
-            def _answer(self, code: int, body: Any) -> None:
-                text = json.dumps(body).encode()
-                self.send_response(code)
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
+    def _respond(self, asked: Asked) -> Said:
+        if asked.method == "PUT":
+            code, body = self.put(asked.path, json.loads(asked.body), asked.headers)
+        else:
+            code, body = self.get(asked.path, asked.headers)
+        return Said(code, json.dumps(body).encode())
 
     def refused(self, headers: Any) -> tuple[int, Any] | None:
         if self.forbids:
             return 403, {"Message": "User: anonymous is not authorized"}
-        given = base64.b64decode(headers["Authorization"].split()[1]).decode()
+        given = base64.b64decode(headers["authorization"].split()[1]).decode()
         return None if given == f"cali-admin:{self.password}" else (401, "Unauthorized")
 
     def get(self, path: str, headers: Any) -> tuple[int, Any]:
@@ -96,13 +81,8 @@ class OpenSearch:
 
 @pytest.fixture
 def opensearch() -> Iterator[OpenSearch]:
-    domain = OpenSearch()
-    thread = threading.Thread(target=domain.server.serve_forever, daemon=True)
-    thread.start()
-    yield domain
-    domain.server.shutdown()
-    domain.server.server_close()
-    thread.join()
+    with OpenSearch() as domain:
+        yield domain
 
 
 @pytest.fixture
@@ -115,7 +95,7 @@ def account(clients):
 
 def domain_at(opensearch: OpenSearch) -> Domain:
     return Domain(
-        "cali-search", opensearch.endpoint, "cali-logs", "cali-admin", "cali/opensearch", FIREHOSE, GRAFANA
+        "cali-search", opensearch.url, "cali-logs", "cali-admin", "cali/opensearch", FIREHOSE, GRAFANA
     )
 
 

@@ -26,9 +26,9 @@ from tests.cloud.deploy import chalice
 from tests.cloud.faults import Put
 from tests.cloud.poller import Deliveries
 from tests.cloud.runtime import Host
-from tests.cloud.stand_in import Mode
 from tests.prove.levers import Levers
 from tests.prove.plan import Injection
+from tests.stand_in import Mode
 
 THROTTLED, S3_BUSY, KINESIS_BUSY, POISON = 0.2, 0.5, 0.33, 0.05
 JUMPS = ("analyze", "diagnose", "alert", "sweep")

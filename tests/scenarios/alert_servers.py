@@ -3,53 +3,36 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import quote
 
 from cali.stages.notify.actions import sign
+from tests.stand_in import Asked, OneCallServer, Said
 
 SECRET = "shhh"
 
 
-class Mailbox:
+class Mailbox(OneCallServer):
     """A server that accepts JSON by POST, such as PagerDuty or a webhook. `status` is its response."""
 
     def __init__(self) -> None:
-        self.got: list[tuple[dict[str, str], dict[str, Any]]] = []
+        self.got: list[tuple[Mapping[str, str], dict[str, Any]]] = []
         self.raw: list[bytes] = []
         self.status = 202
-        outer = self
+        super().__init__(self._receive)
+        self.url += "/x"
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if outer.status < 300:
-                    outer.raw.append(body)
-                    outer.got.append(({k.lower(): v for k, v in self.headers.items()}, outer.read(body)))
-                self.send_response(outer.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/x"
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        ).start()
+    def _receive(self, asked: Asked) -> Said:
+        if self.status < 300:
+            self.raw.append(asked.body)
+            self.got.append((asked.headers, self.read(asked.body)))
+        return Said(self.status)
 
     def read(self, body: bytes) -> dict[str, Any]:
         """Return the stored fields of a body."""
         read: dict[str, Any] = json.loads(body)
         return read
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def pressed(

@@ -1,4 +1,4 @@
-"""A fake HTTP server for an external service, which can be down or slow."""
+"""A fake HTTP server for an external service, which can be down or slow. Tests of one call use OneCallServer."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ class StandIn:
     """A server of `answer` on a port of its own. `mode` may be changed at any time."""
 
     slow_seconds = 20.0
+    protocol = "HTTP/1.1"
 
     def __init__(self, answer: Callable[[Asked], Said]) -> None:
         self.mode = Mode.UP
@@ -55,14 +56,13 @@ class StandIn:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+            protocol_version = self.protocol
             disable_nagle_algorithm = True
 
-            def do_GET(self) -> None:
+            def do_any(self) -> None:
                 outer._serve(self)
 
-            def do_POST(self) -> None:
-                outer._serve(self)
+            do_GET = do_POST = do_PUT = do_any  # noqa: N815 - the names are http.server's
 
             def log_message(self, *args: Any) -> None:
                 """Log nothing."""
@@ -70,7 +70,7 @@ class StandIn:
         self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         ).start()
 
     def __enter__(self) -> Self:
@@ -101,6 +101,12 @@ class StandIn:
             handler.send_header("Content-Length", str(len(said.body)))
             handler.end_headers()
             handler.wfile.write(said.body)
+
+
+class OneCallServer(StandIn):
+    """A StandIn that closes each connection after its response, so no open socket outlives a test."""
+
+    protocol = "HTTP/1.0"
 
 
 class _Server(ThreadingHTTPServer):
