@@ -217,10 +217,21 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     for part in ("chalice_app", ".chalice"):
         shutil.copytree(ROOT / part, home / part, symlinks=True, ignore=leave)
     functions.stage(home / functions.STAGED)
+    config = json.loads((home / ".chalice" / "config.json").read_text("utf-8"))
+    config["stages"]["local"] = stage(
+        "local", {**chalice_config.local(), "layer_arn": "arn:aws:lambda:eu-west-1:111122223333:layer:cali:1"}
+    )
+    (home / ".chalice" / "config.json").write_text(json.dumps(config), "utf-8")
     subprocess.run(
         [Path(sys.executable).parent / "chalice", "package", "--stage", "local", str(out)],
         cwd=home / "chalice_app",
-        env={**os.environ, "AWS_DEFAULT_REGION": REGION, "PYTHONDONTWRITEBYTECODE": "1"},
+        # the address marks the local cloud, to which the stage belongs; nothing is called
+        env={
+            **os.environ,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
         check=True,
         capture_output=True,
     )
