@@ -88,7 +88,7 @@ def load(
     """Return the knowledge of `folder` (default: as shipped), overridden by the entries of `team`.
 
     Raise Misconfigured with one line that names file, entry and fault. `cache` is the folder for the validated form.
-    `validating` is held while that form is made, so that other processes wait for it instead of making it too.
+    `validating` is held while the form is made: other processes wait for it instead of making it too.
     """
     layers = [_sources(folder or shipped())]
     if team:
