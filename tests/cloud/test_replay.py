@@ -92,4 +92,4 @@ def test_the_command_line_finds_the_same_in_the_lines_as_they_were_written(run: 
     parts = LocalParts(Settings(cluster="local", cache_dir=str(tmp_path / "cache")), ask_model=False)
     analyzed = parts.analyze([str(tmp_path / "shop.log")])
 
-    assert seen(run.as_analyzed.incidents) == seen(analyzed.incidents)
+    assert seen(run.as_analyzed.incidents) == seen(analyzed.findings)

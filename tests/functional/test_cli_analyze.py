@@ -23,8 +23,12 @@ LOG = """\
 2026-11-20T02:00:04Z ERROR the wheel wobbles
 """
 INCIDENT = {
+    "id": str, "title": str, "severity": str, "scope": str, "count": int, "first_seen": str, "last_seen": str, "status": str,
+    "diagnosis": dict, "context": dict, "findings": list,
+}  # fmt: skip
+FINDING = {
     "id": str, "fingerprint": str, "template": str, "title": str, "severity": str, "scope": str, "count": int,
-    "first_seen": str, "last_seen": str, "status": str, "samples": list, "diagnosis": dict,
+    "first_seen": str, "last_seen": str, "role": str, "reason": str, "samples": list,
 }  # fmt: skip
 DIAGNOSIS = {
     "origin": str, "cause": str, "fix": list, "confidence": float, "evidence": list, "knowledge": list, "versions": dict,
@@ -47,10 +51,15 @@ def holds(value: Any, shape: dict[str, type]) -> None:
 def test_the_json_contract(log: Path) -> None:
     report = analysed(log)
     assert report.keys() == {"summary", "incidents"}
-    holds(report["summary"], dict.fromkeys(["lines", "events", "templates", "incidents", "quarantined"], int))
+    holds(
+        report["summary"],
+        dict.fromkeys(["lines", "events", "templates", "findings", "incidents", "quarantined"], int),
+    )
     assert report["summary"]["incidents"] == len(report["incidents"]) == 3
     for incident in report["incidents"]:
         holds(incident, INCIDENT)
+        for finding in incident["findings"]:
+            holds(finding, FINDING)
         diagnosis = incident["diagnosis"]
         holds(diagnosis, DIAGNOSIS)
         assert diagnosis["origin"] in ("knowledge", "model", "none")

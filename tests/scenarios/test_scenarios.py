@@ -3,7 +3,8 @@
 given: lines of a log. expect: its incidents in the order shown, `any_order` where that does not matter. The fields to
 compare:
     title, cause, severity, scope, shows, hides: patterns; hides: a pattern that is nowhere in the incident
-    count, lines (of the evidence or the samples, at least), origin; follows: the place of the incident it followed
+    count (of the root), lines (of the evidence or the samples, at least), origin
+    with: the other findings of the incident by role, pattern of the reason, scope and count
 """
 
 from __future__ import annotations
@@ -67,32 +68,38 @@ def check(case: dict[str, Any], report: Any) -> None:
     told = [f"{one['severity']} {one['scope']} {one['title']} x{one['count']}" for one in found]
     assert len(found) == len(wanted), told
     if case.get("any_order"):
-        found = [next((one for one in found if fits(one, want, found)), None) for want in wanted]
+        found = [next((one for one in found if fits(one, want)), None) for want in wanted]
         assert None not in found, told
     for one, want in zip(found, wanted, strict=True):
         for name in PATTERNS:
             if name in want:
                 assert re.search(str(want[name]), facts(one)[name]), (name, facts(one)[name])
-        assert fits(one, want, found), (want, one)
+        assert fits(one, want), (want, one)
 
 
-def fits(one: dict[str, Any], want: dict[str, Any], found: list[Any]) -> bool:
+def fits(one: dict[str, Any], want: dict[str, Any]) -> bool:
     said = facts(one)
     lines = {evidence["line"] for evidence in one["diagnosis"]["evidence"]}
-    unread = want.keys() - {*PATTERNS, "hides", "count", "origin", "follows", "lines"}
+    unread = want.keys() - {*PATTERNS, "hides", "count", "origin", "with", "lines"}
     assert not unread, f"nobody looks at {unread}"
     return (
         all(re.search(str(want[name]), said[name]) for name in PATTERNS if name in want)
         and not ("hides" in want and re.search(want["hides"], str(one)))
-        and want.get("count", one["count"]) == one["count"]
+        and want.get("count", one["findings"][0]["count"]) == one["findings"][0]["count"]
         and want.get("origin", one["diagnosis"]["origin"]) == one["diagnosis"]["origin"]
         and lines <= set(want.get("lines", lines))
-        and ("follows" not in want or followed(want["follows"], one, found))
+        and ("with" not in want or joined(want["with"], one["findings"][1:]))
     )
 
 
-def followed(place: int | None, one: dict[str, Any], found: list[Any]) -> bool:
-    return bool(one["follows"] == (None if place is None else found[place]["id"]))
+def joined(wanted: list[dict[str, Any]], found: list[dict[str, Any]]) -> bool:
+    return len(wanted) == len(found) and all(
+        re.search(want.get("role", ""), one["role"])
+        and re.search(want.get("reason", ""), one["reason"])
+        and re.search(want.get("scope", ""), one["scope"])
+        and want.get("count", one["count"]) == one["count"]
+        for want, one in zip(wanted, found, strict=True)
+    )
 
 
 def facts(one: dict[str, Any]) -> dict[str, str]:
@@ -101,5 +108,5 @@ def facts(one: dict[str, Any]) -> dict[str, str]:
         "cause": one["diagnosis"]["cause"],
         "severity": one["severity"],
         "scope": one["scope"],
-        "shows": " ".join(one["samples"]),
+        "shows": " ".join(sample["text"] for finding in one["findings"] for sample in finding["samples"]),
     }

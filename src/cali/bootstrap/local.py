@@ -111,7 +111,8 @@ class LocalParts:
     ) -> Analysis:
         """Analyze files. `progress` wraps the lines, to count them."""
         from cali.stages.decode import Decoder
-        from cali.stages.detect import Detector
+        from cali.stages.detect import Detector, DetectPolicy
+        from cali.stages.group import MOMENTS, SILENCE
         from cali.usecases.analyze_files import analyze_files
         from cali.usecases.pipeline import Pipeline, known_severity
 
@@ -121,7 +122,10 @@ class LocalParts:
             sources,
             progress(read_lines(*sources)),
             Pipeline(Decoder(self.settings.cluster, year=time.gmtime().tm_year), refiner),
-            Detector(lambda event: known_severity(event, self.knowledge, self.signatures)),
+            Detector(
+                lambda event: known_severity(event, self.knowledge, self.signatures),
+                DetectPolicy(moments=MOMENTS, silence=SILENCE),
+            ),
             self.knowledge,
             self.reasoner(refiner, versions),
             versions,

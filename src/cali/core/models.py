@@ -157,6 +157,49 @@ class Incident:
     diagnosis: Diagnosis | None = None
 
 
+class Moment(NamedTuple):
+    """The first line of one event, and its time."""
+
+    line: int
+    time: float | None
+
+
+class Role(StrEnum):
+    """The role of a finding in a group."""
+
+    ROOT = "root"
+    SAME = "same"  # it reports the same failure
+    SYMPTOM = "symptom"  # it follows from the failure
+
+
+class Member(NamedTuple):
+    """A finding in a group, and the reason why it belongs to it. The root has no reason."""
+
+    finding: Incident
+    role: Role
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentGroup:
+    """One failure as people see it: the finding to fix first, and the findings that belong to it.
+
+    `title` says what broke. `severity` is the worst one of the members.
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    count: int
+    first_seen: float | None
+    last_seen: float | None
+    members: tuple[Member, ...]
+
+    @property
+    def root(self) -> Incident:
+        return self.members[0].finding
+
+
 @dataclass(frozen=True, slots=True)
 class KnowledgeEntry:
     """A known error. One group of patterns in `match` must match the event before the cause is asserted.

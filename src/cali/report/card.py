@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from cali.core.models import Diagnosis, Evidence, Incident, Origin
+from cali.core.models import Diagnosis, Evidence, Incident, IncidentGroup, Origin
 from cali.report import wording
 from cali.report.markup import Markup, joined, tag
 from cali.report.wording import evidence, has_cause, visible_lines
@@ -20,15 +20,16 @@ STEPS = 12
 
 
 class Follower(NamedTuple):
-    """An incident shown within the card of its root."""
+    """A finding shown within the card of its incident, with the reason why it belongs there."""
 
     incident: Incident
     anchor: str
     around: Sequence[Evidence]
+    reason: str = ""
 
 
 def card(
-    incident: Incident,
+    group: IncidentGroup,
     number: int,
     anchor: str,
     around: Sequence[Evidence],
@@ -37,11 +38,16 @@ def card(
     *,
     opened: bool,
 ) -> Markup:
-    """Return the card of a root, with its followers nested. `unshown` is the number of followers that are left out."""
+    """Return the card of an incident: its root, with the other findings nested. `unshown` is the number left out."""
+    incident = group.root
     severities = {item.severity.label for item in (incident, *(f.incident for f in followers))}
     return tag(
         "details",
-        tag("summary", tag("span", str(number), class_="number"), _head(incident, "h3", alone=True)),
+        tag(
+            "summary",
+            tag("span", str(number), class_="number"),
+            _head(incident, "h3", group.title, alone=True),
+        ),
         tag(
             "div",
             _body(incident, around, alone=True),
@@ -49,14 +55,14 @@ def card(
             _more(incident),
             class_="body",
         ),
-        class_=f"card {incident.severity.label}",
+        class_=f"card {group.severity.label}",
         id=anchor,
         open=opened,
         data_severities=" ".join(sorted(severities)),
     )
 
 
-def _head(incident: Incident, level: str, *, alone: bool) -> Markup:
+def _head(incident: Incident, level: str, title: str, *, alone: bool) -> Markup:
     seen = wording.occurrence(incident)
     facts = [
         tag("span", wording.cut(wording.place(incident.scope), 200), class_="where"),
@@ -71,7 +77,7 @@ def _head(incident: Incident, level: str, *, alone: bool) -> Markup:
             level,
             tag("span", incident.severity.label, class_="badge"),
             " ",
-            wording.cut(incident.title, LINE),
+            wording.cut(title, LINE),
         ),
         tag("p", *facts, class_="facts"),
         class_="head",
@@ -187,9 +193,10 @@ def _followers(followers: Sequence[Follower], unshown: int) -> Markup:
     nested = [
         tag(
             "details",
-            tag("summary", _head(follower.incident, "h5", alone=False)),
+            tag("summary", _head(follower.incident, "h5", follower.incident.title, alone=False)),
             tag(
                 "div",
+                tag("p", follower.reason, class_="reason") if follower.reason else "",
                 _body(follower.incident, follower.around, alone=False),
                 _more(follower.incident),
                 class_="body",
@@ -200,9 +207,9 @@ def _followers(followers: Sequence[Follower], unshown: int) -> Markup:
         for follower in followers
     ]
     left = tag(
-        "p", f"{wording.number(unshown, 'more incident')} followed; all are in --format json.", class_="more"
+        "p", f"{wording.number(unshown, 'more finding')} not shown; all are in --format json.", class_="more"
     )
-    return _part("Followed by", *nested, left if unshown else "")
+    return _part("With it", *nested, left if unshown else "")
 
 
 def _more(incident: Incident) -> Markup:
@@ -210,7 +217,7 @@ def _more(incident: Incident) -> Markup:
     rows = [
         ("Template", tag("code", wording.cut(incident.template.text, LINE))),
         ("Fingerprint", tag("code", incident.template.id)),
-        ("Incident", tag("code", wording.cut(incident.id, LINE))),
+        ("Finding", tag("code", wording.cut(incident.id, LINE))),
         ("Scope", tag("code", wording.cut(str(incident.scope), LINE))),
         ("Status", incident.status.value),
         ("Nearest entries", wording.closest(diagnosis, 5)),

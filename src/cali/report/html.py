@@ -11,12 +11,11 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
-from cali.core.models import Severity
+from cali.core.models import IncidentGroup, Severity
 from cali.report import wording
 from cali.report.card import Follower, card
 from cali.report.markup import Markup, joined, tag
 from cali.report.timeline import Bar, timeline
-from cali.report.wording import IncidentGroup, groups
 from cali.usecases.analyze_files import Analysis, Summary
 
 INCIDENTS = 200  # maximum incidents shown, including followers
@@ -117,21 +116,26 @@ def _cards(analysis: Analysis) -> tuple[list[Markup], list[Bar]]:
     cards: list[Markup] = []
     bars: list[Bar] = []
     left = INCIDENTS
-    for number, group in enumerate(groups(analysis), 1):
+    for number, group in enumerate(analysis.incidents, 1):
         if left <= 0:
             break
-        shown = group.followers[: min(FOLLOWERS, left - 1)]
+        shown = group.members[1:][: min(FOLLOWERS, left - 1)]
         anchor = f"i{number}"
         followers = [
-            Follower(follower, f"{anchor}-{place}", analysis.context.get(follower.id, ()))
-            for place, follower in enumerate(shown, 1)
+            Follower(
+                member.finding,
+                f"{anchor}-{place}",
+                analysis.context.get(member.finding.id, ()),
+                member.reason,
+            )
+            for place, member in enumerate(shown, 1)
         ]
         around = analysis.context.get(group.root.id, ())
-        unshown = len(group.followers) - len(shown)
-        cards.append(card(group.root, number, anchor, around, followers, unshown, opened=number <= OPEN))
+        unshown = len(group.members) - 1 - len(shown)
+        cards.append(card(group, number, anchor, around, followers, unshown, opened=number <= OPEN))
         bars += _bars(number, anchor, group, followers)
         left -= 1 + len(shown)
-    more = len(groups(analysis)) - len(cards)
+    more = len(analysis.incidents) - len(cards)
     if more > 0:
         note = f"{wording.number(more, 'more incident')} of lower rank not shown; all are in cali analyze --format json."
         cards.append(tag("p", note, class_="more"))
@@ -139,8 +143,14 @@ def _cards(analysis: Analysis) -> tuple[list[Markup], list[Bar]]:
 
 
 def _bars(number: int, anchor: str, group: IncidentGroup, followers: list[Follower]) -> list[Bar]:
-    root = Bar(group.root, anchor, str(number), anchor, follows=False)
-    return [root, *(Bar(item.incident, item.anchor, "", anchor, follows=True) for item in followers)]
+    root = Bar(group.root, group.title, anchor, str(number), anchor, follows=False)
+    return [
+        root,
+        *(
+            Bar(item.incident, item.incident.title, item.anchor, "", anchor, follows=True)
+            for item in followers
+        ),
+    ]
 
 
 def _footer(summary: Summary) -> Markup:

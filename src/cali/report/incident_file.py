@@ -23,7 +23,7 @@ from cali.core.models import (
 
 
 def incidents(path: Path) -> list[Incident]:
-    """Return all incidents in a file. The file holds one incident or a whole report."""
+    """Return all findings in a file. The file holds one finding or a whole report."""
     try:
         plain = json.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -33,7 +33,18 @@ def incidents(path: Path) -> list[Incident]:
     rows = plain.get("incidents") if isinstance(plain, dict) and "incidents" in plain else [plain]
     if not isinstance(rows, list):
         raise Misconfigured(f"{path}: incidents: must be a list")
-    return [_read(row, f"{path}: incident {place}") for place, row in enumerate(rows, 1)]
+    return [
+        _read(one, f"{path}: incident {place}") for place, row in enumerate(rows, 1) for one in _findings(row)
+    ]
+
+
+def _findings(row: Any) -> list[Any]:
+    """Return the findings of an incident, the root with the incident's diagnosis and status; of another row, itself."""
+    findings = row.get("findings") if isinstance(row, dict) else None
+    if not isinstance(findings, list) or not all(isinstance(one, dict) for one in findings):
+        return [row]
+    diagnosed = {name: row.get(name) for name in ("diagnosis", "status", "title")}
+    return [{**findings[0], **diagnosed}, *findings[1:]] if findings else []
 
 
 def _read(row: Any, where: str) -> Incident:
@@ -52,7 +63,7 @@ def _incident(row: dict[str, Any]) -> Incident:
     first, last = _time(row.get("first_seen")), _time(row.get("last_seen"))
     samples = tuple(
         Event(tuple(range(1, text.count("\n") + 2)), text, first, severity, scope, template)
-        for text in map(str, row.get("samples", ()))
+        for text in map(_sample, row.get("samples", ()))
     )
     return Incident(
         id=str(row["id"]),
@@ -66,11 +77,15 @@ def _incident(row: dict[str, Any]) -> Incident:
         first_seen=first,
         last_seen=last,
         samples=samples,
-        status=Status(row.get("status", "opened")),
+        status=Status(row.get("status") or "opened"),
         burst=bool(row.get("burst")),
         follows=row.get("follows"),
         diagnosis=_diagnosis(row.get("diagnosis")),
     )
+
+
+def _sample(plain: Any) -> str:
+    return str(plain["text"] if isinstance(plain, dict) else plain)
 
 
 def _diagnosis(plain: dict[str, Any] | None) -> Diagnosis | None:

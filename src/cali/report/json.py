@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
-from cali.core.models import Diagnosis, Incident
-from cali.report.wording import ACTIVE, evidence, moment
+from cali.core.models import Diagnosis, Evidence, Incident, IncidentGroup, Member
+from cali.report.wording import ACTIVE, evidence, has_cause, moment
 from cali.usecases.analyze_files import Analysis
 
 
@@ -23,10 +24,11 @@ def as_json(analysis: Analysis) -> bytes:
             "lines": summary.lines,
             "events": summary.events,
             "templates": summary.templates,
+            "findings": len(analysis.findings),
             "incidents": len(analysis.incidents),
             "quarantined": summary.quarantined,
         },
-        "incidents": [_incident(incident) for incident in analysis.incidents],
+        "incidents": [_group(group, analysis.context.get(group.root.id, ())) for group in analysis.incidents],
     }
     return printed(whole)
 
@@ -35,6 +37,40 @@ def printed(whole: dict[str, Any]) -> bytes:
     """Return an object as JSON that is as safe to print as an analysis."""
     written = orjson.dumps(_sound(whole), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
     return ACTIVE.sub(_escaped, written).encode()
+
+
+def _group(group: IncidentGroup, around: Sequence[Evidence]) -> dict[str, Any]:
+    root = group.root
+    return {
+        "id": group.id,
+        "title": group.title,
+        "severity": group.severity.label,
+        "scope": str(root.scope),
+        "status": root.status.value,
+        "count": group.count,
+        "first_seen": time(group.first_seen),
+        "last_seen": time(group.last_seen),
+        "diagnosis": _diagnosis(root, root.diagnosis),
+        "context": {"around": [{"line": line, "text": text} for line, text in around]},
+        "findings": [_member(member) for member in group.members],
+    }
+
+
+def _member(member: Member) -> dict[str, Any]:
+    finding = member.finding
+    written = _incident(finding)
+    for name in ("follows", "samples", "diagnosis", "status"):
+        del written[name]
+    diagnosis = finding.diagnosis
+    return {
+        **written,
+        "role": member.role.value,
+        "reason": member.reason,
+        "knowledge": diagnosis.knowledge[0].id
+        if diagnosis and has_cause(finding) and diagnosis.knowledge
+        else None,
+        "samples": [{"line": sample.lines[0], "text": sample.message} for sample in finding.samples],
+    }
 
 
 def plain(incident: Incident) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from cali.core.models import Incident, Severity
+from cali.core.models import Incident, IncidentGroup, Member, Severity
 from cali.report import wording
-from cali.report.wording import IncidentGroup, evidence, groups, has_cause
+from cali.report.wording import evidence, has_cause
 from cali.usecases.analyze_files import Analysis
 
 if TYPE_CHECKING:
@@ -63,16 +63,12 @@ def one_line(incident: Incident, *, color: bool = False) -> str:
 def _rows(analysis: Analysis, width: int) -> Iterator[Text]:
     from rich.text import Text
 
-    summary, found = analysis.summary, groups(analysis)
+    summary, found = analysis.summary, analysis.incidents
     set_aside = _wrapped(wording.set_aside(summary), width, "yellow")
     yield from _wrapped(wording.verdict(analysis), width, "bold" if found else "")
     if not found:
         yield from set_aside
         return
-    followed = len(analysis.incidents) - len(found)
-    if followed:
-        note = f"followed from another and {'is' if followed == 1 else 'are'} listed below it: fix the first."
-        yield from _wrapped(f"{wording.number(followed, 'incident')} {note}", width)
     span = wording.span(summary.began, summary.ended)
     facts = (wording.sources(summary), span, wording.counts(summary))
     yield from _wrapped(" · ".join(filter(None, facts)), width, "dim")
@@ -90,8 +86,8 @@ def _incident(place: int, group: IncidentGroup, width: int) -> Iterator[Text]:
     incident, diagnosis = group.root, group.root.diagnosis
     room = width - GUTTER
     head = Text().append(f"{place:>3}  ", "bold")
-    head.append(f"{incident.severity.label.upper():8}", BADGE.get(incident.severity, "bold"))
-    yield from _hung(head, _wrapped(incident.title, room - 1, "bold"), GUTTER + 1)
+    head.append(f"{group.severity.label.upper():8}", BADGE.get(group.severity, "bold"))
+    yield from _hung(head, _wrapped(group.title, room - 1, "bold"), GUTTER + 1)
     yield from _field("where", _wrapped(wording.place(incident.scope), room, "cyan"))
     yield from _field("seen", _wrapped(_seen(incident), room))
     if diagnosis is not None and has_cause(incident):
@@ -102,8 +98,8 @@ def _incident(place: int, group: IncidentGroup, width: int) -> Iterator[Text]:
     else:
         yield from _field("cause", _unknown(incident, room))
     yield from _field("evidence", _evidence(incident, room))
-    if group.followers:
-        yield from _field("followed by", _followers(group.followers, room))
+    if len(group.members) > 1:
+        yield from _field("with", _members(group.members[1:], room))
 
 
 def _seen(incident: Incident) -> str:
@@ -169,19 +165,17 @@ def _evidence(incident: Incident, width: int) -> list[Text]:
     return rows
 
 
-def _followers(followers: Sequence[Incident], width: int) -> Iterator[Text]:
+def _members(members: Sequence[Member], width: int) -> Iterator[Text]:
     from rich.text import Text
 
-    for follower in followers[:FOLDED]:
-        title = Text().append(f"{follower.severity.label} ", BADGE.get(follower.severity, "bold"))
-        title.append(_visible(follower.title))
+    for finding, _, reason in members[:FOLDED]:
+        title = Text().append(f"{finding.severity.label} ", BADGE.get(finding.severity, "bold"))
+        title.append(_visible(finding.title))
         yield from _hung(Text("- "), _broken(title, width - 2), 2)
-        facts = [wording.place(follower.scope), _seen(follower)]
-        if follower.diagnosis is not None and has_cause(follower):
-            facts.append(wording.origin(follower.diagnosis))
+        facts = [wording.place(finding.scope), _seen(finding), reason]
         yield from _hung(Text("  "), _wrapped(", ".join(filter(None, facts)), width - 2, "dim"), 2)
-    if len(followers) > FOLDED:
-        more = f"and {len(followers) - FOLDED:,} more (--format html shows all)"
+    if len(members) > FOLDED:
+        more = f"and {len(members) - FOLDED:,} more (--format html shows all)"
         yield from _wrapped(more, width, "dim")
 
 

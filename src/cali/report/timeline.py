@@ -30,9 +30,10 @@ class Axis(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """An incident in the timeline: the anchor of its card, and True in `follows` if it is a follower."""
+    """A finding in the timeline: the anchor of its card, and True in `follows` if it is a follower."""
 
     incident: Incident
+    title: str
     anchor: str
     label: str
     card: str
@@ -47,9 +48,9 @@ def timeline(analysis: Analysis, bars: Sequence[Bar]) -> Markup:
         return Markup()
     ticks = list(_ticks(axis))
     rows = [_row(bar, axis, ticks) for bar in timed[:ROWS]]
-    left = [f"{wording.number(len(timed) - ROWS, 'more incident')} not drawn."] if len(timed) > ROWS else []
+    left = [f"{wording.number(len(timed) - ROWS, 'more finding')} not drawn."] if len(timed) > ROWS else []
     if len(timed) < len(bars):
-        left.append(f"{wording.number(len(bars) - len(timed), 'incident')} without a time.")
+        left.append(f"{wording.number(len(bars) - len(timed), 'finding')} without a time.")
     return tag(
         "section",
         tag("h2", "Timeline", id="timeline"),
@@ -120,7 +121,7 @@ def _row(bar: Bar, axis: Axis, ticks: Iterable[tuple[float, str]]) -> Markup:
     label = tag("b", bar.label) if not bar.follows else tag("span", "↳", aria_hidden="true", class_="then")
     return tag(
         "li",
-        tag("a", label, " ", wording.cut(incident.title, 120), href=f"#{bar.anchor}", class_="name"),
+        tag("a", label, " ", wording.cut(bar.title, 120), href=f"#{bar.anchor}", class_="name"),
         tag("svg", *drawn, role="img", aria_label=f"{incident.severity.label}, {seen.span}", class_="bar"),
         tag("span", f"×{incident.count:,}", class_="times"),
         class_=f"{incident.severity.label}{' follows' if bar.follows else ''}",

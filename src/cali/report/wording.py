@@ -1,4 +1,4 @@
-"""The facts that all reports share and their wording: groups, evidence, time, place, confidence. Not escaped for HTML.
+"""The facts that all reports share and their wording: evidence, time, place, confidence. Not escaped for HTML.
 
 `visible` makes log text harmless. Characters that would move a cursor, colour a terminal, or hide or reverse text become
 readable escapes.
@@ -7,7 +7,6 @@ readable escapes.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
@@ -35,30 +34,6 @@ _SURE = ((0.50, "fair"), (0.70, "good"), (0.85, "high"))
 CLOSEST = "Nearest known errors (no match)"
 TEACH = "To add the cause once you know it"
 TEACHING = "cali kb add FILE.yaml"
-
-
-class IncidentGroup(NamedTuple):
-    """A root incident and its followers."""
-
-    root: Incident
-    followers: tuple[Incident, ...]
-
-
-def groups(analysis: Analysis) -> list[IncidentGroup]:
-    """Return every incident once, in display order: the roots, each with its followers.
-
-    An incident counts as a root if its root is missing or follows another incident.
-    """
-    by_id = dict(zip(map(attrgetter("id"), analysis.incidents), analysis.incidents, strict=True))
-    followers: dict[str, list[Incident]] = defaultdict(list)
-    roots: list[Incident] = []
-    for incident in analysis.incidents:
-        cause = by_id.get(incident.follows or "")
-        if cause is None or cause is incident or cause.follows in by_id:
-            roots.append(incident)
-        else:
-            followers[cause.id].append(incident)
-    return [IncidentGroup(root, tuple(followers[root.id])) for root in roots]
 
 
 def has_cause(incident: Incident) -> bool:
@@ -94,31 +69,17 @@ class Occurrence(NamedTuple):
 
 
 def verdict(analysis: Analysis) -> str:
-    """Return the result on one line. Followers of an explained incident count as consequences, not as unknown."""
+    """Return the result on one line. An incident is explained if its root has a cause."""
     lines = number(analysis.summary.lines, "line")
-    if not analysis.incidents:
+    groups = analysis.incidents
+    if not groups:
         return f"No incidents in {lines}."
-    known = caused = unknown = 0
-    for group in groups(analysis):
-        root_known = has_cause(group.root)
-        known += root_known
-        unknown += not root_known
-        for follower in group.followers:
-            if has_cause(follower):
-                known += 1
-            elif root_known:
-                caused += 1
-            else:
-                unknown += 1
-    parts: list[str] = []
-    if known:
-        parts.append(f"{known:,} explained")
-    if caused:
-        parts.append(number(caused, "consequence"))
-    if unknown:
-        parts.append(f"{unknown:,} unknown")
-    worst = max(map(attrgetter("severity"), analysis.incidents)).label
-    return f"{number(len(analysis.incidents), 'incident')} in {lines} ({', '.join(parts)}), worst: {worst}"
+    known = sum(has_cause(group.root) for group in groups)
+    parts = [f"{known:,} explained"] if known else []
+    if known < len(groups):
+        parts.append(f"{len(groups) - known:,} unknown")
+    worst = max(map(attrgetter("severity"), groups)).label
+    return f"{number(len(groups), 'incident')} in {lines} ({', '.join(parts)}), worst: {worst}"
 
 
 def number(count: int, word: str) -> str:

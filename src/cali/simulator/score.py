@@ -15,10 +15,10 @@ from cali.simulator.scenario import Truth
 class Score:
     """The score of an analysis. All fields except the counts hold ids: of faults, and in `false_alarms` of incidents.
 
-    A fault is found if an incident's evidence contains one of its lines. Its cause is right if one of its incidents has a
+    A fault is found if an incident's evidence or the samples of its findings contain one of its lines. Its cause is right if one of its incidents has a
     cause that `cause_any` accepts. The cause of an unknown fault is right if no incident has one from the knowledge base.
-    The first of a cascade is right if its first-listed incident is that of the root. An incident without a fault's line in
-    its evidence is a false alarm.
+    The first of a cascade is right if its first-listed incident is that of the root. An incident without a fault's line
+    is a false alarm.
     """
 
     found: tuple[str, ...]
@@ -74,7 +74,9 @@ def _incidents(report: Any) -> list[Mapping[str, Any]]:
 
 def _seen(incident: Mapping[str, Any], labels: Mapping[int, str]) -> IncidentView:
     diagnosis = incident.get("diagnosis") or {}
-    lines = (evidence.get("line") for evidence in diagnosis.get("evidence") or ())
+    lines = [evidence.get("line") for evidence in diagnosis.get("evidence") or ()]
+    for finding in incident.get("findings") or ():
+        lines += [sample.get("line") for sample in finding.get("samples") or ()]
     return IncidentView(
         id=str(incident.get("id", "")),
         faults=frozenset(labels[line] for line in lines if line in labels),

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cali.core.errors import Conflict, Poison, Retryable
 from cali.core.life import Span, StoredIncident
-from cali.stages.detect import Detector, DetectPolicy, LifePolicy, Outcome, Sighting, advance, ordered
+from cali.stages.detect import Detector, DetectPolicy, LifePolicy, Outcome, Sighting, advance
+from cali.stages.group import grouped
 from cali.usecases.checkpoint import Checkpoint, PendingBlock, dumps, loads, position
+from cali.usecases.pipeline import in_order
 from cali.usecases.quarantine import Quarantine, UnreadLine
 from cali.usecases.shard_batch import ShardBatch
 
@@ -198,7 +200,7 @@ class Analyze:
         place, span = batch.position, batch.span
         own = _without(span, [held.start for held in left])
         seen: dict[str, list[Sighting]] = {}
-        for incident in ordered(detector.incidents()):
+        for incident in in_order(grouped(detector.incidents(), lambda _: None)):
             if incident.id in self._suppressed:
                 continue
             lines = detector.positions(incident.scope, incident.template.id)

@@ -1,6 +1,6 @@
 """The use case of `cali analyze`: find and explain the incidents in finite logs.
 
-numbered lines -> Pipeline -> Detector -> Reasoner -> causal order -> Analysis
+numbered lines -> Pipeline -> Detector -> Reasoner -> groups -> Analysis
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cali.core.models import Evidence, Incident, Severity
+from cali.core.models import Evidence, Incident, IncidentGroup, Severity
 from cali.usecases.pipeline import Pipeline, explained
 
 if TYPE_CHECKING:
@@ -47,11 +47,16 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """Summary, and incidents in the order to show. `context` maps an incident id to the lines around its evidence."""
+    """Summary, and incidents in the order to show. `context` maps a finding id to the lines around its evidence."""
 
     summary: Summary
-    incidents: tuple[Incident, ...] = ()
+    incidents: tuple[IncidentGroup, ...] = ()
     context: Mapping[str, tuple[Evidence, ...]] = field(default_factory=dict)
+
+    @property
+    def findings(self) -> tuple[Incident, ...]:
+        """Return the findings of all incidents in display order."""
+        return tuple([member.finding for group in self.incidents for member in group.members])
 
 
 def analyze_files(
@@ -75,9 +80,10 @@ def analyze_files(
         healthy[event.severity] += 1
         if event.time is not None:
             first, last = min(first, event.time), max(last, event.time)
-    incidents = explained(detector.incidents(), knowledge, reasoner)
-    for incident in incidents:
-        healthy[incident.severity] -= incident.count
+    incidents = explained(detector.incidents(), knowledge, reasoner, detector.moments())
+    findings = [member.finding for group in incidents for member in group.members]
+    for finding in findings:
+        healthy[finding.severity] -= finding.count
     tally = pipeline.tally
     summary = Summary(
         lines=tally.lines,

@@ -8,14 +8,26 @@ The caller passes each event on, most often to `Detector.observe`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cali.core.errors import CaliError
-from cali.core.models import Block, Event, Incident, KnowledgeEntry, Origin, Quarantined, Record, Severity
+from cali.core.models import (
+    Block,
+    Event,
+    Incident,
+    IncidentGroup,
+    KnowledgeEntry,
+    Moment,
+    Origin,
+    Quarantined,
+    Record,
+    Role,
+    Severity,
+)
 from cali.stages.decode import Decoder
-from cali.stages.detect.causality import ordered
+from cali.stages.group import grouped
 from cali.stages.join import Joiner
 from cali.stages.refine.refiner import Refiner
 
@@ -157,29 +169,24 @@ def known_severity(event: Event, knowledge: Knowledge, signatures: Signatures) -
 
 
 def explained(
-    incidents: Sequence[Incident], knowledge: Knowledge, reasoner: Reasoner
-) -> tuple[Incident, ...]:
-    """Return the incidents with their diagnoses, in causal order: the first is the one to fix."""
+    findings: Sequence[Incident],
+    knowledge: Knowledge,
+    reasoner: Reasoner,
+    moments: Mapping[str, Sequence[Moment]] | None = None,
+) -> tuple[IncidentGroup, ...]:
+    """Return the groups of the findings, each finding with its diagnosis. The first group is the one to look at first."""
 
-    def tags(incident: Incident) -> Collection[str]:
-        entry = _entry(incident, knowledge)
-        return (entry.area, *entry.tags) if entry else ()
+    def entry_of(finding: Incident) -> KnowledgeEntry | None:
+        diagnosis = finding.diagnosis
+        if diagnosis is None or diagnosis.origin is not Origin.KNOWLEDGE or not diagnosis.knowledge:
+            return None
+        return knowledge.entries.get(diagnosis.knowledge[0].id)
 
-    def weight(incident: Incident) -> float:
-        entry = _entry(incident, knowledge)
-        if entry and entry.broad:  # any specific finding explains more
-            return 0.0
-        return incident.diagnosis.confidence if incident.diagnosis else 0.0
-
-    def known(incident: Incident) -> str | None:
-        entry = _entry(incident, knowledge)
-        return entry.id if entry else None
-
-    return tuple(ordered(reasoner.diagnose_all(incidents), tags=tags, weight=weight, known=known))
+    return grouped(reasoner.diagnose_all(findings), entry_of, moments)
 
 
-def _entry(incident: Incident, knowledge: Knowledge) -> KnowledgeEntry | None:
-    diagnosis = incident.diagnosis
-    if diagnosis is None or diagnosis.origin is not Origin.KNOWLEDGE or not diagnosis.knowledge:
-        return None
-    return knowledge.entries.get(diagnosis.knowledge[0].id)
+def in_order(groups: Iterable[IncidentGroup]) -> Iterator[Incident]:
+    """Yield the findings of all groups in display order, each with the id of its root in `follows`."""
+    for group in groups:
+        for finding, role, _ in group.members:
+            yield replace(finding, follows=None if role is Role.ROOT else group.root.id)

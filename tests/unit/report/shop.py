@@ -12,7 +12,10 @@ from cali.core.models import (
     Evidence,
     Hit,
     Incident,
+    IncidentGroup,
+    Member,
     Origin,
+    Role,
     Scope,
     Severity,
     Status,
@@ -46,7 +49,6 @@ def incident(
     line: int = 1,
     after: float | None = 0.0,
     lasting: float = 0.0,
-    follows: str | None = None,
     burst: bool = False,
     diagnosis: Diagnosis | None = None,
     message: str = "",
@@ -69,13 +71,27 @@ def incident(
         samples=(Event(lines, text, first, severity, where, template),),
         status=Status.DIAGNOSED if diagnosis and diagnosis.cause else Status.OPENED,
         burst=burst,
-        follows=follows,
         diagnosis=diagnosis,
     )
 
 
 def fingerprint(key: str) -> str:
     return sha256(key.encode()).hexdigest()[:16]
+
+
+def group(
+    root: Incident, *symptoms: Incident, title: str = "", reason: str = "names postgres"
+) -> IncidentGroup:
+    findings = (root, *symptoms)
+    return IncidentGroup(
+        id=root.id,
+        title=title or root.title,
+        severity=max(one.severity for one in findings),
+        count=sum(one.count for one in findings),
+        first_seen=root.first_seen,
+        last_seen=root.last_seen,
+        members=(Member(root, Role.ROOT), *(Member(one, Role.SYMPTOM, reason) for one in symptoms)),
+    )
 
 
 def known(
@@ -139,7 +155,6 @@ POOL = incident(
     after=33,
     lasting=655,
     burst=True,
-    follows=CONNECTIONS.id,
     message=TRACE,
     diagnosis=known(
         "java-hikari-exhausted",
@@ -163,7 +178,6 @@ GATEWAY = incident(
     line=10_377,
     after=61,
     lasting=640,
-    follows=CONNECTIONS.id,
     diagnosis=unknown(
         "the cause lies in another service",
         (
@@ -291,6 +305,8 @@ SUMMARY = Summary(
 )
 
 SHOP = Analysis(
-    SUMMARY, (CONNECTIONS, POOL, GATEWAY, KILLED, RATES, LEDGER, ATTACKED), {CONNECTIONS.id: NEAR}
+    SUMMARY,
+    (group(CONNECTIONS, POOL, GATEWAY), *map(group, (KILLED, RATES, LEDGER, ATTACKED))),
+    {CONNECTIONS.id: NEAR},
 )
 QUIET = Analysis(Summary(lines=1_204, events=1_180, templates=31, healthy={Severity.INFO: 1_180}))

@@ -26,6 +26,7 @@ from tests.unit.report.shop import (
     QUIET,
     RATES,
     SHOP,
+    group,
     incident,
     unknown,
 )
@@ -70,7 +71,7 @@ class Page(HTMLParser):
 
 
 def alone(*incidents: Incident) -> Analysis:
-    return Analysis(Summary(10, 10, 2), incidents)
+    return Analysis(Summary(10, 10, 2), tuple(map(group, incidents)))
 
 
 def test_the_page_is_well_formed_and_holds_nothing_from_elsewhere() -> None:
@@ -153,7 +154,7 @@ def test_a_card_tells_cause_fix_evidence_and_who_says_so() -> None:
 
 
 def test_evidence_stands_in_its_context_and_is_marked() -> None:
-    source = as_html(replace(SHOP, incidents=(CONNECTIONS,)))
+    source = as_html(replace(SHOP, incidents=(group(CONNECTIONS),)))
 
     numbers = re.findall(r'<th scope="row">([\d,]+)</th>', source)
     assert numbers == ["10,231", "10,232", "10,233", "10,234", "10,235", "10,236", "10,237"]
@@ -167,7 +168,7 @@ def test_lines_left_out_between_two_are_shown_as_a_gap() -> None:
 def test_evidence_is_kept_before_context_when_there_is_too_much() -> None:
     around = tuple(Evidence(line, "around") for line in range(10_000, 10_200))
 
-    page = Page(as_html(replace(SHOP, incidents=(CONNECTIONS,), context={CONNECTIONS.id: around})))
+    page = Page(as_html(replace(SHOP, incidents=(group(CONNECTIONS),), context={CONNECTIONS.id: around})))
 
     assert "10,233" in page.text
     assert "10,236" in page.text
@@ -184,7 +185,7 @@ def test_unknown_is_said_plainly() -> None:
 
 
 def test_followers_are_nested_in_the_card_of_their_root() -> None:
-    source = as_html(alone(CONNECTIONS, POOL, GATEWAY))
+    source = as_html(Analysis(SHOP.summary, (group(CONNECTIONS, POOL, GATEWAY),)))
 
     assert source.count('class="card ') == 1
     assert source.count('class="follower ') == 2
@@ -254,7 +255,7 @@ def test_size_is_bounded_and_what_is_left_out_is_counted() -> None:
 
     assert len(source) < 6_000_000
     assert "50 more incidents of lower rank not shown" in source
-    assert "140 more incidents not drawn." in source
+    assert "140 more findings not drawn." in source
     assert "375 more lines not shown." in source
     assert "49,400 more characters" in source
 
@@ -262,9 +263,9 @@ def test_size_is_bounded_and_what_is_left_out_is_counted() -> None:
 def test_many_followers_are_counted() -> None:
     crowd = [replace(POOL, id=f"p{number}") for number in range(FOLLOWERS + 40)]
 
-    source = as_html(alone(CONNECTIONS, *crowd))
+    source = as_html(Analysis(SHOP.summary, (group(CONNECTIONS, *crowd),)))
 
-    assert "40 more incidents followed" in source
+    assert "40 more findings not shown" in source
     assert source.count('class="follower ') == FOLLOWERS
 
 

@@ -1,6 +1,5 @@
-"""The detect stage: groups events into incidents, orders them by cause and tracks their life cycle. See README.md."""
+"""The detect stage: groups events into findings and tracks their life cycle. See README.md."""
 
-from cali.stages.detect.causality import Nearness, ordered
 from cali.stages.detect.detector import Detector, Folded
 from cali.stages.detect.lifecycle import (
     LifePolicy,
@@ -20,14 +19,12 @@ __all__ = [
     "Detector",
     "Folded",
     "LifePolicy",
-    "Nearness",
     "Outcome",
     "Sighting",
     "advance",
     "diagnose",
     "incident_id",
     "mute",
-    "ordered",
     "resolve",
     "sent",
     "sweep",

@@ -8,11 +8,11 @@ Nearly all events pass, so a cached verdict costs one dictionary look-up.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import NamedTuple
 
-from cali.core.models import Event, Incident, Scope, Severity
+from cali.core.models import Event, Incident, Moment, Scope, Severity
 from cali.stages.detect.tracker import DetectPolicy, IncidentTracker
 
 _PASS, _HEALS, _COUNTS = 1, 2, 3  # 0: not cached; the severity is added to _COUNTS
@@ -47,6 +47,7 @@ class Detector:
         self._levelled: dict[str, bytearray] = {}
         self._plain: dict[str, bytearray] = {}
         self._trackers: dict[_Key, IncidentTracker] = {}
+        self._past: dict[_Key, list[IncidentTracker]] = {}  # earlier episodes
         self._soft: dict[Scope, set[_Key]] = {}  # incidents with warnings only, which a success can undo
         self.folded = Folded()
         self.undone = 0  # warnings that a later line reported as recovered
@@ -61,14 +62,25 @@ class Detector:
     def incidents(self) -> list[Incident]:
         """Return the incidents so far, ordered by first line. Times and lines are those of the input."""
         self._fold()
-        return list(
-            map(IncidentTracker.incident, sorted(self._trackers.values(), key=attrgetter("first_line")))
-        )
+        found = [tracker.incident(episode) for tracker, episode in self._episodes()]
+        return sorted(found, key=attrgetter("first_line"))
 
     def positions(self, scope: Scope, fingerprint: str) -> tuple[tuple[int, int], ...]:
         """Return the first lines of an incident's events, each with its count. See `DetectPolicy.positions`."""
         tracker = self._trackers.get((scope, fingerprint))
         return tuple(sorted(tracker.positions.items())) if tracker else ()
+
+    def moments(self) -> dict[str, tuple[Moment, ...]]:
+        """Return times of events by the id of their finding. See `DetectPolicy.moments`."""
+        return {tracker.incident(episode).id: tuple(tracker.moments) for tracker, episode in self._episodes()}
+
+    def _episodes(self) -> Iterator[tuple[IncidentTracker, int]]:
+        """Yield all trackers with the number of their episode."""
+        for key, tracker in self._trackers.items():
+            past = self._past.get(key, ())
+            for episode, earlier in enumerate(past, 1):
+                yield earlier, episode
+            yield tracker, len(past) + 1
 
     def _judge(self, event: Event) -> int:
         """Return the verdict on an event and cache it for similar events."""
@@ -99,6 +111,9 @@ class Detector:
         severity = _SEVERITIES[verdict - _COUNTS]
         key = (event.scope, event.template.id)
         tracker = self._trackers.get(key)
+        if tracker is not None and self._is_over(tracker, event, key):
+            self._past.setdefault(key, []).append(tracker)
+            tracker = None
         if tracker is None:
             if len(self._trackers) >= 2 * self._policy.incidents:
                 self._fold()
@@ -109,6 +124,12 @@ class Detector:
         tracker.add(event, severity)
         if event.severity >= Severity.ERROR:
             self._harden(key)
+
+    def _is_over(self, tracker: IncidentTracker, event: Event, key: _Key) -> bool:
+        silence, before, now = self._policy.silence, tracker.latest_time, event.time
+        if silence is None or before is None or now is None or now - before <= silence:
+            return False
+        return len(self._past.get(key, ())) + 1 < self._policy.episodes
 
     def _heal(self, event: Event) -> None:
         for key in sorted(self._soft[event.scope]):

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from math import sqrt
 from typing import NamedTuple
 
-from cali.core.models import Event, Incident, Scope, Severity
+from cali.core.models import Event, Incident, Moment, Scope, Severity
 from cali.stages.join import gist
 from cali.stages.refine.refiner import blind
 from cali.stages.refine.severity import by_words
@@ -62,6 +62,9 @@ class DetectPolicy:
     first_chars: int = 8_000  # maximum characters of the first sample's message
     chars: int = 3_000  # maximum characters of each other sample's message
     positions: int = 0  # lines per incident stored for `Detector.positions`; 0 in a batch job
+    moments: int = 0  # maximum times per finding stored for `Detector.moments`; 0 where nothing is grouped
+    silence: float | None = None  # seconds without an event after which a new finding begins; None: never
+    episodes: int = 8  # maximum findings of one fingerprint in one scope
     undone: int = 20  # maximum events of a warning that one success can undo
     templates: int = 50_000  # cached verdicts
     burst: BurstPolicy = POLICY
@@ -83,11 +86,13 @@ class IncidentTracker:
         "_last",
         "_policy",
         "_shapes",
+        "_stride",
         "_times",
         "baseline",
         "count",
         "first_line",
         "last_line",
+        "moments",
         "positions",
         "severity",
     )
@@ -105,6 +110,8 @@ class IncidentTracker:
         self.severity = severity
         self.baseline = START
         self.positions: dict[int, int] = {}
+        self.moments: list[Moment] = []
+        self._stride = 1
         self._count(event)
 
     @property
@@ -132,14 +139,18 @@ class IncidentTracker:
             )
         self._count(event)
 
-    def incident(self) -> Incident:
-        """Return the incident from the events so far."""
+    @property
+    def latest_time(self) -> float | None:
+        return self._times[1]
+
+    def incident(self, episode: int = 1) -> Incident:
+        """Return the incident from the events so far. Later episodes have an id of their own."""
         scope, template = self._first.scope, self._first.template
         samples = (self._first, *self._between)
         if self._last is not None and self._policy.samples > 1:
             samples += (self._last,)
         return Incident(
-            id=incident_id(scope, template.id),
+            id=incident_id(scope, template.id) + (f"-{episode}" if episode > 1 else ""),
             scope=scope,
             template=template,
             title=title(self._first),
@@ -156,6 +167,14 @@ class IncidentTracker:
     def _count(self, event: Event) -> None:
         self.count += 1
         self.baseline = count_event(self.baseline, event.time, self._policy.burst)
+        most = self._policy.moments
+        if most and self.count % self._stride == 0:
+            self.moments.append(Moment(event.lines[0], event.time))
+            if (
+                len(self.moments) > most
+            ):  # keep every second one from here on, so that all of the time is covered
+                del self.moments[1::2]
+                self._stride *= 2
         room = self._policy.positions
         if room:
             line = event.lines[0]

@@ -13,7 +13,7 @@ from cali.stages.reason import Reasoner, ReasonSettings
 from cali.stages.refine import masks
 from cali.stages.refine.refiner import Refiner
 from cali.stages.retrieve import Retrieved, retrieve
-from cali.usecases.pipeline import Pipeline, explained, known_severity
+from cali.usecases.pipeline import Pipeline, explained, in_order, known_severity
 from cali.usecases.replay.lifecycles import LifecycleReplay
 from cali.usecases.replay.model_cost import Cost, Meter
 from cali.usecases.replay.versions import ReplayVersions, Terms
@@ -96,7 +96,7 @@ def replay(
     )
     listed = detector.incidents()
     raised = [incident for incident in listed if incident.id not in given.suppressed]
-    incidents = tuple(map(_unasked, explained(raised, knowledge, reasoner)))
+    incidents = tuple(map(_unasked, in_order(explained(raised, knowledge, reasoner))))
     ended = given.until if given.until is not None else lifecycles.time
     return ReplayResult(
         versions=_named(versions, refiner),

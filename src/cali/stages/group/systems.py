@@ -1,6 +1,6 @@
-"""Kinds of dependencies, as data: names of servers, their messages in an outage, and the messages of their clients.
+"""Kinds of systems, as data: names of their servers, and the messages of their clients and of their own outages.
 
-The data distinguishes causes from consequences.
+A system serves a kind, and a client needs one. The data distinguishes causes from consequences.
 """
 
 from __future__ import annotations
@@ -8,65 +8,105 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+_ITEM = re.compile(r"\S+")
+
 
 class SystemKind(NamedTuple):
-    """One kind of dependency. `tags` are the tags of knowledge entries about it."""
+    """One kind of system.
+
+    `tags` are areas and tags of knowledge entries about it. `client` matches messages that name the kind, `generic` those
+    that name only its family: a pool of JDBC connections is of any database.
+    """
 
     name: str
     tags: frozenset[str]
-    server: re.Pattern[str]  # in the name of a workload or container
+    server: re.Pattern[str]  # in the name of a workload, container or host
     client: re.Pattern[str]  # in the message of a client
+    generic: re.Pattern[str] | None = None  # in the message of a client that names no product
     fails: re.Pattern[str] | None = None  # in the message of its server in an outage, beyond OUTAGE
 
 
-def _kind(name: str, tags: str, server: str, client: str, fails: str | None = None) -> SystemKind:
+def _kind(name: str, tags: str, server: str, client: str, generic: str = "", fails: str = "") -> SystemKind:
     return SystemKind(
         name,
         frozenset(tags.split()),
         re.compile(rf"(?:^|[-_./])(?:{server})(?:$|[-_./\d])", re.IGNORECASE),
         re.compile(client, re.IGNORECASE),
+        re.compile(generic, re.IGNORECASE) if generic else None,
         re.compile(fails, re.IGNORECASE) if fails else None,
     )
 
 
+_SQL = r"sqlalchemy|queuepool|hikari|\bjdbc\b|\bsql\b|sqlstate|\bdatabase\b|\bdb\b|sequelize|prisma|typeorm|activerecord"
+_BROKER = r"\bbroker|message queue|kombu|bootstrap server"
+
 SYSTEM_KINDS = (
     _kind(
-        "database", "database postgresql postgres mysql mariadb mongodb",
-        r"postgres(?:ql)?|pg|pgbouncer|patroni|mysqld?|mariadb|mongod?b?|cockroachdb|database|db",
-        r"postgres|psycopg|\bpgx?\b|\bpq:|asyncpg|sqlalchemy|queuepool|hikari|\bjdbc\b|\bsql\b|sqlstate|mysql|mariadb|mongo(?!ose the)|\bdatabase\b|\bdb\b|sequelize|prisma|typeorm|activerecord",
+        "postgresql", "postgresql postgres",
+        r"postgres(?:ql)?|pg|pgbouncer|patroni|cockroachdb|database|db",
+        r"postgres|psycopg|\bpgx?\b|\bpq:|asyncpg|PSQL", _SQL,
         r"terminating connection|recovery mode|the database system is|remaining connection slots",
     ),
+    _kind("mysql", "mysql mariadb", r"mysqld?|mariadb|database|db", r"mysql|mariadb|innodb", _SQL),
+    _kind("mongodb", "mongodb", r"mongod?b?|database|db", r"mongo(?!ose the)", r"\bdatabase\b|\bdb\b"),
     _kind(
-        "broker", "broker kafka rabbitmq amqp queue",
-        r"rabbitmq|kafka|broker|nats|activemq|pulsar|redpanda",
-        r"amqp|rabbit|kafka|\bbroker|kombu|pika|\bpublish(?:er|ing)?\b.{0,30}\bblocked|connection\.blocked|bootstrap server",
-        r"resource limit alarm|memory (?:resource )?alarm|disk (?:resource )?alarm|under-?replicated|partition detected",
+        "rabbitmq", "rabbitmq amqp",
+        r"rabbitmq|broker|activemq",
+        r"amqp|rabbit|pika|\bpublish(?:er|ing)?\b.{0,30}\bblocked|connection\.blocked", _BROKER,
+        r"resource limit alarm|memory (?:resource )?alarm|disk (?:resource )?alarm|partition detected",
     ),
     _kind(
-        "cache", "cache redis memcached",
-        r"redis|valkey|memcached|cache|sentinel",
-        r"\bredis|jedis|lettuce|memcached?|\bcache\b|MISCONF|READONLY You can't write",
+        "kafka", "kafka",
+        r"kafka|broker|redpanda",
+        r"kafka|\bISR\b|consumer group", _BROKER,
+        r"under-?replicated|not enough replicas",
+    ),
+    _kind("nats", "nats", r"nats", r"\bnats\b"),
+    _kind(
+        "redis", "redis",
+        r"redis|valkey|sentinel|cache",
+        r"\bredis|jedis|lettuce|MISCONF|READONLY You can't write", r"\bcache\b",
         r"MISCONF|can't save in background|background saving error|maxmemory|loading the dataset",
     ),
+    _kind("memcached", "memcached", r"memcached?|cache", r"memcached?", r"\bcache\b"),
     _kind(
-        "dns", "dns",
+        "dns", "dns coredns",
         r"coredns|kube-dns|nodelocaldns|node-local-dns|dnsmasq",
         r"no such host|EAI_AGAIN|ENOTFOUND|getaddrinfo|name resolution|name or service not known|unknownhostexception|could not resolve|nxdomain|servfail|lookup \S+",
+        "",
         r"i/o timeout|servfail|loop .{0,40}detected|no upstream|unreachable|plugin/errors",
     ),
     _kind(
         "search", "elasticsearch opensearch",
         r"elasticsearch|opensearch|es",
-        r"elastic|opensearch|cluster_block|_bulk\b|index \S* ?blocked|read-only-allow-delete|es_rejected",
+        r"elastic|opensearch|cluster_block|_bulk\b|\bbulk index|index \S* ?blocked|read-only-allow-delete|es_rejected",
+        "",
         r"flood stage|watermark|read-only-allow-delete|cluster health status changed .{0,30}red|circuit_?breaking",
     ),
-    _kind(
-        "vectors", "milvus",
-        r"milvus(?:-\w+)?|minio|etcd",
-        r"milvus|\betcd|minio",
-        r"mvcc: database space exceeded|lost leader|no leader",
-    ),
+    _kind("milvus", "milvus", r"milvus(?:-\w+)?", r"milvus", r"vector (?:store|database)"),
+    _kind("etcd", "etcd", r"etcd", r"etcd", "", r"mvcc: database space exceeded|lost leader|no leader"),
+    _kind("objects", "minio s3", r"minio|s3", r"\bs3a?\b|minio|\bbucket\b|(?:Put|Get)Object|object storage"),
+    _kind("zookeeper", "zookeeper", r"zookeeper|zk", r"zookeeper|\bzk\b"),
+    _kind("vault", "vault", r"vault", r"\bvault\b"),
+    _kind("metastore", "hive", r"(?:hive-)?metastore|hive", r"metastore|\bhive\b"),
+    _kind("ldap", "ldap", r"slapd|openldap|ldap", r"\bldaps?\b"),
+    _kind("smtp", "smtp postfix", r"postfix|smtp|mailhog", r"\bsmtp\b|relay=|mail server"),
 )  # fmt: skip
+
+# Words in the id of a knowledge entry that many unrelated failures have as their consequence.
+BROAD = re.compile(
+    r"^http-|^net-|upstream|^envoy-|^haproxy-|traefik|go-context|deadline|timeout|max-retries|circuit-breaker|crash-loop"
+    r"|unhandled-rejection|broker-lost|grpc-unavailable|unreachable|refused|stale|dead-conn|^alb-|probe|unhealthy|back-?off"
+    r"|pool-exhausted|pool-timeout|result-backend|not-ready"
+)
+# Areas and tags too wide to show that two entries are about one failure.
+WIDE = frozenset(
+    _ITEM.findall("""
+    api apiserver aws client cluster concurrency config configuration connections container data database deployment dotnet eks files go
+    grpc http java jvm kernel kubelet kubernetes languages latency limit limits linux llm logging metrics monitoring native network node
+    panic pod proxies proxy python query ruby runtime scheduling security spring startup stores streaming threads timeout version web
+    """)
+)
 
 # Messages of a system that is down or going down. Its clients may fail because of it.
 OUTAGE = re.compile(
