@@ -74,6 +74,7 @@ def test_the_picture_is_drawn_from_the_table_of_stages():
         "join",
         "refine",
         "detect",
+        "group",
         "retrieve",
         "reason",
         "notify",

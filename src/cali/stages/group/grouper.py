@@ -95,7 +95,7 @@ def _keeps_apart(
     if lower >= 2.9 and not heads[0].fragment and not heads[1].fragment and points < ENOUGH + 0.4:
         return True
     same = heads[0].known and heads[0].known == heads[1].known
-    if lower >= 2 and not same:  # a symptom between two causes belongs to one of them and joins none
+    if lower >= 2.5 and not same:  # a symptom between two causes belongs to one of them and joins none
         bridges = [item for item in (one, other) if item not in heads]
         if any(item.broad or item.symptom or item.fragment or item.standing < 2 for item in bridges):
             return True

@@ -273,7 +273,8 @@ def _shared_place(
             yield Reason(2.0 if failed else 1.6, _CAUSE, f"names {min(named)}, which this is about")
             break
     align = _alignment(low, high)
-    if here and align > 0.35 and low.broad and low.standing < 2.5 <= high.standing:
+    inside = low.start >= high.start - 20 and low.end <= high.end + NEAR
+    if here and (inside or align > 0.35) and low.broad and low.standing < 2.5 <= high.standing:
         yield Reason(1.2, _PLACE, "symptom in the same workload")
     if low.known.startswith(("http-5", "nginx-upstream", "go-context")) and align > 0.3:
         named = {name for name in high.own if name.rstrip("s") in low.routes}
