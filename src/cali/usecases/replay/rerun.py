@@ -96,7 +96,7 @@ def replay(
     )
     listed = detector.incidents()
     raised = [incident for incident in listed if incident.id not in given.suppressed]
-    incidents = tuple(map(_unasked, in_order(explained(raised, knowledge, reasoner))))
+    incidents = tuple(map(_unasked, in_order(explained(raised, knowledge, reasoner, detector.moments()))))
     ended = given.until if given.until is not None else lifecycles.time
     return ReplayResult(
         versions=_named(versions, refiner),

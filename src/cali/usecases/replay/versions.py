@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from cali.stages.detect import DetectPolicy, LifePolicy
+from cali.stages.group import MOMENTS
 from cali.stages.reason import question, spend
 from cali.stages.refine import masks
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 # As the functions detect: a warning counts even if a later line reports success, because chance decides whether that
 # line is in the same batch. `positions` is the number of lines of an incident that `compare` may use.
-AS_DEPLOYED = DetectPolicy(positions=4_096, undone=0)
-AS_ANALYZED = DetectPolicy(positions=4_096)
+AS_DEPLOYED = DetectPolicy(positions=4_096, moments=MOMENTS, undone=0)
+AS_ANALYZED = DetectPolicy(positions=4_096, moments=MOMENTS)
 
 
 @dataclass(frozen=True, slots=True)
