@@ -221,7 +221,8 @@ def _group(
         ),
     )
     bare = len(members) == 1 and root.standing < 2
-    return (-group.severity, bare, root.start, root.id), group
+    unknown = not any(one.known for one in members)
+    return (-group.severity, bare, unknown, root.start, root.id), group
 
 
 def _role(one: Features, root: Features) -> Role:

@@ -304,7 +304,7 @@ def _dependency(low: Features, high: Features, around: Surroundings) -> Iterator
             break
     for one, other in ((low, high), (high, low)):
         if _RESTARTS.search(one.known) and _stops(other) and other.start <= one.start + 60:
-            about = one.subjects & (other.subjects | other.own) or one.own & other.own
+            about = bool(one.subjects & (other.subjects | other.own) or one.own & other.own)
             about = about or any(name in one.normalised for name in other.own if len(name) > 4)
             unknown = other.tags & _MACHINE and not (one.subjects and other.subjects)
             stops = [
