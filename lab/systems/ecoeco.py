@@ -382,6 +382,8 @@ def journal_full(rig: Rig) -> Iterator[None]:
     rig.wait_line("worker-ai", "tasks.db: holds", 60)
     use(rig, 3)
     yield
+    rig.kill("worker-ai")
+    rig.processes["worker-ai"].wait(10)
     worker(rig, "worker-ai")
 
 
