@@ -61,10 +61,15 @@ def main(count: int, seed: int, under: str, only_list: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="cali-mutation-") as home:
         copy = copied(Path(home))
         for number, mutant in enumerate(drawn, 1):
+            if only_list:
+                click.echo(f"{number:4} {mutant.shown((ROOT / 'src/cali' / mutant.path).read_text())}")
+                continue
             source = (ROOT / "src/cali" / mutant.path).read_text()
-            caught = only_list or is_caught(copy, mutant, source)
+            caught = is_caught(copy, mutant, source)
             survivors += [] if caught else [mutant.shown(source)]
             click.echo(f"{number:4} {'caught  ' if caught else 'SURVIVED'} {mutant.shown(source)}")
+    if only_list:
+        return
     click.echo(f"{len(survivors)} of {len(drawn)} survived, {len(survivors) / len(drawn):.0%}")
     for line in survivors:
         click.echo(line)

@@ -19,10 +19,13 @@ from cali.core.life import Change, ChangeKind, StoredIncident
 from cali.core.models import Event, Incident, Scope, Severity, Template
 from cali.core.ports import Note
 from cali.stages.detect import Sighting, advance
-from cali.stages.notify.content import Message
-from cali.stages.notify.rules import Rules
+from cali.stages.notify.content import Message, Standing
+from cali.stages.notify.decide import EDIT_EVERY, AlertContext, Target
+from cali.stages.notify.rules import Destination, Rules
 from cali.stages.notify.rules_file import parse
 from cali.stages.notify.sink import Style
+from cali.stages.notify.state import AlertState, SentState, ThreadLine
+from cali.stages.notify.state_update import FIRST_PAUSE, REFRESH_LONGEST, next_due
 from cali.stages.notify.words import words
 from cali.testing import RecordingSink
 from cali.usecases.alert import AlertPorts, AlertResult, Alerts
@@ -229,3 +232,32 @@ def test_two_functions_at_once_tell_each_incident_once(tmp_path: Path):
     assert sorted(message.thread for _, message in sink.posts) == sorted(
         change.incident for change in changes
     )
+
+
+WAITING = ThreadLine("2", "escalated", "", 6, 3)
+
+
+@pytest.mark.parametrize(
+    ("sent", "wait"),
+    [
+        (SentState(), None),
+        (SentState(under="root"), 5 * EDIT_EVERY),
+        (SentState(ref="m", posted_at=1_000.0), EDIT_EVERY),
+        (SentState(ref="m", posted_at=1_000.0 - 20 * EDIT_EVERY), 2 * EDIT_EVERY),
+        (SentState(ref="m", posted_at=0.0 - 10 * REFRESH_LONGEST), REFRESH_LONGEST),
+        (SentState(ref="m", posted_at=1_000.0, waiting=(WAITING,)), FIRST_PAUSE),
+        (SentState(failures=1, again_at=1_007.0), 7.0),
+    ],
+)
+def test_the_next_check_depends_on_what_a_place_has(sent: SentState, wait: float | None):
+    world = World()
+    world.opened()
+    stored = world.store.get("i")
+    assert stored is not None
+    place = Target(
+        Destination("s"), Style.LIVING, Message("k", "i", "opened", Standing.OPEN, Severity.ERROR, "t", "")
+    )
+
+    due = next_due(AlertState(sent={"s": sent}), AlertContext(stored, {"s": place}), (), world.time)
+
+    assert due == (None if wait is None else world.time + wait)
