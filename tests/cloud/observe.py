@@ -106,12 +106,15 @@ def seen(stored: Iterable[StoredIncident]) -> dict[str, Seen]:
 
 
 def alert_of(message: SlackMessage) -> Alert | None:
-    """Return the alert of a message, or None if it is about no incident. An explanation is an alert of its own."""
-    match = _INCIDENT.search(message.text)
-    if match is None:
+    """Return the alert of a message, or None if it is about no incident. An explanation is an alert of its own.
+
+    The last incident that a message names is its own. Before it comes the incident that it follows from.
+    """
+    named = _INCIDENT.findall(message.text)
+    if not named:
         return None
     kind = "explained" if _EXPLAINED in str(message.content.get("text", "")) else "opened"
-    return Alert(match[1], kind, message.at)
+    return Alert(named[-1], kind, message.at)
 
 
 def is_told(state: AlertState) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from cali.core.errors import Misconfigured, Poison, Retryable
 from cali.core.life import ChangeKind
 from cali.stages.detect import mute
+from cali.testing import SlackMessage
 from cali.testing.clock import NOON
 from cali.usecases.alert import AlertResult
+from tests.cloud.observe import Alert, alert_of
 from tests.functional.aws_fakes import Failing, MemoryChat, delivered, fluent
 from tests.functional.aws_scene import Scene, silent
 
@@ -193,3 +196,19 @@ def test_an_alert_waits_for_its_secret_and_is_sent_within_six_minutes_after_it_h
     assert scene.clock.time - filled <= 360.0
     scene.alerts().flush()
     assert len(scene.chat.posts) == 1
+
+
+def test_the_proof_counts_a_message_for_its_incident_not_for_the_one_that_it_follows_from() -> None:
+    # Given an incident that follows from another one, of which nothing was sent yet
+    scene = Scene()
+    opened = scene.store.get(scene.opened.incident)
+    scene.store.put(replace(opened, incident=replace(opened.incident, follows="0123456789abcdef")))
+
+    # When it is alerted
+    scene.alert(scene.opened)
+
+    # Then its message names both, and counts for itself
+    (content,) = scene.chat.posts
+    message = SlackMessage(NOON, "c", "1", dict(content))
+    assert "incident 0123456789abcdef" in message.text
+    assert alert_of(message) == Alert(scene.opened.incident, "opened", NOON)
