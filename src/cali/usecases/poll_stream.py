@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BatchHandler = Callable[[str, Sequence[dict[str, Any]]], int]
 
 ENDED = b"ended"
-LISTED = 60.0  # seconds between two lists of the shards
+LISTED = 60.0  # seconds between two listings of the shards
 
 
 @dataclass(frozen=True, slots=True)
