@@ -200,6 +200,7 @@ DB 연결 실패, 5초 후 재시도합니다
 Warnung: Speicher knapp
 """
 WELL = """
+Liveness: http-get http://:8080/healthz delay=10s timeout=1s period=10s #success=1 #failure=3
 0 errors
 0 errors, 0 warnings
 completed with 0 failures
@@ -329,6 +330,8 @@ INFO handler for errors
 alarm cleared: the error was resolved
 """
 SILENT = """
+Please specify a different user with the option --uid.
+Please see the manual
 Started Application in 3.2 seconds
 Listening on port 8080
 user 42 logged in

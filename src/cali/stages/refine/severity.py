@@ -50,7 +50,7 @@ _ZERO_ROWS = (
     r"\b (?:return(?:ed)?[ ](?:code|status)|rc|error[ _]?code|errno|err_?code|code) [\"']? \s? [=:]? \s? {n} (?![\d\w.])",
 )
 _COUNT_ROWS = (  # totals of tests and builds
-    r"\b (?:errors?|failures?|failed) [\"']? \s? [=:] \s? [\"']? {n} (?![\d\w.])",
+    r"(?<![\#]) \b (?:errors?|failures?|failed) [\"']? \s? [=:] \s? [\"']? {n} (?![\d\w.])",
     r"(?<![\w.,:/-]) {n} \s (?:tests?\s|checks?\s)? (?:errors?|failures?|failed) \b",
 )
 _DONE_ROWS = (
@@ -86,7 +86,7 @@ _ANY_NUMBER = _numbers(_ZERO_ROWS + _COUNT_ROWS + _DONE_ROWS + _EXIT_ROWS + _HTT
 _WELL = re.compile(
     r"""
       \A \s* (?: ---\s )? (?: PASS\b | \u2713 | \u2714 | \u221a | ok\s ) | (?-i: \b PASSED \b ) | \.\.\.\s?ok\b      # names of tests
-    | \A \s* (?: usage: | options: | examples?: | -{1,2}[a-z][\w-]*(?:,|\s) ) | \A [^.:;!\n]* \? \s* \Z              # help texts, a question that says no more
+    | \A \s* (?: usage: | options: | examples?: | please\s | -{1,2}[a-z][\w-]*(?:,|\s) ) | \A [^.:;!\n]* \? \s* \Z              # help texts, advice, a question that says no more
     | \b (?: recovered | reconnected | re-?established | back\s(?:online|to\snormal) | self-healed )\b (?! \s panic )
     | \b succeeded \s (?:at|on|after|in|with) | \b success(?:ful(?:ly)?)? \s (?:after|on) \s (?:\w+\s)? (?:retr|attempt) | \b retry \s (?:was\s)? succe
     | \b (?: error | failure | problem | incident | alert | condition | conflict )s? \s (?:has\s|have\s|was\s|were\s|is\s|are\s|been\s)* (?: resolved | cleared | fixed | gone )
@@ -186,7 +186,8 @@ def by_words(message: str, opinion: Opinion | None = None) -> Severity | None:
         return _LEVELS[level[1] or level[2]]
     abroad = languages.speaks(message, message.lower())
     if not _worded(message, abroad=abroad) and not numbers_decide(message):
-        return Severity.ERROR if (opinion or judge(message)) is Opinion.REPORT else None
+        reported = (opinion or judge(message)) is Opinion.REPORT and not _WELL.search(message)
+        return Severity.ERROR if reported else None
     if _WELL.search(message):
         return Severity.INFO
     left = _HARMLESS.sub(" ", _DONE.sub(" ", _ZERO.sub(" ", message)))
