@@ -154,7 +154,7 @@ def known_severity(event: Event, knowledge: Knowledge, signatures: Signatures) -
 
     The level is one piece of evidence. An event below `warning` counts only if the known error is at least an error:
     many healthy lines match entries for warnings. An event with a level of its own, such as `info`, counts only if the
-    entry asserts a cause and is specific.
+    entry asserts a cause, is specific and names its products.
     """
     known = signatures.matches(event.message)
     if not known:
@@ -164,7 +164,8 @@ def known_severity(event: Event, knowledge: Knowledge, signatures: Signatures) -
     if event.severity >= Severity.WARNING:
         return severity
     if event.levelled:
-        return severity if entry.severity >= Severity.ERROR and entry.asserts and not entry.broad else None
+        unmistakable = entry.asserts and not entry.broad and "any" not in entry.products
+        return severity if entry.severity >= Severity.ERROR and unmistakable else None
     return severity if severity >= Severity.ERROR else None
 
 

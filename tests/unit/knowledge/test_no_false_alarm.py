@@ -117,6 +117,11 @@ connection <0.812.0> (10.0.0.7:41220 -> 10.0.9.2:5672): user 'app' authenticated
 {"level":"info","msg":"serving client traffic securely","address":"[::]:2379"}
 [INFO] [querynode] collection loaded, collectionID=441
 HikariPool-1 - Start completed.
+[gc][124967] overhead, spent [307ms] collecting in the last [1s]
+[output:kinesis_streams:kinesis_streams.0] Sent 417 records, 0 failed, errors: 0
+Waiting for Mnesia tables for 30000 ms, 9 retries left
+Slave I/O thread: Start asynchronous replication to master 'repl@10.0.0.1:3306' in log '' at position 4
+Expiring session 0x24ede63a01b003b, timeout of 10000ms exceeded
 HikariPool-1 - Pool stats (total=10, active=2, idle=8, waiting=0)
 pg_dump: dumping contents of table "public.orders"
 Applied migration 0042_add_index in 120 ms

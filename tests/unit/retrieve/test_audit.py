@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cali.stages.retrieve.audit import accepted_menus, audit, gather, menus, slow
-from cali.stages.retrieve.knowledge import load, shipped, yaml_files
+from cali.stages.retrieve.knowledge import knowledge_of, load, shipped, yaml_files
 
 FIXTURES = Path(__file__).parent / "knowledge"
 FILE = """
@@ -175,3 +175,18 @@ def test_menus_are_accepted_by_a_list_beside_the_file(tmp_path: Path) -> None:
     assert accepted_menus(tmp_path) == frozenset()
     (tmp_path / "menus.txt").write_text("frob-stuck\n")
     assert accepted_menus(tmp_path) == accepted_menus(tmp_path / "frob.yaml") == {"frob-stuck"}
+
+
+def test_the_first_branch_that_matches_wins(tmp_path: Path) -> None:
+    other = (
+        BRANCHES.split("branches:\n")[1]
+        .replace("id: dry", "id: other")
+        .replace('when: ["dry"]', 'when: ["stuck"]')
+    )
+    path = tmp_path / "frob.yaml"
+    path.write_text(FILE.rstrip() + BRANCHES.rstrip() + "\n" + other)
+    sources, faults = gather([path])
+    assert faults == []
+    signatures = knowledge_of((source.entry for source in sources), "2026-03-01").signatures()
+    assert signatures.matching("the frob is stuck: dry") == ("frob-stuck.dry", "frob-stuck")
+    assert signatures.matching("the frob is stuck: rust") == ("frob-stuck.other", "frob-stuck")

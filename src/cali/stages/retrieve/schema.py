@@ -63,11 +63,14 @@ class BranchShape(BaseModel):
             raise ValueError("give either `when` or `match`")
         return self
 
-    def entry(self, parent: KnowledgeEntry) -> KnowledgeEntry:
-        """Return the branch as an entry of its own. Raise re.error for an invalid pattern."""
+    def entry(self, parent: KnowledgeEntry, earlier: Sequence[str] = ()) -> KnowledgeEntry:
+        """Return the branch as an entry of its own. Raise re.error for an invalid pattern.
+
+        The first branch that matches wins: `earlier` are the patterns of the branches before, which exclude this one.
+        """
         own = _groups(self.when or self.match)
         match = tuple((*held, *more) for held in parent.match for more in own) if self.when else own
-        unless = (*parent.unless, *self.unless) if self.when else tuple(self.unless)
+        unless = (*parent.unless, *self.unless, *earlier) if self.when else tuple(self.unless)
         shared = (text for text in parent.symptoms if _matches(text, match, unless))
         return replace(
             parent,
@@ -109,8 +112,10 @@ class EntryShape(BaseModel):
         """Yield the entry and its branches as the stages use them. `products` is the default of the file."""
         entry = self.entry(area, products)
         yield entry
+        earlier: list[str] = []
         for branch in self.branches:
-            yield branch.entry(entry)
+            yield branch.entry(entry, earlier)
+            earlier += [pattern for pattern in branch.when if isinstance(pattern, str)]
 
     def entry(self, area: str, products: Sequence[str] = ()) -> KnowledgeEntry:
         """Return the entry without its branches."""
