@@ -32,6 +32,13 @@ LEVELS = [severity.label for severity in Severity]
 )
 @click.option("--out", metavar="PATH", type=Path, help="Write to this file instead of standard output.")
 @click.option(
+    "--top",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="Text: details of the first N incidents. By default, of those that fit on one screen.",
+)
+@click.option("--all", "everything", is_flag=True, help="Text: details of all incidents.")
+@click.option(
     "--fail-on",
     metavar="SEVERITY",
     type=click.Choice(LEVELS),
@@ -43,6 +50,8 @@ def command(
     sources: tuple[str, ...],
     form: str,
     out: Path | None,
+    top: int | None,
+    everything: bool,
     fail_on: str | None,
     book_path: Path | None,
     no_model: bool,
@@ -56,13 +65,14 @@ def command(
     check_folder(out)
     parts = LocalParts(settings.read(os.environ), ask_model=not no_model)
     analysis = parts.analyze(sources, book_path, with_progress)
-    write(rendered(analysis, form, color=out is None and color_wanted()), out)
+    top = len(analysis.incidents) if everything else top
+    write(rendered(analysis, form, color=out is None and color_wanted(), top=top), out)
     if fail_on is None or not analysis.incidents:
         return 0
     return int(max([incident.severity for incident in analysis.incidents]) >= Severity[fail_on.upper()])
 
 
-def rendered(analysis: Analysis, form: str, *, color: bool) -> str | bytes:
+def rendered(analysis: Analysis, form: str, *, color: bool, top: int | None = None) -> str | bytes:
     """Render an analysis in one of FORMATS. Each renderer is imported when it is used."""
     if form == "json":
         from cali.report.json import as_json
@@ -72,6 +82,6 @@ def rendered(analysis: Analysis, form: str, *, color: bool) -> str | bytes:
         from cali.report.html import as_html
 
         return as_html(analysis)
-    from cali.report.terminal import as_text
+    from cali.report.terminal import as_screen
 
-    return as_text(analysis, color=color)
+    return as_screen(analysis, top=top, color=color)

@@ -25,6 +25,9 @@ NARROWEST = 40
 GUTTER = 14  # columns before a field's text
 LONGEST = 3  # maximum rows per line of evidence
 QUOTED = 8  # maximum lines of evidence per incident
+SCREEN = 60  # maximum lines of the report if nothing else is asked for
+LISTED = 30  # maximum incidents in the overview
+CAUSE_WORDS = 10
 FOLDED = 12  # maximum followers listed
 _GLUE = "\ue000"  # replaces a space within a command during wrapping; `visible` escapes it in log text
 
@@ -37,7 +40,12 @@ BADGE = {
 
 def as_text(analysis: Analysis, *, color: bool = False, width: int = WIDTH) -> str:
     """Return the report for a terminal of `width` columns, ending in a line feed. Without colour it has no escapes."""
-    return _printed(_rows(analysis, max(width, NARROWEST)), color)
+    return _printed(_rows(analysis, max(width, NARROWEST), len(analysis.incidents)), color)
+
+
+def as_screen(analysis: Analysis, *, top: int | None = None, color: bool = False, width: int = WIDTH) -> str:
+    """Return one line per incident, then the details of the first `top`; by default, of those that fit on one screen."""
+    return _printed(_screen(analysis, max(width, NARROWEST), top), color)
 
 
 def one_line(incident: Incident, *, color: bool = False) -> str:
@@ -60,7 +68,48 @@ def one_line(incident: Incident, *, color: bool = False) -> str:
     return _printed([line], color).rstrip("\n")
 
 
-def _rows(analysis: Analysis, width: int) -> Iterator[Text]:
+def _screen(analysis: Analysis, width: int, top: int | None) -> Iterator[Text]:
+    """Yield the rows of the overview. The details of an incident are left out if they do not fit."""
+    from rich.text import Text
+
+    found = analysis.incidents
+    if top == 0 or not found:
+        yield from _rows(analysis, width, 0)
+        return
+    room = SCREEN - len(list(_rows(analysis, width, 0))) - 1
+    count = 0
+    while top is None and count < len(found):
+        room -= 1 + len(list(_incident(count + 1, found[count], width)))
+        if room < 0:
+            break
+        count += 1
+    count = min(len(found), count if top is None else top)
+    yield from _rows(analysis, width, count, overview=True)
+    if count < len(found):
+        yield Text(f"Details of {count} of {len(found)} incidents. All: --all; the first N: --top N.", "dim")
+
+
+def _overview(analysis: Analysis, width: int) -> Iterator[Text]:
+    """Yield one row per incident: rank, severity, title, count, place and the first words of the cause."""
+    from rich.text import Text
+
+    for place, group in enumerate(analysis.incidents[:LISTED], 1):
+        row = Text().append(f"{place:>3}  ", "bold")
+        row.append(f"{group.severity.label.upper():8} ", BADGE.get(group.severity, "bold"))
+        where = _visible(wording.place(group.root.scope))
+        facts = f"  x{group.count:,}" + (f"  {where}" if where else "")
+        cause = group.root.diagnosis.cause if group.root.diagnosis and has_cause(group.root) else ""
+        words = " ".join(cause.split()[:CAUSE_WORDS]) if cause else "cause unknown"
+        title = Text(_visible(group.title), "bold")
+        title.truncate(max(20, width // 2), overflow="ellipsis")
+        row.append_text(title).append(facts, "cyan").append(f"  {_visible(words)}", "dim")
+        row.truncate(width, overflow="ellipsis")
+        yield row
+    if len(analysis.incidents) > LISTED:
+        yield Text(f"     and {wording.number(len(analysis.incidents) - LISTED, 'more incident')}", "dim")
+
+
+def _rows(analysis: Analysis, width: int, details: int, *, overview: bool = False) -> Iterator[Text]:
     from rich.text import Text
 
     summary, found = analysis.summary, analysis.incidents
@@ -72,7 +121,10 @@ def _rows(analysis: Analysis, width: int) -> Iterator[Text]:
     span = wording.span(summary.began, summary.ended)
     facts = (wording.sources(summary), span, wording.counts(summary))
     yield from _wrapped(" · ".join(filter(None, facts)), width, "dim")
-    for place, group in enumerate(found, 1):
+    if overview or not details:
+        yield Text()
+        yield from _overview(analysis, width)
+    for place, group in enumerate(found[:details], 1):
         yield Text()
         yield from _incident(place, group, width)
     yield Text()

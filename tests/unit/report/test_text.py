@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from cali.core.models import Diagnosis, Evidence, Hit, Incident, Origin, Severity
 from cali.report import Analysis, Summary
-from cali.report.terminal import as_text, one_line
+from cali.report.terminal import SCREEN, as_screen, as_text, one_line
 from tests.unit.report.shop import (
     ATTACKED,
     CONNECTIONS,
@@ -207,3 +207,25 @@ def test_every_severity_can_be_shown() -> None:
     for severity in Severity:
         assert severity.label.upper() in one_line(incident("k", "x", severity))
     assert len(HOSTILE) > 700
+
+
+def test_a_screen_has_a_line_per_incident_then_the_details_that_fit() -> None:
+    crowd = tuple(group(replace(CONNECTIONS, id=f"c{number}")) for number in range(25))
+
+    rows = as_screen(Analysis(SUMMARY, crowd)).splitlines()
+
+    assert len(rows) <= SCREEN
+    assert sum("sorry, too many clients already" in row and "x412" in row for row in rows) == 25
+    assert "of 25 incidents. All: --all; the first N: --top N." in rows[-1]
+
+
+def test_details_of_as_many_as_asked_for() -> None:
+    for top in (0, 1, 3, len(SHOP.incidents)):
+        assert as_screen(SHOP, top=top).count("  evidence    ") == top
+
+
+def test_many_incidents_are_counted_in_the_overview() -> None:
+    crowd = tuple(group(replace(CONNECTIONS, id=f"c{number}")) for number in range(200))
+
+    assert "and 170 more incidents" in as_screen(Analysis(SUMMARY, crowd))
+    assert len(as_screen(Analysis(SUMMARY, crowd)).splitlines()) <= SCREEN
