@@ -105,7 +105,8 @@ def test_a_fault_that_does_not_show_is_no_recording():
 
 def test_recordings_show_their_faults_and_name_no_secret():
     for recording in load(RECORDINGS):
-        text = "\n".join(messages(recording.log))
+        raw = gzip.decompress(recording.log.read_bytes()).decode(errors="replace")
+        text = "\n".join([raw, *messages(recording.log)])
         assert "PRIVATE KEY-----" not in text.replace("UNPROTECTED PRIVATE KEY FILE", "")
         for fault in recording.truth.faults:
             assert re.search(fault.signal, text, re.IGNORECASE), f"{recording.name}: {fault.name}"
