@@ -83,7 +83,8 @@ class Teller:
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
-    """Handle SIGTERM as Ctrl-C, so that everything is cleaned up."""
+    """End as Ctrl-C does. A second signal, such as that of make, must not interrupt the removal of processes."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
