@@ -80,6 +80,11 @@ def test_a_message_of_nothing_breaks_no_limit(empty: str):
     assert wrong_message(payload(made)) == ""
 
 
+def test_a_time_is_shown_in_the_readers_zone_unless_slack_cannot_show_it():
+    assert "<!date^1795176000^" in str(blocks(told()))
+    assert "<!date" not in str(blocks(told(facts=(Fact("a", "b", 9e99), Fact("c", "d", -1.0)))))
+
+
 def test_what_a_log_says_forms_nothing():
     text = "<!channel> <@U1> <https://evil.example|bank> & ```"
     shown = str(blocks(told(title=text, cause=text, error="plain", fix=(text,), evidence=(text,))))

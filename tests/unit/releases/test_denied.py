@@ -102,3 +102,10 @@ def test_others_hear_of_a_refusal_but_not_of_what_is_only_missing():
         there.get("learning/a")
     with pytest.raises(Misconfigured, match="AccessDenied"):
         there.get("config/alerts.yaml")
+
+
+def test_a_pointer_with_a_known_tag_exists_so_its_refusal_is_raised():
+    said: list[str] = []
+    with pytest.raises(Misconfigured, match="AccessDenied"):
+        S3Objects(Prefixed({POINTER: b"{}"}), "logs", said.append).read(POINTER, '"1"')
+    assert said == []
