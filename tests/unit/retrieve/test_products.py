@@ -52,3 +52,9 @@ def test_no_cause_of_another_product_is_asserted() -> None:
     signatures = KNOWLEDGE.signatures()
     line = "WARN org.apache.hadoop.hdfs.LeaseRenewer: Failed to renew lease for [DFSClient_1]"
     assert not any(name.startswith("k8s-") for name in signatures.matching(line))
+
+
+def test_the_host_reports_of_every_program() -> None:
+    kernel = "kernel: Memory cgroup out of memory: Killed process 42 (java) total-vm:81kB, anon-rss:9kB"
+    assert "linux" in writers(kernel)
+    assert "k8s-container-oom-killed" in KNOWLEDGE.signatures().matching(kernel)

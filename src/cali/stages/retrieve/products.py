@@ -103,6 +103,7 @@ PRODUCTS = (
 )  # fmt: skip
 
 BASES = {product.name: product.base for product in PRODUCTS if product.base}
+HOSTS = frozenset(("linux", "systemd"))  # the host reports what happens to every program, so it excludes none
 NAMES = frozenset((ANY, *(product.name for product in PRODUCTS)))
 _WROTE = tuple((p.name, re.compile(p.wrote, re.MULTILINE)) for p in PRODUCTS if p.wrote)
 _NAMED = {ANY: re.compile("")} | {p.name: re.compile(p.names, re.IGNORECASE) for p in PRODUCTS}
@@ -113,7 +114,7 @@ def fits(products: Collection[str], text: str) -> bool:
     if not products or ANY in products:
         return True
     head = text[:READ]
-    wrote = writers(head)
+    wrote = writers(head) - HOSTS
     able = {*products, *(BASES[name] for name in products if name in BASES)}
     return (
         not wrote
