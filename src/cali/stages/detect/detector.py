@@ -1,6 +1,6 @@
 """The detector: groups events into incidents by scope and fingerprint, in bounded memory.
 
-    event -> verdict (cached per template, level and severity) -> passes | heals a warning | counts for an incident
+    event -> verdict (cached per template, level and severity) -> passes | heals a warning | begins a phase | counts for an incident
 
 Nearly all events pass, so a cached verdict costs one dictionary look-up.
 """
@@ -13,9 +13,14 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from cali.core.models import Event, Incident, Moment, Scope, Severity
+from cali.stages.detect.phases import Part, Phases, part_of
 from cali.stages.detect.tracker import DetectPolicy, IncidentTracker
 
-_PASS, _HEALS, _COUNTS = 1, 2, 3  # 0: not cached; the severity is added to _COUNTS
+# 0: not cached; the severity is added to _COUNTS, _CAUTION and _ENDED
+_PASS, _HEALS, _STARTS, _STOPS, _COUNTS = 1, 2, 3, 4, 5
+_CAUTION, _ENDED = _COUNTS + len(Severity), _COUNTS + 2 * len(Severity)
+_BASES = {Part.CAUTION: _CAUTION, Part.ENDED: _ENDED}
+_BEGINS = {Part.STARTS: _STARTS, Part.STOPS: _STOPS}
 _SEVERITIES = tuple(Severity)
 _UNJUDGED = bytes(len(Severity))
 
@@ -49,6 +54,7 @@ class Detector:
         self._trackers: dict[_Key, IncidentTracker] = {}
         self._past: dict[_Key, list[IncidentTracker]] = {}  # earlier episodes
         self._soft: dict[Scope, set[_Key]] = {}  # incidents with warnings only, which a success can undo
+        self._phases = Phases()
         self.folded = Folded()
         self.undone = 0  # warnings that a later line reported as recovered
 
@@ -98,8 +104,11 @@ class Detector:
             asked = event.severity == Severity.WARNING or (event.severity >= least and not heals)
             severity = self._known_severity(event) if asked else None
             verdict = _HEALS if heals else _PASS
+        part = part_of(event.message)
         if severity is not None:
-            verdict = _COUNTS + severity
+            verdict = _BASES.get(part, _COUNTS) + severity
+        if part is Part.STOPS or part is Part.STARTS:
+            verdict = _BEGINS[part] if severity is None else verdict
         verdicts[event.severity] = verdict
         return verdict
 
@@ -108,6 +117,14 @@ class Detector:
             if event.scope in self._soft:
                 self._heal(event)
             return
+        if verdict < _COUNTS:
+            self._phases.begin(event, Part.STARTS if verdict == _STARTS else Part.STOPS)
+            return
+        if verdict >= _CAUTION:
+            part = Part.ENDED if verdict >= _ENDED else Part.CAUTION
+            if self._phases.covers(event, part):
+                return
+            verdict -= _ENDED - _COUNTS if part is Part.ENDED else _CAUTION - _COUNTS
         severity = _SEVERITIES[verdict - _COUNTS]
         key = (event.scope, event.template.id)
         tracker = self._trackers.get(key)
