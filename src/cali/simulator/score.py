@@ -15,8 +15,9 @@ from cali.simulator.scenario import Truth
 class Score:
     """The score of an analysis. All fields except the counts hold ids: of faults, and in `false_alarms` of incidents.
 
-    A fault is found if an incident's evidence or the samples of its findings contain one of its lines. Its cause is right if one of its incidents has a
-    cause that `cause_any` accepts. The cause of an unknown fault is right if no incident has one from the knowledge base.
+    A fault is found if an incident's evidence or the samples of its findings contain one of its lines. Its cause is right
+    if one of its incidents has a cause that its `cause_any` or that of its root accepts. The cause of an unknown fault is
+    right if no incident has one from the knowledge base.
     The first of a cascade is right if its first-listed incident is that of the root. An incident without a fault's line
     is a false alarm.
     """
@@ -48,7 +49,7 @@ def score(truth: Sequence[Truth], labels_by_line: Mapping[int, str], incidents_j
     """
     seen = [_seen(incident, labels_by_line) for incident in _incidents(incidents_json)]
     found = [fault for fault in truth if any(fault.id in incident.faults for incident in seen)]
-    right = {fault.id: _cause_is_right(fault, seen) for fault in found}
+    right = {fault.id: _cause_is_right(fault, truth, seen) for fault in found}
     firsts = _firsts(truth, seen)
     return Score(
         found=tuple(fault.id for fault in found),
@@ -85,7 +86,8 @@ def _seen(incident: Mapping[str, Any], labels: Mapping[int, str]) -> IncidentVie
     )
 
 
-def _cause_is_right(fault: Truth, seen: Iterable[IncidentView]) -> bool:
+def _cause_is_right(fault: Truth, truth: Sequence[Truth], seen: Iterable[IncidentView]) -> bool:
+    accepted = [pattern for one in truth if one.id in (fault.id, fault.root) for pattern in one.cause_any]
     mine = [incident for incident in seen if fault.id in incident.faults]
     if not fault.known:
         return all(incident.origin in ("none", "model") for incident in mine)
@@ -93,7 +95,7 @@ def _cause_is_right(fault: Truth, seen: Iterable[IncidentView]) -> bool:
         re.search(pattern, incident.cause, re.IGNORECASE)
         for incident in mine
         if incident.origin != "none"
-        for pattern in fault.cause_any
+        for pattern in accepted
     )
 
 
