@@ -97,7 +97,7 @@ SYSTEM_KINDS = (
 BROAD = re.compile(
     r"^http-|^net-|upstream|^envoy-|^haproxy-|traefik|go-context|deadline|timeout|max-retries|circuit-breaker|crash-loop"
     r"|unhandled-rejection|broker-lost|grpc-unavailable|unreachable|refused|stale|dead-conn|^alb-|probe|unhealthy|back-?off"
-    r"|pool-exhausted|pool-timeout|result-backend|not-ready"
+    r"|pool-exhausted|pool-timeout|result-backend|not-ready|heartbeat"
 )
 # Areas and tags too wide to show that two entries are about one failure.
 WIDE = frozenset(
