@@ -254,7 +254,7 @@ def test_the_same_lines_open_incidents_as_in_a_terminal(aws: Account, tmp_path: 
         functions = Functions(aws.endpoint)
         functions("analyze", kinesis_event(LOGS, chosen, first=3_000 + 10 * len(chosen)))
         (counted,) = emitted(functions.close())
-        assert counted["incidents"] == [analysed(log)["summary"]["incidents"]]
+        assert counted["incidents"] == [analysed(log)["summary"]["findings"]]
     assert counted["incidents"] == [2]
 
 

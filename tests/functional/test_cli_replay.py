@@ -274,4 +274,4 @@ def test_the_gate_sees_a_difference(cache: Path) -> None:
 
     assert held == json.loads(replay_golden.EXPECTED.read_bytes())
     assert len(held["incidents"]) > 20
-    assert {one["cause"] for one in held["incidents"]} > {"none", "redis-misconf-save"}
+    assert {one["cause"] for one in held["incidents"]} > {"none", "redis-misconf-save.save-failed"}

@@ -203,7 +203,8 @@ def same_call(block: Sequence[Record], record: Record) -> bool:
     if time is None or head.time is None:
         return False
     if time == head.time:
-        return round(time * 1e6) % 1000 != 0
+        # A line that repeats the head's text was logged by another call.
+        return round(time * 1e6) % 1000 != 0 and record.message != head.message
     return len(block) == 1 and 0 <= time - head.time < _ONE_CALL and head.message[-1:] == ":"
 
 
