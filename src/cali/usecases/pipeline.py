@@ -29,6 +29,7 @@ from cali.core.models import (
 from cali.stages.decode import Decoder
 from cali.stages.group import grouped
 from cali.stages.join import Joiner
+from cali.stages.reason.titles import titled
 from cali.stages.refine.refiner import Refiner
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def explained(
             return None
         return knowledge.entries.get(diagnosis.knowledge[0].id)
 
-    return grouped(reasoner.diagnose_all(findings), entry_of, moments)
+    return titled(grouped(reasoner.diagnose_all(findings), entry_of, moments), entry_of)
 
 
 def in_order(groups: Iterable[IncidentGroup]) -> Iterator[Incident]:

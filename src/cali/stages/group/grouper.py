@@ -25,7 +25,6 @@ def grouped(
     findings: Iterable[Incident],
     entry_of: Callable[[Incident], KnowledgeEntry | None],
     moments: Mapping[str, Sequence[Moment]] | None = None,
-    title_of: Callable[[Incident], str] | None = None,
 ) -> tuple[IncidentGroup, ...]:
     """Return the groups of the findings, the one to look at first first.
 
@@ -36,7 +35,7 @@ def grouped(
     times = timed(moments or {}, several)
     features = [features_of(finding, entry_of(finding), times[finding.id]) for finding in several]
     found = ties(features) if len(features) > 1 else []
-    made = [_group(members, found, title_of) for members in _united(features, found)]
+    made = [_group(members, found) for members in _united(features, found)]
     return tuple(group for _, group in sorted(made, key=lambda pair: pair[0]))
 
 
@@ -189,9 +188,7 @@ def _summed(parts: Sequence[Features]) -> Features:
     return replace(best, finding=finding, times=tuple(sorted(time for one in parts for time in one.times)))
 
 
-def _group(
-    members: Sequence[Features], found: Sequence[Tie], title_of: Callable[[Incident], str] | None
-) -> tuple[tuple[object, ...], IncidentGroup]:
+def _group(members: Sequence[Features], found: Sequence[Tie]) -> tuple[tuple[object, ...], IncidentGroup]:
     """Return the group with its place in the report."""
     ids = {one.id for one in members}
     ranked = sorted(_whole(members), key=_rank, reverse=True)
@@ -210,7 +207,7 @@ def _group(
     lasts = [finding.last_seen for finding in findings if finding.last_seen is not None]
     group = IncidentGroup(
         id=root.id,
-        title=title_of(root.finding) if title_of else root.finding.title,
+        title=root.finding.title,
         severity=max(finding.severity for finding in findings),
         count=sum(finding.count for finding in findings),
         first_seen=min(firsts, default=None),
