@@ -69,12 +69,15 @@ def one_line(incident: Incident, *, color: bool = False) -> str:
 
 
 def _screen(analysis: Analysis, width: int, top: int | None) -> Iterator[Text]:
-    """Yield the rows of the overview. The details of an incident are left out if they do not fit."""
+    """Yield the rows of the overview. The details of an incident are left out if they do not fit.
+
+    A single incident needs no overview.
+    """
     from rich.text import Text
 
     found = analysis.incidents
-    if top == 0 or not found:
-        yield from _rows(analysis, width, 0)
+    if top == 0 or len(found) < 2:
+        yield from _rows(analysis, width, 0 if top == 0 else len(found))
         return
     room = SCREEN - len(list(_rows(analysis, width, 0))) - 1
     count = 0

@@ -32,11 +32,25 @@ def grouped(
     without them its first and last time count. The order of the findings does not matter.
     """
     several = sorted(findings, key=lambda finding: finding.id)
+    if len(several) == 1:
+        return (_alone(several[0]),)
     times = timed(moments or {}, several)
     features = [features_of(finding, entry_of(finding), times[finding.id]) for finding in several]
-    found = ties(features) if len(features) > 1 else []
+    found = ties(features)
     made = [_group(members, found) for members in _united(features, found)]
     return tuple(group for _, group in sorted(made, key=lambda pair: pair[0]))
+
+
+def _alone(finding: Incident) -> IncidentGroup:
+    return IncidentGroup(
+        id=finding.id,
+        title=finding.title,
+        severity=finding.severity,
+        count=finding.count,
+        first_seen=finding.first_seen,
+        last_seen=finding.last_seen,
+        members=(Member(finding, Role.ROOT),),
+    )
 
 
 def _united(features: Sequence[Features], found: Sequence[Tie]) -> list[list[Features]]:
