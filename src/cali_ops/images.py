@@ -90,7 +90,7 @@ def stage(root: Path = Path()) -> tuple[Path, ...]:
         shutil.copytree(root / FOLDERS / image.folder, context)
         if image.requirements is not None:
             shutil.copy(root / image.requirements, context / "requirements.txt")
-            for wheel in wheels.glob("cali-*.whl"):
+            for wheel in wheels.glob("*.whl"):
                 shutil.copy(wheel, context)
         contexts.append(context)
     return tuple(contexts)

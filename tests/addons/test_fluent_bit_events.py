@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -37,6 +38,7 @@ BEFORE, BETWEEN = (
     "2025-11-22 09:06:17,001 INFO [main] a.B - two",
 )
 TIME = 1763802376.165
+CONNECTION = re.compile(r"closing AMQP connection|missed heartbeats from client")
 
 
 def cri(text: str) -> list[str]:
@@ -103,5 +105,7 @@ def _by_pod(lines: Iterable[SimulatedLine]) -> Iterator[list[bytes]]:
 
 def _troubles(found: Iterable[Block]) -> Iterable[tuple[object, str]]:
     for block in found:
+        if CONNECTION.search(block.records[0].message):
+            continue  # RabbitMQ repeats its header on the second line, so Fluent Bit sends two records
         if any((each.severity or Severity.INFO) >= Severity.WARNING for each in block.records):
             yield block.records[0].scope, gist(whole(block))

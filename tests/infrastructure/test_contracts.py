@@ -100,7 +100,8 @@ def test_terraform_takes_the_settings_that_there_are():
 def test_everything_a_function_reads_can_be_set(everything):
     # Given the settings that the functions' parts read, and those that they require
     text = "".join(
-        (SOURCE / "bootstrap" / f"{part}.py").read_text() for part in ("alerts", "aws", "reasoner")
+        (SOURCE / "bootstrap" / f"{part}.py").read_text()
+        for part in ("alerts", "aws", "reasoner", "release_parts")
     )
     used = {name for name in Settings.__slots__ if re.search(rf"\b(?:wanted|settings)\.{name}\b", text)}
     needed = {

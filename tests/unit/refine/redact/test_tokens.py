@@ -81,14 +81,15 @@ ASSIGNMENTS = ["{n}={v}", "{n} = '{v}'", '{n}: "{v}"', '"{n}": "{v}"', "{n} ?= {
 @given(
     st.sampled_from(NAMES),
     st.sampled_from(ASSIGNMENTS),
-    st.randoms(use_true_random=False),
+    st.integers(0, 2**32),
     st.sampled_from(["alnum", "lower", "hex"]),
 )
 @settings(max_examples=300)
 def test_a_generated_value_is_hidden_beside_any_secret_name(
-    name: str, assignment: str, random: Random, alphabet: str
+    name: str, assignment: str, seed: int, alphabet: str
 ) -> None:
-    value = "a1" + "".join(random.choices(characters(alphabet), k=30))
+    # A seed, because hypothesis would shrink the characters themselves to a value that nobody generates.
+    value = "a1" + "".join(Random(seed).choices(characters(alphabet), k=30))
 
     hidden = REDACTOR.text(assignment.format(n=name, v=value))
 
